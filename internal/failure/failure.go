@@ -1,0 +1,139 @@
+// Package failure is the one error type of the program: made where the knowledge is, printed in one place
+// (cmd), never compared by its text.
+//
+// A leaf: it imports nothing of the project, and every room may import it.
+package failure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Code names a kind of failure. Scripts rely on the names and on their exit statuses.
+type Code string
+
+// The codes, in the order of their exit statuses.
+const (
+	Failed       Code = "failed"       // anything else
+	Invalid      Code = "invalid"      // wrong usage, input or configuration; nothing was sent
+	Unauthorized Code = "unauthorized" // not signed in, refused, wrong kind of JWT, token store unusable
+	NotFound     Code = "not_found"    // no such user, profile, job
+	Partial      Code = "partial"      // of several, at least one failed; the rest is done and reported
+	RateLimited  Code = "rate_limited" // 429, or the tool's own sign-in guard
+	Unavailable  Code = "unavailable"  // no connection, timeout, 5xx after the retries
+	Rejected     Code = "rejected"     // the service refused the request
+	Interrupted  Code = "interrupted"  // Ctrl-C
+)
+
+var exits = map[Code]int{
+	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8, Interrupted: 130,
+}
+
+// Exit is the process's exit status for the code; 1 for one that is not listed.
+func (c Code) Exit() int {
+	if n, ok := exits[c]; ok {
+		return n
+	}
+	return 1
+}
+
+// Field is one mistake, by the name of the field that holds it.
+type Field struct {
+	Key     string
+	Message string
+}
+
+// Error says what failed and why, and what a person can do about it. Message and Hint have neither a capital
+// letter at the start nor a full stop at the end, and never hold a secret.
+type Error struct {
+	Code      Code
+	Message   string  // what failed: why
+	Hint      string  // what to do about it; may be empty
+	Status    int     // the HTTP status, or the failing Status of the envelope; 0 where there was no answer
+	Fields    []Field // one entry a field, where the mistake has one
+	RequestID string  // the X-Request-Id that went with the call, if there was a call
+	Cause     error   // for errors.Is and errors.As; never printed by itself
+
+	// Unclear is set where a change may have been carried out although its answer says nothing, or was lost.
+	Unclear bool
+}
+
+// Error is the message, with the fields behind it.
+func (e *Error) Error() string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = strings.TrimPrefix(f.Key+": "+f.Message, ": ")
+	}
+	return e.Message + ": " + strings.Join(parts, "; ")
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// New makes an error of a code. The message is taken as it is, never as a format.
+func New(code Code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// Newf makes an error of a code from a format.
+func Newf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Because makes an error whose message is «what: cause»; the cause's own text must hold no secret.
+func Because(code Code, what string, cause error) *Error {
+	return &Error{Code: code, Message: what + ": " + cause.Error(), Cause: cause}
+}
+
+// WithHint returns the error with a hint set.
+func (e *Error) WithHint(hint string) *Error {
+	e.Hint = hint
+	return e
+}
+
+// Mistakes makes the error for input that breaks the rules: one entry for each mistake, none sent. It is nil for none.
+func Mistakes(what string, fields []Field) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &Error{Code: Invalid, Message: what, Fields: fields}
+}
+
+// From finds the Error in err, or makes one of it: a cancelled context is interrupted, a passed deadline
+// unavailable, the rest failed. From(nil) is nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.Canceled):
+		return &Error{Code: Interrupted, Message: "interrupted", Cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: Unavailable, Message: err.Error(), Cause: err}
+	default:
+		return &Error{Code: Failed, Message: err.Error(), Cause: err}
+	}
+}
+
+// CodeOf is the code of err, by the rules of From; "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	return From(err).Code
+}
+
+// Is tells whether err has the code.
+func Is(err error, code Code) bool { return err != nil && CodeOf(err) == code }
+
+// IsUnclear tells whether the call that ended in err may have been carried out all the same.
+func IsUnclear(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Unclear
+}

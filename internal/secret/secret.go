@@ -1,0 +1,60 @@
+// Package secret has the one type for what must never be printed, and the knife that cuts secrets out of text.
+//
+// A leaf: it imports nothing of the project, and every room may import it.
+package secret
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Redacted is what stands where a secret was.
+const Redacted = "[redacted]"
+
+// String is a secret: an AccessToken, a RefreshToken, an InstanceKey, a password, a passphrase. Whatever prints
+// it (fmt with any verb, JSON, YAML, text, slog) prints Redacted; only Reveal gives the value, and each call of it
+// is a place to look at. The zero value is "no secret".
+type String struct{ value string }
+
+// New makes a secret of a value.
+func New(value string) String { return String{value} }
+
+// Reveal is the value itself: for a header, a body or a store, and for what the user asked to be shown.
+func (s String) Reveal() string { return s.value }
+
+// IsZero tells whether there is no secret at all.
+func (s String) IsZero() bool { return s.value == "" }
+
+// String implements fmt.Stringer. An empty secret prints as nothing.
+func (s String) String() string {
+	if s.value == "" {
+		return ""
+	}
+	return Redacted
+}
+
+// Format implements fmt.Formatter, so that no verb reaches the value.
+func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON implements json.Marshaler.
+func (s String) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+
+// MarshalYAML implements yaml.Marshaler.
+func (s String) MarshalYAML() (any, error) { return s.String(), nil }
+
+// LogValue implements slog.LogValuer.
+func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// UnmarshalText implements encoding.TextUnmarshaler: what comes in as text is a secret from then on.
+func (s *String) UnmarshalText(text []byte) error {
+	s.value = string(text)
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler: null is no secret, anything but a string an error.
+func (s *String) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &s.value) }

@@ -1,0 +1,95 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+const value = "s3cr3t/value+with=signs"
+
+// Whatever prints a secret, alone or inside something, prints no part of it.
+func TestNothingPrintsASecret(t *testing.T) {
+	s := secret.New(value)
+	type holder struct {
+		Key  secret.String
+		Many []secret.String
+		By   map[string]secret.String
+	}
+	h := holder{s, []secret.String{s}, map[string]secret.String{"k": s}}
+	var out []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v"} {
+		args := []any{h}
+		if strings.Count(verb, "%") == 2 {
+			args = append(args, h)
+		}
+		out = append(out, fmt.Sprintf(verb, args...), fmt.Sprintf(strings.TrimPrefix(verb, "%T "), s), fmt.Sprintf(strings.TrimPrefix(verb, "%T "), &s))
+	}
+	j, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := yaml.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "k", s, "h", h)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "k", s, "h", h)
+	out = append(out, string(j), string(y), log.String())
+	for _, text := range out {
+		for _, form := range []string{value, "s3cr3t", fmt.Sprintf("%x", value), fmt.Sprintf("%X", value)} {
+			if strings.Contains(text, form) {
+				t.Errorf("printed: %s", text)
+			}
+		}
+	}
+	if !strings.Contains(string(j), secret.Redacted) {
+		t.Errorf("nothing stands where the secret was: %s", j)
+	}
+	if s.Reveal() != value {
+		t.Error("Reveal is not the value")
+	}
+}
+
+func TestReadingASecret(t *testing.T) {
+	var got struct{ A, B secret.String }
+	if err := json.Unmarshal([]byte(`{"A": "x\ty", "B": null}`), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.A.Reveal() != "x\ty" || !got.B.IsZero() {
+		t.Errorf("read %q and %q", got.A.Reveal(), got.B.Reveal())
+	}
+	if err := json.Unmarshal([]byte(`{"A": 7}`), &got); err == nil {
+		t.Error("a number was taken for a secret")
+	}
+}
+
+func TestKnifeCutsEveryForm(t *testing.T) {
+	var k secret.Knife
+	k.Know(secret.New(value), secret.New(""), secret.New("abc"))
+	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+	text := strings.Join([]string{
+		"plain " + value, "query " + url.QueryEscape(value), "path " + url.PathEscape(value),
+		"base64 " + base64.StdEncoding.EncodeToString([]byte(value)), "upper " + strings.ToUpper(value),
+		"jwt " + jwt, "abc stays",
+	}, "\n")
+	got := k.Cut(text)
+	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt [redacted]\nabc stays"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	var none *secret.Knife
+	if got := none.Cut("a " + jwt); got != "a [redacted]" {
+		t.Errorf("no knife still knows a JWT: %s", got)
+	}
+}
