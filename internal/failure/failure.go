@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code names a kind of failure. Scripts rely on the names and on their exit statuses.
@@ -55,6 +56,8 @@ type Error struct {
 	Fields    []Field // one entry a field, where the mistake has one
 	RequestID string  // the X-Request-Id that went with the call, if there was a call
 	Cause     error   // for errors.Is and errors.As; never printed by itself
+
+	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
 
 	// Unclear is set where a change may have been carried out although its answer says nothing, or was lost.
 	Unclear bool

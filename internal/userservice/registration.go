@@ -1,0 +1,223 @@
+package userservice
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// Pair is the two tokens that a subject acts by.
+type Pair struct {
+	Access    secret.String // AccessToken, a JWT
+	ExpiresIn time.Duration // of the AccessToken, as the service says it
+	Refresh   secret.String // RefreshToken; worthless once used
+}
+
+// Registered is one user as the service made it.
+type Registered struct {
+	DeviceToken string
+	Pair        *Pair // nil where none was asked for
+	// Repeated is set where the service refused a CustomToken as taken after an earlier try of this very call had been
+	// lost on the way: that try had arrived. The user exists, and its pair is not known.
+	Repeated bool
+}
+
+func (in Instance) header() map[string]string {
+	return map[string]string{"InstanceId": in.ID, "InstanceKey": in.Key.Reveal()}
+}
+
+// Register makes one user (POST /v1/Registration/create; seed, live). It is not idempotent (live), so it is sent once, and an error
+// with Unclear set means that the user may exist; with a CustomToken among the fields doing it twice is doing it once, and it is
+// repeated like a read.
+func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Registered, error) {
+	body, err := user.Body(field.Create)
+	if err != nil {
+		return Registered{}, failure.Because(failure.Invalid, "register a user", err)
+	}
+	var r registered
+	cl := call{
+		name: "register a user", method: http.MethodPost, path: "/v1/Registration/create", header: in.header(), body: body, kind: jsonKind,
+		changes: true, secrets: []secret.String{in.Key}, decode: func(result []byte) error { return decodeOne(result, &r) },
+	}
+	token := user.Text("CustomToken")
+	if token != "" {
+		cl.repeat = always
+	}
+	err = c.do(ctx, cl)
+	switch {
+	case err == nil:
+		return r.value()
+	case token != "" && failure.IsUnclear(err) && TokenTaken(err):
+		return Registered{DeviceToken: token, Repeated: true}, nil
+	}
+	return Registered{}, err
+}
+
+// RegisterMany makes quantity users alike (path and answer are assumed; its body is from the seed). custom may
+// say tracking, logging and enabled. It is sent once; an error with Unclear set means that all, some or none of the users may exist. The
+// service may return fewer users than were asked for. Where it has no such call, the error satisfies NoSuchCall.
+func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, createAccessToken bool, custom field.Set) ([]Registered, error) {
+	fields, err := custom.Body(field.Quantity)
+	if err != nil {
+		return nil, failure.Because(failure.Invalid, "register many users", err)
+	}
+	request := struct {
+		Quantity          int
+		CreateAccessToken bool
+		CustomFields      json.RawMessage `json:",omitempty"`
+	}{quantity, createAccessToken, fields}
+	if custom.Len() == 0 {
+		request.CustomFields = nil
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, failure.Because(failure.Invalid, "register many users", err)
+	}
+	var list []registered
+	err = c.do(ctx, call{
+		name: "register many users", method: http.MethodPost, path: c.multiple, header: in.header(), body: body, kind: jsonKind,
+		changes: true, secrets: []secret.String{in.Key}, decode: func(result []byte) (err error) {
+			list, err = decodeMany(result)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	users := make([]Registered, len(list))
+	for i, r := range list {
+		if users[i], err = r.value(); err != nil {
+			return nil, &failure.Error{Code: failure.Failed, Message: "register many users: " + err.Error(), Unclear: true}
+		}
+	}
+	return users, nil
+}
+
+// NoSuchCall tells whether the service said that it does not know a call's path.
+func NoSuchCall(err error) bool {
+	var f *failure.Error
+	return errors.As(err, &f) && (f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed)
+}
+
+// TokenTaken tells whether a registration was refused because its CustomToken belongs to a user already. How the service says
+// that is unpublished (assumed: 409, or 422 with an entry for CustomToken that says so); a refusal for any other
+// reason must not be taken for it.
+func TokenTaken(err error) bool {
+	var f *failure.Error
+	if !errors.As(err, &f) || (f.Status != http.StatusConflict && f.Status != http.StatusUnprocessableEntity) {
+		return false
+	}
+	for _, entry := range f.Fields {
+		name := strings.ToLower(entry.Key)
+		if name != "customtoken" && name != "devicetoken" {
+			continue
+		}
+		return f.Status == http.StatusConflict || saysTaken(entry.Message)
+	}
+	return f.Status == http.StatusConflict && len(f.Fields) == 0
+}
+
+func saysTaken(message string) bool {
+	m := strings.ToLower(message)
+	for _, word := range []string{"taken", "exist", "already", "in use", "duplicate", "unique"} {
+		if strings.Contains(m, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// registered is the Result of a registration, a sign-in and a refresh (live).
+type registered struct {
+	DeviceToken string
+	AccessToken *struct {
+		Token     secret.String
+		ExpiresIn float64 // seconds
+	}
+	RefreshToken secret.String
+}
+
+// value holds the answer to its shape. A user without a DeviceToken is no answer: the user may exist, unnamed.
+func (r registered) value() (Registered, error) {
+	token, err := field.ParseUUID(r.DeviceToken)
+	if err != nil {
+		return Registered{}, &failure.Error{Code: failure.Failed, Unclear: true,
+			Message: fmt.Sprintf("register a user: the answer's DeviceToken is no UUID: %.80q", r.DeviceToken)}
+	}
+	return Registered{DeviceToken: token, Pair: r.pair()}, nil
+}
+
+func (r registered) pair() *Pair {
+	if r.AccessToken == nil || r.AccessToken.Token.IsZero() {
+		return nil
+	}
+	return &Pair{Access: r.AccessToken.Token, ExpiresIn: seconds(r.AccessToken.ExpiresIn), Refresh: r.RefreshToken}
+}
+
+// seconds is a lifetime, held between none and a hundred years, whatever number came.
+func seconds(n float64) time.Duration {
+	const century = 100 * 365 * 24 * 3600
+	if !(n > 0) {
+		return 0
+	}
+	return time.Duration(min(n, century) * float64(time.Second))
+}
+
+func decodeOne(result []byte, into *registered) error { return json.Unmarshal(result, into) }
+
+// decodeMany reads the users of RegisterMany. Its shape is assumed: a list of what one registration returns; a list
+// of bare DeviceTokens, and a list under the only list member of an object, are taken too.
+func decodeMany(result []byte) ([]registered, error) {
+	if result[0] == '{' {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(result, &object); err != nil {
+			return nil, err
+		}
+		list, err := onlyList(object)
+		if err != nil {
+			return nil, err
+		}
+		result = list
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(result, &items); err != nil {
+		return nil, err
+	}
+	users := make([]registered, len(items))
+	for i, item := range items {
+		target := any(&users[i])
+		if bytes.HasPrefix(item, []byte(`"`)) {
+			target = &users[i].DeviceToken
+		}
+		if err := json.Unmarshal(item, target); err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}
+
+func onlyList(object map[string]json.RawMessage) (json.RawMessage, error) {
+	var list json.RawMessage
+	for _, member := range object {
+		if !bytes.HasPrefix(member, []byte("[")) {
+			continue
+		}
+		if list != nil {
+			return nil, errors.New("it has more than one list")
+		}
+		list = member
+	}
+	if list == nil {
+		return nil, errors.New("it has no list of users")
+	}
+	return list, nil
+}

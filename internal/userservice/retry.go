@@ -1,0 +1,81 @@
+package userservice
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// Retry says how often and how fast a call that is safe to repeat is repeated. The zero value of each member is its default.
+type Retry struct {
+	Tries   uint          // all tries together; 4 where 0
+	First   time.Duration // the wait before the second try, doubled for each further one, ±50 %; 2 s where 0
+	Longest time.Duration // a Retry-After longer than this is not waited for; one minute where 0
+	// Notify, if set, is told before each wait what went wrong and how long the wait is.
+	Notify func(err error, wait time.Duration)
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.Tries == 0 {
+		r.Tries = 4
+	}
+	if r.First == 0 {
+		r.First = 2 * time.Second
+	}
+	if r.Longest == 0 {
+		r.Longest = time.Minute
+	}
+	return r
+}
+
+// run tries a call until it is done, refused, no longer safe to repeat, or out of tries. What an earlier try may have
+// done stays on the error: Unclear, once set, is not taken back by a later try that surely did nothing.
+func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Error {
+	if cl.repeat == never {
+		return try().err
+	}
+	var last *failure.Error
+	unclear := false
+	operation := func() (struct{}, error) {
+		a := try()
+		if last = a.err; last == nil {
+			return struct{}{}, nil
+		}
+		unclear = unclear || last.Unclear
+		last.Unclear = unclear
+		switch {
+		case !worthAnother(last), cl.repeat == ifNotArrived && a.sent, last.RetryAfter > r.Longest:
+			return struct{}{}, backoff.Permanent(last)
+		case last.RetryAfter > 0:
+			return struct{}{}, &backoff.RetryAfterError{Duration: last.RetryAfter}
+		}
+		return struct{}{}, last
+	}
+	waits := backoff.NewExponentialBackOff()
+	waits.InitialInterval, waits.Multiplier, waits.RandomizationFactor = r.First, 2, 0.5
+	_, err := backoff.Retry(ctx, operation, backoff.WithBackOff(waits), backoff.WithMaxTries(r.Tries), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(_ error, wait time.Duration) {
+			if r.Notify != nil {
+				r.Notify(last, wait)
+			}
+		}))
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && last.Code != failure.Interrupted {
+		// The wait was cut short: the person who pressed Ctrl-C is told so, and what is unclear stays unclear.
+		interrupted := *failure.From(ctx.Err())
+		interrupted.Message, interrupted.RequestID, interrupted.Unclear = cl.name+": "+interrupted.Message, last.RequestID, unclear
+		return &interrupted
+	}
+	return last
+}
+
+// worthAnother tells whether another try may fare better: the service or the way to it failed, or it asked to wait. An
+// answer that was refused or that cannot be read would be the same again.
+func worthAnother(err *failure.Error) bool {
+	return err.Code == failure.Unavailable || err.Code == failure.RateLimited
+}

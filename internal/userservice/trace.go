@@ -1,0 +1,148 @@
+package userservice
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// secretsKey holds, in a request's context, what must be cut out of anything that is shown of it.
+type secretsKey struct{}
+
+// tracer shows each request and its answer, for --verbose: the headers that are known to be harmless with their
+// values, the bodies with every secret cut out, the service's echoes of them included.
+type tracer struct {
+	next http.RoundTripper
+	out  io.Writer
+	now  func() time.Time
+	mu   sync.Mutex // one exchange is written at a time
+}
+
+// harmless are the headers whose values are shown. Any other shows its name alone.
+var harmless = []string{"Accept", "Content-Length", "Content-Type", "Date", "DeviceToken", "InstanceId", "Location", "Retry-After", "Server", "User-Agent", "UserDeviceToken", "X-Request-Id"}
+
+// longestShown is how many bytes of a body are shown.
+const longestShown = 16 << 10
+
+// RoundTrip implements http.RoundTripper.
+func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
+	var knife secret.Knife
+	if known, ok := req.Context().Value(secretsKey{}).([]secret.String); ok {
+		knife.Know(known...)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "> %s %s\n", req.Method, req.URL.Redacted())
+	showHeader(&b, ">", req.Header)
+	if req.GetBody != nil {
+		if body, err := req.GetBody(); err == nil {
+			data, _ := io.ReadAll(body)
+			fmt.Fprintf(&b, "> %s\n", ShowBody(data))
+		}
+	}
+	start := t.now()
+	resp, err := t.next.RoundTrip(req)
+	took := t.now().Sub(start).Round(time.Millisecond)
+	if err != nil {
+		fmt.Fprintf(&b, "< no answer after %s: %s\n", took, err)
+		t.write(knife.Cut(b.String()))
+		return nil, err
+	}
+	fmt.Fprintf(&b, "< %s (%s)\n", resp.Status, took)
+	showHeader(&b, "<", resp.Header)
+	data, readErr := io.ReadAll(io.LimitReader(resp.Body, LargestAnswer+1))
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data), failing{readErr}))
+	if len(data) > 0 {
+		fmt.Fprintf(&b, "< %s\n", ShowBody(data))
+	}
+	t.write(knife.Cut(b.String()))
+	return resp, nil
+}
+
+func (t *tracer) write(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, _ = io.WriteString(t.out, text)
+}
+
+// failing is a reader that ends with the error that the answer's body ended with.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return 0, io.EOF
+}
+
+func showHeader(w io.Writer, mark string, h http.Header) {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		value := secret.Redacted
+		if slices.ContainsFunc(harmless, func(s string) bool { return strings.EqualFold(s, name) }) {
+			value = strings.Join(h[name], ", ")
+		}
+		fmt.Fprintf(w, "%s %s: %s\n", mark, name, value)
+	}
+}
+
+// secretMembers are the JSON members, lower-cased, that hold secrets in what is sent or answered.
+var secretMembers = map[string]bool{
+	"token": true, "accesstoken": true, "refreshtoken": true, "password": true, "oldpassword": true, "newpassword": true,
+	"instancekey": true, "toinstancekey": true, "key": true,
+}
+
+// ShowBody is a body of the service as it may be shown: JSON on one line with its secrets cut out, or the size of anything else.
+func ShowBody(data []byte) string {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil || d.More() {
+		return fmt.Sprintf("(%d bytes, not JSON)", len(data))
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(cutMembers(v)); err != nil {
+		return fmt.Sprintf("(%d bytes)", len(data))
+	}
+	text := strings.TrimSpace(out.String())
+	if len(text) > longestShown {
+		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), len(text))
+	}
+	return text
+}
+
+func cutMembers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			lower := strings.ToLower(name)
+			text, isText := inner.(string)
+			switch {
+			case lower == "errors": // its entries' Key is a field's name
+			case isText && text != "" && secretMembers[lower]:
+				v[name] = secret.Redacted
+			default:
+				v[name] = cutMembers(inner)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = cutMembers(v[i])
+		}
+	}
+	return v
+}
