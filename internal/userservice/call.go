@@ -31,7 +31,7 @@ type call struct {
 	body    []byte
 	kind    string // the body's content type
 	repeat  repeatable
-	changes bool // it changes something: an answer that is lost leaves it unclear whether it did
+	changes bool                      // it changes something: an answer that is lost leaves it unclear whether it did
 	decode  func(result []byte) error // reads Result; nil where the call returns nothing
 	secrets []secret.String           // what goes along and must be cut out of anything that is shown
 }

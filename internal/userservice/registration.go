@@ -43,10 +43,13 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	if err != nil {
 		return Registered{}, failure.Because(failure.Invalid, "register a user", err)
 	}
-	var r registered
+	var made Registered
 	cl := call{
 		name: "register a user", method: http.MethodPost, path: "/v1/Registration/create", header: in.header(), body: body, kind: jsonKind,
-		changes: true, secrets: []secret.String{in.Key}, decode: func(result []byte) error { return decodeOne(result, &r) },
+		changes: true, secrets: []secret.String{in.Key}, decode: func(result []byte) (err error) {
+			made, err = decodeOne(result)
+			return err
+		},
 	}
 	token := user.Text("CustomToken")
 	if token != "" {
@@ -55,7 +58,7 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	err = c.do(ctx, cl)
 	switch {
 	case err == nil:
-		return r.value()
+		return made, nil
 	case token != "" && failure.IsUnclear(err) && TokenTaken(err):
 		return Registered{DeviceToken: token, Repeated: true}, nil
 	}
@@ -82,24 +85,15 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 	if err != nil {
 		return nil, failure.Because(failure.Invalid, "register many users", err)
 	}
-	var list []registered
+	var made []Registered
 	err = c.do(ctx, call{
 		name: "register many users", method: http.MethodPost, path: c.multiple, header: in.header(), body: body, kind: jsonKind,
 		changes: true, secrets: []secret.String{in.Key}, decode: func(result []byte) (err error) {
-			list, err = decodeMany(result)
+			made, err = decodeMany(result)
 			return err
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	users := make([]Registered, len(list))
-	for i, r := range list {
-		if users[i], err = r.value(); err != nil {
-			return nil, &failure.Error{Code: failure.Failed, Message: "register many users: " + err.Error(), Unclear: true}
-		}
-	}
-	return users, nil
+	return made, err
 }
 
 // NoSuchCall tells whether the service said that it does not know a call's path.
@@ -146,12 +140,19 @@ type registered struct {
 	RefreshToken secret.String
 }
 
-// value holds the answer to its shape. A user without a DeviceToken is no answer: the user may exist, unnamed.
-func (r registered) value() (Registered, error) {
+// decodeOne reads one registered user, and holds it to its shape: one without a DeviceToken is no answer.
+func decodeOne(result []byte) (Registered, error) {
+	var r registered
+	target := any(&r)
+	if bytes.HasPrefix(result, []byte(`"`)) {
+		target = &r.DeviceToken // a bare DeviceToken
+	}
+	if err := json.Unmarshal(result, target); err != nil {
+		return Registered{}, err
+	}
 	token, err := field.ParseUUID(r.DeviceToken)
 	if err != nil {
-		return Registered{}, &failure.Error{Code: failure.Failed, Unclear: true,
-			Message: fmt.Sprintf("register a user: the answer's DeviceToken is no UUID: %.80q", r.DeviceToken)}
+		return Registered{}, fmt.Errorf("its DeviceToken is no UUID: %.80q", r.DeviceToken)
 	}
 	return Registered{DeviceToken: token, Pair: r.pair()}, nil
 }
@@ -172,11 +173,9 @@ func seconds(n float64) time.Duration {
 	return time.Duration(min(n, century) * float64(time.Second))
 }
 
-func decodeOne(result []byte, into *registered) error { return json.Unmarshal(result, into) }
-
 // decodeMany reads the users of RegisterMany. Its shape is assumed: a list of what one registration returns; a list
 // of bare DeviceTokens, and a list under the only list member of an object, are taken too.
-func decodeMany(result []byte) ([]registered, error) {
+func decodeMany(result []byte) ([]Registered, error) {
 	if result[0] == '{' {
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(result, &object); err != nil {
@@ -192,14 +191,11 @@ func decodeMany(result []byte) ([]registered, error) {
 	if err := json.Unmarshal(result, &items); err != nil {
 		return nil, err
 	}
-	users := make([]registered, len(items))
+	users := make([]Registered, len(items))
 	for i, item := range items {
-		target := any(&users[i])
-		if bytes.HasPrefix(item, []byte(`"`)) {
-			target = &users[i].DeviceToken
-		}
-		if err := json.Unmarshal(item, target); err != nil {
-			return nil, err
+		var err error
+		if users[i], err = decodeOne(item); err != nil {
+			return nil, fmt.Errorf("user %d of %d: %w", i+1, len(items), err)
 		}
 	}
 	return users, nil

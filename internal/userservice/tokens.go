@@ -53,7 +53,7 @@ func (c *Client) Refresh(ctx context.Context, old Pair) (Pair, error) {
 // pair sends a call that returns a pair, and holds the answer to being a whole one.
 func (c *Client) pair(ctx context.Context, cl call) (Pair, error) {
 	var r registered
-	cl.decode = func(result []byte) error { return decodeOne(result, &r) }
+	cl.decode = func(result []byte) error { return json.Unmarshal(result, &r) }
 	if err := c.do(ctx, cl); err != nil {
 		return Pair{}, err
 	}
