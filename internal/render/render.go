@@ -1,0 +1,203 @@
+// Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or what --jq and --template make of the
+// JSON. A command describes its result once, as a View; the rest is here.
+//
+// JSON is the one source: its names and their order are the struct's, YAML and the two languages are made from it. Nothing
+// that a value says can move the cursor (see the package escape). It is the only importer of tablewriter.
+package render
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// The formats of -o.
+const (
+	Table = "table" // laid out on a terminal, tab-separated lines in a pipe
+	JSON  = "json"
+	JSONL = "jsonl" // one object a line
+	CSV   = "csv"
+	YAML  = "yaml"
+	IDs   = "ids" // DeviceTokens, one a line
+)
+
+// Formats lists the formats in the order that help shows them.
+func Formats() []string { return []string{Table, JSON, JSONL, CSV, YAML, IDs} }
+
+// Options is how results are to be printed.
+type Options struct {
+	Format   string          // one of Formats; "" is Table
+	JQ       string          // an expression that works on the JSON; "" is none
+	Template string          // a text/template that works on the decoded JSON; "" is none
+	Out      io.Writer       // where results go; nothing else is written there
+	TTY      bool            // Out is a terminal
+	Color    bool            // the terminal's table may have a coloured head
+	Width    int             // the terminal's columns; 0 where they are not known, and tables are never shortened
+	Context  context.Context // ends an expression that would not end by itself; nil never does
+}
+
+// Printer prints results by one set of options. It is for one goroutine.
+type Printer struct {
+	opts  Options
+	out   *sink
+	query *gojq.Code
+	form  *template.Template
+}
+
+// New checks the options before any work is done. What is wrong with them is failure.Invalid: an unknown format, an expression or a template that
+// does not parse, both of these together, or one of them with a format other than JSON (the default, a table, gives way).
+func New(o Options) (*Printer, error) {
+	if o.Format == "" {
+		o.Format = Table
+	}
+	if !slices.Contains(Formats(), o.Format) {
+		return nil, failure.Newf(failure.Invalid, "unknown output format %q", o.Format).
+			WithHint("use one of " + strings.Join(Formats(), ", "))
+	}
+	p := &Printer{opts: o, out: &sink{w: o.Out}}
+	if o.Context == nil {
+		p.opts.Context = context.Background()
+	}
+	if o.JQ == "" && o.Template == "" {
+		return p, nil
+	}
+	if o.JQ != "" && o.Template != "" {
+		return nil, failure.New(failure.Invalid, "--jq and --template exclude each other").WithHint("give one of them")
+	}
+	if o.Format != Table && o.Format != JSON {
+		return nil, failure.Newf(failure.Invalid, "--jq and --template work on JSON, not on %s", o.Format).
+			WithHint("leave --output out, or give json")
+	}
+	p.opts.Format = JSON
+	if err := p.parse(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Format is the format in use: JSON where an expression or a template works on it, else what the options say.
+func (p *Printer) Format() string { return p.opts.Format }
+
+// Queried tells whether an expression or a template works on the JSON.
+func (p *Printer) Queried() bool { return p.query != nil || p.form != nil }
+
+// Column is one column of a table.
+type Column[T any] struct {
+	Head string      // the head on a terminal, as it is to be read: DEVICE TOKEN
+	Name string      // the head in CSV, the service's own name: DeviceToken; "" is Head
+	Cell func(T) any // string, bool, number, time.Time, fmt.Stringer, a pointer to one of them, or nil for nothing
+}
+
+// View is how values of one kind are shown. JSON, JSON Lines and YAML need nothing of it.
+type View[T any] struct {
+	Columns []Column[T]    // nil: there is no table, and JSON stands in for it; CSV is refused
+	ID      func(T) string // what -o ids prints; nil: it is refused. A value whose id is "" prints none
+}
+
+// Check tells, before any work is done, whether the printer's format suits the view; else it is failure.Invalid.
+func (v View[T]) Check(p *Printer) error {
+	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) {
+		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).WithHint("use -o json or another format")
+	}
+	return nil
+}
+
+// format is the format that the values of the view are printed in.
+func (v View[T]) format(p *Printer) string {
+	if p.opts.Format == Table && v.Columns == nil {
+		return JSON
+	}
+	return p.opts.Format
+}
+
+// One prints one value: an object of JSON or YAML, a line of JSON Lines, a table or a CSV of one row, an id.
+// An error of the writer is returned as it is.
+func One[T any](p *Printer, view View[T], value T) error {
+	if err := view.Check(p); err != nil {
+		return err
+	}
+	switch format := view.format(p); {
+	case p.Queried() || format == JSON || format == YAML:
+		return p.document(format, value)
+	default:
+		return rows(p, view, []T{value})
+	}
+}
+
+// List prints many values that are all at hand: an array of JSON or YAML ([] for none), lines, rows or ids. A table without
+// rows is nothing at all, so that the command can say on standard error that there are none; CSV keeps its head.
+// An error of the writer is returned as it is.
+func List[T any](p *Printer, view View[T], values []T) error {
+	if err := view.Check(p); err != nil {
+		return err
+	}
+	switch format := view.format(p); {
+	case p.Queried() || format == JSON || format == YAML:
+		if values == nil {
+			values = []T{}
+		}
+		return p.document(format, values)
+	default:
+		return rows(p, view, values)
+	}
+}
+
+// rows prints values one by one, in few large writes.
+func rows[T any](p *Printer, view View[T], values []T) error {
+	buffer := bufio.NewWriter(p.out)
+	s := newStream(p, view, Frame{}, buffer)
+	for _, v := range values {
+		if err := s.Add(v); err != nil {
+			return err
+		}
+	}
+	if err := s.Close(nil); err != nil {
+		return err
+	}
+	return buffer.Flush()
+}
+
+// document prints one value as JSON or YAML, or what the expression or the template makes of it.
+func (p *Printer) document(format string, value any) error {
+	if p.Queried() {
+		doc, err := compact(value)
+		if err != nil {
+			return err
+		}
+		return p.ask(doc)
+	}
+	text, err := indented(value)
+	if err == nil && format == YAML {
+		text, err = toYAML(text)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = p.out.Write(text)
+	return err
+}
+
+// sink keeps a writer's first error: after it nothing more is written, and every Write returns it.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	s.err = err
+	return n, err
+}

@@ -1,0 +1,131 @@
+// Package terminal knows the three streams and the person who may sit at them: what is a terminal, whether it takes
+// colour, how wide it is, what may be asked, and what is only noted.
+//
+// Standard output carries data only and is written by the package render; everything here goes to standard error.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/telematicsctl/telematicsctl/internal/escape"
+)
+
+// Streams is the program's three streams and what is known of them. System makes it of real files; a test makes it by hand and sets
+// the switches as it likes. Notices and prompts may come from many goroutines; the switches are set before the first of them.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	InTTY, OutTTY, ErrTTY bool // which of them are terminals
+	Width                 int  // columns of the terminal at Out; 0 where it is none
+
+	Quiet   bool // -q: no notes. Warnings of harm and errors stay
+	NoInput bool // --no-input: nobody is asked
+	NoColor bool // --no-color, above all that the environment says
+
+	env   environment
+	raw   func() (restore func() error, err error) // the terminal at In without echo; nil: it has none
+	write sync.Mutex                               // one notice at a time
+	ask   sync.Mutex                               // one prompt at a time
+}
+
+// environment is what the environment says of colour.
+type environment struct{ off, forced bool }
+
+// System makes Streams of real files, usually the process's own. getenv is asked for NO_COLOR, CLICOLOR_FORCE and TERM.
+// The files stay the caller's. The width is measured once.
+func System(in, out, err *os.File, getenv func(string) string) *Streams {
+	s := &Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err)}
+	s.ReadEnvironment(getenv)
+	if s.OutTTY {
+		obeyEscapes(out)
+		if width, _, err := term.GetSize(int(out.Fd())); err == nil {
+			s.Width = width
+		}
+	}
+	if s.ErrTTY {
+		obeyEscapes(err)
+	}
+	if s.InTTY {
+		fd := int(in.Fd())
+		s.raw = func() (func() error, error) {
+			state, err := term.MakeRaw(fd)
+			return func() error { return term.Restore(fd, state) }, err
+		}
+	}
+	return s
+}
+
+func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+
+// ReadEnvironment takes from the environment what it says of colour: NO_COLOR (not empty) and TERM=dumb turn it off on a
+// terminal, CLICOLOR_FORCE (neither empty nor 0) turns it on everywhere and wins over both.
+func (s *Streams) ReadEnvironment(getenv func(string) string) {
+	force := getenv("CLICOLOR_FORCE")
+	s.env = environment{
+		off:    getenv("NO_COLOR") != "" || getenv("TERM") == "dumb",
+		forced: force != "" && force != "0",
+	}
+}
+
+// ColorOut tells whether what goes to Out may be coloured.
+func (s *Streams) ColorOut() bool { return s.color(s.OutTTY) }
+
+// ColorErr tells whether what goes to Err may be coloured.
+func (s *Streams) ColorErr() bool { return s.color(s.ErrTTY) }
+
+func (s *Streams) color(tty bool) bool {
+	return !s.NoColor && (s.env.forced || (tty && !s.env.off))
+}
+
+// Style is how a word on Err stands out.
+type Style string
+
+// The styles, as ANSI has them.
+const (
+	Bold   Style = "1"
+	Red    Style = "31"
+	Yellow Style = "33"
+)
+
+// Paint is the text in a style if Err takes colour, else as it is. The text must be clean.
+func (s *Streams) Paint(style Style, text string) string {
+	if !s.ColorErr() {
+		return text
+	}
+	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
+}
+
+// Note writes a line to Err for whoever watches: what a command acts on, what it found. Silent under Quiet. Control characters are
+// shown, not obeyed. A failing Err is nobody's concern.
+func (s *Streams) Note(text string) {
+	if !s.Quiet {
+		s.line(escape.Clean(text))
+	}
+}
+
+// Warn writes «Warning: text» to Err. It warns of harm, and so speaks under Quiet too.
+func (s *Streams) Warn(text string) {
+	s.line(s.Paint(Yellow, "Warning:") + " " + escape.Clean(text))
+}
+
+// Fail writes «label: text» to Err, as Error: and Hint: are written; it speaks under Quiet too.
+func (s *Streams) Fail(label, text string) {
+	style := Bold
+	if label == "Error" {
+		style = Red
+	}
+	s.line(s.Paint(style, label+":") + " " + escape.Clean(text))
+}
+
+func (s *Streams) line(text string) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	_, _ = fmt.Fprintln(s.Err, text)
+}
