@@ -1,0 +1,47 @@
+package tokenstore
+
+import (
+	"context"
+	"strings"
+)
+
+// service is the name under which everything of ours stands in a keyring.
+const service = "telematicsctl"
+
+// Backend is a keyring as we use it. The system's is the one that go-keyring finds; tests have others, with the limits and the
+// failures of each platform.
+//
+// Get, Set and Delete are go-keyring's, errors included: keyring.ErrNotFound where nothing is there. They may hang;
+// the caller has a deadline. An error in which ErrLocked is means that a person would have to unlock the keyring.
+type Backend interface {
+	Get(service, user string) (string, error)
+	Set(service, user, secret string) error
+	Delete(service, user string) error
+
+	// Limit is the length, in bytes, of the longest secret that Set takes for the user; 0 where there is no limit.
+	Limit(service, user string) int
+
+	// Users lists the users for whom something is stored under the service; none where the platform has no such list.
+	Users(ctx context.Context, service string) ([]string, error)
+
+	// State tells whether the keyring is there and unlocked, without asking a person and without starting anything:
+	// nil, an error in which ErrLocked is, or the reason why it cannot be used.
+	State(ctx context.Context) error
+}
+
+// windowsLimit is the longest secret that Windows' Credential Manager takes, in bytes (from go-keyring's source).
+const windowsLimit = 2560
+
+// macCommandLimit is the longest line, its end included, that macOS's security tool reads whole. go-keyring puts
+// service, user and secret into one and refuses more than 4,096; the tool's own buffer is one shorter.
+const macCommandLimit = 4095
+
+// macCommand is the line's other text, as go-keyring writes it.
+const macCommand = "add-generic-password -U -s  -a  -w go-keyring-base64:\n"
+
+// macLimit is the longest secret, in bytes, that macOS's Keychain takes through go-keyring for the service and user.
+func macLimit(service, user string) int {
+	quoted := func(s string) int { return len(s) + 2 + 4*strings.Count(s, "'") }
+	room := macCommandLimit - len(macCommand) - quoted(service) - quoted(user) - 2
+	return max(room/4*3, 1)
+}

@@ -1,0 +1,40 @@
+package tokenstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/danieljoos/wincred"
+	"github.com/zalando/go-keyring"
+)
+
+// system is Windows' Credential Manager.
+type system struct{}
+
+func newSystem(func(string) string) Backend { return system{} }
+
+func (system) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+
+func (system) Set(service, user, secret string) error { return keyring.Set(service, user, secret) }
+
+func (system) Delete(service, user string) error { return keyring.Delete(service, user) }
+
+func (system) Limit(string, string) int { return windowsLimit }
+
+// Users reads the names under which go-keyring stores: service:user.
+func (system) Users(_ context.Context, service string) ([]string, error) {
+	all, err := wincred.List()
+	if err != nil {
+		return nil, err
+	}
+	var users []string
+	for _, credential := range all {
+		if user, ours := strings.CutPrefix(credential.TargetName, service+":"); ours {
+			users = append(users, user)
+		}
+	}
+	return users, nil
+}
+
+// State has nothing to ask: the Credential Manager is open as long as its user is signed in.
+func (system) State(context.Context) error { return nil }

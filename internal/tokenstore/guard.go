@@ -1,0 +1,56 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// How long one call of a keyring may take: with a person there it may be waiting for a password.
+const (
+	limitWithPerson    = 30 * time.Second
+	limitWithoutPerson = 3 * time.Second
+)
+
+// errNoAnswer is a call of a keyring that did not come back in time.
+var errNoAnswer = errors.New("it does not answer")
+
+// guard puts a deadline around the calls of a keyring, which has none of its own. After one that was not answered in time all
+// later ones fail at once.
+type guard struct {
+	limit time.Duration
+	hung  atomic.Bool
+}
+
+// guarded runs one call. Where it returns before the call does, because of the deadline or of the context, the
+// goroutine with the call is left behind: nothing can end it.
+func guarded[T any](ctx context.Context, g *guard, call func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	if g.hung.Load() {
+		return none, errNoAnswer
+	}
+	timed, cancel := context.WithTimeout(ctx, g.limit)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		value, err := call(timed)
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		if timed.Err() == nil || r.err == nil {
+			return r.value, r.err
+		}
+	case <-timed.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	g.hung.Store(true)
+	return none, errNoAnswer
+}

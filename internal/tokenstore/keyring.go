@@ -1,0 +1,311 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// keyringLock is the name of the lock file between the processes that write to the keyring.
+const keyringLock = "keyring.lock"
+
+// keyringStore keeps one record a subject in a keyring, and beside it, in the state folder, an index of what is there.
+type keyringStore struct {
+	dir         string
+	backend     Backend
+	guard       guard
+	interactive bool
+	index       index
+
+	turn  turn
+	ready bool            // the keyring was seen to be there
+	seen  map[Key]*Record // what was read or written; nil for what is not there
+}
+
+func newKeyring(o Options) *keyringStore {
+	k := &keyringStore{
+		dir: o.Dir, backend: o.Backend, interactive: o.Interactive, index: newIndex(o.Dir),
+		turn: newTurn(), seen: map[Key]*Record{},
+	}
+	if k.backend == nil {
+		k.backend = newSystem(o.Getenv)
+	}
+	k.guard.limit = limitWithoutPerson
+	if o.Interactive {
+		k.guard.limit = limitWithPerson
+	}
+	return k
+}
+
+func (k *keyringStore) Kind() string { return KindKeyring }
+
+// Check asks the keyring for something that is not there, and tries the folder of the index.
+func (k *keyringStore) Check(ctx context.Context) error {
+	if err := k.begin(ctx); err != nil {
+		return err
+	}
+	defer k.turn.give()
+	if _, _, err := k.fetch(ctx, "check"); err != nil {
+		return err
+	}
+	return checkFolder(k.dir)
+}
+
+func (k *keyringStore) Get(ctx context.Context, key Key) (Record, error) {
+	if err := k.begin(ctx); err != nil {
+		return Record{}, err
+	}
+	defer k.turn.give()
+	if r, known := k.seen[key]; known {
+		return found(key, r)
+	}
+	return k.read(ctx, key)
+}
+
+func (k *keyringStore) Fresh(ctx context.Context, key Key) (Record, error) {
+	if err := k.begin(ctx); err != nil {
+		return Record{}, err
+	}
+	defer k.turn.give()
+	return k.read(ctx, key)
+}
+
+func (k *keyringStore) Put(ctx context.Context, items ...Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	return k.change(ctx, func(note func(Key, *Record)) error {
+		for _, item := range items {
+			r := toWire(item.Record).record()
+			if err := k.save(ctx, item.Key, r); err != nil {
+				delete(k.seen, item.Key) // the old one or the new: to be read, not believed
+				return err
+			}
+			note(item.Key, &r)
+		}
+		return nil
+	})
+}
+
+func (k *keyringStore) Delete(ctx context.Context, keys ...Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return k.change(ctx, func(note func(Key, *Record)) error {
+		for _, key := range keys {
+			if err := k.erase(ctx, key); err != nil {
+				delete(k.seen, key)
+				return err
+			}
+			note(key, nil)
+		}
+		return nil
+	})
+}
+
+// List is answered from the index, once the keyring is known to be there: reading a thousand records takes seconds.
+func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error) {
+	if err := k.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer k.turn.give()
+	whole, err := k.index.load()
+	if err != nil {
+		return nil, unusable(ErrUnavailable, err, "the index of the keyring cannot be read: "+err.Error(), "make it readable for you")
+	}
+	if !whole {
+		if err := k.rebuild(ctx, profile); err != nil {
+			return nil, err
+		}
+	}
+	return k.index.all.list(profile), nil
+}
+
+// begin takes the turn and makes sure, once, that the keyring is there. Without an error the caller gives the turn back.
+func (k *keyringStore) begin(ctx context.Context) error {
+	if err := k.turn.take(ctx); err != nil {
+		return err
+	}
+	if k.ready {
+		return nil
+	}
+	err := k.state(ctx)
+	if errors.Is(err, ErrLocked) && k.interactive {
+		err = nil // the call that follows asks the person
+	}
+	if err != nil {
+		k.turn.give()
+		return k.unusable(ctx, err)
+	}
+	k.ready = true
+	return nil
+}
+
+// change writes to the keyring and the index under the lock between processes. The records of which work has told note are
+// entered into the index even where a later one failed.
+func (k *keyringStore) change(ctx context.Context, work func(note func(Key, *Record)) error) error {
+	if err := k.begin(ctx); err != nil {
+		return err
+	}
+	defer k.turn.give()
+	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	changed := map[Key]*Record{}
+	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
+	// The records are in the keyring, which is what counts: an index that could not be written is mended by Get.
+	_ = k.note(ctx, changed)
+	return err
+}
+
+// note enters records into the index, or drops those that are nil. The caller holds the lock.
+func (k *keyringStore) note(ctx context.Context, changed map[Key]*Record) error {
+	whole, err := k.index.load()
+	if err != nil {
+		return err
+	}
+	if !whole {
+		if err := k.survey(ctx, ""); err != nil {
+			return err
+		}
+	}
+	return k.index.update(changed)
+}
+
+// rebuild makes the index anew after it was lost.
+func (k *keyringStore) rebuild(ctx context.Context, profile string) error {
+	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := k.survey(ctx, profile); err != nil {
+		return err
+	}
+	if err := k.index.write(); err != nil {
+		return unwritable(k.dir, err)
+	}
+	return nil
+}
+
+// survey fills the index, in memory, with what the keyring itself says that it holds, and with the profile's admin where the keyring
+// cannot say. Records that are damaged are left out. The caller holds the lock.
+func (k *keyringStore) survey(ctx context.Context, profile string) error {
+	users, err := guarded(ctx, &k.guard, func(ctx context.Context) ([]string, error) { return k.backend.Users(ctx, service) })
+	if err != nil {
+		return k.unusable(ctx, err)
+	}
+	if profile != "" {
+		users = append(users, headUser(Key{Profile: profile, Subject: SubjectAdmin}))
+	}
+	k.index.all = table{}
+	for _, user := range users {
+		key, isHead := keyOf(user)
+		if !isHead || !key.isPair() {
+			continue
+		}
+		r, err := k.load(ctx, key)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		if r != nil {
+			k.index.all[key] = shown(*r)
+		}
+	}
+	return nil
+}
+
+// read reads a record anew and mends the index where it says otherwise.
+func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
+	r, err := k.load(ctx, key)
+	if err != nil {
+		return Record{}, err
+	}
+	if !k.index.agrees(key, r) {
+		if r, err = k.mend(ctx, key, r); err != nil {
+			return Record{}, err
+		}
+	}
+	k.seen[key] = r
+	return found(key, r)
+}
+
+// mend enters a record into the index, read again under the lock, as another process may be writing it just now.
+func (k *keyringStore) mend(ctx context.Context, key Key, seen *Record) (*Record, error) {
+	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	if err != nil {
+		return seen, nil // the record was read all the same; the next Get mends the index
+	}
+	defer unlock()
+	r, err := k.load(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	_ = k.note(ctx, map[Key]*Record{key: r}) // as above
+	return r, nil
+}
+
+func found(key Key, r *Record) (Record, error) {
+	if r == nil {
+		return Record{}, notFound(key)
+	}
+	return *r, nil
+}
+
+// fetch reads one item of the keyring, and tells whether it is there.
+func (k *keyringStore) fetch(ctx context.Context, user string) (secret string, there bool, err error) {
+	secret, err = guarded(ctx, &k.guard, func(context.Context) (string, error) { return k.backend.Get(service, user) })
+	switch {
+	case err == nil:
+		return secret, true, nil
+	case errors.Is(err, keyring.ErrNotFound):
+		return "", false, nil
+	default:
+		return "", false, k.unusable(ctx, err)
+	}
+}
+
+// store writes one item of the keyring.
+func (k *keyringStore) store(ctx context.Context, user, secret string) error {
+	_, err := guarded(ctx, &k.guard, func(context.Context) (none, error) { return none{}, k.backend.Set(service, user, secret) })
+	return k.unusable(ctx, err)
+}
+
+// remove removes one item of the keyring, and tells whether it was there.
+func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err error) {
+	_, err = guarded(ctx, &k.guard, func(context.Context) (none, error) { return none{}, k.backend.Delete(service, user) })
+	if errors.Is(err, keyring.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, k.unusable(ctx, err)
+}
+
+func (k *keyringStore) state(ctx context.Context) error {
+	_, err := guarded(ctx, &k.guard, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
+	return err
+}
+
+// none is the value of a call that has only an error.
+type none struct{}
+
+// unusable makes our error of a keyring's: locked or unavailable. A keyring's error does not say which, so it is
+// asked for its state. The end of the context stays what it is; nil stays nil.
+func (k *keyringStore) unusable(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return failure.From(ctx.Err())
+	case errors.Is(err, errNoAnswer):
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+k.guard.limit.String(), elsewhere)
+	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked):
+		return unusable(ErrLocked, err, "the keyring is locked", "unlock it (signing in to the desktop does), or "+elsewhere)
+	default:
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), elsewhere)
+	}
+}

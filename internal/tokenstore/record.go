@@ -1,0 +1,109 @@
+package tokenstore
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// wire is a record as it is written: a secret.String would print itself as redacted. The names are short because
+// some keyrings take little.
+type wire struct {
+	Access     string    `json:"a,omitempty"`
+	Refresh    string    `json:"r,omitempty"`
+	Value      string    `json:"s,omitempty"`
+	IssuedAt   time.Time `json:"iat,omitzero"`
+	ExpiresAt  time.Time `json:"exp,omitzero"`
+	Host       string    `json:"host,omitempty"`
+	InstanceID string    `json:"instance,omitempty"`
+}
+
+func toWire(r Record) wire {
+	return wire{
+		Access: r.Access.Reveal(), Refresh: r.Refresh.Reveal(), Value: r.Value.Reveal(),
+		IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID,
+	}
+}
+
+func (w wire) record() Record {
+	return Record{
+		Access: secret.New(w.Access), Refresh: secret.New(w.Refresh), Value: secret.New(w.Value),
+		IssuedAt: utc(w.IssuedAt), ExpiresAt: utc(w.ExpiresAt), Host: w.Host, InstanceID: w.InstanceID,
+	}
+}
+
+// utc is the time as every store gives it back: in UTC, without the reading of the process's own clock.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.Round(0).UTC()
+}
+
+// isPair tells whether the subject's record is a pair of tokens rather than a single secret.
+func (k Key) isPair() bool {
+	return k.Subject != SubjectInstanceKey && k.Subject != SubjectAdminPassword
+}
+
+// entry is what may be shown of the record.
+func entry(key Key, r Record) Entry {
+	return Entry{Key: key, IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
+}
+
+// table is a whole store in memory.
+type table map[Key]Record
+
+// list gives the entries of a profile, or of all for "", in the order that Store.List promises.
+func (t table) list(profile string) []Entry {
+	entries := []Entry{}
+	for key, r := range t {
+		if key.isPair() && (profile == "" || key.Profile == profile) {
+			entries = append(entries, entry(key, r))
+		}
+	}
+	sortEntries(entries)
+	return entries
+}
+
+func sortEntries(entries []Entry) {
+	rank := func(e Entry) int {
+		if e.Subject == SubjectAdmin {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(entries, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Profile, b.Profile), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Subject, b.Subject))
+	})
+}
+
+// encode writes the table as JSON: profile → subject → record.
+func (t table) encode() ([]byte, error) {
+	profiles := map[string]map[string]wire{}
+	for key, r := range t {
+		if profiles[key.Profile] == nil {
+			profiles[key.Profile] = map[string]wire{}
+		}
+		profiles[key.Profile][key.Subject] = toWire(r)
+	}
+	return json.Marshal(profiles)
+}
+
+// decodeTable reads what encode wrote. Its error says nothing of the content, which is secret.
+func decodeTable(data []byte) (table, error) {
+	var profiles map[string]map[string]wire
+	if err := json.Unmarshal(data, &profiles); err != nil || profiles == nil {
+		return nil, errors.New("its content is not what was written")
+	}
+	t := table{}
+	for profile, subjects := range profiles {
+		for subject, w := range subjects {
+			t[Key{Profile: profile, Subject: subject}] = w.record()
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,120 @@
+// Package tokenstore is where tokens rest between two commands: in the keyring of the operating system, in a file
+// sealed with a passphrase, or in the memory of one process. It is the only importer of go-keyring.
+//
+// A record is kept whole or not at all: what a crash leaves behind is the old record or the new one. Not found,
+// unavailable, locked, damaged and a wrong passphrase are five different answers, and a store that cannot be read
+// is never taken for an empty one.
+package tokenstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// The kinds of store, as they stand in the configuration and in "Stored".
+const (
+	KindKeyring = "keyring" // the keyring of the operating system
+	KindFile    = "file"    // a file in the state folder, sealed with a passphrase
+	KindMemory  = "memory"  // nothing outlives the process
+)
+
+// The subjects that are not a user's DeviceToken.
+const (
+	SubjectAdmin         = "admin"          // the pair of the admin
+	SubjectInstanceKey   = "instance-key"   // the InstanceKey of the profile
+	SubjectAdminPassword = "admin-password" // the password of the admin, where it was asked to be kept
+)
+
+// Key says whose record it is.
+type Key struct {
+	Profile string // the name of the profile
+	Subject string // SubjectAdmin, SubjectInstanceKey, SubjectAdminPassword or a DeviceToken (a UUID in lower case)
+}
+
+// Record is all that is kept for one subject, in one write.
+type Record struct {
+	Access, Refresh     secret.String // the pair
+	Value               secret.String // a secret that is no pair: the InstanceKey, the password
+	IssuedAt, ExpiresAt time.Time     // of the AccessToken; kept in UTC
+	Host                string        // base URL of the service that issued the pair; it is never sent to another
+	InstanceID          string
+}
+
+// Entry is what may be shown of a record: no secrets.
+type Entry struct {
+	Key
+	IssuedAt, ExpiresAt time.Time
+	Host, InstanceID    string
+}
+
+// Item is a record together with whose it is.
+type Item struct {
+	Key    Key
+	Record Record
+}
+
+// Store keeps records. It is safe for use by many goroutines and, other than memory, by many processes at once.
+//
+// Every error is a *failure.Error: code failure.NotFound with ErrNotFound inside where nothing is stored, code
+// failure.Unauthorized with one of the other sentinels inside where the store cannot be used, and the code of the
+// context's end where that came first.
+type Store interface {
+	// Kind is the kind of the store: KindKeyring, KindFile or KindMemory.
+	Kind() string
+
+	// Check tells whether the store can be read and written. It is cheap, and meant to be asked before something is
+	// done whose result must be stored.
+	Check(ctx context.Context) error
+
+	// Get reads a record. It may answer from what this process has read or written before.
+	Get(ctx context.Context, key Key) (Record, error)
+
+	// Fresh reads a record anew, so that it sees what other processes have written.
+	Fresh(ctx context.Context, key Key) (Record, error)
+
+	// Put stores records, over the ones that are there; all in one write where the store can. The keyring cannot:
+	// there each record is written by itself, in the order given, up to the first that fails.
+	Put(ctx context.Context, items ...Item) error
+
+	// Delete removes records for good. What is not there is no error.
+	Delete(ctx context.Context, keys ...Key) error
+
+	// List gives the stored pairs of a profile (of every profile for ""), sorted by profile, admin first, then by
+	// DeviceToken. Instance keys and passwords are not in it.
+	List(ctx context.Context, profile string) ([]Entry, error)
+}
+
+// Options say which store, and hand it what it needs of the world.
+type Options struct {
+	Kind        string                                           // KindKeyring, KindFile or KindMemory
+	Dir         string                                           // the state folder: the token file, the index of the keyring, lock files
+	Passphrase  func(ctx context.Context) (secret.String, error) // opens the sealed file; asked at most once
+	Plain       bool                                             // with KindFile: not sealed, for tokens that open nothing
+	Interactive bool                                             // a person is at a terminal, who can unlock a keyring
+	Getenv      func(string) string                              // the environment, which tells where the keyring is
+	Backend     Backend                                          // another keyring than the system's; for tests
+}
+
+// Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its only error.
+func Open(o Options) (Store, error) {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	switch o.Kind {
+	case KindMemory:
+		return newMemory(), nil
+	case KindKeyring, KindFile:
+	default:
+		return nil, failure.Newf(failure.Invalid, "%q is no token store", o.Kind).WithHint("token_store is keyring, file or memory")
+	}
+	if o.Dir == "" {
+		return nil, failure.New(failure.Invalid, "the token store has no folder").WithHint("set TELEMATICSCTL_STATE_DIR")
+	}
+	if o.Kind == KindFile {
+		return newFile(o), nil
+	}
+	return newKeyring(o), nil
+}
