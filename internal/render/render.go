@@ -1,8 +1,9 @@
 // Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or what --jq and --template make of the
 // JSON. A command describes its result once, as a View; the rest is here.
 //
-// JSON is the one source: its names and their order are the struct's, YAML and the two languages are made from it. Nothing
-// that a value says can move the cursor (see the package escape). It is the only importer of tablewriter.
+// JSON is the one source: its names and their order are the struct's, YAML and the two languages are made from it. A moment in
+// it is printed as the struct has it, so that the command puts it in UTC; cells of tables are put in UTC here. Nothing that a
+// value says can move the cursor (see the package escape). It is the only importer of tablewriter.
 package render
 
 import (

@@ -1,0 +1,207 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+const hostile = "\x1b[2J\r\n\t\x07\u009b31m\x7fgnp\u202eexe.\u2066\u2028 \xff"
+
+func hostileUser() user {
+	u := fleet[0]
+	u.Name, u.ClientId, u.DeviceToken = hostile, to(hostile), "id\n"+hostile
+	return u
+}
+
+// Whatever a value holds, what is printed has no control character but the line feeds and tabs that the format sets.
+func TestNothingThatAValueSaysCanMoveTheCursor(t *testing.T) {
+	for _, format := range render.Formats() {
+		for mode, tty := range modes {
+			if format == render.CSV && !tty {
+				continue // data for programs, as it is
+			}
+			p, out := printer(t, render.Options{Format: format, TTY: tty, Width: 60})
+			if err := render.List(p, view, []user{hostileUser(), fleet[0]}); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); got != escape.CleanLines(got) {
+				t.Errorf("%s, %s: %q", format, mode, got)
+			}
+			lines := map[string]int{"table": 2, "csv": 3, "ids": 2, "jsonl": 2}[format]
+			if format == render.Table && tty {
+				lines++
+			}
+			if got := strings.Count(out.String(), "\n"); lines != 0 && got != lines {
+				t.Errorf("%s, %s: %d lines, want %d:\n%s", format, mode, got, lines, out)
+			}
+			if format == render.Table && !tty && strings.Count(out.String(), "\t") != 2*(len(view.Columns)-1) {
+				t.Errorf("a cell made a column: %q", out)
+			}
+		}
+	}
+}
+
+// A tab in a cell has the table library read .editorconfig up the tree, and take the tab's width from it.
+func TestNoTabReachesTheTableLibrary(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".editorconfig"), []byte("root = true\n[*]\ntab_width = 31\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	p, out := printer(t, render.Options{TTY: true})
+	u := fleet[0]
+	u.Name = "a\tb"
+	if err := render.One(p, view, u); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `  a\tb  c-1     true`) {
+		t.Errorf("got\n%s", out)
+	}
+}
+
+func TestHostileTextMeansTheSameInJSONAndYAML(t *testing.T) {
+	for _, text := range []string{hostile[:len(hostile)-1], "a\nb\n", " lead", "trail ", "#x", "- x", "x: y", "\ufeff", "\u0085", "a\r\nb", "\"", "'", "{{", "\t", "😀", ""} {
+		value := map[string]string{"Text": text, "k" + text: "v"}
+		for format, read := range map[string]func([]byte, any) error{render.JSON: json.Unmarshal, render.YAML: yaml.Unmarshal} {
+			p, out := printer(t, render.Options{Format: format})
+			if err := render.One(p, render.View[map[string]string]{}, value); err != nil {
+				t.Fatal(err)
+			}
+			var got map[string]string
+			if err := read(out.Bytes(), &got); err != nil || got["Text"] != text || got["k"+text] != "v" {
+				t.Errorf("%s: %q was read as %q, %v", format, text, got, err)
+			}
+			if got := out.String(); got != escape.CleanLines(got) {
+				t.Errorf("%s: %q", format, got)
+			}
+		}
+	}
+}
+
+// What YAML 1.1 or 1.2 would take for something else keeps its quotes, so that every reader has a string; numbers keep their spelling.
+func TestYAMLKeepsTheKindsOfJSON(t *testing.T) {
+	for _, s := range []string{"1", "1.5", "1e3", "0x1f", "0777", "1_000", ".inf", "true", "False", "yes", "NO", "on", "Off", "y", "null", "~", "",
+		"2026-11-22", "2026-11-22T10:00:00Z", "12:30:45", "=", "<<"} {
+		p, out := printer(t, render.Options{Format: render.YAML})
+		if err := render.One(p, render.View[string]{}, s); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); got != `"`+s+"\"\n" {
+			t.Errorf("%q: got %s", s, got)
+		}
+	}
+	p, out := printer(t, render.Options{Format: render.YAML})
+	raw := json.RawMessage(`{"z": 1, "a": [12345678901234567890, 1e3, -0.0, true, null, {}, []], "Zoë": "plain 😀 text", "s": "\ud83d\ude00"}`)
+	if err := render.One(p, render.View[json.RawMessage]{}, raw); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "yaml-kinds", out.String())
+}
+
+func TestJSONIsNotMeantForHTML(t *testing.T) {
+	p, out := printer(t, render.Options{Format: render.JSONL})
+	if err := render.One(p, render.View[string]{}, "<a href=\"x\">&"); err != nil || out.String() != `"<a href=\"x\">&"`+"\n" {
+		t.Errorf("got %s, %v", out, err)
+	}
+}
+
+func TestANarrowTerminalShortensWordsButNeverTheID(t *testing.T) {
+	users := []user{fleet[0], fleet[1]}
+	users[0].Name = "Augusta Ada King, Countess of Lovelace, of London"
+	users[1].ClientId = to("a client id that goes on for quite some time")
+	for _, width := range []int{160, 140, 120, 20} {
+		p, out := printer(t, render.Options{TTY: true, Width: width})
+		if err := render.List(p, view, users); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, fmt.Sprintf("narrow-%d", width), out.String())
+	}
+}
+
+func TestTheHeadAloneIsColoured(t *testing.T) {
+	p, out := printer(t, render.Options{TTY: true, Color: true})
+	if err := render.One(p, view, fleet[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "\x1b[1mDEVICE TOKEN") || strings.Count(got, "\x1b") != 2 || !strings.Contains(got, "TOKEN\x1b[0m\n8f14") {
+		t.Errorf("got %q", got)
+	}
+	p, out = printer(t, render.Options{Color: true})
+	if err := render.One(p, view, fleet[0]); err != nil || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("colour in a pipe: %q, %v", out, err)
+	}
+}
+
+// The first hundred rows make the columns; those that follow fill them, and push where they are too long.
+func TestRowsBehindTheFirstPageKeepItsColumns(t *testing.T) {
+	pair := render.View[[2]string]{ID: func(v [2]string) string { return v[0] }, Columns: []render.Column[[2]string]{
+		{Head: "ID", Cell: func(v [2]string) any { return v[0] }},
+		{Head: "NAME", Cell: func(v [2]string) any { return v[1] }},
+	}}
+	p, out := printer(t, render.Options{TTY: true, Width: 24})
+	s := render.NewStream(p, pair, render.Frame{})
+	for i := range 100 {
+		if out.Len() != 0 {
+			t.Fatal("written before the page was full")
+		}
+		if err := s.Add([2]string{fmt.Sprintf("row-%03d", i), "a name that is too long"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head, _, _ := strings.Cut(out.String(), "row-001")
+	if head != "ID       NAME\nrow-000  a name that is…\n" {
+		t.Errorf("got %q", head)
+	}
+	out.Reset()
+	for _, v := range [][2]string{{"x", "short"}, {"an-id-too-long", "another name that is too long"}, {"北京", ""}} {
+		if err := s.Add(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := "x        short\nan-id-too-long  another name t…\n北京\n"; out.String() != want {
+		t.Errorf("got  %q\nwant %q", out, want)
+	}
+}
+
+// A table of one page and one that goes on are laid out alike.
+func TestBothWaysOfLayingOutAgree(t *testing.T) {
+	p, first := printer(t, render.Options{TTY: true, Width: 110})
+	if err := render.List(p, view, fleet); err != nil {
+		t.Fatal(err)
+	}
+	many := append([]user{}, fleet...)
+	for len(many) < 100 {
+		many = append(many, fleet...)
+	}
+	p, whole := printer(t, render.Options{TTY: true, Width: 110})
+	if err := render.List(p, view, many); err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(whole.Bytes()), []byte("\n"))
+	if len(lines) != len(many)+1 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	if got, want := string(lines[len(lines)-3]), strings.Split(first.String(), "\n")[1]; got != want {
+		t.Errorf("row by row: %q\nlaid out:   %q", got, want)
+	}
+}
+
+func TestAnIDThatIsNotThereIsLeftOut(t *testing.T) {
+	p, out := printer(t, render.Options{Format: render.IDs})
+	if err := render.List(p, view, []user{{}, fleet[0], {}}); err != nil || out.String() != fleet[0].DeviceToken+"\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
