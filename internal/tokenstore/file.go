@@ -44,7 +44,7 @@ func newFile(o Options) *fileStore {
 		return s
 	}
 	s.path = filepath.Join(o.Dir, "tokens.age")
-	s.codec = &sealed{path: s.path, ask: o.Passphrase}
+	s.codec = &sealed{path: s.path, work: workFactor, ask: o.Passphrase}
 	return s
 }
 

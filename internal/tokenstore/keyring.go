@@ -158,8 +158,10 @@ func (k *keyringStore) change(ctx context.Context, work func(note func(Key, *Rec
 	defer unlock()
 	changed := map[Key]*Record{}
 	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
-	// The records are in the keyring, which is what counts: an index that could not be written is mended by Get.
-	_ = k.note(ctx, changed)
+	if len(changed) > 0 {
+		// The records are in the keyring, which is what counts: an index that could not be written is mended by Get.
+		_ = k.note(ctx, changed)
+	}
 	return err
 }
 

@@ -36,6 +36,7 @@ const (
 // look alike to age.
 type sealed struct {
 	path string
+	work int // the factor for a new key
 	ask  func(ctx context.Context) (secret.String, error)
 
 	asked      bool
@@ -177,7 +178,7 @@ func (s *sealed) newKey() error {
 	if err != nil {
 		return err
 	}
-	recipient.SetWorkFactor(workFactor)
+	recipient.SetWorkFactor(s.work)
 	var wrapped bytes.Buffer
 	if err := encrypt(&wrapped, []byte(identity.String()), recipient); err != nil {
 		return err

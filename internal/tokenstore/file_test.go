@@ -1,0 +1,312 @@
+package tokenstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gofrs/flock"
+
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// content reads a file of the store.
+func content(t testing.TB, dir, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// files opens a store of each kind of file.
+func files(t *testing.T, dir string) map[string]Store {
+	return map[string]Store{
+		"tokens.json": mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), "tokens.age": openSealed(t, dir, "a passphrase"),
+	}
+}
+
+func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	for name, s := range files(t, dir) {
+		mustPut(t, s, Item{key(alice), pair("x", short)})
+		mustPut(t, s, Item{key(bob), pair("x", short)})
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+	}
+}
+
+func TestTheSealedFileShowsNothing(t *testing.T) {
+	dir := t.TempDir()
+	mustPut(t, openSealed(t, dir, "a passphrase"), Item{key(alice), pair("hidden", short)})
+	for _, word := range []string{"hidden", alice, "prod", "telematicssdk", "a passphrase", "AGE-SECRET-KEY"} {
+		if bytes.Contains(content(t, dir, "tokens.age"), []byte(word)) {
+			t.Errorf("the file shows %q", word)
+		}
+	}
+}
+
+func TestAPassphraseCostsWorkToGuess(t *testing.T) {
+	dir := t.TempDir()
+	mustPut(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer("a passphrase")}), Item{key(alice), pair("x", short)})
+	line := bytes.Split(content(t, dir, "tokens.age"), []byte("\n"))[1]
+	wrapped, err := base64.StdEncoding.DecodeString(string(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stanza := strings.Fields(strings.Split(string(wrapped), "\n")[1])
+	if len(stanza) != 4 || stanza[1] != "scrypt" || stanza[3] != "15" {
+		t.Errorf("the key is sealed by %q", stanza)
+	}
+}
+
+func TestAWrongPassphraseIsSaidAndDestroysNothing(t *testing.T) {
+	dir := t.TempDir()
+	mustPut(t, openSealed(t, dir, "right"), Item{key(alice), pair("x", short)})
+	before := content(t, dir, "tokens.age")
+	for name, err := range every(t, openSealed(t, dir, "wrong")) {
+		t.Log(name)
+		wantBroken(t, err, ErrPassphrase, "the passphrase does not open the token file "+filepath.Join(dir, "tokens.age"), "TELEMATICSCTL_STORE_PASSPHRASE")
+	}
+	if !bytes.Equal(before, content(t, dir, "tokens.age")) {
+		t.Error("the file was changed")
+	}
+	wantRecord(t, openSealed(t, dir, "right"), key(alice), pair("x", short))
+}
+
+func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
+	dir := t.TempDir()
+	mustPut(t, openSealed(t, dir, "right"), Item{key(alice), pair("x", short)})
+	good := content(t, dir, "tokens.age")
+	lines := bytes.SplitN(good, []byte("\n"), 3)
+	second, third := len(lines[0])+1, len(lines[0])+len(lines[1])+2
+	flipped := func(at int) []byte {
+		bad := bytes.Clone(good)
+		bad[at] ^= 1
+		return bad
+	}
+	for name, bad := range map[string][]byte{
+		"empty": {}, "one line": good[:second-1], "no records": good[:third], "half of the key": good[:second+40], "half of the records": good[:third+400],
+		"another beginning": flipped(0), "another checksum": flipped(second - 3), "another key": flipped(second + 200), "no Base64": flipped(second + 2),
+		"another header": flipped(third + 60), "another record": flipped(len(good) - 20), "more at the end": append(bytes.Clone(good), 'x'),
+		"a plain file": []byte(`{"prod":{}}`), "another program's": []byte("age-encryption.org/v1\n-> X25519\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "tokens.age")
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range every(t, openSealed(t, dir, "right")) {
+				wantBroken(t, err, ErrDamaged, "the token file "+path+" is damaged", "put a copy of it back")
+			}
+			if !bytes.Equal(bad, content(t, dir, "tokens.age")) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestADamagedPlainFileIsLeftAsItIs(t *testing.T) {
+	for _, bad := range []string{"", "null", "{", `{"prod":[]}`, `{"prod":{"admin":{"a":7}}}`, `{"prod":{"admin":{"exp":"soon"}}}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range every(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})) {
+			wantBroken(t, err, ErrDamaged, "tokens.json is damaged", "move it away")
+		}
+		if got := content(t, dir, "tokens.json"); string(got) != bad {
+			t.Errorf("%q became %q", bad, got)
+		}
+	}
+}
+
+func TestAFileThatCannotBeReadIsNoEmptyFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"tokens.json", "tokens.age"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range files(t, dir) {
+		for _, err := range every(t, s) {
+			wantBroken(t, err, ErrUnavailable, "the token file cannot be read", "make it readable")
+		}
+	}
+}
+
+func TestThePassphraseIsAskedForOnceAndOnlyWhenNeeded(t *testing.T) {
+	dir := t.TempDir()
+	asked := 0
+	o := Options{Kind: KindFile, Dir: dir, Passphrase: func(context.Context) (secret.String, error) {
+		asked++
+		return secret.New("a passphrase"), nil
+	}}
+	s := mustOpen(t, o)
+	wantNothing(t, s, key(alice))
+	if _, err := s.List(t.Context(), "prod"); err != nil || s.Delete(t.Context(), key(alice)) != nil {
+		t.Fatal(err)
+	}
+	if asked != 0 {
+		t.Error("asked where there is no file yet")
+	}
+	mustPut(t, s, Item{key(alice), pair("x", short)})
+	mustPut(t, s, Item{key(bob), pair("x", short)})
+	if err := s.Check(t.Context()); err != nil || asked != 1 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+}
+
+func TestWithoutAPassphraseTheEnvironmentVariableIsNamed(t *testing.T) {
+	noInput := errors.New("a passphrase is needed, and nobody can be asked")
+	for name, c := range map[string]struct {
+		ask     func(context.Context) (secret.String, error)
+		message string
+	}{
+		"none":    {nil, "needs a passphrase, and none was given"},
+		"empty":   {func(context.Context) (secret.String, error) { return secret.String{}, nil }, "needs a passphrase, and none was given"},
+		"refused": {func(context.Context) (secret.String, error) { return secret.String{}, noInput }, noInput.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			asked := 0
+			o := Options{Kind: KindFile, Dir: dir}
+			if c.ask != nil {
+				o.Passphrase = func(ctx context.Context) (secret.String, error) {
+					asked++
+					return c.ask(ctx)
+				}
+			}
+			s := mustOpen(t, o)
+			wantBroken(t, s.Check(t.Context()), ErrPassphrase, c.message, "TELEMATICSCTL_STORE_PASSPHRASE")
+			wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase, c.message, "TELEMATICSCTL_STORE_PASSPHRASE")
+			if c.ask != nil && asked != 1 {
+				t.Errorf("asked %d times", asked)
+			}
+			if left, _ := os.ReadDir(dir); len(left) != 0 {
+				t.Errorf("made: %v", left)
+			}
+		})
+	}
+}
+
+// counted counts how often a file is opened and sealed.
+type counted struct {
+	codec
+	opened, sealed int
+}
+
+func (c *counted) open(ctx context.Context, data []byte) (table, error) {
+	c.opened++
+	return c.codec.open(ctx, data)
+}
+
+func (c *counted) seal(ctx context.Context, t table) ([]byte, error) {
+	c.sealed++
+	return c.codec.seal(ctx, t)
+}
+
+func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := openSealed(t, dir, "a passphrase").(*fileStore)
+	c := &counted{codec: s.codec}
+	s.codec = c
+	mustPut(t, s, users(100)...)
+	if c.sealed != 1 {
+		t.Errorf("sealed %d times", c.sealed)
+	}
+	mustPut(t, s, Item{key(alice), pair("x", short)})
+	wantRecord(t, s, key(alice), pair("x", short))
+	if err := s.Delete(t.Context(), key(bob)); err != nil {
+		t.Fatal(err)
+	}
+	if c.opened != 0 || c.sealed != 2 {
+		t.Errorf("a file that nobody else has changed was opened %d times and sealed %d times", c.opened, c.sealed)
+	}
+	again := openSealed(t, dir, "a passphrase").(*fileStore)
+	c = &counted{codec: again.codec}
+	again.codec = c
+	for range 3 {
+		if _, err := again.Get(t.Context(), key(alice)); err != nil {
+			t.Fatal(err)
+		}
+		wantRecord(t, again, key(alice), pair("x", short))
+	}
+	if c.opened != 1 {
+		t.Errorf("opened %d times", c.opened)
+	}
+}
+
+// Another process may have begun the file anew, under another passphrase.
+func TestAFileMadeAnewByAnotherIsNotOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	mine := openSealed(t, dir, "mine")
+	mustPut(t, mine, Item{key(alice), pair("x", short)})
+	if err := os.Remove(filepath.Join(dir, "tokens.age")); err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, openSealed(t, dir, "theirs"), Item{key(bob), pair("x", short)})
+	before := content(t, dir, "tokens.age")
+	_, err := mine.Fresh(t.Context(), key(alice))
+	wantBroken(t, err, ErrPassphrase, "the passphrase does not open", "")
+	wantBroken(t, mine.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase, "the passphrase does not open", "")
+	if !bytes.Equal(before, content(t, dir, "tokens.age")) {
+		t.Error("the other's file was changed")
+	}
+}
+
+func TestAHeldLockEndsInAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		held := flock.New(filepath.Join(dir, "tokens.json.lock"))
+		if err := held.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = held.Unlock() }()
+		s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})
+		wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "another process has held", "try again")
+		wantNothing(t, s, key(alice)) // reading waits for nobody
+	})
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	dir := t.TempDir()
+	mustPut(t, openSealed(t, dir, "the-passphrase"), Item{key(alice), pair("hidden", short)})
+	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`{"prod":{"admin":{"a":"hidden","exp":"hidden"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	backend := windowsFake()
+	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("hidden", short)})
+	for name, text := range backend.items {
+		backend.items[name] = strings.Replace(text, `"iat":"`, `"iat":"hidden`, 1)
+	}
+	stores := files(t, dir)
+	stores["keyring"] = keyringOver(t, dir, backend)
+	stores["tokens.age"] = openSealed(t, dir, "not-the-passphrase")
+	for name, s := range stores {
+		_, err := s.Get(t.Context(), key(alice))
+		if err == nil {
+			t.Fatalf("%s: no error to look at", name)
+		}
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			if strings.Contains(e.Error(), "hidden") || strings.Contains(e.Error(), "the-passphrase") {
+				t.Errorf("%s: %v", name, e)
+			}
+		}
+	}
+}

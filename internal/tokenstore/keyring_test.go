@@ -1,0 +1,201 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// wantBroken holds an error against the promise for stores that cannot be used: the sentinel, exit 3, a message and a hint
+// that say these things.
+func wantBroken(t testing.TB, err, kind error, message, hint string) {
+	t.Helper()
+	if !errors.Is(err, kind) || errors.Is(err, ErrNotFound) || !failure.Is(err, failure.Unauthorized) {
+		t.Fatalf("got %v, want %v", err, kind)
+	}
+	for _, other := range []error{ErrUnavailable, ErrLocked, ErrDamaged, ErrPassphrase} {
+		if !errors.Is(other, kind) && errors.Is(err, other) {
+			t.Errorf("%v is also %v", err, other)
+		}
+	}
+	e := failure.From(err)
+	if !strings.Contains(e.Message, message) || !strings.Contains(e.Hint, hint) {
+		t.Errorf("got  %s (%s)\nwant %s (%s)", e.Message, e.Hint, message, hint)
+	}
+}
+
+// every calls each method that needs the store and gives the errors by name.
+func every(t testing.TB, s Store) map[string]error {
+	t.Helper()
+	_, get := s.Get(t.Context(), key(alice))
+	_, fresh := s.Fresh(t.Context(), key(alice))
+	_, list := s.List(t.Context(), "prod")
+	return map[string]error{
+		"Get": get, "Fresh": fresh, "List": list, "Check": s.Check(t.Context()),
+		"Put": s.Put(t.Context(), Item{key(alice), pair("x", short)}), "Delete": s.Delete(t.Context(), key(alice)),
+	}
+}
+
+func TestAKeyringThatIsNotThereIsNoEmptyKeyring(t *testing.T) {
+	backend := newFake()
+	backend.state = errors.New("there is no D-Bus session bus")
+	s := keyringOver(t, t.TempDir(), backend)
+	for name, err := range every(t, s) {
+		t.Log(name)
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", "TELEMATICSCTL_TOKEN_STORE=file")
+	}
+	if backend.calls != 0 {
+		t.Errorf("a keyring that is not there was called %d times", backend.calls)
+	}
+	backend.set(func(f *fake) { f.state = nil })
+	wantNothing(t, s, key(alice)) // it has come back
+}
+
+func TestAKeyringThatFailsIsNoEmptyKeyring(t *testing.T) {
+	backend := newFake()
+	backend.fail = errors.New("error 1312")
+	for name, err := range every(t, keyringOver(t, t.TempDir(), backend)) {
+		t.Log(name)
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: error 1312", "token_store: file")
+	}
+}
+
+func TestALockedKeyringIsNotWaitedForWithoutAPerson(t *testing.T) {
+	backend := newFake()
+	backend.state = ErrLocked
+	for name, err := range every(t, keyringOver(t, t.TempDir(), backend)) {
+		t.Log(name)
+		wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+	}
+	if backend.calls != 0 {
+		t.Errorf("a locked keyring was called %d times, which asks for a password", backend.calls)
+	}
+}
+
+func TestAPersonMayUnlockTheKeyring(t *testing.T) {
+	backend := newFake()
+	backend.state = ErrLocked
+	s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: true})
+	backend.set(func(f *fake) { f.fail = errors.New("prompt dismissed") })
+	_, err := s.Get(t.Context(), key(alice))
+	wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+	backend.set(func(f *fake) { f.fail, f.state = nil, nil })
+	mustPut(t, s, Item{key(alice), pair("x", short)})
+	wantRecord(t, s, key(alice), pair("x", short))
+}
+
+// A keyring that never answers costs one deadline and no more, whatever is called after.
+func TestAHangingKeyringIsLeftBehind(t *testing.T) {
+	for interactive, limit := range map[bool]time.Duration{false: 3 * time.Second, true: 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			backend := newFake()
+			backend.hang = make(chan struct{})
+			defer close(backend.hang)
+			s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: interactive})
+			begun := time.Now()
+			err := s.Put(t.Context(), Item{key(alice), pair("x", short)})
+			wantBroken(t, err, ErrUnavailable, "it has not answered within "+limit.String(), "TELEMATICSCTL_TOKEN_STORE=memory")
+			for name, err := range every(t, s) {
+				if name != "List" { // which reads the index alone
+					wantBroken(t, err, ErrUnavailable, "it has not answered", "")
+				}
+			}
+			if took := time.Since(begun); took != limit {
+				t.Errorf("took %v, want %v", took, limit)
+			}
+			if n := backend.called(); n != 1 {
+				t.Errorf("a hanging keyring was called %d times", n)
+			}
+		})
+	}
+}
+
+func TestACommandThatEndsDoesNotWaitForTheKeyring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := newFake()
+		backend.hang = make(chan struct{})
+		defer close(backend.hang)
+		s := keyringOver(t, t.TempDir(), backend)
+		ctx, end := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, end)
+		begun := time.Now()
+		if _, err := s.Get(ctx, key(alice)); !failure.Is(err, failure.Interrupted) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		held := flock.New(filepath.Join(dir, keyringLock))
+		if err := held.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = held.Unlock() }()
+		err := keyringOver(t, dir, newFake()).Put(t.Context(), Item{key(alice), pair("x", short)})
+		wantBroken(t, err, ErrUnavailable, "another process has held", "try again")
+	})
+}
+
+func TestEachItemIsReadOnce(t *testing.T) {
+	backend, dir := newFake(), t.TempDir()
+	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
+	s := keyringOver(t, dir, backend)
+	backend.set(func(f *fake) { f.gets = 0 })
+	for range 3 {
+		if _, err := s.Get(t.Context(), key(alice)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Get(t.Context(), key(bob)); !errors.Is(err, ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	if backend.gets != 2 {
+		t.Errorf("two items were read %d times", backend.gets)
+	}
+	if _, err := s.Fresh(t.Context(), key(alice)); err != nil || backend.gets != 3 {
+		t.Errorf("Fresh was answered from memory: %v", err)
+	}
+}
+
+func TestAFailedWriteIsNotBelieved(t *testing.T) {
+	backend := newFake()
+	s := keyringOver(t, t.TempDir(), backend)
+	mustPut(t, s, Item{key(alice), pair("old", short)})
+	backend.set(func(f *fake) { f.writes = 1 })
+	err := s.Put(t.Context(), Item{key(bob), pair("new", short)}, Item{key(alice), pair("new", short)})
+	wantBroken(t, err, ErrUnavailable, "the keyring cannot be used", "")
+	if got, err := s.Get(t.Context(), key(alice)); err != nil || got != pair("old", short) {
+		t.Errorf("the record that was not written: %v", err)
+	}
+	if got, err := s.List(t.Context(), "prod"); err != nil || len(got) != 2 {
+		t.Errorf("the record that was written is not listed: %v, %v", got, err)
+	}
+}
+
+func TestTheStateFolderMustBeWritable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	backend := newFake()
+	s := keyringOver(t, file, backend)
+	wantBroken(t, s.Check(t.Context()), ErrUnavailable, "the state folder "+file, "TELEMATICSCTL_STATE_DIR")
+	wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the state folder "+file, "TELEMATICSCTL_STATE_DIR")
+	if len(backend.names()) != 0 {
+		t.Error("a record was written that no other process is kept from")
+	}
+}

@@ -1,0 +1,199 @@
+package tokenstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// limited are the fakes of the platforms that take no long items.
+var limited = map[string]func() *fake{"Windows": windowsFake, "macOS": macFake}
+
+func keyringOver(t testing.TB, dir string, backend Backend) *keyringStore {
+	t.Helper()
+	return mustOpen(t, Options{Kind: KindKeyring, Dir: dir, Backend: backend}).(*keyringStore)
+}
+
+// The lengths, in bytes, of a JWT whose record is whole in one item, and of ones that need parts.
+const (
+	short  = 1_000
+	long   = 6_000
+	longer = 15_000
+)
+
+// A write that is cut short after any number of changes to the keyring leaves the old record or the new one, and
+// whatever it leaves besides is gone after the next write and removal.
+func TestACrashLeavesTheOldRecordOrTheNew(t *testing.T) {
+	for name, make := range limited {
+		for _, from := range []int{0, short, long, longer} {
+			for _, to := range []int{0, short, long, longer} {
+				t.Run(fmt.Sprintf("%s from %d to %d bytes", name, from, to), func(t *testing.T) {
+					t.Parallel()
+					for n := 0; ; n++ {
+						if crashAfter(t, make(), n, from, to) {
+							return
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// crashAfter goes from a record to another (0 for none), lets the keyring stop after n changes, and looks at what
+// is there. It tells whether the write came to its end.
+func crashAfter(t *testing.T, backend *fake, n, from, to int) (done bool) {
+	t.Helper()
+	dir := t.TempDir()
+	if from > 0 {
+		mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("old", from)})
+	}
+	backend.set(func(f *fake) { f.writes = n })
+	dying := keyringOver(t, dir, backend)
+	var err error
+	if to > 0 {
+		err = dying.Put(t.Context(), Item{key(alice), pair("new", to)})
+	} else {
+		err = dying.Delete(t.Context(), key(alice))
+	}
+	left := backend.writes
+	backend.set(func(f *fake) { f.writes = -1 })
+
+	after := keyringOver(t, dir, backend)
+	got, getErr := after.Get(t.Context(), key(alice))
+	isOld := from > 0 && getErr == nil && got == pair("old", from) || from == 0 && errors.Is(getErr, ErrNotFound)
+	isNew := to > 0 && getErr == nil && got == pair("new", to) || to == 0 && errors.Is(getErr, ErrNotFound)
+	if !isOld && !isNew {
+		t.Fatalf("after %d changes neither the old record nor the new: %v", n, getErr)
+	}
+	if err == nil && !isNew {
+		t.Fatalf("after %d changes the write was said to be done, and is not", n)
+	}
+	mustPut(t, after, Item{key(alice), pair("next", long)})
+	wantRecord(t, keyringOver(t, dir, backend), key(alice), pair("next", long))
+	if err := after.Delete(t.Context(), key(alice)); err != nil {
+		t.Fatal(err)
+	}
+	if names := backend.names(); len(names) != 0 {
+		t.Fatalf("after %d changes, a write and a removal there is still %q", n, names)
+	}
+	return err == nil && left > 0
+}
+
+func TestWholeWritesLeaveNoOldParts(t *testing.T) {
+	for name, make := range limited {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backend := make()
+			s := keyringOver(t, t.TempDir(), backend)
+			for _, length := range []int{longer, long, longer, short} {
+				mustPut(t, s, Item{key(alice), pair("x", length)})
+				gens := map[string]bool{}
+				for _, name := range backend.names() {
+					if _, part, isPart := strings.Cut(name, "#"); isPart {
+						gens[part[:1]] = true
+					}
+				}
+				if len(gens) > 1 || length == short && len(gens) > 0 {
+					t.Errorf("after %d bytes there is %q", length, backend.names())
+				}
+			}
+		})
+	}
+}
+
+// Where there is no limit, a rotation is one call.
+func TestARotationIsOneWriteWhereTheRecordFits(t *testing.T) {
+	backend := newFake()
+	s := keyringOver(t, t.TempDir(), backend)
+	for n, length := range []int{short, longer, short} {
+		mustPut(t, s, Item{key(alice), pair("x", length)})
+		if backend.calls != n+1 && n > 0 {
+			t.Errorf("%d calls for %d writes", backend.calls, n+1)
+		}
+		backend.set(func(f *fake) { f.calls = n + 1 }) // the first one also looks for what is there already
+	}
+}
+
+func TestAPlatformsLimitIsUsedToTheFull(t *testing.T) {
+	for name, make := range limited {
+		backend := make()
+		for _, user := range []string{headUser(key(SubjectAdmin)), partUser(key(alice), "b", 12)} {
+			limit := backend.Limit(service, user)
+			if err := backend.Set(service, user, strings.Repeat("x", limit)); err != nil {
+				t.Errorf("%s: %s takes no %d bytes: %v", name, user, limit, err)
+			}
+			if err := backend.Set(service, user, strings.Repeat("x", limit+10)); err == nil {
+				t.Errorf("%s: %s takes more than %d bytes: the fake is no test", name, user, limit)
+			}
+		}
+	}
+}
+
+func TestHalfARecordIsDamaged(t *testing.T) {
+	head, part := "telematicsctl:prod/"+alice, "telematicsctl:prod/"+alice+"#a."
+	for name, harm := range map[string]func(map[string]string){
+		"a part is missing":          func(m map[string]string) { delete(m, part+"1") },
+		"the last part is missing":   func(m map[string]string) { delete(m, part+"2") },
+		"a part is another's":        func(m map[string]string) { m[part+"1"] = m[part+"0"] },
+		"a part is cut short":        func(m map[string]string) { m[part+"2"] = m[part+"2"][1:] },
+		"the head counts too few":    func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":2`, 1) },
+		"the head counts too many":   func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":9999`, 1) },
+		"the head counts below none": func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":-1`, 1) },
+		"the head is no head":        func(m map[string]string) { m[head] = "something else" },
+		"the head is empty":          func(m map[string]string) { m[head] = "" },
+		"the head is null":           func(m map[string]string) { m[head] = "null" },
+		"the head is a later one":    func(m map[string]string) { m[head] = strings.Replace(m[head], `"v":1`, `"v":2`, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backend, dir := windowsFake(), t.TempDir()
+			mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", long)})
+			harm(backend.items)
+			s := keyringOver(t, dir, backend)
+			_, err := s.Get(t.Context(), key(alice))
+			wantBroken(t, err, ErrDamaged, "damaged", "auth login --device-token "+alice)
+			if got, err := s.List(t.Context(), "prod"); err != nil || len(got) != 1 {
+				t.Errorf("one damaged record spoils the list: %v, %v", got, err)
+			}
+			mustPut(t, s, Item{key(alice), pair("new", long)})
+			wantRecord(t, s, key(alice), pair("new", long))
+		})
+	}
+}
+
+// A reader meets a record while it is being replaced, again and again: it gets a whole one each time.
+func TestAReaderBesideAWriterSeesWholeRecords(t *testing.T) {
+	backend, dir := windowsFake(), t.TempDir()
+	writer, reader := keyringOver(t, dir, backend), keyringOver(t, dir, backend)
+	mustPut(t, writer, Item{key(alice), pair("0", long)})
+	stop := make(chan struct{})
+	var both sync.WaitGroup
+	both.Go(func() {
+		for range 300 {
+			if r, err := reader.Fresh(t.Context(), key(alice)); err != nil || len(r.Access.Reveal()) < long {
+				t.Errorf("read %d bytes, %v", len(r.Access.Reveal()), err)
+			}
+		}
+		close(stop)
+	})
+	both.Go(func() {
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				mustPutRecord(t, writer, pair(fmt.Sprint(n), long+n%3*3000))
+			}
+		}
+	})
+	both.Wait()
+}
+
+func mustPutRecord(t *testing.T, s Store, r Record) {
+	if err := s.Put(t.Context(), Item{key(alice), r}); err != nil {
+		t.Error(err)
+	}
+}
