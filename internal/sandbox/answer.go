@@ -1,0 +1,102 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// answer is what a call comes to, before it is written.
+type answer struct {
+	status int
+	title  string
+	errors []failure.Field
+	result json.RawMessage // nil: there is no Result
+	header map[string]string
+	bare   bool  // no body at all
+	camel  bool  // the envelope of the portal host, whose names begin with a small letter
+	err    error // the store failed; nothing else counts
+}
+
+// done is the answer to a change: no Result (live).
+func done() answer { return answer{status: http.StatusOK} }
+
+// with is an answer with a Result.
+func with(result any) answer {
+	data, err := json.Marshal(result)
+	return answer{status: http.StatusOK, result: data, err: err}
+}
+
+// nothing is how the accounts host says that there is no such thing: HTTP 200 and a null Result (live).
+func nothing() answer { return answer{status: http.StatusOK, result: json.RawMessage("null")} }
+
+// refuse is a failure without entries. Its title is the status's own name.
+func refuse(status int) answer { return answer{status: status, title: http.StatusText(status)} }
+
+// invalid is a validation failure with one entry for each field (live).
+func invalid(mistakes ...failure.Field) answer {
+	return answer{status: http.StatusUnprocessableEntity, title: "One or more validation errors occurred.", errors: mistakes}
+}
+
+func mistake(key, message string) failure.Field { return failure.Field{Key: key, Message: message} }
+
+// blocked is the answer to who tries too often.
+func blocked(wait time.Duration) answer {
+	a := refuse(http.StatusTooManyRequests)
+	seconds := int64((wait + time.Second - 1) / time.Second)
+	a.header = map[string]string{"Retry-After": strconv.FormatInt(seconds, 10)}
+	return a
+}
+
+// body is the envelope; nil for a bare answer.
+func (a answer) body() []byte {
+	if a.bare {
+		return nil
+	}
+	names := [...]string{`"Result":`, `"Status":`, `,"Title":`, `,"Errors":[`, `{"Key":`, `,"Message":`}
+	if a.camel {
+		names = [...]string{`"result":`, `"status":`, `,"title":`, `,"errors":[`, `{"key":`, `,"message":`}
+	}
+	b := make([]byte, 0, len(a.result)+128)
+	b = append(b, '{')
+	if a.result != nil {
+		b = append(b, names[0]...)
+		b = append(b, a.result...)
+		b = append(b, ',')
+	}
+	b = append(b, names[1]...)
+	b = strconv.AppendInt(b, int64(a.status), 10)
+	b = append(b, names[2]...)
+	b = appendQuoted(b, a.title)
+	b = append(b, names[3]...)
+	for i, e := range a.errors {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, names[4]...)
+		b = appendQuoted(b, e.Key)
+		b = append(b, names[5]...)
+		b = appendQuoted(b, e.Message)
+		b = append(b, '}')
+	}
+	return append(b, "]}"...)
+}
+
+// appendQuoted appends a JSON string.
+func appendQuoted(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(s)
+			if err != nil { // a string always has a JSON form
+				return append(b, `""`...)
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

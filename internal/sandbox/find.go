@@ -1,0 +1,101 @@
+package sandbox
+
+import "strings"
+
+// finding is what a find asks for; all that is said must hold. Text is compared without regard to case (assumed).
+type finding struct {
+	token    string // in lower case; "" is not said
+	criteria []criterion
+}
+
+type criterion struct {
+	index index
+	value string // as it was asked for
+}
+
+// findOrder are the criteria of a find by their names, those first that few users share.
+var findOrder = []struct {
+	name  string
+	index index
+}{
+	{"Email", profileIndex("Email")},
+	{"Phone", profileIndex("Phone")},
+	{"ClientId", byClientID},
+	{"FullName", byFullName},
+	{"LastName", profileIndex("LastName")},
+	{"FirstName", profileIndex("FirstName")},
+}
+
+// find returns the users of the instances that match, oldest first within an instance.
+func (s state) find(f finding, instances []instance) []*user {
+	var found []*user
+	keep := func(u *user) {
+		if u.matches(f) {
+			found = append(found, u)
+		}
+	}
+	if f.token != "" {
+		if u, ok := s.userByToken(f.token); ok && among(instances, u.Instance) {
+			keep(u)
+		}
+		return found
+	}
+	by := f.narrowest()
+	for _, i := range instances {
+		s.each(indexPrefix(i.Number, by.index)+foldValue(by.value)+"\x00", func(key string) bool {
+			if u, ok := s.user(numberOf(key)); ok {
+				keep(u)
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// narrowest is the criterion whose index is walked: the first, unless both names are asked for, which together are
+// narrower than either.
+func (f finding) narrowest() criterion {
+	first := f.criteria[0]
+	if first.index == profileIndex("LastName") && len(f.criteria) == 2 {
+		return criterion{byFullName, f.criteria[1].value + " " + first.value}
+	}
+	return first
+}
+
+func among(instances []instance, number uint64) bool {
+	for _, i := range instances {
+		if i.Number == number {
+			return true
+		}
+	}
+	return false
+}
+
+func (u *user) matches(f finding) bool {
+	if f.token != "" && f.token != u.Token {
+		return false
+	}
+	for _, c := range f.criteria {
+		if !u.has(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// has compares with the user's own text, as an index holds but the beginning of it.
+func (u *user) has(c criterion) bool {
+	var text string
+	var ok bool
+	switch c.index {
+	case byClientID:
+		if u.ClientID != nil {
+			text, ok = *u.ClientID, true
+		}
+	case byFullName:
+		text, ok = u.fullName()
+	default:
+		text, ok = u.text(profileIndexes[c.index-byProfile])
+	}
+	return ok && strings.EqualFold(text, c.value)
+}

@@ -1,0 +1,235 @@
+package sandbox_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w *world) {
+		got := w.register(t, `{}`)
+		if _, err := uuid.Parse(got.DeviceToken); err != nil {
+			t.Error(err)
+		}
+		if got.AccessToken == nil || got.AccessToken.ExpiresIn != 432000 || got.RefreshToken == nil {
+			t.Fatalf("got %+v", got)
+		}
+		parts := strings.Split(got.AccessToken.Token, ".")
+		var head, claims map[string]any
+		for i, into := range []*map[string]any{&head, &claims} {
+			raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(raw, into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if head["alg"] != "HS256" {
+			t.Errorf("signed by %v", head["alg"])
+		}
+		for name, want := range map[string]any{
+			"sub": got.DeviceToken, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID, "CompanyId": sandbox.CompanyID,
+			"SdkEnableTracking": true, "SdkEnableLogging": false, "SdkEnableRealTimeLocation": false,
+			"iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
+		} {
+			if claims[name] != want {
+				t.Errorf("claim %s is %v, want %v", name, claims[name], want)
+			}
+		}
+	})
+}
+
+func TestWithoutAccessTokenBothAreNull(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	r := w.do(t, "POST", "/v1/Registration/create", theInstance, `{"CreateAccessToken": false}`).want(t, 200)
+	if !strings.Contains(r.Raw, `"AccessToken":null,"RefreshToken":null`) {
+		t.Error(r.Raw)
+	}
+}
+
+func TestRegisteringTwiceMakesTwoUsers(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	body := `{"Email": "ada@example.com"}`
+	if a, b := w.register(t, body), w.register(t, body); a.DeviceToken == b.DeviceToken {
+		t.Error("the same user twice")
+	}
+	if got := w.find(t, w.asAdmin(t), "Email=ada@example.com"); len(got) != 2 {
+		t.Errorf("%d users", len(got))
+	}
+}
+
+func TestInstanceHeadersAreChecked(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for name, c := range map[string]struct {
+		h      headers
+		status int
+		keys   []string
+	}{
+		"none":             {nil, 422, []string{"InstanceId", "InstanceKey"}},
+		"no key":           {headers{"InstanceId": sandbox.InstanceID}, 422, []string{"InstanceKey"}},
+		"malformed":        {headers{"InstanceId": "x", "InstanceKey": sandbox.InstanceKey}, 422, []string{"InstanceId"}},
+		"wrong key":        {headers{"InstanceId": sandbox.InstanceID, "InstanceKey": sandbox.SecondInstanceKey}, 401, nil},
+		"unknown instance": {headers{"InstanceId": sandbox.CompanyID, "InstanceKey": sandbox.InstanceKey}, 401, nil},
+		"upper case":       {headers{"INSTANCEID": strings.ToUpper(sandbox.InstanceID), "instancekey": strings.ToUpper(sandbox.InstanceKey)}, 200, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.do(t, "POST", "/v1/Registration/create", c.h, `{}`).want(t, c.status, c.keys...)
+			w.do(t, "POST", sandbox.DefaultMultiplePath, c.h, `{"Quantity": 1}`).want(t, c.status, c.keys...)
+		})
+	}
+}
+
+// Paths go without regard to case on the user host; the vendor's clients spell them in several ways, and field names too.
+func TestOtherClientsSpellings(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for _, path := range []string{"/v1/Registration/Create", "/V1/REGISTRATION/CREATE", "/v1/registration/create/"} {
+		w.do(t, "POST", path, theInstance, `{}`).want(t, 200)
+	}
+	got := w.register(t, `{"firstName": "Ada", "lastname": "L", "userFields": [{"clientId": "c-1", "EnableRealtimeLocation": "true"}], "Shoe": 43}`)
+	p := w.find(t, w.asAdmin(t), "devicetoken="+got.DeviceToken)
+	if len(p) != 1 || p[0].UserProfile["FirstName"] != "Ada" || p[0].UserFields[0]["ClientId"] != "c-1" || p[0].UserFields[0]["EnableRealTimeLocation"] != true {
+		t.Errorf("read back %+v", p)
+	}
+}
+
+func TestEveryFieldIsReadBack(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w *world) {
+		got := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address",
+			"Gender": "female", "Birthday": "1989-02-17T00:00:00Z", "MaritalStatus": "1", "ChildrenCount": 3, "Country": "UK",
+			"District": "Westminster", "City": "London", "Address": "12 St James's Square", "Status": "Deactivated",
+			"ImageUrl": "https://example.com/a.png", "UserFields": {"ClientId": "c-1", "EnableTracking": false, "EnableLogging": true,
+			"EnableRealTimeLocation": true, "Enabled": false}}`)
+		as := w.asAdmin(t)
+		p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&IncludeAccountInfo=true")[0]
+		for name, want := range map[string]any{
+			"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address", "Gender": "Female",
+			"Birthday": "1989-02-17T00:00:00", "MaritalStatus": "1", "ChildrenCount": 3.0, "Country": "UK", "District": "Westminster",
+			"City": "London", "Address": "12 St James's Square", "ImageUrl": "https://example.com/a.png", "ExternalImageUrl": "https://example.com/a.png",
+		} {
+			if p.UserProfile[name] != want {
+				t.Errorf("%s is %v, want %v", name, p.UserProfile[name], want)
+			}
+		}
+		if p.Status != "Inactive" || p.ActivityStatus != "No Data" || p.DateCreated != "2026-11-22T12:00:00" {
+			t.Errorf("got %+v", p)
+		}
+		f := p.UserFields[0]
+		if len(p.UserFields) != 1 || f["EnableTracking"] != false || f["EnableLogging"] != true || f["EnableRealTimeLocation"] != true || f["Enabled"] != false || f["ClientId"] != "c-1" {
+			t.Errorf("UserFields %v", p.UserFields)
+		}
+		if n := p.AccountInfo["InstanceName"]; n == nil || *n != "Common" {
+			t.Errorf("AccountInfo %v", p.AccountInfo)
+		}
+		if p := w.find(t, as, "DeviceToken="+got.DeviceToken)[0]; p.AccountInfo["InstanceName"] != nil || *p.AccountInfo["InstanceId"] != sandbox.InstanceID {
+			t.Errorf("names that were not asked for: %v", p.AccountInfo)
+		}
+	})
+}
+
+func TestAUserOfWhomNothingWasSaid(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.find(t, w.asAdmin(t), "DeviceToken="+w.register(t, `{}`).DeviceToken)[0]
+	if p.UserProfile["Gender"] != "None" || !strings.HasSuffix(p.UserProfile["ImageUrl"].(string), "/ic_no_avatar_white.png") || p.UserProfile["ExternalImageUrl"] != nil {
+		t.Errorf("profile %v", p.UserProfile)
+	}
+	if f := p.UserFields[0]; f["EnableTracking"] != true || f["EnableLogging"] != false || f["EnableRealTimeLocation"] != false || f["Enabled"] != true || f["ClientId"] != nil {
+		t.Errorf("UserFields %v", f)
+	}
+}
+
+func TestWhatCannotBeConvertedIsNamedAllAtOnce(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"Gender": "F", "Birthday": "yesterday", "ChildrenCount": "many", "CustomToken": "x",
+		"FirstName": {}, "UserFields": {"EnableLogging": "maybe"}}`).
+		want(t, 422, "FirstName", "Gender", "Birthday", "ChildrenCount", "CustomToken", "UserFields.EnableLogging")
+	for _, body := range []string{"", "null", "[]", "{", `"x"`} {
+		w.do(t, "POST", "/v1/Registration/create", theInstance, body).want(t, 422, "")
+	}
+}
+
+func TestACustomTokenIsTheDeviceToken(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w *world) {
+		const token = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+		if got := w.register(t, `{"CustomToken": "`+strings.ToUpper(token)+`"}`); got.DeviceToken != token {
+			t.Errorf("got %s", got.DeviceToken)
+		}
+		w.do(t, "POST", "/v1/Registration/create", theInstance, `{"CustomToken": "`+token+`"}`).want(t, 409, "CustomToken")
+	})
+}
+
+func TestAnInviteCodeChoosesTheInstance(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	got := w.register(t, `{"InstanceInviteCode": "sandbox2"}`)
+	if p := w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken)[0]; *p.AccountInfo["InstanceId"] != sandbox.SecondInstanceID {
+		t.Errorf("registered into %s", *p.AccountInfo["InstanceId"])
+	}
+	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"InstanceInviteCode": "none"}`).want(t, 422, "InstanceInviteCode")
+}
+
+func TestRegisteringManyAtOnce(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w *world) {
+		var all []tokens
+		body := `{"Quantity": 3, "CustomFields": {"EnableTracking": false, "Enabled": false}}`
+		w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, body).want(t, 200).into(t, &all)
+		if len(all) != 3 || all[0].AccessToken == nil || all[0].DeviceToken == all[1].DeviceToken {
+			t.Fatalf("got %+v", all)
+		}
+		f := w.find(t, w.asAdmin(t), "DeviceToken="+all[2].DeviceToken)[0].UserFields[0]
+		if f["EnableTracking"] != false || f["EnableLogging"] != false || f["Enabled"] != false {
+			t.Errorf("UserFields %v", f)
+		}
+		for _, n := range []int{0, -1, 101} {
+			w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).want(t, 422, "Quantity")
+		}
+		w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
+	})
+}
+
+func TestAServiceWithoutRegisteringMany(t *testing.T) {
+	w := newWorld(t, sandbox.Options{NoMultiple: true})
+	w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"Quantity": 3}`).want(t, 404)
+	w = newWorld(t, sandbox.Options{MultiplePath: "/v2/many", MaxQuantity: 1000})
+	w.do(t, "POST", "/V2/Many", theInstance, `{"Quantity": 1000, "CreateAccessToken": false}`).want(t, 200)
+}
+
+func TestUnknownPathsAndMethods(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.do(t, "GET", "/nowhere", nil, "").want(t, 404)
+	r := w.do(t, "PATCH", "/v1/Registration/create", nil, "").want(t, 405)
+	if r.Header.Get("Allow") != "POST" {
+		t.Errorf("Allow: %s", r.Header.Get("Allow"))
+	}
+	w.do(t, "POST", "/v1/Registration/create", theInstance.and(headers{"Content-Type": "application/x-www-form-urlencoded"}), "a=b").want(t, 415)
+}
+
+func TestTheRequestIdComesBack(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	if got := w.do(t, "GET", "/nowhere", headers{"X-Request-Id": "r-1"}, "").Header.Get("X-Request-Id"); got != "r-1" {
+		t.Errorf("got %q", got)
+	}
+	if got := w.do(t, "GET", "/nowhere", nil, "").Header.Get("X-Request-Id"); got == "" {
+		t.Error("none was drawn")
+	}
+}
+
+// The same random source and clock give the same tokens, so that tests of clients can pin what they print.
+func TestAGivenSourceMakesEverythingRepeatable(t *testing.T) {
+	a, b := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{})
+	one, two := a.register(t, `{}`), b.register(t, `{}`)
+	if one.DeviceToken != two.DeviceToken || one.AccessToken.Token != two.AccessToken.Token || *one.RefreshToken != *two.RefreshToken {
+		t.Errorf("%+v and %+v", one, two)
+	}
+	b.Move(time.Second)
+	if c := b.register(t, `{}`); c.DeviceToken == two.DeviceToken {
+		t.Error("the source stands still")
+	}
+}

@@ -1,0 +1,203 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// Options say what a sandbox is like. The zero value is one in memory with the presets, that behaves as the service is
+// known to.
+type Options struct {
+	Dir    string           // the folder that keeps its state; "" keeps it in memory
+	Now    func() time.Time // its clock; nil is the system's
+	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
+	Layout *Layout          // what a new state is furnished with, as ReadLayout returns it; nil is DefaultLayout
+
+	MultiplePath string // where many users are registered at once; "" is DefaultMultiplePath
+	NoMultiple   bool   // there is no such path
+	MaxQuantity  int    // the most users of one such call; 0 is 100
+	SignInLimit  int    // sign-ins a minute from one address; 0 is 5, a negative number no limit
+}
+
+// Sandbox is the service in miniature. It is safe for use by many goroutines.
+type Sandbox struct {
+	options Options
+	engine  engine
+	routes  []route
+	pages   pages
+
+	randomMu sync.Mutex
+	source   io.Reader
+}
+
+// largestBody is the most bytes of a request's body (assumed).
+const largestBody = 4 << 20
+
+// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes.
+func Open(o Options) (*Sandbox, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MultiplePath == "" {
+		o.MultiplePath = DefaultMultiplePath
+	}
+	if !strings.HasPrefix(o.MultiplePath, "/") {
+		return nil, failure.Newf(failure.Invalid, "the path of «register many users» must begin with /: %q", o.MultiplePath)
+	}
+	if o.MaxQuantity == 0 {
+		o.MaxQuantity = 100
+	}
+	if o.SignInLimit == 0 {
+		o.SignInLimit = 5
+	}
+	if o.Layout == nil {
+		l := DefaultLayout()
+		if mistakes := l.check(); mistakes != nil {
+			return nil, failure.Mistakes("the layout cannot be used", mistakes)
+		}
+		o.Layout = &l
+	}
+	s := &Sandbox{options: o, routes: routes(o), source: o.Random}
+	if s.source == nil {
+		s.source = bufio.NewReader(rand.Reader)
+	}
+	if o.Dir != "" {
+		s.engine = newBolt(o.Dir, s.setUp)
+		return s, nil
+	}
+	s.engine = newMemory()
+	return s, s.fillMemory()
+}
+
+func (s *Sandbox) fillMemory() error {
+	return s.engine.update(func(t tx) bool {
+		s.setUp(t)
+		return true
+	})
+}
+
+// setUp fills an empty state.
+func (s *Sandbox) setUp(t tx) {
+	st := state{t}
+	st.put(keyFormat, []byte(stateFormat))
+	st.put(keySigning, s.random(signingKeyLength))
+	st.furnish(*s.options.Layout, s.newUUID)
+}
+
+// random draws bytes. A source that fails leaves zeros, which Open's own source does not.
+func (s *Sandbox) random(n int) []byte {
+	b := make([]byte, n)
+	s.randomMu.Lock()
+	defer s.randomMu.Unlock()
+	_, _ = io.ReadFull(s.source, b)
+	return b
+}
+
+// newUUID draws a UUID of version 4.
+func (s *Sandbox) newUUID() uuid.UUID {
+	id := uuid.UUID(s.random(16))
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// Close gives up the files. Requests after it fail.
+func (s *Sandbox) Close() error { return s.engine.close() }
+
+// Reset empties the sandbox: no users, no tokens, a new signing key, the layout as it was. It fails, of code failed,
+// while another process serves the folder.
+func (s *Sandbox) Reset(ctx context.Context) error {
+	release, err := s.engine.acquire(ctx)
+	var served *ErrServed
+	if errors.As(err, &served) {
+		return &failure.Error{
+			Code: failure.Failed, Message: "the sandbox cannot be emptied: it is served at " + served.URL, Hint: "stop the server first", Cause: err,
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.engine.clear(); err != nil {
+		return unusable(s.options.Dir, err)
+	}
+	if s.options.Dir == "" {
+		return s.fillMemory()
+	}
+	return nil
+}
+
+// ServeHTTP answers any call of the service. Where the state cannot be had, it answers 503.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.TryServeHTTP(w, r); err != nil {
+		a := refuse(http.StatusServiceUnavailable)
+		a.errors = append(a.errors, mistake("", err.Error()))
+		write(w, a)
+	}
+}
+
+// TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the state cannot be had, nothing
+// was done nor written, and the error says why. It is an ErrServed where another process serves the folder.
+func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	id := r.Header.Get("X-Request-Id")
+	if id == "" {
+		id = s.newUUID().String()
+	}
+	w.Header().Set("X-Request-Id", id)
+	a := s.answer(r)
+	if a.err != nil {
+		return a.err
+	}
+	write(w, a)
+	return nil
+}
+
+// answer carries out a request, with the state taken for as long as that lasts and no longer.
+func (s *Sandbox) answer(r *http.Request) answer {
+	found, params, allowed := match(s.routes, r.Method, r.URL.Path)
+	if found == nil {
+		if allowed == nil {
+			return refuse(http.StatusNotFound)
+		}
+		a := refuse(http.StatusMethodNotAllowed)
+		a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
+		return a
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
+	switch {
+	case err != nil:
+		return refuse(http.StatusBadRequest)
+	case len(body) > largestBody:
+		return refuse(http.StatusRequestEntityTooLarge)
+	}
+	release, err := s.engine.acquire(r.Context())
+	if err != nil {
+		return answer{err: err}
+	}
+	defer release()
+	c := call{Sandbox: s, r: r, body: body, params: params, now: s.options.Now()}
+	return found.handle(&c)
+}
+
+func write(w http.ResponseWriter, a answer) {
+	for name, value := range a.header {
+		w.Header().Set(name, value)
+	}
+	if !a.bare {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
+	w.WriteHeader(a.status)
+	// Whoever went away meanwhile needs no answer.
+	_, _ = w.Write(a.body())
+}

@@ -1,0 +1,182 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The lifetimes of what the service issues.
+const (
+	registrationLife = 432000 * time.Second    // a JWT from a registration (live)
+	signInLife       = 86400 * time.Second     // a JWT from a sign-in or a refresh (live)
+	refreshLife      = 90 * 24 * time.Hour     // a refresh token: three months for an admin (live), for a user too (assumed)
+	signingKeyLength = 32                      // bytes
+	refreshLength    = 48                      // bytes
+	issuer           = "telematicsctl-sandbox" // so that nobody takes such a JWT for the real service's
+)
+
+// claims are a JWT's (live), save Generation, by which the sandbox makes JWTs expire at once.
+type claims struct {
+	jwt.RegisteredClaims
+	InstanceID             string  `json:"InstanceId,omitempty"`
+	DeviceToken            string  `json:"DeviceToken,omitempty"`
+	CompanyID              string  `json:"CompanyId,omitempty"`
+	Email                  string  `json:"Email,omitempty"`
+	EnableTracking         *bool   `json:"SdkEnableTracking,omitempty"`
+	EnableLogging          *bool   `json:"SdkEnableLogging,omitempty"`
+	EnableRealTimeLocation *bool   `json:"SdkEnableRealTimeLocation,omitempty"`
+	ClientID               *string `json:"SdkClientId,omitempty"`
+	Generation             string  `json:"Generation"`
+}
+
+// pair is what is kept of a refresh token. It is gone once it was spent.
+type pair struct {
+	Subject string    `json:"s"` // a DeviceToken, or an admin's e-mail address
+	Admin   bool      `json:"a,omitempty"`
+	Expires time.Time `json:"e"`
+}
+
+// issued is a pair as it is answered.
+type issued struct {
+	DeviceToken  *string      `json:"DeviceToken,omitempty"`
+	AccessToken  *accessToken `json:"AccessToken"`
+	RefreshToken *string      `json:"RefreshToken"`
+}
+
+type accessToken struct {
+	Token     string
+	ExpiresIn int64 // seconds
+}
+
+// userClaims are those of a user of an instance.
+func (s state) userClaims(u *user, in instance) claims {
+	tracking, logging, realtime := u.flag("EnableTracking"), u.flag("EnableLogging"), u.flag("EnableRealTimeLocation")
+	return claims{
+		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Token},
+		InstanceID:       in.ID, DeviceToken: u.Token, CompanyID: in.CompanyID,
+		EnableTracking: &tracking, EnableLogging: &logging, EnableRealTimeLocation: &realtime, ClientID: u.ClientID,
+		Generation: s.generation(u),
+	}
+}
+
+func (s state) adminClaims(a admin) claims {
+	return claims{RegisteredClaims: jwt.RegisteredClaims{Subject: a.ID}, Email: a.Email, Generation: s.generation(nil)}
+}
+
+// generation changes when JWTs issued before are to count as expired.
+func (s state) generation(u *user) string {
+	if u == nil {
+		return fmt.Sprint(s.number(keyGeneration))
+	}
+	return fmt.Sprintf("%d.%d", s.number(keyGeneration), u.Generation)
+}
+
+// issue signs a JWT and, within an update, keeps a new refresh token for its subject.
+func (c *call) issue(s state, cl claims, life time.Duration) issued {
+	cl.Issuer = issuer
+	cl.ID = c.newUUID().String()
+	cl.IssuedAt = jwt.NewNumericDate(c.now)
+	cl.ExpiresAt = jwt.NewNumericDate(c.now.Add(life))
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, cl).SignedString(s.get(keySigning))
+	if err != nil {
+		s.fail(err)
+	}
+	refresh := base64.RawURLEncoding.EncodeToString(c.random(refreshLength))
+	p := pair{Subject: cl.DeviceToken, Expires: c.now.Add(refreshLife).UTC()}
+	if cl.DeviceToken == "" {
+		p.Subject, p.Admin = cl.Email, true
+	}
+	s.save(pairKey(refresh), p)
+	out := issued{AccessToken: &accessToken{signed, int64(life / time.Second)}, RefreshToken: &refresh}
+	if cl.DeviceToken != "" {
+		out.DeviceToken = &cl.DeviceToken
+	}
+	return out
+}
+
+// pairKey holds but the refresh token's hash.
+func pairKey(refresh string) string {
+	sum := sha256.Sum256([]byte(refresh))
+	return prefixPair + string(sum[:])
+}
+
+// spend takes a refresh token out of the state; it is false where there is none, or it has expired.
+func (s state) spend(refresh string, now time.Time) (pair, bool) {
+	var p pair
+	key := pairKey(refresh)
+	if !s.load(key, &p) {
+		return p, false
+	}
+	s.delete(key)
+	return p, now.Before(p.Expires)
+}
+
+var errExpired = errors.New("the JWT has expired")
+
+// verify reads a JWT of this state. Where only the time is against it the claims come with errExpired.
+func (s state) verify(token string, now time.Time) (claims, error) {
+	var c claims
+	key := append([]byte(nil), s.get(keySigning)...)
+	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return key, nil },
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return c, errExpired
+	default:
+		return claims{}, err
+	}
+}
+
+// signIns is what is kept of the sign-ins from one address.
+type signIns struct {
+	Times   []time.Time `json:"t,omitempty"` // of the last minute
+	Blocked time.Time   `json:"b"`           // until when
+}
+
+const (
+	signInWindow = time.Minute
+	signInBlock  = time.Hour
+)
+
+// signIn counts a sign-in from an address; it returns how long the address is blocked, 0 if it is not. One sign-in
+// over the limit within a minute blocks for an hour (live).
+func (s state) signIn(address string, limit int, now time.Time) time.Duration {
+	key := prefixSignIns + address
+	var was signIns
+	s.load(key, &was)
+	if now.Before(was.Blocked) {
+		return was.Blocked.Sub(now)
+	}
+	is := signIns{Times: []time.Time{now}}
+	for _, t := range was.Times {
+		if age := now.Sub(t); age >= 0 && age < signInWindow {
+			is.Times = append(is.Times, t)
+		}
+	}
+	if len(is.Times) > limit {
+		is = signIns{Blocked: now.Add(signInBlock)}
+		s.save(key, is)
+		return signInBlock
+	}
+	s.save(key, is)
+	return 0
+}
+
+// loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an object (client).
+func loginFields(raw json.RawMessage) (map[string]string, bool) {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = json.RawMessage(text)
+	}
+	var fields map[string]string
+	return fields, json.Unmarshal(raw, &fields) == nil && fields != nil
+}

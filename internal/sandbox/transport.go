@@ -1,0 +1,150 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// Transport mounts a handler in this process: its requests go through no socket. A request's context ends the wait
+// for the answer; the handler sees the same context. Bodies are copied, both ways, and come as a whole. A handler that
+// aborts (http.ErrAbortHandler) looks like a connection that broke. The error of a Sandbox that cannot be had, such as
+// ErrServed, is the round trip's error; nothing was sent then.
+func Transport(h http.Handler) http.RoundTripper { return transport{h} }
+
+type transport struct{ handler http.Handler }
+
+// trier is a handler that says why it could not serve.
+type trier interface {
+	TryServeHTTP(http.ResponseWriter, *http.Request) error
+}
+
+// inProcess is the RemoteAddr of requests that came through no socket.
+const inProcess = "127.0.0.1:0"
+
+// RoundTrip implements http.RoundTripper.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, closeBody(r))
+	}
+	in, err := received(r)
+	if err != nil {
+		return nil, err
+	}
+	out := &recorder{header: http.Header{}, request: r}
+	ended := make(chan error, 1)
+	go func() { ended <- t.serve(out, in) }()
+	select {
+	case err := <-ended:
+		return out.response(err)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// received is the request as a server would see it.
+func received(r *http.Request) (*http.Request, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		body, err = io.ReadAll(r.Body)
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			return nil, err
+		}
+	}
+	in := r.Clone(r.Context())
+	in.Body = io.NopCloser(bytes.NewReader(body))
+	in.ContentLength = int64(len(body))
+	in.RequestURI = r.URL.RequestURI()
+	in.RemoteAddr = inProcess
+	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	if in.Header == nil {
+		in.Header = http.Header{}
+	}
+	return in, nil
+}
+
+func closeBody(r *http.Request) error {
+	if r.Body == nil {
+		return nil
+	}
+	return r.Body.Close()
+}
+
+// errDropped is what a client gets from a handler that aborts before it has written.
+var errDropped = errors.New("the connection was closed before the answer came")
+
+// serve runs the handler; where it panics, errDropped or the panic itself is the error.
+func (t transport) serve(w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			err = errDropped
+		default:
+			panic(p)
+		}
+	}()
+	if h, ok := t.handler.(trier); ok {
+		return h.TryServeHTTP(w, r)
+	}
+	t.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// recorder keeps an answer in memory.
+type recorder struct {
+	header  http.Header
+	sent    http.Header // as it was when the status was written
+	status  int
+	body    bytes.Buffer
+	request *http.Request
+}
+
+func (w *recorder) Header() http.Header { return w.header }
+
+func (w *recorder) WriteHeader(status int) {
+	if w.sent == nil && status >= 200 {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
+
+// Flush implements http.Flusher: what was written counts as sent.
+func (w *recorder) Flush() { w.WriteHeader(http.StatusOK) }
+
+// response is the answer as a client sees it. One that broke off after its head ends in io.ErrUnexpectedEOF.
+func (w *recorder) response(err error) (*http.Response, error) {
+	if err != nil && (w.sent == nil || !errors.Is(err, errDropped)) {
+		return nil, err
+	}
+	w.WriteHeader(http.StatusOK)
+	var body io.Reader = bytes.NewReader(w.body.Bytes())
+	length := int64(w.body.Len())
+	if err != nil {
+		body = io.MultiReader(body, broken{})
+		length = -1
+	} else if w.sent.Get("Content-Length") == "" {
+		w.sent.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	return &http.Response{
+		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.sent, Body: io.NopCloser(body), ContentLength: length, Request: w.request,
+	}, nil
+}
+
+// broken is where a body breaks off.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,0 +1,154 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// defaultImage is the ImageUrl of a user who has none (live).
+const defaultImage = "https://user.telematicssdk.com/Files/DefaultImages/ic_no_avatar_white.png"
+
+// dateCreatedShape has no zone (live).
+const dateCreatedShape = "2006-01-02T15:04:05.999999"
+
+// deviceFields are what is known of a user's phone, by the service's names (live).
+var deviceFields = []string{"MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei"}
+
+// reader turns users into what is read of them.
+type reader struct {
+	state
+	names   bool // the names of company, application and instance were asked for
+	wallets bool // a find has an empty list where a page of a list has null (live)
+	known   map[uint64]instance
+}
+
+func (r *reader) instanceOf(u *user) instance {
+	in, ok := r.known[u.Instance]
+	if !ok {
+		if r.known == nil {
+			r.known = map[uint64]instance{}
+		}
+		in, _ = r.instance(u.Instance)
+		r.known[u.Instance] = in
+	}
+	return in
+}
+
+// list is a JSON list of users.
+func (r *reader) list(users []*user) json.RawMessage {
+	b := []byte{'['}
+	for i, u := range users {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = r.append(b, u)
+	}
+	return append(b, ']')
+}
+
+// append writes a user as it is read: every field there, null where nothing is known.
+func (r *reader) append(b []byte, u *user) []byte {
+	status := "Active"
+	if u.Status != "" {
+		status = "Inactive"
+	}
+	b = appendMember(b, `{"DeviceToken":`, u.Token)
+	b = appendMember(b, `,"DateCreated":`, u.Created.Format(dateCreatedShape))
+	b = appendMember(b, `,"Status":`, status)
+	b = appendMember(b, `,"ActivityStatus":`, u.activity())
+	b = appendProfile(append(b, `,"UserProfile":{`...), u)
+	b = appendDevice(append(b, `},"MobileDevice":{`...), u)
+	b = r.appendAccount(append(b, `},"AccountInfo":{`...), u)
+	b = append(b, `},"UserWallets":`...)
+	if r.wallets {
+		b = append(b, `[]`...)
+	} else {
+		b = append(b, `null`...)
+	}
+	b = appendOptional(b, `,"IdentityId":`, u.IdentityID)
+	b = appendOptional(b, `,"IdentityProvider":`, u.IdentityProvider)
+	b = appendOptional(b, `,"UserFields":[{"ClientId":`, u.ClientID)
+	for _, f := range flagFields {
+		b = append(append(append(b, `,"`...), f.Name...), `":`...)
+		b = strconv.AppendBool(b, u.flag(f.Name))
+	}
+	return append(b, `}]}`...)
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	return appendQuoted(append(b, name...), value)
+}
+
+func appendOptional(b []byte, name string, value *string) []byte {
+	if value == nil {
+		return append(append(b, name...), "null"...)
+	}
+	return appendMember(b, name, *value)
+}
+
+// appendProfile writes the profile. The picture has two names: ExternalImageUrl is what was given, ImageUrl what to
+// show (live). Gender is None where it was not said (live).
+func appendProfile(b []byte, u *user) []byte {
+	for i, f := range profileFields {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name := f.Name
+		if f.UpdateName != "" {
+			name = f.UpdateName
+		}
+		b = append(append(append(b, '"'), name...), `":`...)
+		switch v := u.Profile[f.Name].(type) {
+		case string:
+			b = appendQuoted(b, v)
+		case float64:
+			b = strconv.AppendInt(b, int64(v), 10)
+		default:
+			if f.Name == "Gender" {
+				b = append(b, `"None"`...)
+			} else {
+				b = append(b, "null"...)
+			}
+		}
+	}
+	image, ok := u.text("ImageUrl")
+	if !ok {
+		image = defaultImage
+	}
+	return appendMember(b, `,"ImageUrl":`, image)
+}
+
+func appendDevice(b []byte, u *user) []byte {
+	for i, name := range deviceFields {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), name...), `":`...)
+		if v, ok := u.Device[name]; ok {
+			b = appendQuoted(b, v)
+		} else {
+			b = append(b, "null"...)
+		}
+	}
+	return b
+}
+
+func (r *reader) appendAccount(b []byte, u *user) []byte {
+	in := r.instanceOf(u)
+	for i, level := range []struct{ what, id, name string }{
+		{"Company", in.CompanyID, in.CompanyName}, {"Application", in.ApplicationID, in.ApplicationName}, {"Instance", in.ID, in.Name},
+	} {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), level.what...), `Id":`...)
+		b = appendQuoted(b, level.id)
+		b = append(append(append(b, `,"`...), level.what...), `Name":`...)
+		if r.names {
+			b = appendQuoted(b, level.name)
+		} else {
+			b = append(b, "null"...)
+		}
+	}
+	return b
+}
