@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"testing")
+	"testing"
+)
 
 // childWord as the first argument makes the test binary a process of its own that works on a store.
 const childWord = "tokenstore-child"
@@ -81,11 +82,12 @@ func atoi(text string) int {
 	return n
 }
 
-// runChild runs a process to its end and gives what it wrote to both streams.
+// runChild runs a process to its end, in the environment given or, for nil, its parent's, and gives what it wrote to both streams.
 func runChild(t testing.TB, env []string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{childWord}, args...)...)
 	cmd.Env = env
+	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector would hold each process up for a second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
