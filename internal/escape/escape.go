@@ -99,6 +99,11 @@ func (j *jsonWriter) Write(p []byte) (int, error) {
 	}
 	j.out = j.out[:0]
 	for len(in) > 0 && utf8.FullRune(in) {
+		if n := plain(in); n > 0 {
+			j.out = append(j.out, in[:n]...)
+			in = in[n:]
+			continue
+		}
 		r, size := utf8.DecodeRune(in)
 		j.out = appendJSON(j.out, in[:size], r)
 		in = in[size:]
@@ -115,6 +120,16 @@ func (j *jsonWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// plain is how many bytes at the start are printable ASCII, which most of JSON is.
+func plain(p []byte) int {
+	for i, b := range p {
+		if b < ' ' || b > '~' {
+			return i
+		}
+	}
+	return len(p)
 }
 
 func appendJSON(out, char []byte, r rune) []byte {

@@ -165,25 +165,31 @@ func TestAFailingWriterIsAlwaysAnError(t *testing.T) {
 
 // 50,000 users need no more memory than 500.
 func TestAStreamHoldsNoRows(t *testing.T) {
-	const rows, room = 50_000, 2 << 20
+	const room = 1 << 20 // bytes, far less than the rows; the table library's cache of widths takes most of it
 	for _, format := range render.Formats() {
-		p, _ := printer(t, render.Options{Format: format, TTY: format == render.Table, Width: 100, Out: io.Discard})
-		s := render.NewStream(p, view, bulkFrame)
-		before := heap()
-		for i := range rows {
-			u := fleet[0]
-			u.DeviceToken = fmt.Sprintf("%08d-ceea-467f-8b3e-2c1d6e5b9a70", i)
-			u.Name = strings.Repeat(u.Name, 10)
-			if err := s.Add(u); err != nil {
+		t.Run(format, func(t *testing.T) {
+			rows := 50_000
+			if format == render.YAML {
+				rows /= 5 // its library is slow under the race detector
+			}
+			p, _ := printer(t, render.Options{Format: format, TTY: format == render.Table, Width: 100, Out: io.Discard})
+			s := render.NewStream(p, view, bulkFrame)
+			before := heap()
+			for i := range rows {
+				u := fleet[0]
+				u.DeviceToken = fmt.Sprintf("%08d-ceea-467f-8b3e-2c1d6e5b9a70", i)
+				u.Name = strings.Repeat(u.Name, 10)
+				if err := s.Add(u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if grown := heap() - before; grown > room {
+				t.Errorf("%d rows left %d KiB behind", rows, grown>>10)
+			}
+			if err := s.Close(bulkTail); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if grown := heap() - before; grown > room {
-			t.Errorf("%s: %d rows left %d KiB behind", format, rows, grown>>10)
-		}
-		if err := s.Close(bulkTail); err != nil {
-			t.Fatal(err)
-		}
+		})
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 // longestAnswer is the most bytes that a prompt or a secret on standard input takes.
 const longestAnswer = 64 << 10
 
+// yesNo stands behind a question that is answered by yes or no; the capital is the answer of an empty line.
+const yesNo = " [y/N] "
+
 // CanPrompt tells whether there is somebody to ask: In and Err are terminals, and NoInput is not set.
 func (s *Streams) CanPrompt() bool { return s.InTTY && s.ErrTTY && !s.NoInput }
 
@@ -29,7 +32,7 @@ func (s *Streams) Line(ctx context.Context, label, flag string) (string, error) 
 
 // Confirm asks a question that is answered by y or yes; anything else, and an empty line, is no. Errors are those of Line.
 func (s *Streams) Confirm(ctx context.Context, question, flag string) (bool, error) {
-	text, err := s.prompt(ctx, question+" [y/N] ", flag, readLine)
+	text, err := s.prompt(ctx, question+yesNo, flag, readLine)
 	answer := strings.ToLower(strings.TrimSpace(text))
 	return answer == "y" || answer == "yes", err
 }
@@ -48,8 +51,12 @@ func (s *Streams) Password(ctx context.Context, label, flag string) (secret.Stri
 func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
 	question = escape.Clean(question)
 	if !s.CanPrompt() {
-		return "", failure.Newf(failure.Invalid, "cannot ask %q: no terminal, or --no-input", strings.TrimRight(question, ": ")).
-			WithHint("use " + flag)
+		why := "standard input or standard error is no terminal"
+		if s.NoInput {
+			why = "--no-input is given"
+		}
+		asked := strings.TrimRight(strings.TrimSuffix(question, yesNo), ": ")
+		return "", failure.Newf(failure.Invalid, "cannot ask %q: %s", asked, why).WithHint("use " + flag)
 	}
 	s.ask.Lock()
 	defer s.ask.Unlock()

@@ -135,18 +135,23 @@ func ask(ctx context.Context, s *terminal.Streams) map[string]error {
 }
 
 func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
-	for name, s := range map[string]*terminal.Streams{
-		"input is a pipe":  {ErrTTY: true, OutTTY: true},
-		"errors are piped": {InTTY: true, OutTTY: true},
-		"--no-input":       {InTTY: true, ErrTTY: true, NoInput: true},
+	const noTerminal = `cannot ask "Which": standard input or standard error is no terminal`
+	for name, c := range map[string]struct {
+		streams *terminal.Streams
+		message string
+	}{
+		"input is a pipe":  {&terminal.Streams{ErrTTY: true, OutTTY: true}, noTerminal},
+		"errors are piped": {&terminal.Streams{InTTY: true, OutTTY: true}, noTerminal},
+		"--no-input":       {&terminal.Streams{InTTY: true, ErrTTY: true, NoInput: true}, `cannot ask "Which": --no-input is given`},
 	} {
+		s := c.streams
 		var questions bytes.Buffer
 		s.In, s.Err = strings.NewReader("y\ny\ny\n"), &questions
 		if s.CanPrompt() {
 			t.Errorf("%s: can prompt", name)
 		}
 		for kind, err := range ask(t.Context(), s) {
-			if !failure.Is(err, failure.Invalid) || failure.From(err).Hint != "use --the-flag" || questions.Len() != 0 {
+			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || failure.From(err).Hint != "use --the-flag" || questions.Len() != 0 {
 				t.Errorf("%s, %s: got %v (%+v), asked %q", name, kind, err, failure.From(err), &questions)
 			}
 		}
