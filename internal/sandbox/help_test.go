@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -135,9 +136,8 @@ func send(t testing.TB, client *http.Client, base, method, path string, h header
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	r := reply{HTTP: resp.StatusCode, Header: resp.Header, Raw: string(data)}
