@@ -23,15 +23,13 @@ func (system) Limit(string, string) int { return windowsLimit }
 
 // Users reads the names under which go-keyring stores: service:user.
 func (system) Users(_ context.Context, service string) ([]string, error) {
-	all, err := wincred.List()
+	ours, err := wincred.FilteredList(service + ":*")
 	if err != nil {
 		return nil, err
 	}
-	var users []string
-	for _, credential := range all {
-		if user, ours := strings.CutPrefix(credential.TargetName, service+":"); ours {
-			users = append(users, user)
-		}
+	users := make([]string, len(ours))
+	for i, credential := range ours {
+		users[i] = strings.TrimPrefix(credential.TargetName, service+":")
 	}
 	return users, nil
 }

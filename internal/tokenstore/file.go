@@ -56,10 +56,7 @@ func (s *fileStore) Check(ctx context.Context) error {
 		return err
 	}
 	defer s.turn.give()
-	if err := s.codec.prepare(ctx); err != nil {
-		return err
-	}
-	if err := s.load(ctx, false); err != nil {
+	if err := s.unlock(ctx); err != nil {
 		return err
 	}
 	return checkFolder(filepath.Dir(s.path))
@@ -128,6 +125,14 @@ func (s *fileStore) List(ctx context.Context, profile string) ([]Entry, error) {
 	return s.all.list(profile), nil
 }
 
+// unlock gets what a write needs and opens the file, before the lock is taken: both may take long.
+func (s *fileStore) unlock(ctx context.Context) error {
+	if err := s.codec.prepare(ctx); err != nil {
+		return err
+	}
+	return s.load(ctx, false)
+}
+
 // load fills s.all from the file: once, or anew with again. A file whose content is the one last seen is not opened anew.
 func (s *fileStore) load(ctx context.Context, again bool) error {
 	if s.loaded && !again {
@@ -157,17 +162,14 @@ func (s *fileStore) change(ctx context.Context, alter func(table) bool) error {
 		return err
 	}
 	defer s.turn.give()
-	if err := s.codec.prepare(ctx); err != nil {
+	if err := s.unlock(ctx); err != nil {
 		return err
 	}
-	if err := s.load(ctx, false); err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, filepath.Dir(s.path), filepath.Base(s.path)+".lock", fileLockLimit)
+	release, err := lock(ctx, filepath.Dir(s.path), filepath.Base(s.path)+".lock", fileLockLimit)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	if err := s.load(ctx, true); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -202,6 +203,23 @@ func TestWithoutAPassphraseTheEnvironmentVariableIsNamed(t *testing.T) {
 				t.Errorf("made: %v", left)
 			}
 		})
+	}
+}
+
+func TestBreakingOffAtThePassphraseIsNoAnswer(t *testing.T) {
+	interrupted := true
+	s := mustOpen(t, Options{Kind: KindFile, Dir: t.TempDir(), Passphrase: func(context.Context) (secret.String, error) {
+		if interrupted {
+			return secret.String{}, context.Canceled
+		}
+		return secret.New("a passphrase"), nil
+	}})
+	if err := s.Check(t.Context()); !failure.Is(err, failure.Interrupted) {
+		t.Errorf("got %v", err)
+	}
+	interrupted = false
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("asked again: %v", err)
 	}
 }
 

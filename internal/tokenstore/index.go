@@ -28,10 +28,16 @@ type indexed struct {
 	InstanceID string    `json:"instance_id,omitempty"`
 }
 
-// shown is the record without its secrets.
-func shown(r Record) Record {
-	return Record{IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
+func toIndexed(r Record) indexed {
+	return indexed{IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, Host: r.Host, InstanceID: r.InstanceID}
 }
+
+func (e indexed) record() Record {
+	return Record{IssuedAt: utc(e.IssuedAt), ExpiresAt: utc(e.ExpiresAt), Host: e.Host, InstanceID: e.InstanceID}
+}
+
+// shown is the record without its secrets.
+func shown(r Record) Record { return toIndexed(r).record() }
 
 // load reads the file. A file that is not there or is damaged is not whole, and gives an empty index; one that cannot be read
 // is an error.
@@ -41,19 +47,11 @@ func (x *index) load() (whole bool, err error) {
 		return false, err
 	}
 	var profiles map[string]map[string]indexed
-	whole = json.Unmarshal(data, &profiles) == nil && profiles != nil
-	x.all = table{}
-	if !whole {
-		return false, nil
+	if whole = json.Unmarshal(data, &profiles) == nil && profiles != nil; !whole {
+		profiles = nil
 	}
-	for profile, subjects := range profiles {
-		for subject, e := range subjects {
-			x.all[Key{Profile: profile, Subject: subject}] = Record{
-				IssuedAt: utc(e.IssuedAt), ExpiresAt: utc(e.ExpiresAt), Host: e.Host, InstanceID: e.InstanceID,
-			}
-		}
-	}
-	return true, nil
+	x.all = flat(profiles, indexed.record)
+	return whole, nil
 }
 
 // agrees tells whether the index, as this process last saw it, says of a key what the keyring says; r is nil for
@@ -91,14 +89,7 @@ func (x *index) update(changed map[Key]*Record) error {
 
 // write replaces the file: profile → subject → entry, as JSON. The caller holds the lock.
 func (x *index) write() error {
-	profiles := map[string]map[string]indexed{}
-	for key, r := range x.all {
-		if profiles[key.Profile] == nil {
-			profiles[key.Profile] = map[string]indexed{}
-		}
-		profiles[key.Profile][key.Subject] = indexed{IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, Host: r.Host, InstanceID: r.InstanceID}
-	}
-	data, err := json.Marshal(profiles)
+	data, err := json.Marshal(nested(x.all, toIndexed))
 	if err != nil {
 		return err
 	}

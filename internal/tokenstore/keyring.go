@@ -151,11 +151,11 @@ func (k *keyringStore) change(ctx context.Context, work func(note func(Key, *Rec
 		return err
 	}
 	defer k.turn.give()
-	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	changed := map[Key]*Record{}
 	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
 	if len(changed) > 0 {
@@ -181,11 +181,11 @@ func (k *keyringStore) note(ctx context.Context, changed map[Key]*Record) error 
 
 // rebuild makes the index anew after it was lost.
 func (k *keyringStore) rebuild(ctx context.Context, profile string) error {
-	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	if err := k.survey(ctx, profile); err != nil {
 		return err
 	}
@@ -239,11 +239,11 @@ func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
 
 // mend enters a record into the index, read again under the lock, as another process may be writing it just now.
 func (k *keyringStore) mend(ctx context.Context, key Key, seen *Record) (*Record, error) {
-	unlock, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
 	if err != nil {
 		return seen, nil // the record was read all the same; the next Get mends the index
 	}
-	defer unlock()
+	defer release()
 	r, err := k.load(ctx, key)
 	if err != nil {
 		return nil, err

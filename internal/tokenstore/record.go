@@ -82,16 +82,7 @@ func sortEntries(entries []Entry) {
 }
 
 // encode writes the table as JSON: profile → subject → record.
-func (t table) encode() ([]byte, error) {
-	profiles := map[string]map[string]wire{}
-	for key, r := range t {
-		if profiles[key.Profile] == nil {
-			profiles[key.Profile] = map[string]wire{}
-		}
-		profiles[key.Profile][key.Subject] = toWire(r)
-	}
-	return json.Marshal(profiles)
-}
+func (t table) encode() ([]byte, error) { return json.Marshal(nested(t, toWire)) }
 
 // decodeTable reads what encode wrote. Its error says nothing of the content, which is secret.
 func decodeTable(data []byte) (table, error) {
@@ -99,11 +90,28 @@ func decodeTable(data []byte) (table, error) {
 	if err := json.Unmarshal(data, &profiles); err != nil || profiles == nil {
 		return nil, errors.New("its content is not what was written")
 	}
+	return flat(profiles, wire.record), nil
+}
+
+// nested is the table as profile → subject → record, each record as the function gives it.
+func nested[V any](t table, as func(Record) V) map[string]map[string]V {
+	profiles := map[string]map[string]V{}
+	for key, r := range t {
+		if profiles[key.Profile] == nil {
+			profiles[key.Profile] = map[string]V{}
+		}
+		profiles[key.Profile][key.Subject] = as(r)
+	}
+	return profiles
+}
+
+// flat is the reverse of nested.
+func flat[V any](profiles map[string]map[string]V, as func(V) Record) table {
 	t := table{}
 	for profile, subjects := range profiles {
-		for subject, w := range subjects {
-			t[Key{Profile: profile, Subject: subject}] = w.record()
+		for subject, v := range subjects {
+			t[Key{Profile: profile, Subject: subject}] = as(v)
 		}
 	}
-	return t, nil
+	return t
 }

@@ -47,14 +47,14 @@ type sealed struct {
 	identity *age.X25519Identity
 }
 
-// prepare asks for the passphrase: once, whatever the answer was. An answer that the context cut short does not count.
+// prepare asks for the passphrase: once, whatever the answer was, save for a person who breaks off.
 func (s *sealed) prepare(ctx context.Context) error {
 	if !s.asked {
 		if s.ask != nil {
 			s.passphrase, s.askFailed = s.ask(ctx)
 		}
-		if ctx.Err() != nil && s.askFailed != nil {
-			return failure.From(ctx.Err())
+		if failure.Is(s.askFailed, failure.Interrupted) {
+			return failure.From(s.askFailed)
 		}
 		s.asked = true
 	}

@@ -30,7 +30,7 @@ const (
 
 // Key says whose record it is.
 type Key struct {
-	Profile string // the name of the profile
+	Profile string // the name of the profile, [a-z0-9_-]+
 	Subject string // SubjectAdmin, SubjectInstanceKey, SubjectAdminPassword or a DeviceToken (a UUID in lower case)
 }
 
