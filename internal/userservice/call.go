@@ -111,7 +111,7 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 		req.Header.Set("Content-Type", cl.kind)
 	}
 	for name, value := range cl.header {
-		req.Header[name] = []string{value} // in the service's own spelling
+		req.Header.Set(name, value)
 	}
 	return req, nil
 }

@@ -87,7 +87,7 @@ func (cl *call) wrongAnswer(resp *http.Response, why string) *failure.Error {
 // refused is the error for a failing status, of HTTP or of the envelope.
 func (cl *call) refused(resp *http.Response, status int, e envelope) *failure.Error {
 	f := &failure.Error{Code: codeOf(status), Status: status, RetryAfter: retryAfter(resp)}
-	why := strings.TrimSpace(e.Title)
+	why := strings.TrimRight(strings.TrimSpace(e.Title), ".")
 	if why == "" {
 		why = http.StatusText(status)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -44,9 +45,9 @@ func NewTransport(workers int, caFile string) (*http.Transport, error) {
 	return t, nil
 }
 
-// IsLoopback tells whether a host name is this machine's own: localhost, or a loopback address.
+// IsLoopback tells whether a host name is this machine's own: localhost, a name under it (RFC 6761), or a loopback address.
 func IsLoopback(host string) bool {
-	if host == "localhost" {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	ip := net.ParseIP(host)

@@ -1,0 +1,280 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// sandboxURL stands for the service in miniature: nothing is ever sent to it over a network.
+const sandboxURL = "http://sandbox.localhost"
+
+// Session is a command's way to the service, by one profile.
+type Session struct {
+	Profile config.Profile
+	API     *userservice.Client
+	Store   tokenstore.Store
+	Auth    *auth.Source
+
+	kit    *Kit
+	given  bool // the JWT is from the environment, and nothing is stored
+	close  []func() error
+	keyFor func(context.Context) (secret.String, error)
+}
+
+// Session makes the way to the service. Nothing is opened, asked or sent yet, save what the profile's values must say. workers is
+// how many requests will be under way at once; bulk tells that a wait for the sign-in limit is worth it without a person.
+func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	p, err := cfg.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	if k.Flags.Timeout <= 0 {
+		return nil, failure.Newf(failure.Invalid, "--timeout %s is not a time to wait", k.Flags.Timeout)
+	}
+	s := &Session{Profile: p, kit: k, given: !cfg.AccessToken.IsZero()}
+	transport, err := s.transport(cfg, workers)
+	if err != nil {
+		return nil, err
+	}
+	if s.API, err = userservice.New(k.clientOptions(p, transport)); err != nil {
+		return nil, err
+	}
+	if s.Store, err = s.openStore(cfg); err != nil {
+		return nil, err
+	}
+	s.keyFor = once(s.readKey)
+	s.Auth = auth.New(auth.Options{
+		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
+		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance,
+		AdminEmail: s.adminEmail(), AdminPassword: func(context.Context) (secret.String, error) { return s.adminPassword(cfg), nil },
+	})
+	return s, nil
+}
+
+// Close lets go of what the session holds.
+func (s *Session) Close() error {
+	var errs []error
+	for _, c := range s.close {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// dir is where the profile's own state is: the sandbox keeps its tokens and its guard apart from the real ones.
+func (s *Session) dir(cfg *config.Config) string {
+	if s.Profile.Sandbox {
+		return SandboxDir(cfg)
+	}
+	return cfg.StateDir
+}
+
+// SandboxDir is where the sandbox keeps its users.
+func SandboxDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "sandbox") }
+
+func (k *Kit) clientOptions(p config.Profile, transport http.RoundTripper) userservice.Options {
+	o := userservice.Options{
+		UserURL: p.UserURL, RegisterMultiplePath: p.RegisterMultiplePath, Transport: transport, Timeout: k.Flags.Timeout,
+		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
+	}
+	if p.Sandbox {
+		o.UserURL = sandboxURL
+	}
+	if k.Flags.Verbose {
+		o.Trace = cleanWriter{k.Streams.Err}
+	}
+	if o.Retry.Notify == nil {
+		o.Retry.Notify = func(err error, wait time.Duration) {
+			k.Streams.Note(fmt.Sprintf("%s; trying again in %s", err, wait.Round(100*time.Millisecond)))
+		}
+	}
+	return o
+}
+
+// cleanWriter shows control characters rather than letting the terminal obey them.
+type cleanWriter struct{ w io.Writer }
+
+func (c cleanWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(c.w, escape.CleanLines(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (s *Session) transport(cfg *config.Config, workers int) (http.RoundTripper, error) {
+	if !s.Profile.Sandbox {
+		return userservice.NewTransport(workers, s.Profile.CAFile)
+	}
+	socket, err := userservice.NewTransport(workers, "")
+	if err != nil {
+		return nil, err
+	}
+	return s.mountSandbox(SandboxDir(cfg), socket)
+}
+
+func (s *Session) mountSandbox(dir string, socket http.RoundTripper) (http.RoundTripper, error) {
+	box, err := sandbox.Open(sandbox.Options{Dir: dir, Now: s.kit.Now})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, box.Close)
+	return &mount{dir: dir, box: sandbox.Transport(box), socket: socket}, nil
+}
+
+func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
+	if s.given {
+		return tokenstore.Open(tokenstore.Options{Kind: tokenstore.KindMemory}) // empty, and gone with the process
+	}
+	return s.kit.openStore(cfg, s.Profile)
+}
+
+// openStore makes the token store of a profile; it reads nothing yet.
+func (k *Kit) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
+	o := tokenstore.Options{Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv}
+	if p.Sandbox {
+		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
+	}
+	o.Passphrase = func(ctx context.Context) (secret.String, error) {
+		if !cfg.StorePassphrase.IsZero() || !k.Streams.CanPrompt() {
+			return cfg.StorePassphrase, nil
+		}
+		return k.Streams.Password(ctx, "Passphrase of the token file", "TELEMATICSCTL_STORE_PASSPHRASE")
+	}
+	return tokenstore.Open(o)
+}
+
+// StoreOf opens the token store of the profile in force, for the commands that look after it.
+func (k *Kit) StoreOf(p config.Profile) (tokenstore.Store, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	return k.openStore(cfg, p)
+}
+
+// guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait is worth it without a person.
+func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
+	return &auth.Guard{
+		Dir: dir, Now: k.Now,
+		MayWait: func(d time.Duration) bool { return bulk || (d < k.Flags.Timeout && k.Streams.CanPrompt()) },
+		Wait:    wait,
+		Notify: func(d time.Duration) {
+			k.Streams.Note("waiting " + d.Round(time.Second).String() + ": the service takes five sign-ins a minute from one address")
+		},
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Instance gives the instance and its key: from the environment or the file, from instance_key_command, or from the token store. A missing one is
+// failure.Invalid.
+func (s *Session) Instance(ctx context.Context) (userservice.Instance, error) {
+	if s.Profile.Sandbox {
+		return userservice.Instance{ID: sandbox.InstanceID, Key: secret.New(sandbox.InstanceKey)}, nil
+	}
+	if err := s.Profile.NeedInstance(); err != nil {
+		return userservice.Instance{}, err
+	}
+	key, err := s.keyFor(ctx)
+	return userservice.Instance{ID: s.Profile.InstanceID, Key: key}, err
+}
+
+func (s *Session) readKey(ctx context.Context) (secret.String, error) {
+	p := s.Profile
+	switch {
+	case !p.InstanceKey.IsZero():
+		return p.InstanceKey, nil
+	case p.InstanceKeyCommand != "":
+		return p.RunKeyCommand(ctx)
+	}
+	rec, err := s.Store.Get(ctx, tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey})
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return secret.String{}, &failure.Error{
+			Code: failure.Invalid, Message: "no InstanceKey is set for profile " + p.Name, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}},
+			Hint: "store it with `telematicsctl profile add " + p.Name + " --replace --instance-key-stdin`, or set TELEMATICSCTL_INSTANCE_KEY",
+		}
+	case err != nil:
+		return secret.String{}, err
+	case p.InstanceID != rec.InstanceID:
+		return secret.String{}, failure.Newf(failure.Invalid, "the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
+			WithHint("set TELEMATICSCTL_INSTANCE_KEY with TELEMATICSCTL_INSTANCE_ID, or store the key anew with `telematicsctl profile add " + p.Name + " --replace`")
+	}
+	return rec.Value, nil
+}
+
+// InstanceID is the profile's InstanceId, "" where none is set.
+func (s *Session) InstanceID() string {
+	if s.Profile.Sandbox {
+		return sandbox.InstanceID
+	}
+	return s.Profile.InstanceID
+}
+
+// Stored is what "Stored" prints: the kind of store, or "" where nothing is stored.
+func (s *Session) Stored() string {
+	if s.given {
+		return ""
+	}
+	return s.Store.Kind()
+}
+
+func (s *Session) adminEmail() string {
+	if s.Profile.Sandbox {
+		return sandbox.AdminEmail
+	}
+	return s.Profile.AdminEmail
+}
+
+// adminPassword is the one that can be had without asking: the sandbox's own, or the environment's.
+func (s *Session) adminPassword(cfg *config.Config) secret.String {
+	if s.Profile.Sandbox {
+		return secret.New(sandbox.AdminPassword)
+	}
+	return cfg.AdminPassword
+}
+
+// once makes a function that does its work at the first call and remembers what came of it.
+func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	ready := make(chan *result, 1)
+	ready <- nil
+	return func(ctx context.Context) (T, error) {
+		r := <-ready
+		if r == nil {
+			v, err := f(ctx)
+			r = &result{v, err}
+		}
+		ready <- r
+		return r.v, r.err
+	}
+}

@@ -1,0 +1,159 @@
+// Package cmd is the command tree: one package a noun, one file a verb. What is common to all of it is here: the global flags, and the
+// way from an error to its message, hint and exit status.
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/auth"
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/profile"
+	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
+	"github.com/telematicsctl/telematicsctl/cmd/token"
+	"github.com/telematicsctl/telematicsctl/cmd/user"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// Run runs the program in a world and returns its exit status. It ends within a second of an interrupt (see Interruptible), whatever
+// the command is waiting for.
+func Run(ctx context.Context, w kit.World) int {
+	k := &kit.Kit{World: w}
+	return untilInterrupted(ctx, k, func() error {
+		started := false
+		root := New(k, &started)
+		root.SetArgs(w.Args)
+		root.SetIn(w.Streams.In)
+		root.SetOut(w.Streams.Out)
+		root.SetErr(w.Streams.Err)
+		err := execute(ctx, root)
+		if err != nil && !started {
+			err = usage(root, w.Args, err) // cobra's own complaint: nothing has run
+		}
+		return err
+	})
+}
+
+// execute runs the tree; a panic becomes an error that says it is a bug, as Go's own exit status for it is our «invalid».
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = failure.New(failure.Failed, "this is a bug of telematicsctl: "+fmt.Sprint(p)).
+				WithHint("please report it, with the command and its version; what was done before it is done")
+		}
+	}()
+	return root.ExecuteContext(ctx)
+}
+
+// New makes the command tree. started, if not nil, is set when a command's own work begins: an error before that is wrong usage.
+func New(k *kit.Kit, started *bool) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "telematicsctl",
+		Short:         "Administer the users of a Telematics SDK platform",
+		Long:          "telematicsctl registers drivers' app users, one or a million at a time, switches what their phones record, and keeps the\nservice's short-lived tokens alive.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	globalFlags(root, k)
+	// A group is run only to say what is wrong with its arguments: its own usage line would mislead.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	root.AddGroup(&cobra.Group{ID: "users", Title: "Users:"}, &cobra.Group{ID: "access", Title: "Access:"}, &cobra.Group{ID: "more", Title: "More:"})
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("users", user.New(k))
+	add("access", auth.New(k), token.New(k), profile.New(k))
+	add("more", sandbox.New(k), newVersion(k))
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, err) })
+	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
+	finish(root, started)
+	return root
+}
+
+func globalFlags(root *cobra.Command, k *kit.Kit) {
+	f := root.PersistentFlags()
+	f.StringVar(&k.Flags.Profile, "profile", "", "the profile to use (TELEMATICSCTL_PROFILE)")
+	f.StringVar(&k.Flags.Config, "config", "", "the configuration file (TELEMATICSCTL_CONFIG)")
+	f.StringVarP(&k.Flags.Output, "output", "o", "table", "output format: "+strings.Join(render.Formats(), ", "))
+	f.StringVar(&k.Flags.JQ, "jq", "", "work on the JSON with a jq expression")
+	f.StringVar(&k.Flags.Template, "template", "", "print the JSON by a Go template")
+	f.DurationVar(&k.Flags.Timeout, "timeout", userservice.DefaultTimeout, "how long one call of the service may take")
+	f.BoolVar(&k.Flags.Yes, "yes", false, "answer every question with yes")
+	f.BoolVar(&k.Flags.NoInput, "no-input", false, "never ask; fail where an answer is needed")
+	f.BoolVarP(&k.Flags.Quiet, "quiet", "q", false, "no notes and no progress; warnings and errors stay")
+	f.BoolVarP(&k.Flags.Verbose, "verbose", "v", false, "show each request and answer, secrets cut out")
+	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no colour (NO_COLOR)")
+	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "show AccessTokens and RefreshTokens in the output")
+	formats := render.Formats()
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("profile", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return profile.Names(k), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// finish gives every command of the tree what cobra leaves out: a group that is called with a wrong word must fail, and whatever cobra
+// itself finds wrong must be known for wrong usage.
+func finish(c *cobra.Command, started *bool) {
+	for _, child := range c.Commands() {
+		finish(child, started)
+	}
+	if c.RunE == nil && c.Run == nil {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return noSuchCommand(c, args[0])
+			}
+			return c.Help()
+		}
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return wrongUsage(c, err)
+			}
+			return nil
+		}
+	}
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if started != nil {
+				*started = true
+			}
+			return run(c, args)
+		}
+	}
+}
+
+func noSuchCommand(c *cobra.Command, word string) error {
+	e := failure.Newf(failure.Invalid, "%s has no command %q", c.CommandPath(), word)
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")
+	}
+	return e.WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+func wrongUsage(c *cobra.Command, err error) error {
+	if isFailure(err) {
+		return err
+	}
+	return failure.New(failure.Invalid, err.Error()).WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+// usage classifies an error that was made before any command ran.
+func usage(root *cobra.Command, args []string, err error) error {
+	c, _, findErr := root.Find(args)
+	if findErr != nil || c == nil {
+		c = root
+	}
+	return wrongUsage(c, err)
+}

@@ -1,0 +1,183 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// The service's limit (live): five sign-ins a minute from one address; one more blocks it for an hour.
+const (
+	signInsAMinute = 5
+	signInWindow   = time.Minute + 2*time.Second // with room for two clocks that differ
+	blockLasts     = time.Hour
+)
+
+// Guard keeps this machine's sign-ins within the service's limit, across processes: when each was sent, per host, stands in a file.
+type Guard struct {
+	Dir    string           // where the file and its lock are
+	Now    func() time.Time // the clock
+	Ignore bool             // --ignore-guard: record, and never refuse
+	// MayWait tells whether a wait of this length is worth it (a person or a bulk run is there, and it is under --timeout).
+	MayWait func(time.Duration) bool
+	Wait    func(context.Context, time.Duration) error // waits, or ends with the context
+	Notify  func(wait time.Duration)                   // told before a wait; may be nil
+}
+
+// record is what is kept for one host.
+type record struct {
+	SignIns      []time.Time `json:",omitempty"` // within the last minute
+	BlockedUntil time.Time   `json:",omitzero"`
+}
+
+// Enter is called before each sign-in: it records it, after a wait where that is needed and allowed. Else the error is
+// failure.RateLimited and says when to try again.
+func (g *Guard) Enter(ctx context.Context, host string) error {
+	for {
+		wait, blocked, err := g.reserve(ctx, host)
+		if err != nil || wait == 0 {
+			return err
+		}
+		if blocked || g.MayWait == nil || !g.MayWait(wait) {
+			return g.refuse(host, wait, blocked)
+		}
+		if g.Notify != nil {
+			g.Notify(wait)
+		}
+		if err := g.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// Blocked records that the service answered a sign-in with 429: for an hour, or as long as it says, none is sent.
+func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Duration) error {
+	if retryAfter <= 0 {
+		retryAfter = blockLasts
+	}
+	return g.change(ctx, host, func(r *record) { r.BlockedUntil = g.Now().Add(retryAfter).UTC() })
+}
+
+// BlockedUntil is when the service's own block of this machine ends; zero where there is none.
+func (g *Guard) BlockedUntil(host string) (time.Time, error) {
+	all, err := g.load()
+	if r := all[host]; err == nil && r.BlockedUntil.After(g.Now()) {
+		return r.BlockedUntil, nil
+	}
+	return time.Time{}, err
+}
+
+// reserve records a sign-in now, or says how long to wait before one may be recorded.
+func (g *Guard) reserve(ctx context.Context, host string) (wait time.Duration, blocked bool, err error) {
+	err = g.change(ctx, host, func(r *record) {
+		now := g.Now()
+		wait, blocked = r.wait(now)
+		if g.Ignore {
+			wait = 0
+		}
+		if wait == 0 {
+			r.SignIns = append(r.SignIns, now.UTC())
+		}
+	})
+	return wait, blocked, err
+}
+
+// wait drops what is past, and tells how long the next sign-in must wait.
+func (r *record) wait(now time.Time) (wait time.Duration, blocked bool) {
+	recent := r.SignIns[:0]
+	for _, at := range r.SignIns {
+		// A moment in the future is a clock that was set back: it counts no more.
+		if age := now.Sub(at); age >= 0 && age < signInWindow {
+			recent = append(recent, at)
+		}
+	}
+	r.SignIns = recent
+	if left := r.BlockedUntil.Sub(now); left > 0 && left <= longestBlock {
+		return left, true
+	}
+	r.BlockedUntil = time.Time{}
+	if len(recent) < signInsAMinute {
+		return 0, false
+	}
+	return recent[len(recent)-signInsAMinute].Add(signInWindow).Sub(now), false
+}
+
+// longestBlock bounds what a clock that was wrong, or a strange Retry-After, can lock out.
+const longestBlock = 2 * time.Hour
+
+func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
+	at := g.Now().Add(wait).Format("15:04:05")
+	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait}
+	if blocked {
+		e.Message = "sign in: " + host + " has blocked this machine's address for too many sign-ins, until " + at
+		e.Hint = "wait until then, or use tokens that are stored already; --ignore-guard tries all the same"
+		return e
+	}
+	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at
+	e.Hint = "try again then, or use tokens that are stored already"
+	return e
+}
+
+func (g *Guard) path() string { return filepath.Join(g.Dir, "sign-ins.json") }
+
+func (g *Guard) load() (map[string]record, error) {
+	all := map[string]record{}
+	data, err := os.ReadFile(g.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, failure.Because(failure.Failed, "the sign-in guard cannot be read", err)
+	}
+	if json.Unmarshal(data, &all) != nil {
+		return map[string]record{}, nil // it holds a minute's memory: a damaged one is begun anew
+	}
+	return all, nil
+}
+
+func (g *Guard) change(ctx context.Context, host string, change func(*record)) error {
+	unlock, err := lockFile(ctx, g.path()+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	all, err := g.load()
+	if err != nil {
+		return err
+	}
+	r := all[host]
+	change(&r)
+	all[host] = r
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return failure.Because(failure.Failed, "the sign-in guard cannot be written", err)
+	}
+	if err := durable.WriteFile(g.path(), data, 0o600); err != nil {
+		return failure.Because(failure.Failed, "the sign-in guard cannot be written", err)
+	}
+	return nil
+}
+
+// lockPoll is how often a lock that another process holds is tried.
+const lockPoll = 5 * time.Millisecond
+
+// lockFile takes a lock between processes, waiting as long as the context allows. A process that dies lets go of it.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, failure.Because(failure.Failed, "the state folder cannot be made", err)
+	}
+	l := flock.New(path)
+	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, failure.Because(failure.From(err).Code, "waiting for another telematicsctl to finish", err)
+	}
+	return func() { _ = l.Unlock() }, nil
+}

@@ -1,0 +1,154 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// Setting is one member of a profile in the file: its name there, and its value (a string or a bool).
+type Setting struct {
+	Name  string
+	Value any
+}
+
+// AddProfile writes a new profile into the file, or the given settings over an old one's where replace is set; the rest of the
+// file stays as it is, comments included. The first profile of a file becomes its current one.
+func (c *Config) AddProfile(ctx context.Context, name string, settings []Setting, replace bool) error {
+	return c.edit(ctx, func(top *yaml.Node) error {
+		profiles := member(top, "profiles", true)
+		p := member(profiles, name, false)
+		if p != nil && !replace {
+			return failure.Newf(failure.Invalid, "there is a profile %q already", name).WithHint("--replace changes it, `telematicsctl profile remove` removes it")
+		}
+		p = member(profiles, name, true)
+		for _, s := range settings {
+			set(p, s.Name, s.Value)
+		}
+		if member(top, "current_profile", false) == nil {
+			set(top, "current_profile", name)
+		}
+		return nil
+	})
+}
+
+// UseProfile makes a profile the current one. The built-in one can be it too.
+func (c *Config) UseProfile(ctx context.Context, name string) error {
+	return c.edit(ctx, func(top *yaml.Node) error {
+		if name != SandboxProfile && member(member(top, "profiles", true), name, false) == nil {
+			return failure.Newf(failure.NotFound, "there is no profile %q", name).WithHint(c.knownProfiles())
+		}
+		set(top, "current_profile", name)
+		return nil
+	})
+}
+
+// RemoveProfile takes a profile out of the file; where it was the current one, the file has none then.
+func (c *Config) RemoveProfile(ctx context.Context, name string) error {
+	return c.edit(ctx, func(top *yaml.Node) error {
+		if !remove(member(top, "profiles", true), name) {
+			return failure.Newf(failure.NotFound, "there is no profile %q", name).WithHint(c.knownProfiles())
+		}
+		if current := member(top, "current_profile", false); current != nil && strings.EqualFold(current.Value, name) {
+			remove(top, "current_profile")
+		}
+		return nil
+	})
+}
+
+// edit changes the file as YAML nodes, which keep its comments and its order, under a lock between processes, by rename, with mode 0600.
+func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) error {
+	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
+		return failure.Because(failure.Failed, "the state folder cannot be made", err)
+	}
+	lock := flock.New(filepath.Join(c.StateDir, "config.lock"))
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		return failure.Because(failure.Failed, "the configuration file cannot be locked", err)
+	}
+	defer func() { _ = lock.Unlock() }()
+
+	var doc yaml.Node
+	old, err := os.ReadFile(c.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure.Because(failure.Invalid, "the configuration file cannot be read", err)
+	}
+	if err := yaml.Unmarshal(old, &doc); err != nil {
+		return c.broken(err)
+	}
+	if len(doc.Content) == 0 {
+		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
+	}
+	if doc.Content[0].Kind != yaml.MappingNode {
+		return c.broken(errors.New("it is not a mapping"))
+	}
+	if err := change(doc.Content[0]); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
+		return failure.Because(failure.Failed, "the configuration file cannot be written", err)
+	}
+	if err := durable.WriteFile(c.Path, b.Bytes(), 0o600); err != nil {
+		return failure.Because(failure.Failed, "the configuration file cannot be written", err)
+	}
+	return nil
+}
+
+// member finds a member of a mapping, without regard to case as viper has none; create makes an empty mapping where it is not there.
+func member(mapping *yaml.Node, name string, create bool) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if strings.EqualFold(mapping.Content[i].Value, name) {
+			value := mapping.Content[i+1]
+			if create && value.Kind != yaml.MappingNode {
+				*value = yaml.Node{Kind: yaml.MappingNode}
+			}
+			return value
+		}
+	}
+	if !create {
+		return nil
+	}
+	value := &yaml.Node{Kind: yaml.MappingNode}
+	mapping.Content = append(mapping.Content, scalar(name), value)
+	return value
+}
+
+func set(mapping *yaml.Node, name string, value any) {
+	v := scalar(value)
+	if old := member(mapping, name, false); old != nil {
+		v.LineComment, v.HeadComment, v.FootComment = old.LineComment, old.HeadComment, old.FootComment
+		*old = *v
+		return
+	}
+	mapping.Content = append(mapping.Content, scalar(name), v)
+}
+
+// scalar is a node that reads back as the same string or bool: a string that looks like something else is quoted.
+func scalar(value any) *yaml.Node {
+	var n yaml.Node
+	_ = n.Encode(value) // a string or a bool always encodes
+	return &n
+}
+
+func remove(mapping *yaml.Node, name string) bool {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if strings.EqualFold(mapping.Content[i].Value, name) {
+			mapping.Content = append(mapping.Content[:i], mapping.Content[i+2:]...)
+			return true
+		}
+	}
+	return false
+}
