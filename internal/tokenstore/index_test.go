@@ -114,6 +114,19 @@ func TestAPutRebuildsALostIndexToo(t *testing.T) {
 	}
 }
 
+// The records themselves are all right, so only the list fails.
+func TestAnIndexThatCannotBeReadStopsTheListAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "keyring.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := keyringOver(t, dir, newFake())
+	mustPut(t, s, Item{key(alice), pair("x", short)})
+	wantRecord(t, s, key(alice), pair("x", short))
+	_, err := s.List(t.Context(), "prod")
+	wantBroken(t, err, ErrUnavailable, "the index of the keyring cannot be read", "make it readable")
+}
+
 func spoil(t *testing.T, dir, content string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, "keyring.json"), []byte(content), 0o600); err != nil {

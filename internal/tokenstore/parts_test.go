@@ -164,6 +164,27 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 	}
 }
 
+func TestADamagedRecordSaysHowToWriteItAnew(t *testing.T) {
+	for subject, hint := range map[string]string{
+		SubjectAdmin: "auth login --profile prod", SubjectAdminPassword: "auth login --save-password --profile prod",
+		SubjectInstanceKey: "profile add prod", bob: "auth login --device-token " + bob + " --profile prod",
+	} {
+		backend := newFake()
+		backend.items["telematicsctl:prod/"+subject] = "{"
+		_, err := keyringOver(t, t.TempDir(), backend).Get(t.Context(), key(subject))
+		wantBroken(t, err, ErrDamaged, "the keyring's record for "+subject+" of the profile prod is damaged", hint)
+	}
+}
+
+func TestARecordBeyondAllMeasureIsRefusedAndTheOldOneKept(t *testing.T) {
+	s := keyringOver(t, t.TempDir(), windowsFake())
+	mustPut(t, s, Item{key(alice), pair("old", long)})
+	if err := s.Put(t.Context(), Item{key(alice), pair("new", windowsLimit*mostParts)}); err == nil {
+		t.Error("a record that cannot be read again was written")
+	}
+	wantRecord(t, s, key(alice), pair("old", long))
+}
+
 // A reader meets a record while it is being replaced, again and again: it gets a whole one each time.
 func TestAReaderBesideAWriterSeesWholeRecords(t *testing.T) {
 	backend, dir := windowsFake(), t.TempDir()
