@@ -16,9 +16,11 @@ type answer struct {
 	errors []failure.Field
 	result json.RawMessage // nil: there is no Result
 	header map[string]string
-	bare   bool  // no body at all
-	camel  bool  // the envelope of the portal host, whose names begin with a small letter
-	err    error // the store failed; nothing else counts
+	bare   bool   // no envelope: the body is raw, or there is none
+	raw    []byte // of a bare answer; its Content-Type is in header
+	http   int    // the HTTP status where it is not the envelope's
+	camel  bool   // the envelope of the portal host, whose names begin with a small letter
+	err    error  // the store failed; nothing else counts
 }
 
 // done is the answer to a change: no Result (live).
@@ -51,10 +53,10 @@ func blocked(wait time.Duration) answer {
 	return a
 }
 
-// body is the envelope; nil for a bare answer.
+// body is the envelope, or what stands in its place.
 func (a answer) body() []byte {
 	if a.bare {
-		return nil
+		return a.raw
 	}
 	names := [...]string{`"Result":`, `"Status":`, `,"Title":`, `,"Errors":[`, `{"Key":`, `,"Message":`}
 	if a.camel {
@@ -83,6 +85,32 @@ func (a answer) body() []byte {
 		b = append(b, '}')
 	}
 	return append(b, "]}"...)
+}
+
+// code is the HTTP status.
+func (a answer) code() int {
+	if a.http != 0 {
+		return a.http
+	}
+	return a.status
+}
+
+func (a answer) writeHead(w http.ResponseWriter, length int64) {
+	if !a.bare {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
+	for name, value := range a.header {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
+	w.WriteHeader(a.code())
+}
+
+func write(w http.ResponseWriter, a answer) {
+	body := a.body()
+	a.writeHead(w, int64(len(body)))
+	// Whoever went away meanwhile needs no answer.
+	_, _ = w.Write(body)
 }
 
 // appendQuoted appends a JSON string.

@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +30,12 @@ type Options struct {
 	NoMultiple   bool   // there is no such path
 	MaxQuantity  int    // the most users of one such call; 0 is 100
 	SignInLimit  int    // sign-ins a minute from one address; 0 is 5, a negative number no limit
+
+	Faults    []Fault      // how it misbehaves
+	FaultSeed uint64       // the same seed, the same requests that are struck
+	Control   bool         // the control API under /_sandbox/
+	Log       *slog.Logger // a line per request, without secrets; nil is none
+	Contract  []byte       // what /openapi.yaml answers; nil is 404
 }
 
 // Sandbox is the service in miniature. It is safe for use by many goroutines.
@@ -36,6 +44,9 @@ type Sandbox struct {
 	engine  engine
 	routes  []route
 	pages   pages
+	faults  *faults
+	offset  atomic.Int64 // nanoseconds that the control API has moved the clock by
+	history history
 
 	randomMu sync.Mutex
 	source   io.Reader
@@ -68,7 +79,7 @@ func Open(o Options) (*Sandbox, error) {
 		}
 		o.Layout = &l
 	}
-	s := &Sandbox{options: o, routes: routes(o), source: o.Random}
+	s := &Sandbox{options: o, routes: routes(o), faults: newFaults(o.Faults, o.FaultSeed), source: o.Random}
 	if s.source == nil {
 		s.source = bufio.NewReader(rand.Reader)
 	}
@@ -111,6 +122,9 @@ func (s *Sandbox) newUUID() uuid.UUID {
 	id[8] = id[8]&0x3f | 0x80
 	return id
 }
+
+// now is the sandbox's time.
+func (s *Sandbox) now() time.Time { return s.options.Now().Add(time.Duration(s.offset.Load())) }
 
 // Close gives up the files. Requests after it fail.
 func (s *Sandbox) Close() error { return s.engine.close() }
@@ -155,16 +169,28 @@ func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		id = s.newUUID().String()
 	}
 	w.Header().Set("X-Request-Id", id)
-	a := s.answer(r)
-	if a.err != nil {
-		return a.err
+	if handle := s.besides(r); handle != nil {
+		handle(w, r)
+		return nil
 	}
-	write(w, a)
-	return nil
+	e := s.begin(r, id)
+	return e.run(r.Context(), w)
+}
+
+// read is the request's body; a refusal where it cannot be had.
+func read(r *http.Request) ([]byte, refused) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
+	switch {
+	case err != nil:
+		return nil, no(refuse(http.StatusBadRequest))
+	case len(body) > largestBody:
+		return nil, no(refuse(http.StatusRequestEntityTooLarge))
+	}
+	return body, nil
 }
 
 // answer carries out a request, with the state taken for as long as that lasts and no longer.
-func (s *Sandbox) answer(r *http.Request) answer {
+func (s *Sandbox) answer(r *http.Request, body []byte) answer {
 	found, params, allowed := match(s.routes, r.Method, r.URL.Path)
 	if found == nil {
 		if allowed == nil {
@@ -174,30 +200,11 @@ func (s *Sandbox) answer(r *http.Request) answer {
 		a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
 		return a
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
-	switch {
-	case err != nil:
-		return refuse(http.StatusBadRequest)
-	case len(body) > largestBody:
-		return refuse(http.StatusRequestEntityTooLarge)
-	}
 	release, err := s.engine.acquire(r.Context())
 	if err != nil {
 		return answer{err: err}
 	}
 	defer release()
-	c := call{Sandbox: s, r: r, body: body, params: params, now: s.options.Now()}
+	c := call{Sandbox: s, r: r, body: body, params: params, now: s.now()}
 	return found.handle(&c)
-}
-
-func write(w http.ResponseWriter, a answer) {
-	for name, value := range a.header {
-		w.Header().Set(name, value)
-	}
-	if !a.bare {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	}
-	w.WriteHeader(a.status)
-	// Whoever went away meanwhile needs no answer.
-	_, _ = w.Write(a.body())
 }

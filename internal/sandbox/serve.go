@@ -17,6 +17,21 @@ const (
 	headerTimeout = 10 * time.Second
 )
 
+// CheckAddr says whether the sandbox may listen on an address, host:port: only on a loopback one unless remote is
+// allowed, as the credentials of a sandbox are known to everybody. Its error is of code invalid.
+func CheckAddr(addr string, allowRemote bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return failure.Because(failure.Invalid, "the address is not host:port", err).WithHint("for example 127.0.0.1:8077")
+	}
+	ip := net.ParseIP(host)
+	if allowRemote || host == "localhost" || (ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return failure.Newf(failure.Invalid, "the sandbox listens on loopback addresses only, which %q is not", host).
+		WithHint("its credentials are known to everybody; --allow-remote takes them to the network all the same")
+}
+
 // Serve answers on the listener until the context ends, then stops taking requests, lets those under way finish, and
 // closes the sandbox and returns nil. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
 // waiting; it fails, of code failed, where another process serves the folder already. ready, where it is not nil, is called with the

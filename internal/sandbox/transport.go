@@ -35,11 +35,14 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	out := &recorder{header: http.Header{}, request: r}
-	ended := make(chan error, 1)
+	ended := make(chan outcome, 1)
 	go func() { ended <- t.serve(out, in) }()
 	select {
-	case err := <-ended:
-		return out.response(err)
+	case o := <-ended:
+		if o.panicked != nil {
+			panic(o.panicked) // here, where the caller can recover from it
+		}
+		return out.response(o.err)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -80,22 +83,28 @@ func closeBody(r *http.Request) error {
 // errDropped is what a client gets from a handler that aborts before it has written.
 var errDropped = errors.New("the connection was closed before the answer came")
 
-// serve runs the handler; where it panics, errDropped or the panic itself is the error.
-func (t transport) serve(w http.ResponseWriter, r *http.Request) (err error) {
+// outcome is how a handler ended.
+type outcome struct {
+	err      error
+	panicked any
+}
+
+// serve runs the handler. One that aborts ends in errDropped.
+func (t transport) serve(w http.ResponseWriter, r *http.Request) (o outcome) {
 	defer func() {
 		switch p := recover(); p {
 		case nil:
 		case http.ErrAbortHandler:
-			err = errDropped
+			o.err = errDropped
 		default:
-			panic(p)
+			o.panicked = p
 		}
 	}()
 	if h, ok := t.handler.(trier); ok {
-		return h.TryServeHTTP(w, r)
+		return outcome{err: h.TryServeHTTP(w, r)}
 	}
 	t.handler.ServeHTTP(w, r)
-	return nil
+	return outcome{}
 }
 
 // recorder keeps an answer in memory.

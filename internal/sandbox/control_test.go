@@ -1,0 +1,137 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+func (w *world) control(t testing.TB, method, path, body string, status int) string {
+	t.Helper()
+	r := w.do(t, method, "/_sandbox/"+path, nil, body)
+	if r.HTTP != status {
+		t.Fatalf("%s %s: %d %s", method, path, r.HTTP, r.Raw)
+	}
+	return r.Raw
+}
+
+func TestWithoutControlThereIsNoControlAPI(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.do(t, "GET", "/_sandbox/counters", nil, "").want(t, 404)
+}
+
+func TestTokensExpireWithoutWaiting(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	one, two := w.register(t, `{}`), w.register(t, `{}`)
+	status := func(u tokens) int {
+		return w.do(t, "GET", "/v1/Management/users", theInstance.and(bearer(u.AccessToken.Token)), "").HTTP
+	}
+	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+one.DeviceToken+`"}`, 200)
+	if status(one) != 401 || status(two) != 200 {
+		t.Errorf("one: %d and %d", status(one), status(two))
+	}
+	w.control(t, "POST", "tokens/expire", "", 200)
+	if status(two) != 401 {
+		t.Error("all: one lives on")
+	}
+	fresh := w.refresh(t, two.AccessToken.Token, *two.RefreshToken).want(t, 200).tokens(t)
+	if status(fresh) != 200 {
+		t.Error("the refreshed one has expired too")
+	}
+	w.control(t, "POST", "clock", `{"Advance": "25h"}`, 200)
+	if status(fresh) != 401 {
+		t.Error("it lives longer than a day")
+	}
+	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+sandbox.CompanyID+`"}`, 400)
+}
+
+func TestTheClockMoves(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	var c struct{ Now time.Time }
+	for _, step := range []struct{ method, body, want string }{
+		{"POST", `{"Advance": "36h"}`, "2026-11-24T00:00:00Z"},
+		{"POST", `{"Advance": "-1h"}`, "2026-11-23T23:00:00Z"},
+		{"POST", `{"To": "2030-01-01T00:00:00Z"}`, "2030-01-01T00:00:00Z"},
+		{"GET", "", "2030-01-01T00:00:00Z"},
+		{"DELETE", "", "2026-11-22T12:00:00Z"},
+	} {
+		if err := json.Unmarshal([]byte(w.control(t, step.method, "clock", step.body, 200)), &c); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Now.Format(time.RFC3339); got != step.want {
+			t.Errorf("%s %s: %s", step.method, step.body, got)
+		}
+	}
+	w.control(t, "POST", "clock", `{"Advance": "soon"}`, 400)
+	w.control(t, "POST", "clock", `{}`, 400)
+	w.control(t, "POST", "clock", `[`, 400)
+}
+
+func TestFaultsAreSetWhileItRuns(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	w.control(t, "PUT", "faults", `{"Faults": ["POST /v1/Registration/create: 503"]}`, 200)
+	w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).want(t, 503)
+	w.control(t, "PUT", "faults", `{"Faults": ["nonsense"]}`, 400)
+	if got := w.control(t, "GET", "faults", "", 200); got != `{"Faults":["POST /v1/Registration/create: 503"]}` {
+		t.Error(got)
+	}
+	w.control(t, "DELETE", "faults", "", 200)
+	w.register(t, `{}`)
+	if got := w.control(t, "GET", "counters", "", 200); got != `{"Calls":{"POST /v1/Registration/create":{"200":1,"503":1}},"Faults":1,"Requests":2,"Users":1}` {
+		t.Error(got)
+	}
+}
+
+func TestTheLastRequestsAreRemembered(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	for range 250 {
+		w.do(t, "POST", "/v1/Registration/create", theInstance.and(headers{"X-Request-Id": "r"}), `{"Email": "ada@example.com", "Password": "p4ssword"}`)
+	}
+	var got struct{ Requests []sandbox.Exchange }
+	if err := json.Unmarshal([]byte(w.control(t, "GET", "requests", "", 200)), &got); err != nil {
+		t.Fatal(err)
+	}
+	last := got.Requests[len(got.Requests)-1]
+	if len(got.Requests) < 100 || len(got.Requests) > 200 || last.Status != 200 || last.Path != "/v1/Registration/create" || last.RequestID != "r" ||
+		last.Body != `{"Email":"ada@example.com","Password":"[redacted]"}` {
+		t.Errorf("%d, %+v", len(got.Requests), last)
+	}
+}
+
+func TestResetByControl(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	w.register(t, `{}`)
+	w.control(t, "POST", "clock", `{"Advance": "1h"}`, 200)
+	w.control(t, "POST", "reset", "", 200)
+	if got := w.control(t, "GET", "counters", "", 200); got != `{"Calls":{},"Faults":0,"Requests":0,"Users":0}` {
+		t.Error(got)
+	}
+	if got := w.control(t, "GET", "nothing", "", 404); !strings.Contains(got, "POST /_sandbox/reset") {
+		t.Errorf("the calls are not listed: %s", got)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: 503")}, Contract: []byte("openapi: 3.1.0\n")})
+	if r := w.do(t, "GET", "/healthz", nil, ""); r.HTTP != 200 {
+		t.Errorf("%d %s", r.HTTP, r.Raw)
+	}
+}
+
+func TestOnlyLoopbackUnlessRemoteIsAllowed(t *testing.T) {
+	for addr, ok := range map[string]bool{
+		"127.0.0.1:8077": true, "localhost:0": true, "[::1]:8077": true, "127.9.9.9:1": true,
+		":8077": false, "0.0.0.0:8077": false, "192.168.1.7:8077": false, "example.com:80": false, "8077": false,
+	} {
+		if err := sandbox.CheckAddr(addr, false); (err == nil) != ok || (err != nil && !failure.Is(err, failure.Invalid)) {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+	if err := sandbox.CheckAddr("0.0.0.0:8077", true); err != nil {
+		t.Error(err)
+	}
+}

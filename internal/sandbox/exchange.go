@@ -1,0 +1,194 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// exchange is one request and its answer, for the log and for those who ask the control API.
+type exchange struct {
+	s     *Sandbox
+	r     *http.Request
+	begun time.Time // by the system's clock: what a request took has nothing to do with the sandbox's time
+	fate  fate
+	body  []byte
+	entry Exchange
+}
+
+// Exchange is what is remembered of a request. Secrets are cut out of Body.
+type Exchange struct {
+	Time      time.Time // the sandbox's
+	Method    string
+	Path      string
+	Status    int     // HTTP's; 0 where the connection was broken
+	Took      float64 // milliseconds
+	RequestID string  `json:"RequestId"`
+	Fault     string  `json:",omitempty"`
+	Body      string  `json:",omitempty"` // its beginning
+}
+
+func (s *Sandbox) begin(r *http.Request, id string) *exchange {
+	return &exchange{
+		s: s, r: r, begun: time.Now(), fate: s.faults.draw(r.Method, r.URL.Path),
+		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: r.URL.Path, RequestID: id},
+	}
+}
+
+// run answers the request, with what fate has in store for it.
+func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
+	if pause(ctx, e.fate.wait) != nil {
+		return ctx.Err()
+	}
+	effect := e.fate.effect
+	if effect.kind == effectDropBefore {
+		e.drop(ctx)
+	}
+	body, refused := read(e.r)
+	e.body = body
+	fault, instead := effect.instead()
+	var a answer
+	switch {
+	case refused != nil:
+		a = *refused
+	case instead && !effect.after:
+		a = fault
+	default:
+		a = e.s.answer(e.r, body)
+	}
+	if a.err != nil {
+		return a.err
+	}
+	if effect.kind == effectDropAfter {
+		e.drop(ctx)
+	}
+	if instead {
+		a = fault
+	}
+	e.entry.Status = a.code()
+	e.end(ctx)
+	effect.send(ctx, w, a)
+	return nil
+}
+
+// drop breaks the connection.
+func (e *exchange) drop(ctx context.Context) {
+	e.end(ctx)
+	panic(http.ErrAbortHandler)
+}
+
+// end writes the log's line and remembers the exchange.
+func (e *exchange) end(ctx context.Context) {
+	e.entry.Took = float64(time.Since(e.begun).Microseconds()) / 1000
+	e.entry.Fault = e.fate.names
+	if log := e.s.options.Log; log != nil {
+		attributes := []slog.Attr{
+			slog.String("method", e.entry.Method), slog.String("path", e.entry.Path), slog.Int("status", e.entry.Status),
+			slog.Float64("ms", e.entry.Took), slog.String("request_id", e.entry.RequestID),
+		}
+		if e.entry.Fault != "" {
+			attributes = append(attributes, slog.String("fault", e.entry.Fault))
+		}
+		log.LogAttrs(ctx, slog.LevelInfo, "request", attributes...)
+	}
+	if e.s.options.Control {
+		e.entry.Body = cut(e.body)
+		e.s.history.add(e.entry, e.s.callName(e.r))
+	}
+}
+
+// callName is the method and the path of the contract, "" for a call that there is not.
+func (s *Sandbox) callName(r *http.Request) string {
+	if found, _, _ := match(s.routes, r.Method, r.URL.Path); found != nil {
+		return found.method + " " + found.path
+	}
+	return "(none)"
+}
+
+// longestBody is how much of a body is remembered, in bytes.
+const longestBody = 2000
+
+// secretNames are the fields whose values are cut out, in lower case.
+var secretNames = map[string]bool{
+	"password": true, "oldpassword": true, "newpassword": true, "accesstoken": true, "refreshtoken": true,
+	"instancekey": true, "toinstancekey": true,
+}
+
+// cut is a body without its secrets. What is no JSON is not shown: who knows what is in it.
+func cut(body []byte) string {
+	if len(body) == 0 {
+		return ""
+	}
+	var v any
+	if json.Unmarshal(body, &v) != nil {
+		return "(no JSON)"
+	}
+	data, err := json.Marshal(cutValue(v))
+	if err != nil {
+		return "(no JSON)"
+	}
+	var knife *secret.Knife
+	text := knife.Cut(string(data))
+	if len(text) > longestBody {
+		text = strings.ToValidUTF8(text[:longestBody], "") + "…"
+	}
+	return text
+}
+
+func cutValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if secretNames[strings.ToLower(name)] {
+				v[name] = secret.Redacted
+			} else {
+				v[name] = cutValue(inner)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = cutValue(v[i])
+		}
+	}
+	return v
+}
+
+// mostExchanges is how many requests are remembered.
+const mostExchanges = 200
+
+// history is the last requests, and counters of all. It is safe for use by many goroutines.
+type history struct {
+	mu     sync.Mutex
+	last   []Exchange
+	total  int64
+	counts map[string]map[int]int64 // by call and status
+}
+
+func (h *history) add(e Exchange, call string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.last) == mostExchanges {
+		h.last = append(h.last[:0:0], h.last[mostExchanges/2:]...)
+	}
+	h.last = append(h.last, e)
+	h.total++
+	if h.counts == nil {
+		h.counts = map[string]map[int]int64{}
+	}
+	if h.counts[call] == nil {
+		h.counts[call] = map[int]int64{}
+	}
+	h.counts[call][e.Status]++
+}
+
+func (h *history) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last, h.total, h.counts = nil, 0, nil
+}

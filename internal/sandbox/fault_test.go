@@ -1,0 +1,178 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+func fault(t testing.TB, text string) sandbox.Fault {
+	t.Helper()
+	f, err := sandbox.ParseFault(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestTextsThatAreNoFault(t *testing.T) {
+	for _, text := range []string{
+		"", "POST /v1/x", "v1/x: 503", "POST /v1/x: ", "POST /v1/x: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%", "*: sleepy",
+		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB", "*: 503 xml",
+		"*: 429 retry-after", "*: drop-after html", "*: slow -1s",
+	} {
+		if f, err := sandbox.ParseFault(text); !failure.Is(err, failure.Invalid) {
+			t.Errorf("%q was read as %v (%v)", text, f, err)
+		}
+	}
+}
+
+func FuzzParseFault(f *testing.F) {
+	f.Add("POST /v1/Registration/create: drop-after 3%, 503 1%, latency 20ms±10ms")
+	f.Add("*: 429 html after retry-after 30s 5%, huge 64MB, envelope 409, slow 2s, truncated, wrong-type")
+	f.Fuzz(func(t *testing.T, text string) {
+		one, err := sandbox.ParseFault(text)
+		if err != nil {
+			return
+		}
+		again, err := sandbox.ParseFault(one.String())
+		if err != nil || again.String() != one.String() {
+			t.Errorf("%q is read back as %q, %v", text, again, err)
+		}
+	})
+}
+
+// Each effect once, and whether the call was carried out all the same.
+func TestEffects(t *testing.T) {
+	for text, c := range map[string]struct {
+		check func(resp *http.Response, body string, err error) bool
+		done  bool
+	}{
+		"drop-before": {func(_ *http.Response, _ string, err error) bool { return err != nil }, false},
+		"drop-after":  {func(_ *http.Response, _ string, err error) bool { return err != nil }, true},
+		"503": {func(r *http.Response, b string, _ error) bool {
+			return r.StatusCode == 503 && strings.Contains(b, `"Status":503`)
+		}, false},
+		"502 html after": {func(r *http.Response, b string, _ error) bool {
+			return r.StatusCode == 502 && r.Header.Get("Content-Type") == "text/html" && strings.HasPrefix(b, "<!DOCTYPE")
+		}, true},
+		"504 empty": {func(r *http.Response, b string, _ error) bool { return r.StatusCode == 504 && b == "" }, false},
+		"429 retry-after 90s": {func(r *http.Response, _ string, _ error) bool {
+			return r.StatusCode == 429 && r.Header.Get("Retry-After") == "90"
+		}, false},
+		"envelope": {func(r *http.Response, b string, _ error) bool {
+			return r.StatusCode == 200 && strings.Contains(b, `"Status":422`) && strings.Contains(b, `"Errors":[{"Key":""`)
+		}, false},
+		"truncated": {func(r *http.Response, b string, err error) bool {
+			return r.StatusCode == 200 && len(b) > 50 && errors.Is(err, io.ErrUnexpectedEOF)
+		}, true},
+		"slow 100ms": {func(_ *http.Response, b string, err error) bool { return err == nil && json.Valid([]byte(b)) }, true},
+		"huge 1MB": {func(_ *http.Response, b string, err error) bool {
+			return err == nil && len(b) == 1<<20 && json.Valid([]byte(b))
+		}, true},
+		"wrong-type": {func(r *http.Response, b string, _ error) bool {
+			return r.Header.Get("Content-Type") == "text/html" && json.Valid([]byte(b))
+		}, true},
+		"latency 1ms±1ms": {func(r *http.Response, _ string, err error) bool { return err == nil && r.StatusCode == 200 }, true},
+		"503 0%":          {func(r *http.Response, _ string, _ error) bool { return r.StatusCode == 200 }, true},
+	} {
+		for _, through := range []string{"socket", "process"} {
+			t.Run(text+" through the "+through, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "post /v1/registration/*: "+text)}})
+				client, base := w.client, "http://sandbox"
+				if through == "socket" {
+					server := httptest.NewServer(w.box)
+					defer server.Close()
+					client, base = server.Client(), server.URL
+				}
+				req := registration(t.Context())
+				req.URL.Host = strings.TrimPrefix(base, "http://")
+				resp, err := client.Do(req)
+				var body []byte
+				if err == nil {
+					body, err = io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+				}
+				if (resp == nil && !strings.HasPrefix(text, "drop")) || !c.check(resp, string(body), err) {
+					t.Errorf("got %v %.200q %v", resp, body, err)
+				}
+				p := w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1}`)
+				if (p.TotalUsers == 1) != c.done {
+					t.Errorf("%d users", p.TotalUsers)
+				}
+			})
+		}
+	}
+}
+
+func TestLatencyWaitsAsLongAsItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: latency 2s±1s")}})
+		begun := time.Now()
+		w.register(t, `{}`)
+		if took := time.Since(begun); took < time.Second || took > 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := w.client.Do(registration(ctx)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestTheSameSeedStrikesTheSameRequests(t *testing.T) {
+	run := func(seed uint64) (out string, struck int) {
+		w := newWorld(t, sandbox.Options{FaultSeed: seed, Faults: []sandbox.Fault{fault(t, "*: 503 30%")}})
+		for range 200 {
+			if r := w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`); r.HTTP == 503 {
+				out += "x"
+				struck++
+			} else {
+				out += "."
+			}
+		}
+		return out, struck
+	}
+	a, struck := run(7)
+	if b, _ := run(7); a != b {
+		t.Errorf("%s\n%s", a, b)
+	}
+	if b, _ := run(8); a == b {
+		t.Error("another seed, the same requests")
+	}
+	if struck < 30 || struck > 90 {
+		t.Errorf("%d of 200 at 30%%", struck)
+	}
+}
+
+func TestALogLinePerRequestWithoutSecrets(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []sandbox.Fault{fault(t, "/nowhere: 503")}})
+	u := w.register(t, `{}`)
+	w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200)
+	w.do(t, "GET", "/nowhere?secret=1", headers{"X-Request-Id": "r-9"}, "")
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[2], `"method":"GET","path":"/nowhere","status":503,`) || !strings.Contains(lines[2], `"request_id":"r-9","fault":"503"`) {
+		t.Error(log.String())
+	}
+	seen := log.String() + w.do(t, "GET", "/_sandbox/requests", nil, "").Raw
+	for _, s := range []string{u.AccessToken.Token, *u.RefreshToken, sandbox.InstanceKey, "secret"} {
+		if strings.Contains(seen, s) {
+			t.Errorf("%.20s… is there: %s", s, seen)
+		}
+	}
+}
