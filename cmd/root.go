@@ -26,7 +26,7 @@ func Run(ctx context.Context, w kit.World) int {
 	k := &kit.Kit{World: w}
 	return untilInterrupted(ctx, k, func() error {
 		started := false
-		root := New(k, &started)
+		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
 		root.SetArgs(w.Args)
 		root.SetIn(w.Streams.In)
 		root.SetOut(w.Streams.Out)
@@ -74,7 +74,7 @@ func New(k *kit.Kit, started *bool) *cobra.Command {
 	add("users", user.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
 	add("more", sandbox.New(k), newVersion(k))
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, err) })
+	root.SetFlagErrorFunc(wrongUsage)
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
 	finish(root, started)
 	return root

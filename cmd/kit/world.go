@@ -120,7 +120,7 @@ const largestInput = 4 << 20
 
 // ReadInput reads a whole small file, or standard input for «-». flag is the flag that named it.
 func (k *Kit) ReadInput(flag, name string) ([]byte, error) {
-	var r io.Reader = k.Streams.In
+	r := k.Streams.In
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

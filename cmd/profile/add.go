@@ -79,16 +79,6 @@ the file. The first profile becomes the current one.`,
 	return c
 }
 
-func (o *addOptions) setting(name string) string {
-	for _, s := range o.settings {
-		if s.Name == name {
-			text, _ := s.Value.(string)
-			return text
-		}
-	}
-	return ""
-}
-
 func add(ctx context.Context, k *kit.Kit, o addOptions) error {
 	cfg, err := k.ConfigToWrite()
 	if err != nil {

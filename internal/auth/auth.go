@@ -5,6 +5,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -160,7 +162,7 @@ func (s *Source) renew(ctx context.Context, subject string, seen tokenstore.Reco
 }
 
 func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstore.Record) (tokenstore.Record, error) {
-	unlock, err := lockFile(ctx, filepath.Join(s.Dir, "locks", s.Profile+"-"+subject+".lock"))
+	unlock, err := lockFile(ctx, s.lockPath(subject))
 	if err != nil {
 		return tokenstore.Record{}, err
 	}
@@ -192,6 +194,16 @@ func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstor
 		return again, nil
 	}
 	return s.signIn(ctx, subject, err)
+}
+
+// stripes is how many lock files the subjects share: enough that two seldom meet, and a million users do not leave a million files.
+const stripes = 64
+
+// lockPath is the lock between processes under which a subject is renewed. Nobody holds two of them.
+func (s *Source) lockPath(subject string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s.Profile + "/" + subject))
+	return filepath.Join(s.Dir, "locks", fmt.Sprintf("renew-%02d.lock", h.Sum32()%stripes))
 }
 
 // signIn signs a subject in anew, where that needs no person. refresh is the refusal that led here, if one did.

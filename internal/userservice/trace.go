@@ -83,7 +83,7 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func showHeader(w io.Writer, mark string, h http.Header) {
+func showHeader(w *bytes.Buffer, mark string, h http.Header) {
 	names := make([]string, 0, len(h))
 	for name := range h {
 		names = append(names, name)
