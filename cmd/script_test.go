@@ -1,0 +1,247 @@
+package cmd_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/telematicsctl/telematicsctl/cmd"
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/terminal"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// TestMain lets the test binary be the program: scripts run it as a process of its own, with real signals and exit statuses. It
+// differs from main in the waits between retries alone.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"telematicsctl": func() {
+		ctx, stop := cmd.Interruptible(context.Background())
+		defer stop()
+		os.Exit(cmd.Run(ctx, kit.World{
+			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
+			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond},
+		}))
+	}})
+}
+
+// The scripts are the specification that a reader meets first: each is a user at work, in a home of its own.
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script", nil) }
+
+// These run twice: against the sandbox in the program's own process, and over a socket.
+func TestScriptsInProcess(t *testing.T) {
+	runScripts(t, "testdata/both", func(e *testscript.Env) error {
+		e.Setenv("TELEMATICSCTL_PROFILE", "sandbox")
+		return nil
+	})
+}
+
+func TestScriptsOverASocket(t *testing.T) {
+	runScripts(t, "testdata/both", func(e *testscript.Env) error {
+		return startService(e, "")
+	})
+}
+
+func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			for _, name := range []string{"HOME", "USERPROFILE", "AppData", "LocalAppData"} {
+				e.Setenv(name, e.WorkDir)
+			}
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "") // no keyring, whatever the machine has
+			e.Setenv("XDG_RUNTIME_DIR", filepath.Join(e.WorkDir, "run"))
+			e.Setenv("TELEMATICSCTL_PROFILE", "")
+			if setUp != nil {
+				return setUp(e)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"service":  serviceCommand,
+			"capture":  capture,
+			"lines":    lines,
+			"contains": contains,
+			"mode":     mode,
+		},
+	})
+}
+
+// service KIND: starts a service that behaves as KIND says (see services) and points the environment at it.
+func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: service KIND")
+	}
+	url, stop, err := newService(args[0])
+	ts.Check(err)
+	ts.Defer(stop)
+	for name, value := range environment(url) {
+		ts.Setenv(name, value)
+	}
+}
+
+func startService(e *testscript.Env, kind string) error {
+	url, stop, err := newService(kind)
+	if err != nil {
+		return err
+	}
+	e.Defer(stop)
+	for name, value := range environment(url) {
+		e.Setenv(name, value)
+	}
+	return nil
+}
+
+// environment is all that a CI job sets: no file, no keyring.
+func environment(url string) map[string]string {
+	return map[string]string{
+		"TELEMATICSCTL_USER_URL":         url,
+		"TELEMATICSCTL_INSTANCE_ID":      sandbox.InstanceID,
+		"TELEMATICSCTL_INSTANCE_KEY":     sandbox.InstanceKey,
+		"TELEMATICSCTL_ADMIN_EMAIL":      sandbox.AdminEmail,
+		"TELEMATICSCTL_ADMIN_PASSWORD":   sandbox.AdminPassword,
+		"TELEMATICSCTL_TOKEN_STORE":      "file",
+		"TELEMATICSCTL_STORE_PASSPHRASE": "a passphrase for tests",
+	}
+}
+
+// newService starts the sandbox over a socket, well or unwell: behind it is always a real one, so that what arrived is done.
+func newService(kind string) (url string, stop func(), err error) {
+	box, err := sandbox.Open(sandbox.Options{NoMultiple: kind == "no-multiple"})
+	if err != nil {
+		return "", nil, err
+	}
+	handler, ok := map[string]http.Handler{
+		"":            box,
+		"no-multiple": box,
+		"lost":        lost(box),
+		"slow":        slow(box),
+		"html":        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>proxy</html>")) }),
+		"fewer":       fewer(box),
+		"limited": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}),
+		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
+		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
+		"hostile":     hostile(),
+	}[kind]
+	if kind == "nobody" {
+		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		_ = ln.Close()
+		return "http://" + ln.Addr().String(), func() {}, nil
+	}
+	if !ok {
+		return "", nil, fmt.Errorf("no service of kind %q", kind)
+	}
+	s := httptest.NewServer(handler)
+	return s.URL, func() { s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil
+}
+
+// lost does what it is asked to, and drops the connection instead of answering, at every registration.
+func lost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(strings.ToLower(r.URL.Path), "registration") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	})
+}
+
+// slow answers each call after the caller has gone, or after a minute.
+func slow(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Minute):
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fewer makes all users but one of a batch.
+func fewer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		body := rec.Body.String()
+		if i := strings.LastIndex(body, `,{"DeviceToken"`); i > 0 {
+			if j := strings.LastIndex(body, "]"); j > i && strings.Contains(r.URL.Path, "CreateMultiple") {
+				end := strings.Index(body[i:], "]")
+				body = body[:i] + body[i+end:]
+			}
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// hostile answers with what would move the cursor.
+func hostile() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = w.Write([]byte(`{"Status":422,"Title":"\u001b[2Jgone","Errors":[{"Key":"Em\u0007ail","Message":"bad \u009b31m \u202e"}]}`))
+	})
+}
+
+// capture NAME puts the standard output of the last command, its end cut, into a variable.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capture NAME")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// lines FILE N holds a file, or stdout or stderr, to so many lines.
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines FILE N")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if got := strings.Count(ts.ReadFile(args[0]), "\n"); got != want {
+		ts.Fatalf("%s has %d lines, not %d", args[0], got, want)
+	}
+}
+
+// contains FILE TEXT looks for a text as it is, not as a pattern.
+func contains(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] contains FILE TEXT")
+	}
+	if strings.Contains(ts.ReadFile(args[0]), args[1]) == neg {
+		ts.Fatalf("%s: want %v of having %q, and it is\n%s", args[0], !neg, args[1], ts.ReadFile(args[0]))
+	}
+}
+
+// mode FILE PERMISSIONS holds a file to its permissions, where the system has them.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE PERMISSIONS")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); os.PathSeparator == '/' && got != args[1] {
+		ts.Fatalf("%s has mode %s, not %s", args[0], got, args[1])
+	}
+}
