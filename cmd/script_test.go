@@ -2,11 +2,14 @@ package cmd_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -67,6 +70,7 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "") // no keyring, whatever the machine has
 			e.Setenv("XDG_RUNTIME_DIR", filepath.Join(e.WorkDir, "run"))
 			e.Setenv("TELEMATICSCTL_PROFILE", "")
+			e.Values[arrivedKey{}] = make(chan struct{}, 1)
 			if setUp != nil {
 				return setUp(e)
 			}
@@ -78,6 +82,9 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			"lines":    lines,
 			"contains": contains,
 			"mode":     mode,
+			"exits":    exits,
+			"arrived":  arrived,
+			"served":   served,
 		},
 	})
 }
@@ -87,7 +94,7 @@ func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: service KIND")
 	}
-	url, stop, err := newService(args[0])
+	url, stop, err := newService(args[0], ts.Value(arrivedKey{}).(chan struct{}))
 	ts.Check(err)
 	ts.Defer(stop)
 	for name, value := range environment(url) {
@@ -96,7 +103,7 @@ func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func startService(e *testscript.Env, kind string) error {
-	url, stop, err := newService(kind)
+	url, stop, err := newService(kind, nil)
 	if err != nil {
 		return err
 	}
@@ -121,16 +128,19 @@ func environment(url string) map[string]string {
 }
 
 // newService starts the sandbox over a socket, well or unwell: behind it is always a real one, so that what arrived is done.
-func newService(kind string) (url string, stop func(), err error) {
+func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
 	box, err := sandbox.Open(sandbox.Options{NoMultiple: kind == "no-multiple"})
 	if err != nil {
 		return "", nil, err
+	}
+	if kind == "well" {
+		kind = ""
 	}
 	handler, ok := map[string]http.Handler{
 		"":            box,
 		"no-multiple": box,
 		"lost":        lost(box),
-		"slow":        slow(box),
+		"slow":        slow(box, came),
 		"html":        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>proxy</html>")) }),
 		"fewer":       fewer(box),
 		"limited": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -168,9 +178,14 @@ func lost(next http.Handler) http.Handler {
 	})
 }
 
-// slow answers each call after the caller has gone, or after a minute.
-func slow(next http.Handler) http.Handler {
+// slow answers each call after the caller has gone, or after a minute; came is told of the first.
+func slow(next http.Handler, came chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has gone
+		select {
+		case came <- struct{}{}:
+		default:
+		}
 		select {
 		case <-r.Context().Done():
 		case <-time.After(time.Minute):
@@ -202,6 +217,51 @@ func hostile() http.Handler {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = w.Write([]byte(`{"Status":422,"Title":"\u001b[2Jgone","Errors":[{"Key":"Em\u0007ail","Message":"bad \u009b31m \u202e"}]}`))
 	})
+}
+
+// exits STATUS COMMAND... runs a command and holds it to its exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, not %d", got, want)
+	}
+}
+
+// arrivedKey is where a script keeps the channel that a slow service tells of its first request.
+type arrivedKey struct{}
+
+// arrived waits until the slow service has a request.
+func arrived(ts *testscript.TestScript, _ bool, _ []string) {
+	select {
+	case <-ts.Value(arrivedKey{}).(chan struct{}):
+	case <-time.After(30 * time.Second):
+		ts.Fatalf("no request came")
+	}
+}
+
+// served waits until a sandbox serve holds the script's state folder.
+func served(ts *testscript.TestScript, _ bool, _ []string) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 6000 {
+		if _, ok := sandbox.Serving(context.Background(), ts.MkAbs("state/telematicsctl/sandbox")); ok {
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("nothing is served")
 }
 
 // capture NAME puts the standard output of the last command, its end cut, into a variable.
