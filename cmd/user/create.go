@@ -118,7 +118,7 @@ func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
 	}
 	made, err := s.API.Register(ctx, in, user)
 	if err != nil {
-		return explainCreate(err)
+		return explainCreate(err, user.Text("CustomToken"))
 	}
 	result := created{DeviceToken: made.DeviceToken, InstanceID: in.ID}
 	if id, ok := user.Get("ClientId"); ok && id != nil {
@@ -193,7 +193,7 @@ func keep(ctx context.Context, k *kit.Kit, s *kit.Session, result *created, made
 }
 
 // explainCreate says of a lost answer what it means for the person who must decide what to do now.
-func explainCreate(err error) error {
+func explainCreate(err error, customToken string) error {
 	if !failure.IsUnclear(err) {
 		return err
 	}
@@ -203,5 +203,8 @@ func explainCreate(err error) error {
 		e.Code = failure.Unavailable
 	}
 	e.Hint = "look before you repeat it: a second create makes a second user; with --custom-token new it could have been repeated safely"
+	if customToken != "" {
+		e.Hint = "the same command with --custom-token " + customToken + " is safe to repeat"
+	}
 	return &e
 }
