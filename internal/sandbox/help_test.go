@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/docs"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // clock is a clock that stands until it is moved.
@@ -58,9 +60,22 @@ func newWorld(t testing.TB, o sandbox.Options) *world {
 			t.Error(err)
 		}
 	})
-	w.box, w.client = box, &http.Client{Transport: sandbox.Transport(box)}
+	transport := sandbox.Transport(box)
+	if o.Faults == nil && !o.Control {
+		// Whatever a test is about, each answer must fit the contract.
+		transport = theContract().Transport(transport, false, func(err error) { t.Error(err) })
+	}
+	w.box, w.client = box, &http.Client{Transport: transport}
 	return w
 }
+
+var theContract = sync.OnceValue(func() *contracttest.Contract {
+	c, err := contracttest.New(docs.OpenAPI)
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
 
 // onBothEngines runs a test on a sandbox in memory and on one in a folder: one model, two engines.
 func onBothEngines(t *testing.T, test func(t *testing.T, w *world)) {

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,7 @@ func TestPages(t *testing.T) {
 func TestAWalkThroughALongListMissesNobody(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		const all = 2500
+		w.client = &http.Client{Transport: sandbox.Transport(w.box)} // so many answers are not held to the contract
 		var total int
 		for total < all {
 			name := ""

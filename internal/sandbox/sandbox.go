@@ -177,12 +177,15 @@ func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	return e.run(r.Context(), w)
 }
 
-// read is the request's body; a refusal where it cannot be had.
+// read is the request's body, for the methods that have one; a refusal where it cannot be had.
 func read(r *http.Request) ([]byte, refused) {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut {
+		return nil, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
 	switch {
 	case err != nil:
-		return nil, no(refuse(http.StatusBadRequest))
+		return nil, no(invalid(mistake("", "The body cannot be read.")))
 	case len(body) > largestBody:
 		return nil, no(refuse(http.StatusRequestEntityTooLarge))
 	}
