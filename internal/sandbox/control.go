@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -147,7 +148,7 @@ func (s *Sandbox) expireTokens(r *http.Request, body object) (any, error) {
 		return nil, fmt.Errorf("DeviceToken is not a UUID")
 	}
 	known := true
-	err := s.amend(r, func(st state) {
+	err := s.amend(r.Context(), func(st state) {
 		if !one {
 			st.setNumber(keyGeneration, st.number(keyGeneration)+1)
 			return
@@ -165,9 +166,9 @@ func (s *Sandbox) expireTokens(r *http.Request, body object) (any, error) {
 	return map[string]any{"Expired": true}, err
 }
 
-// amend makes a change of the control API's own.
-func (s *Sandbox) amend(r *http.Request, fn func(state)) error {
-	release, err := s.engine.acquire(r.Context())
+// amend makes a change that is none of the service's calls.
+func (s *Sandbox) amend(ctx context.Context, fn func(state)) error {
+	release, err := s.engine.acquire(ctx)
 	if err != nil {
 		return err
 	}
