@@ -108,7 +108,7 @@ func finish(c *cobra.Command, started *bool) {
 		finish(child, started)
 	}
 	if c.RunE == nil && c.Run == nil {
-		c.Args = cobra.ArbitraryArgs
+		c.Args, c.DisableFlagsInUseLine = cobra.ArbitraryArgs, true
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return noSuchCommand(c, args[0])

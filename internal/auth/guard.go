@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -27,10 +28,13 @@ type Guard struct {
 	Dir    string           // where the file and its lock are
 	Now    func() time.Time // the clock
 	Ignore bool             // --ignore-guard: record, and never refuse
-	// MayWait tells whether a wait of this length is worth it (a person or a bulk run is there, and it is under --timeout).
+	// MayWait tells whether a wait of this length, all waits of one sign-in together, is worth it (it is under --timeout, and a person or a bulk run
+	// is there); nil never waits.
 	MayWait func(time.Duration) bool
 	Wait    func(context.Context, time.Duration) error // waits, or ends with the context
 	Notify  func(wait time.Duration)                   // told before a wait; may be nil
+
+	blocked atomic.Bool // the service has answered this very process with its block: Ignore counts no more
 }
 
 // record is what is kept for one host.
@@ -39,15 +43,21 @@ type record struct {
 	BlockedUntil time.Time   `json:",omitzero"`
 }
 
+// mostWaits is how often one sign-in waits for its place.
+const mostWaits = 10
+
 // Enter is called before each sign-in: it records it, after a wait where that is needed and allowed. Else the error is
 // failure.RateLimited and says when to try again.
 func (g *Guard) Enter(ctx context.Context, host string) error {
-	for {
+	waited := time.Duration(0)
+	for round := 1; ; round++ {
 		wait, blocked, err := g.reserve(ctx, host)
 		if err != nil || wait == 0 {
 			return err
 		}
-		if blocked || g.MayWait == nil || !g.MayWait(wait) {
+		// Other processes may take the place that was waited for: the waits are counted together, so that they come to an end.
+		waited += wait
+		if blocked || round > mostWaits || g.MayWait == nil || !g.MayWait(waited) {
 			return g.refuse(host, wait, blocked)
 		}
 		if g.Notify != nil {
@@ -61,6 +71,7 @@ func (g *Guard) Enter(ctx context.Context, host string) error {
 
 // Blocked records that the service answered a sign-in with 429: for an hour, or as long as it says, none is sent.
 func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Duration) error {
+	g.blocked.Store(true)
 	if retryAfter <= 0 {
 		retryAfter = blockLasts
 	}
@@ -70,10 +81,11 @@ func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Durati
 // BlockedUntil is when the service's own block of this machine ends; zero where there is none.
 func (g *Guard) BlockedUntil(host string) (time.Time, error) {
 	all, err := g.load()
-	if r := all[host]; err == nil && r.BlockedUntil.After(g.Now()) {
-		return r.BlockedUntil, nil
+	r := all[host]
+	if _, blocked := r.wait(g.Now()); err != nil || !blocked {
+		return time.Time{}, err
 	}
-	return time.Time{}, err
+	return r.BlockedUntil, nil
 }
 
 // reserve records a sign-in now, or says how long to wait before one may be recorded.
@@ -81,7 +93,7 @@ func (g *Guard) reserve(ctx context.Context, host string) (wait time.Duration, b
 	err = g.change(ctx, host, func(r *record) {
 		now := g.Now()
 		wait, blocked = r.wait(now)
-		if g.Ignore {
+		if g.Ignore && !g.blocked.Load() {
 			wait = 0
 		}
 		if wait == 0 {
@@ -95,8 +107,8 @@ func (g *Guard) reserve(ctx context.Context, host string) (wait time.Duration, b
 func (r *record) wait(now time.Time) (wait time.Duration, blocked bool) {
 	recent := r.SignIns[:0]
 	for _, at := range r.SignIns {
-		// A moment in the future is a clock that was set back: it counts no more.
-		if age := now.Sub(at); age >= 0 && age < signInWindow {
+		// A moment a little in the future is a clock that was set back a little; one far from now says nothing.
+		if now.Sub(at).Abs() < signInWindow {
 			recent = append(recent, at)
 		}
 	}
@@ -115,15 +127,15 @@ func (r *record) wait(now time.Time) (wait time.Duration, blocked bool) {
 const longestBlock = 2 * time.Hour
 
 func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
-	at := g.Now().Add(wait).Format("15:04:05")
+	at := g.Now().Add(wait).Format("15:04:05") + " (in " + (wait + time.Second - 1).Truncate(time.Second).String() + ")"
 	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait}
 	if blocked {
 		e.Message = "sign in: " + host + " has blocked this machine's address for too many sign-ins, until " + at
-		e.Hint = "wait until then, or use tokens that are stored already; --ignore-guard tries all the same"
+		e.Hint = "wait until then, or use tokens that are stored already; `telematicsctl auth login --ignore-guard` tries all the same"
 		return e
 	}
 	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at
-	e.Hint = "try again then, or use tokens that are stored already"
+	e.Hint = "try again then; with a --timeout above that wait, a run of several users and a command at a terminal wait by themselves"
 	return e
 }
 
@@ -145,7 +157,7 @@ func (g *Guard) load() (map[string]record, error) {
 }
 
 func (g *Guard) change(ctx context.Context, host string, change func(*record)) error {
-	unlock, err := lockFile(ctx, g.path()+".lock")
+	unlock, err := lockFile(ctx, g.path()+".lock", guardLockLimit)
 	if err != nil {
 		return err
 	}
@@ -167,16 +179,21 @@ func (g *Guard) change(ctx context.Context, host string, change func(*record)) e
 	return nil
 }
 
+// guardLockLimit is how long another process may hold the guard's file, which takes it some milliseconds.
+const guardLockLimit = 10 * time.Second
+
 // lockPoll is how often a lock that another process holds is tried.
 const lockPoll = 5 * time.Millisecond
 
-// lockFile takes a lock between processes, waiting as long as the context allows. A process that dies lets go of it.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+// lockFile takes a lock between processes, waiting for at most the limit. A process that dies lets go of it.
+func lockFile(ctx context.Context, path string, limit time.Duration) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, failure.Because(failure.Failed, "the state folder cannot be made", err)
+		return nil, failure.Because(failure.Failed, "the state folder cannot be made", err).WithHint("name another by TELEMATICSCTL_STATE_DIR")
 	}
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	l := flock.New(path)
-	if _, err := l.TryLockContext(ctx, lockPoll); err != nil {
+	if _, err := l.TryLockContext(timed, lockPoll); err != nil {
 		return nil, failure.Because(failure.From(err).Code, "waiting for another telematicsctl to finish", err)
 	}
 	return func() { _ = l.Unlock() }, nil

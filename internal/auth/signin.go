@@ -1,0 +1,221 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// errSignedOut is in every error that means: signing in anew needs a person.
+var errSignedOut = errors.New("not signed in")
+
+// signIn signs a subject in anew, where that needs no person. refusal is the refused refresh that led here, if one did. The caller holds the lock.
+func (s *Source) signIn(ctx context.Context, subject string, refusal error) (tokenstore.Record, error) {
+	if subject != Admin {
+		return s.signInUser(ctx, subject, refusal)
+	}
+	email, password, err := s.credentials(ctx)
+	switch {
+	case err != nil:
+		return tokenstore.Record{}, err
+	case password.IsZero():
+		return tokenstore.Record{}, s.signedOut(subject, refusal)
+	}
+	return s.login(ctx, Admin, s.sendAdmin(email, password))
+}
+
+func (s *Source) signInUser(ctx context.Context, subject string, refusal error) (tokenstore.Record, error) {
+	if s.Instance == nil {
+		return tokenstore.Record{}, s.signedOut(subject, refusal)
+	}
+	in, err := s.Instance(ctx)
+	if failure.Is(err, failure.Invalid) {
+		// Without the key a user cannot be signed in by anybody: the command that mends it is the one that sets the key.
+		e := s.signedOut(subject, refusal)
+		e.Message += ": " + failure.From(err).Message
+		e.Hint = failure.From(err).Hint
+		return tokenstore.Record{}, e
+	}
+	if err != nil {
+		return tokenstore.Record{}, err
+	}
+	return s.login(ctx, subject, s.sendUser(in, subject))
+}
+
+// signInAsked signs the admin in by a password that a person has just typed, unless another process has renewed the pair meanwhile.
+func (s *Source) signInAsked(ctx context.Context, seen tokenstore.Record, password secret.String) (tokenstore.Record, error) {
+	unlock, err := s.lock(ctx, Admin)
+	if err != nil {
+		return tokenstore.Record{}, err
+	}
+	defer unlock()
+	now, err := s.Store.Fresh(ctx, s.key(Admin))
+	switch {
+	case err == nil && now.Access != seen.Access && s.good(now):
+		return now, nil
+	case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
+		return tokenstore.Record{}, err
+	}
+	return s.login(ctx, Admin, s.sendAdmin(s.AdminEmail, password))
+}
+
+// LoginAdmin signs the admin in by e-mail and password, and stores the pair. A store that cannot be used is found out first.
+func (s *Source) LoginAdmin(ctx context.Context, email string, password secret.String) (tokenstore.Record, error) {
+	return s.loginByHand(ctx, Admin, s.sendAdmin(email, password))
+}
+
+// LoginUser signs a user in by its DeviceToken and the InstanceKey, and stores the pair. A store that cannot be used is found out first.
+func (s *Source) LoginUser(ctx context.Context, deviceToken string) (tokenstore.Record, error) {
+	in, err := s.Instance(ctx)
+	if err != nil {
+		return tokenstore.Record{}, err
+	}
+	return s.loginByHand(ctx, deviceToken, s.sendUser(in, deviceToken))
+}
+
+// loginByHand signs in under the lock of renewals: a refresh that is under way in another process would else store its pair, which the
+// sign-in has made worthless (seed: the refresh token changes at each sign-in), over the new one.
+func (s *Source) loginByHand(ctx context.Context, subject string, send sender) (tokenstore.Record, error) {
+	unlock, err := s.lock(ctx, subject)
+	if err != nil {
+		return tokenstore.Record{}, err
+	}
+	defer unlock()
+	return s.login(ctx, subject, send)
+}
+
+// sender sends one sign-in.
+type sender func(context.Context) (userservice.Pair, error)
+
+func (s *Source) sendAdmin(email string, password secret.String) sender {
+	return func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInAdmin(ctx, email, password) }
+}
+
+func (s *Source) sendUser(in userservice.Instance, deviceToken string) sender {
+	return func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInUser(ctx, in, deviceToken) }
+}
+
+// login signs in and stores the pair. The caller holds the lock.
+func (s *Source) login(ctx context.Context, subject string, send sender) (tokenstore.Record, error) {
+	if err := s.Store.Check(ctx); err != nil {
+		return tokenstore.Record{}, err
+	}
+	host := s.API.Host()
+	if err := s.Guard.Enter(ctx, host); err != nil {
+		return tokenstore.Record{}, err
+	}
+	ctx, stop := lingering(ctx)
+	defer stop()
+	pair, err := send(ctx)
+	if err != nil {
+		return tokenstore.Record{}, s.explain(ctx, host, err)
+	}
+	return s.keepNew(ctx, subject, pair)
+}
+
+// explain says what a refused sign-in means, and has the guard remember the service's block.
+func (s *Source) explain(ctx context.Context, host string, err error) error {
+	f := *failure.From(err)
+	switch {
+	case f.Status == http.StatusTooManyRequests:
+		f.Hint = "the service blocks this address for too many sign-ins, and none is sent until that is over; tokens that are stored already go on working"
+		if err := s.Guard.Blocked(ctx, host, f.RetryAfter); err != nil {
+			f.Hint = "the service blocks this address for an hour, which could not be written down: " + err.Error()
+		}
+	case f.Status == http.StatusUnauthorized && f.Hint == "":
+		f.Hint = "the credentials are wrong, or the user is not of this instance"
+	}
+	return &f
+}
+
+// saved is the password of the admin as it is stored. The record has the host that it is for.
+type saved struct{ Email, Password string }
+
+// SavePassword stores the admin's password, so that it can be signed in anew without a person.
+func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
+	text, err := json.Marshal(saved{email, password.Reveal()})
+	if err != nil {
+		return failure.Because(failure.Failed, "the password cannot be stored", err)
+	}
+	return s.Store.Put(ctx, tokenstore.Item{
+		Key:    s.key(tokenstore.SubjectAdminPassword),
+		Record: tokenstore.Record{Value: secret.New(string(text)), Host: s.API.Host()},
+	})
+}
+
+// credentials are those by which the admin is signed in without a person: the environment's, or the stored ones if they are for this host and,
+// where an address is set, for that. The password is empty where there are none.
+func (s *Source) credentials(ctx context.Context) (email string, password secret.String, err error) {
+	if s.AdminEmail != "" && !s.AdminPassword.IsZero() {
+		return s.AdminEmail, s.AdminPassword, nil
+	}
+	rec, err := s.Store.Get(ctx, s.key(tokenstore.SubjectAdminPassword))
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return "", secret.String{}, nil
+	}
+	if err != nil {
+		return "", secret.String{}, err
+	}
+	var kept saved
+	if json.Unmarshal([]byte(rec.Value.Reveal()), &kept) != nil || rec.Host != s.API.Host() || (s.AdminEmail != "" && s.AdminEmail != kept.Email) {
+		return "", secret.String{}, nil
+	}
+	return kept.Email, secret.New(kept.Password), nil
+}
+
+// SavedLogin is the e-mail address and the password by which the admin can be signed in without a person; empty where there are none.
+func (s *Source) SavedLogin(ctx context.Context) (email string, password secret.String, err error) {
+	if !s.Given.IsZero() {
+		return "", secret.String{}, nil
+	}
+	return s.credentials(ctx)
+}
+
+// HasAdmin tells whether the admin's tokens are stored or can be had without asking anybody.
+func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
+	if !s.Given.IsZero() {
+		claims, _ := ReadClaims(s.Given)
+		return claims.DeviceToken == "", nil
+	}
+	rec, err := s.Store.Get(ctx, s.key(Admin))
+	if err == nil && rec.Host == s.API.Host() {
+		return true, nil
+	}
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return false, err
+	}
+	_, password, err := s.credentials(ctx)
+	return !password.IsZero(), err
+}
+
+// signedOut is the error of a subject that only a person can sign in.
+func (s *Source) signedOut(subject string, refusal error) *failure.Error {
+	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s", subject, s.Profile)
+	e.Cause = errSignedOut
+	if refusal != nil {
+		e.Message += ": the service has refused the stored RefreshToken (it has expired, or a renewal was cut off before its pair could be stored), " +
+			"and signing in anew needs a person"
+		e.Cause = errors.Join(errSignedOut, refusal)
+	}
+	return e.WithHint(s.mend(subject))
+}
+
+// mend is the one command that mends being signed out.
+func (s *Source) mend(subject string) string {
+	command := "telematicsctl auth login --profile " + s.Profile
+	switch {
+	case subject != Admin:
+		command += " --device-token " + subject
+	case s.AdminEmail != "":
+		command += " --email " + s.AdminEmail
+	default:
+		command += " --email ADDRESS"
+	}
+	return "sign in with `" + command + "`"
+}
