@@ -140,6 +140,14 @@ func (c *Config) read(mustExist bool) error {
 		return c.broken(err)
 	}
 	c.Found, c.Current, c.profiles = true, f.CurrentProfile, f.Profiles
+	for name := range v.GetStringMap("profiles") {
+		if _, ok := c.profiles[name]; !ok { // viper passes over what has no settings
+			if c.profiles == nil {
+				c.profiles = map[string]fileProfile{}
+			}
+			c.profiles[name] = fileProfile{}
+		}
+	}
 	for _, name := range c.Names() {
 		if err := CheckName(name); err != nil {
 			return c.broken(err)

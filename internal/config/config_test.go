@@ -120,7 +120,7 @@ func TestTheSandboxIsItsOwn(t *testing.T) {
 func TestMistakesInTheFile(t *testing.T) {
 	for name, text := range map[string]string{
 		"a misspelt setting":       "profiles:\n  prod:\n    protcted: true\n",
-		"a misspelt section":       "profile:\n  prod: {}\n",
+		"a misspelt section":       "profile:\n  prod: {protected: true}\n",
 		"no YAML":                  "profiles: [",
 		"a list for a mapping":     "profiles: [a]\n",
 		"a name that is none":      "profiles:\n  \"a b\": {}\n",
