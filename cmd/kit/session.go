@@ -19,8 +19,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// sandboxURL stands for the service in miniature: nothing is ever sent to it over a network.
-const sandboxURL = "http://sandbox.localhost"
+// SandboxURL stands for the service in miniature: nothing is ever sent to it over a network.
+const SandboxURL = "http://sandbox.localhost"
 
 // Session is a command's way to the service, by one profile.
 type Session struct {
@@ -64,7 +64,7 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 	s.Auth = auth.New(auth.Options{
 		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
 		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance,
-		AdminEmail: s.adminEmail(), AdminPassword: func(context.Context) (secret.String, error) { return s.adminPassword(cfg), nil },
+		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
 	})
 	return s, nil
 }
@@ -95,7 +95,7 @@ func (k *Kit) clientOptions(p config.Profile, transport http.RoundTripper) users
 		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
 	}
 	if p.Sandbox {
-		o.UserURL = sandboxURL
+		o.UserURL = SandboxURL
 	}
 	if k.Flags.Verbose {
 		o.Trace = cleanWriter{k.Streams.Err}
@@ -173,11 +173,33 @@ func (k *Kit) StoreOf(p config.Profile) (tokenstore.Store, error) {
 func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 	return &auth.Guard{
 		Dir: dir, Now: k.Now,
-		MayWait: func(d time.Duration) bool { return bulk || (d < k.Flags.Timeout && k.Streams.CanPrompt()) },
+		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
 		Wait:    wait,
 		Notify: func(d time.Duration) {
 			k.Streams.Note("waiting " + d.Round(time.Second).String() + ": the service takes five sign-ins a minute from one address")
 		},
+	}
+}
+
+// profileFlags are the flags that another command needs to act by the same profile.
+func (k *Kit) profileFlags() string {
+	flags := ""
+	if k.Flags.Config != "" {
+		flags += " --config " + k.Flags.Config
+	}
+	if k.Flags.Profile != "" {
+		flags += " --profile " + k.Flags.Profile
+	}
+	return flags
+}
+
+// askPassword asks the person at the terminal for the admin's password; nil where there is nobody to ask.
+func (k *Kit) askPassword() func(context.Context, string) (secret.String, error) {
+	if !k.Streams.CanPrompt() {
+		return nil
+	}
+	return func(ctx context.Context, email string) (secret.String, error) {
+		return k.Streams.Password(ctx, "Password of "+email, "TELEMATICSCTL_ADMIN_PASSWORD")
 	}
 }
 
@@ -227,6 +249,18 @@ func (s *Session) readKey(ctx context.Context) (secret.String, error) {
 			WithHint("set TELEMATICSCTL_INSTANCE_KEY with TELEMATICSCTL_INSTANCE_ID, or store the key anew with `telematicsctl profile add " + p.Name + " --replace`")
 	}
 	return rec.Value, nil
+}
+
+// HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.
+func (s *Session) HasInstanceKey(ctx context.Context) (bool, error) {
+	if !s.Profile.Sandbox && s.Profile.InstanceID != "" && s.Profile.InstanceKey.IsZero() && s.Profile.InstanceKeyCommand != "" {
+		return true, nil
+	}
+	_, err := s.Instance(ctx)
+	if failure.Is(err, failure.Invalid) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // InstanceID is the profile's InstanceId, "" where none is set.

@@ -30,6 +30,7 @@ type Options struct {
 	Dir     string // the state folder, for the locks between processes
 	Guard   *Guard
 	Now     func() time.Time
+	Flags   string // the flags, each after a space, that a command must be given to act by this profile; for hints
 
 	// Instance gives the instance and its key, by which a user can be signed in; nil where there is none.
 	Instance func(context.Context) (userservice.Instance, error)

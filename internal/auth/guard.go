@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,7 @@ func (r *record) wait(now time.Time) (wait time.Duration, blocked bool) {
 			recent = append(recent, at)
 		}
 	}
+	slices.SortFunc(recent, time.Time.Compare)
 	r.SignIns = recent
 	if left := r.BlockedUntil.Sub(now); left > 0 && left <= longestBlock {
 		return left, true

@@ -194,6 +194,9 @@ func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
 	return !password.IsZero(), err
 }
 
+// SignedOut is the error of a subject that is not signed in, with the one command that mends it.
+func (s *Source) SignedOut(subject string) error { return s.signedOut(subject, nil) }
+
 // signedOut is the error of a subject that only a person can sign in.
 func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s", subject, s.Profile)
@@ -208,7 +211,7 @@ func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 
 // mend is the one command that mends being signed out.
 func (s *Source) mend(subject string) string {
-	command := "telematicsctl auth login --profile " + s.Profile
+	command := "telematicsctl auth login" + s.Flags
 	switch {
 	case subject != Admin:
 		command += " --device-token " + subject

@@ -1,0 +1,204 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/terminal"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// loginOptions are what `auth login` was told.
+type loginOptions struct {
+	email         string
+	passwordStdin bool
+	savePassword  bool
+	deviceToken   string
+	ignoreGuard   bool
+}
+
+// signedIn is what `auth login` prints.
+type signedIn struct {
+	Subject   string
+	Profile   string
+	Stored    string
+	ExpiresAt *time.Time
+}
+
+var signedInView = render.View[signedIn]{
+	Columns: []render.Column[signedIn]{
+		{Head: "SUBJECT", Name: "Subject", Cell: func(s signedIn) any { return s.Subject }},
+		{Head: "PROFILE", Name: "Profile", Cell: func(s signedIn) any { return s.Profile }},
+		{Head: "STORED", Name: "Stored", Cell: func(s signedIn) any { return s.Stored }},
+		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s signedIn) any { return s.ExpiresAt }},
+	},
+}
+
+func newLogin(k *kit.Kit, run func(context.Context, loginOptions) error) *cobra.Command {
+	if run == nil {
+		run = func(ctx context.Context, o loginOptions) error { return login(ctx, k, o) }
+	}
+	var o loginOptions
+	c := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in as the admin, or as a user",
+		Long: `Signs in and stores the tokens: as the admin by e-mail and password, or as a user by its DeviceToken and the InstanceKey. It is
+done when the service has answered a call that was made with the new tokens.
+
+The password is read from standard input with --password-stdin, taken from TELEMATICSCTL_ADMIN_PASSWORD, or asked for without
+echo. With --save-password it goes to the profile's token store, so that the tool can sign in again by itself when the tokens are lost.
+
+The service takes five sign-ins a minute from one address and blocks it for an hour at the sixth; the tool keeps count and does not
+send that one. --ignore-guard sends it all the same.`,
+		Example: `  telematicsctl auth login --email ops@example.com
+  pass show damoov/admin | telematicsctl auth login --email ops@example.com --password-stdin --save-password
+  telematicsctl auth login --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), o) },
+	}
+	c.Flags().StringVar(&o.email, "email", "", "the admin's e-mail address (TELEMATICSCTL_ADMIN_EMAIL, admin_email)")
+	c.Flags().BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
+	c.Flags().BoolVar(&o.savePassword, "save-password", false, "store the password, so that no person is needed to sign in again")
+	c.Flags().StringVar(&o.deviceToken, "device-token", "", "sign in as the user with this `TOKEN`")
+	kit.AddIgnoreGuard(c, &o.ignoreGuard)
+	for _, flag := range []string{"email", "password-stdin", "save-password"} {
+		c.MarkFlagsMutuallyExclusive(flag, "device-token")
+	}
+	return c
+}
+
+func login(ctx context.Context, k *kit.Kit, o loginOptions) error {
+	if err := kit.CheckOutput(ctx, k, signedInView); err != nil {
+		return err
+	}
+	s, err := k.Session(1, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	if err := needStore(s); err != nil {
+		return err
+	}
+	if o.savePassword && s.Stored() == tokenstore.KindMemory {
+		return failure.New(failure.Invalid, "the token store memory keeps no password").WithHint("leave --save-password out, or use another token_store")
+	}
+	s.Auth.Guard.Ignore = o.ignoreGuard
+	who, rec, err := signIn(ctx, k, s, o)
+	if err != nil {
+		return err
+	}
+	out := signedIn{Subject: who, Profile: s.Profile.Name, Stored: s.Stored()}
+	if !rec.ExpiresAt.IsZero() {
+		out.ExpiresAt = &rec.ExpiresAt
+	}
+	return kit.Print(ctx, k, signedInView, out)
+}
+
+func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+	if o.deviceToken != "" {
+		return signInUser(ctx, k, s, o)
+	}
+	email := o.email
+	if email == "" {
+		email = s.Auth.AdminEmail
+	}
+	if email == "" {
+		return "", rec, failure.New(failure.Invalid, "cannot sign in: whose e-mail address?").WithHint("give --email, or --device-token to sign in as a user")
+	}
+	if _, err := field.Get("Email").ParseText(email, k.Now()); err != nil {
+		return "", rec, failure.Mistakes("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
+	}
+	if err := s.Store.Check(ctx); err != nil {
+		return "", rec, err // before the password is asked for
+	}
+	password, err := adminPassword(ctx, k, s, email, o.passwordStdin)
+	if err != nil {
+		return "", rec, err
+	}
+	if rec, err = s.Auth.LoginAdmin(ctx, email, password); err != nil {
+		return "", rec, err
+	}
+	if err := prove(ctx, s, auth.Admin, userservice.Actor{JWT: rec.Access}); err != nil {
+		return "", rec, err
+	}
+	if o.savePassword {
+		err = s.Auth.SavePassword(ctx, email, password)
+	}
+	return auth.Admin, rec, err
+}
+
+func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+	token, err := parseToken(o.deviceToken)
+	if err != nil {
+		return "", rec, err
+	}
+	in, err := s.Instance(ctx)
+	if err != nil {
+		return "", rec, err
+	}
+	if rec, err = s.Auth.LoginUser(ctx, token); err != nil {
+		return "", rec, err
+	}
+	err = prove(ctx, s, token, userservice.Actor{JWT: rec.Access, Self: &in})
+	if statusOf(err) == http.StatusForbidden {
+		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
+		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
+		err = nil
+	}
+	return token, rec, err
+}
+
+// prove makes a call with a pair that was just stored. One that the service refuses is removed again; where the service could not
+// be asked, it stays, as it may well be good.
+func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor) error {
+	err := s.API.Prove(ctx, as)
+	status := statusOf(err)
+	switch {
+	case err == nil, who != auth.Admin && status == http.StatusForbidden:
+		return err
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		e := *failure.From(err)
+		e.Message = "the sign-in was taken, but its tokens are not good for administering users, and were not kept: " + e.Message
+		e.Hint = "check that this is an admin's account; 403 means that it may not see users"
+		return errors.Join(&e, s.Auth.Forget(ctx, who))
+	default:
+		e := *failure.From(err)
+		e.Message = "signed in, and the tokens are stored, but a first call with them failed: " + e.Message
+		return &e
+	}
+}
+
+func statusOf(err error) int {
+	var f *failure.Error
+	if errors.As(err, &f) {
+		return f.Status
+	}
+	return 0
+}
+
+// adminPassword is from standard input, from the environment, or from the person at the terminal; where there is none of these, the one that
+// is stored for the address.
+func adminPassword(ctx context.Context, k *kit.Kit, s *kit.Session, email string, stdin bool) (secret.String, error) {
+	switch {
+	case stdin:
+		return terminal.ReadSecretLine(k.Streams.In)
+	case !s.Auth.AdminPassword.IsZero():
+		return s.Auth.AdminPassword, nil
+	case !k.Streams.CanPrompt():
+		if kept, password, err := s.Auth.SavedLogin(ctx); err != nil || (kept == email && !password.IsZero()) {
+			return password, err
+		}
+	}
+	return k.Streams.Password(ctx, "Password of "+email, "--password-stdin")
+}

@@ -1,0 +1,31 @@
+package token
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+)
+
+func newList(k *kit.Kit) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List what is stored for the profile",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := k.Session(1, false)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = s.Close() }()
+			entries, err := s.Store.List(c.Context(), s.Profile.Name)
+			if err != nil {
+				return err
+			}
+			list := make([]stored, 0, len(entries))
+			for _, e := range entries {
+				list = append(list, show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now()))
+			}
+			return kit.PrintList(c.Context(), k, storedView, list, "No tokens are stored for profile "+s.Profile.Name)
+		},
+	}
+}

@@ -1,0 +1,132 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+)
+
+// refreshOptions are what `token refresh` was told.
+type refreshOptions struct {
+	token       []string // [TOKEN]
+	all         bool
+	within      time.Duration
+	concurrency int
+	stdin       bool
+	ignoreGuard bool
+}
+
+// renewed is a renewed pair as it is printed; the tokens under --show-tokens alone.
+type renewed struct {
+	stored
+	AccessToken  string `json:",omitempty"`
+	RefreshToken string `json:",omitempty"`
+}
+
+// renewedView has the columns of a stored pair, with the tokens where they are to be shown.
+func renewedView(showTokens bool) render.View[renewed] {
+	v := render.View[renewed]{ID: func(r renewed) string { return storedView.ID(r.stored) }}
+	for _, c := range storedView.Columns {
+		v.Columns = append(v.Columns, render.Column[renewed]{Head: c.Head, Name: c.Name, Cell: func(r renewed) any { return c.Cell(r.stored) }})
+	}
+	if showTokens {
+		v.Columns = append(v.Columns,
+			render.Column[renewed]{Head: "ACCESS TOKEN", Name: "AccessToken", Cell: func(r renewed) any { return r.AccessToken }},
+			render.Column[renewed]{Head: "REFRESH TOKEN", Name: "RefreshToken", Cell: func(r renewed) any { return r.RefreshToken }})
+	}
+	return v
+}
+
+func newRefresh(k *kit.Kit, run func(context.Context, refreshOptions) error) *cobra.Command {
+	if run == nil {
+		run = func(ctx context.Context, o refreshOptions) error { return refresh(ctx, k, o) }
+	}
+	var o refreshOptions
+	c := &cobra.Command{
+		Use:   "refresh [TOKEN]",
+		Short: "Renew the stored pair of a user, of the admin, or of all",
+		Long: `Renews the stored AccessToken and RefreshToken of a user, or the admin's when no TOKEN is given. The new pair is stored
+before it is used. Where the service refuses the RefreshToken, the subject is signed in anew if that needs no person.
+
+With --all, every stored pair of the profile that expires within --within is renewed, --concurrency at once, and each is reported; one that
+fails does not stop the others.
+
+With --stdin, a pair that some other system keeps is read from standard input, as JSON: {"AccessToken": "…", "RefreshToken": "…"}. Nothing is
+stored; the new pair is printed, which takes --show-tokens, as the old one is worthless from then on.`,
+		Example: `  telematicsctl token refresh 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+  telematicsctl token refresh --all --within 24h
+  vault-read pair | telematicsctl token refresh --stdin --show-tokens -o json | vault-write pair`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.token = args
+			return run(c.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&o.all, "all", false, "renew every stored pair of the profile that expires soon")
+	c.Flags().DurationVar(&o.within, "within", 24*time.Hour, "how soon a pair must expire to be renewed by --all")
+	c.Flags().IntVar(&o.concurrency, "concurrency", 8, "how many pairs --all renews at once")
+	c.Flags().BoolVar(&o.stdin, "stdin", false, "renew the pair that stands on standard input, and store nothing")
+	kit.AddIgnoreGuard(c, &o.ignoreGuard)
+	c.MarkFlagsMutuallyExclusive("all", "stdin")
+	c.MarkFlagsMutuallyExclusive("ignore-guard", "stdin")
+	return c
+}
+
+func refresh(ctx context.Context, k *kit.Kit, o refreshOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	switch {
+	case o.all:
+		return refreshAll(ctx, k, o)
+	case o.stdin:
+		return refreshStdin(ctx, k)
+	}
+	who, err := subject(o.token)
+	if err != nil {
+		return err
+	}
+	view := renewedView(k.Flags.ShowTokens)
+	if err := kit.CheckOutput(ctx, k, view); err != nil {
+		return err
+	}
+	s, err := k.Session(1, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	s.Auth.Guard.Ignore = o.ignoreGuard
+	rec, err := s.Auth.Refresh(ctx, who)
+	if err != nil {
+		return err
+	}
+	return kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, s.Stored(), rec))
+}
+
+func (o refreshOptions) check() error {
+	var wrong []failure.Field
+	if len(o.token) > 0 && (o.all || o.stdin) {
+		wrong = append(wrong, failure.Field{Key: "TOKEN", Message: "it does not go with --all or --stdin"})
+	}
+	if o.concurrency < 1 {
+		wrong = append(wrong, failure.Field{Key: "--concurrency", Message: "it is not 1 or more"})
+	}
+	if o.within < 0 {
+		wrong = append(wrong, failure.Field{Key: "--within", Message: "it is less than nothing"})
+	}
+	return failure.Mistakes("nothing was renewed", wrong)
+}
+
+func renewedOf(k *kit.Kit, who, profile, kind string, rec tokenstore.Record) renewed {
+	r := renewed{stored: show(who, profile, kind, rec.IssuedAt, rec.ExpiresAt, k.Now())}
+	if k.Flags.ShowTokens {
+		r.AccessToken, r.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()
+	}
+	return r
+}

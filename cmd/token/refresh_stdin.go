@@ -1,0 +1,88 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// refreshStdin renews a pair that some other system keeps. Neither the pair nor anything else is read from or written to a store.
+func refreshStdin(ctx context.Context, k *kit.Kit) error {
+	if !k.Flags.ShowTokens {
+		return failure.New(failure.Invalid, "nothing was renewed: the new pair would be printed nowhere, and the old one be worthless").
+			WithHint("give --show-tokens with --stdin")
+	}
+	view := renewedView(true)
+	if err := kit.CheckOutput(ctx, k, view); err != nil {
+		return err
+	}
+	data, err := k.ReadInput("--stdin", "-")
+	if err != nil {
+		return err
+	}
+	old, err := readPair(data)
+	if err != nil {
+		return err
+	}
+	s, err := k.Session(1, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	pair, err := s.API.Refresh(ctx, old)
+	if err != nil {
+		return explainStdin(err)
+	}
+	who := auth.Admin
+	if claims, _ := auth.ReadClaims(pair.Access); claims.DeviceToken != "" {
+		who = claims.DeviceToken
+	}
+	return kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair)))
+}
+
+// readPair reads {"AccessToken", "RefreshToken"}; the AccessToken may also be the object that the service itself sends. Errors show nothing of it.
+func readPair(data []byte) (userservice.Pair, error) {
+	var in struct {
+		AccessToken  json.RawMessage
+		RefreshToken secret.String
+	}
+	var access secret.String
+	var object struct{ Token secret.String }
+	err := json.Unmarshal(data, &in)
+	if err == nil && json.Unmarshal(in.AccessToken, &access) != nil && json.Unmarshal(in.AccessToken, &object) == nil {
+		access = object.Token
+	}
+	var wrong []failure.Field
+	switch {
+	case err != nil:
+		wrong = []failure.Field{{Key: "--stdin", Message: "standard input is not a JSON object with AccessToken and RefreshToken"}}
+	case access.IsZero():
+		wrong = append(wrong, failure.Field{Key: "AccessToken", Message: "it is missing"})
+	}
+	if err == nil && in.RefreshToken.IsZero() {
+		wrong = append(wrong, failure.Field{Key: "RefreshToken", Message: "it is missing"})
+	}
+	return userservice.Pair{Access: access, Refresh: in.RefreshToken}, failure.Mistakes("nothing was renewed", wrong)
+}
+
+// explainStdin says what a failed refresh means for who keeps the pair.
+func explainStdin(err error) error {
+	var f *failure.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	e := *f
+	switch {
+	case e.Code == failure.Unauthorized:
+		e.Hint = "the RefreshToken has been used before or has expired: sign in anew"
+	case e.Unclear:
+		e.Hint = "the pair may be spent: try it once more, and sign in anew if it is refused"
+	}
+	return &e
+}

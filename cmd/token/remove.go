@@ -1,0 +1,92 @@
+package token
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+)
+
+// removed is what became of one stored pair.
+type removed struct {
+	Subject string
+	Outcome string
+	Error   *string
+}
+
+var removedView = render.View[removed]{
+	Columns: []render.Column[removed]{
+		{Head: "SUBJECT", Name: "Subject", Cell: func(r removed) any { return r.Subject }},
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(r removed) any { return r.Outcome }},
+		{Head: "ERROR", Name: "Error", Cell: func(r removed) any { return r.Error }},
+	},
+	ID: func(r removed) string { return r.Subject },
+}
+
+func newRemove(k *kit.Kit) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove TOKEN...",
+		Short: "Forget stored tokens",
+		Long: `Removes the stored AccessToken and RefreshToken of users from the token store ("admin" is the admin's). The users themselves stay as they are, and
+the tokens are not revoked: the service has no call for that.`,
+		Example: "  telematicsctl token remove 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return remove(c.Context(), k, args) },
+	}
+}
+
+func remove(ctx context.Context, k *kit.Kit, args []string) error {
+	subjects := make([]string, len(args))
+	var wrong []failure.Field
+	for i, arg := range args {
+		var err error
+		if subjects[i], err = subject([]string{arg}); err != nil {
+			wrong = append(wrong, failure.From(err).Fields...)
+		}
+	}
+	if err := failure.Mistakes("not every TOKEN is a DeviceToken", wrong); err != nil {
+		return err
+	}
+	if err := kit.CheckOutput(ctx, k, removedView); err != nil {
+		return err
+	}
+	s, err := k.Session(1, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	results := make([]removed, len(subjects))
+	var there []string
+	for i, who := range subjects {
+		results[i] = removed{Subject: who, Outcome: "removed"}
+		_, err := s.Store.Get(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: who})
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			text := "no tokens are stored for it in profile " + s.Profile.Name
+			results[i].Outcome, results[i].Error = "failed", &text
+		case err != nil && !errors.Is(err, tokenstore.ErrDamaged):
+			return err
+		default:
+			there = append(there, who)
+		}
+	}
+	if err := s.Auth.Forget(ctx, there...); err != nil {
+		return err
+	}
+	missing := len(subjects) - len(there)
+	if err := kit.PrintList(ctx, k, removedView, results, ""); err != nil {
+		return err
+	}
+	switch {
+	case missing == 0:
+		return nil
+	case len(results) == 1:
+		return failure.Newf(failure.NotFound, "no tokens are stored for %s in profile %s", subjects[0], s.Profile.Name)
+	}
+	return failure.Newf(failure.Partial, "%d of %d pairs were not there to be removed", missing, len(results))
+}
