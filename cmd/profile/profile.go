@@ -2,6 +2,7 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
 // New makes the command `profile`.
@@ -141,10 +143,15 @@ func printOne(ctx context.Context, k *kit.Kit, s shown) error {
 func show(cfg *config.Config, p config.Profile) shown {
 	s := shown{
 		Name: p.Name, Current: p.Name == cfg.Chosen(), InstanceID: p.InstanceID, InstanceKey: p.InstanceKeyFrom, TokenStore: p.TokenStore, Protected: p.Protected,
-		AdminEmail: p.AdminEmail, UserURL: p.UserURL, AccountsURL: p.AccountsURL, PortalURL: p.PortalURL, RegisterMultiplePath: p.RegisterMultiplePath, CAFile: p.CAFile,
+		AdminEmail: p.AdminEmail, CAFile: p.CAFile,
+		UserURL:              cmp.Or(p.UserURL, userservice.DefaultUserURL),
+		AccountsURL:          cmp.Or(p.AccountsURL, userservice.DefaultAccountsURL),
+		PortalURL:            cmp.Or(p.PortalURL, userservice.DefaultPortalURL),
+		RegisterMultiplePath: cmp.Or(p.RegisterMultiplePath, userservice.DefaultRegisterMultiplePath),
 	}
 	if p.Sandbox {
 		s.InstanceID, s.InstanceKey, s.AdminEmail = sandbox.InstanceID, "built in", sandbox.AdminEmail
+		s.UserURL, s.AccountsURL, s.PortalURL = kit.SandboxURL, kit.SandboxURL, kit.SandboxURL
 	}
 	if s.InstanceKey == "" {
 		s.InstanceKey = p.TokenStore

@@ -41,7 +41,6 @@ var createdView = render.View[created]{
 	Columns: []render.Column[created]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u created) any { return u.DeviceToken }},
 		{Head: "CLIENT ID", Name: "ClientId", Cell: func(u created) any { return u.ClientID }},
-		{Head: "INSTANCE", Name: "InstanceId", Cell: func(u created) any { return u.InstanceID }},
 		{Head: "TOKENS", Name: "AccessToken.Stored", Cell: func(u created) any { return u.AccessToken.Stored }},
 		{Head: "EXPIRES", Name: "AccessToken.ExpiresAt", Cell: func(u created) any { return u.AccessToken.ExpiresAt }},
 	},
