@@ -1,28 +1,27 @@
 package sandbox
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
 // change is what the body of a registration or of an update says of a user. What it does not say stays.
 type change struct {
-	profile map[string]any // nil: said to be null
+	profile map[string]text // not there: said to be null
 	flags   map[string]bool
-	client  *said
+	client  *text  // nil is not said
 	status  string // Active, Deactivated or Deleted; "" is not said
 
-	identityID, identityProvider *said
+	identityID, identityProvider *text
 
 	// Of a registration only.
 	createToken bool
 	customToken string
 	inviteCode  string
 }
-
-// said is a text that was said; nil inside is null.
-type said struct{ text *string }
 
 // birthdayShape is how a Birthday is kept and read: no zone (live).
 const birthdayShape = "2006-01-02T15:04:05.999999999"
@@ -53,7 +52,7 @@ var flagFields = func() []*field.Field {
 // readChange takes a change out of a body. The service does not validate texts (live); only what cannot be converted
 // to the field's type is a mistake. Unknown fields are passed over (assumed).
 func readChange(r *reading, use field.Use) change {
-	c := change{profile: map[string]any{}, createToken: true}
+	c := change{profile: map[string]text{}, createToken: true}
 	for _, f := range profileFields {
 		name := f.Name
 		if _, sent := r.object[strings.ToLower(f.UpdateName)]; sent && f.UpdateName != "" {
@@ -63,7 +62,7 @@ func readChange(r *reading, use field.Use) change {
 		if !sent {
 			continue
 		}
-		if v := readProfile(r, f, name); v != nil || isNull(raw) {
+		if v := readProfile(r, f, name); v.there || isNull(raw) {
 			c.profile[f.Name] = v
 		}
 	}
@@ -106,69 +105,56 @@ func (c *change) readFlags(in *reading, fields []*field.Field) {
 	}
 }
 
-func readSaid(r *reading, name string) *said {
+func readSaid(r *reading, name string) *text {
 	raw, sent := r.object[strings.ToLower(name)]
 	if !sent {
 		return nil
 	}
 	if isNull(raw) {
-		return &said{}
+		return &text{}
 	}
-	if text, ok := r.text(name); ok {
-		return &said{&text}
+	if value, ok := r.text(name); ok {
+		return &text{value, true}
 	}
 	return nil
 }
 
-// readProfile is a field's value as it is kept; nil where it is null or a mistake.
-func readProfile(r *reading, f *field.Field, name string) any {
+// readProfile is a field's value as it is kept; it is not there where it is null or a mistake.
+func readProfile(r *reading, f *field.Field, name string) text {
+	var value string
+	var ok bool
 	switch f.Kind {
 	case field.Count:
-		if n, ok := r.count(name); ok {
-			return float64(n)
-		}
+		var n int
+		n, ok = r.count(name)
+		value = strconv.Itoa(n)
 	case field.Enum:
-		if v, ok := r.enum(name, f.Values); ok {
-			return v
-		}
+		value, ok = r.enum(name, f.Values)
 	case field.Time:
-		if t, ok := r.moment(name); ok {
-			return t.Format(birthdayShape)
-		}
+		var t time.Time
+		t, ok = r.moment(name)
+		value = t.Format(birthdayShape)
 	default:
-		if s, ok := r.text(name); ok {
-			return s
-		}
+		value, ok = r.text(name)
 	}
-	return nil
+	return text{value, ok}
 }
 
 // apply makes the change to a user.
 func (c change) apply(u *user) {
 	for name, v := range c.profile {
-		if v == nil {
-			delete(u.Profile, name)
-			continue
-		}
-		if u.Profile == nil {
-			u.Profile = map[string]any{}
-		}
-		u.Profile[name] = v
+		u.setText(name, v)
 	}
 	for name, v := range c.flags {
-		if u.Flags == nil {
-			u.Flags = map[string]bool{}
+		u.setFlag(name, v)
+	}
+	for _, one := range []struct {
+		to   *text
+		said *text
+	}{{&u.ClientID, c.client}, {&u.IdentityID, c.identityID}, {&u.IdentityProvider, c.identityProvider}} {
+		if one.said != nil {
+			*one.to = *one.said
 		}
-		u.Flags[name] = v
-	}
-	if c.client != nil {
-		u.ClientID = c.client.text
-	}
-	if c.identityID != nil {
-		u.IdentityID = c.identityID.text
-	}
-	if c.identityProvider != nil {
-		u.IdentityProvider = c.identityProvider.text
 	}
 	switch c.status {
 	case statusActive:

@@ -85,17 +85,15 @@ func (u *user) matches(f finding) bool {
 
 // has compares with the user's own text, as an index holds but the beginning of it.
 func (u *user) has(c criterion) bool {
-	var text string
+	var value string
 	var ok bool
 	switch c.index {
 	case byClientID:
-		if u.ClientID != nil {
-			text, ok = *u.ClientID, true
-		}
+		value, ok = u.ClientID.string, u.ClientID.there
 	case byFullName:
-		text, ok = u.fullName()
+		value, ok = u.fullName()
 	default:
-		text, ok = u.text(profileIndexes[c.index-byProfile])
+		value, ok = u.at(indexPlaces[c.index-byProfile])
 	}
-	return ok && strings.EqualFold(text, c.value)
+	return ok && strings.EqualFold(value, c.value)
 }

@@ -30,7 +30,7 @@ var (
 // fleet who are there already stay as they are. It ends early, with the context's error, between two batches.
 func (s *Sandbox) Fill(ctx context.Context, fleet Fleet) error {
 	m := maker{
-		faker: gofakeit.NewFaker(rand.NewPCG(fleet.Seed, fleet.Seed), false), //nolint:gosec // made-up people are no secret
+		faker: gofakeit.NewFaker(rand.NewPCG(fleet.Seed, fleet.Seed), false),
 		step:  fleetSpan / time.Duration(max(fleet.Users, 1)),
 	}
 	for done := 0; done < fleet.Users; {
@@ -105,16 +105,18 @@ func (m *maker) user() *user {
 		Instance: m.place(),
 		Created:  fleetBegan.Add(m.step*time.Duration(m.made) + f.DateRange(fleetBegan, fleetBegan.Add(max(m.step, 1))).Sub(fleetBegan)).Truncate(time.Microsecond),
 		Activity: pick(m, fleetActivity),
-		ClientID: &client,
-		Profile: map[string]any{
-			"FirstName": first, "LastName": last, "Country": country, "City": f.City(), "District": f.State(), "Address": f.Street(),
-			"Phone":    "+1" + f.Phone(),
-			"Email":    strings.ToLower(fmt.Sprintf("%s.%s.%d@example.com", plainName(first), plainName(last), m.made)),
-			"Birthday": f.DateRange(time.Date(1945, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2007, 1, 1, 0, 0, 0, 0, time.UTC)).Format(time.DateOnly) + "T00:00:00",
-		},
-		Flags: map[string]bool{
-			"EnableTracking": m.chance(0.93), "EnableLogging": m.chance(0.02), "EnableRealTimeLocation": m.chance(0.06), "Enabled": m.chance(0.97),
-		},
+		ClientID: said(client),
+	}
+	for _, of := range [][2]string{
+		{"FirstName", first}, {"LastName", last}, {"Country", country}, {"City", f.City()}, {"District", f.State()}, {"Address", f.Street()},
+		{"Phone", "+1" + f.Phone()},
+		{"Email", strings.ToLower(fmt.Sprintf("%s.%s.%d@example.com", plainName(first), plainName(last), m.made))},
+		{"Birthday", f.DateRange(time.Date(1945, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2007, 1, 1, 0, 0, 0, 0, time.UTC)).Format(time.DateOnly) + "T00:00:00"},
+	} {
+		u.setText(of[0], said(of[1]))
+	}
+	for _, of := range []share[string]{{0.93, "EnableTracking"}, {0.02, "EnableLogging"}, {0.06, "EnableRealTimeLocation"}, {0.97, "Enabled"}} {
+		u.setFlag(of.value, m.chance(of.part))
 	}
 	m.details(u, first)
 	m.made++
@@ -124,19 +126,19 @@ func (m *maker) user() *user {
 // details are what not everybody has.
 func (m *maker) details(u *user, first string) {
 	if gender := pick(m, fleetGender); gender != "" {
-		u.Profile["Gender"] = gender
+		u.setText("Gender", said(gender))
 	}
 	if children := m.faker.Number(0, 4); m.chance(0.6) {
-		u.Profile["ChildrenCount"] = float64(children)
+		u.setText("ChildrenCount", said(fmt.Sprint(children)))
 	}
 	if status := m.faker.Number(1, 4); m.chance(0.7) {
-		u.Profile["MaritalStatus"] = fmt.Sprint(status)
+		u.setText("MaritalStatus", said(fmt.Sprint(status)))
 	}
 	if m.chance(0.3) {
-		u.Profile["Nickname"] = strings.ToLower(first)
+		u.setText("Nickname", said(strings.ToLower(first)))
 	}
 	if !m.chance(0.8) {
-		u.ClientID = nil
+		u.ClientID = text{}
 	}
 	if m.chance(0.04) {
 		u.Status = statusDeactivated
@@ -144,9 +146,8 @@ func (m *maker) details(u *user, first string) {
 	phone, version, imei := pick(m, fleetPhones), pick(m, fleetVersions), m.faker.DigitN(15)
 	uid := m.uuid()
 	if u.Activity != "" {
-		u.Device = map[string]string{
-			"MobileUid": uid, "DeviceModel": phone[0], "OsType": phone[1], "OsVersion": phone[2], "SdkVersion": version,
-			"AppVersion": "2." + version, "VirtualImei": imei,
+		for _, value := range []string{uid, phone[0], phone[1], phone[2], version, "2." + version, imei} { // as deviceFields are
+			u.Device = append(u.Device, said(value))
 		}
 	}
 }

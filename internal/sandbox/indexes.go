@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -77,10 +78,7 @@ func (u *user) value(i index) (string, bool) {
 	case byActivity:
 		return foldValue(u.activity()), true
 	case byClientID:
-		if u.ClientID == nil {
-			return "", false
-		}
-		return foldValue(*u.ClientID), true
+		return foldValue(u.ClientID.string), u.ClientID.there
 	case byFullName:
 		name, ok := u.fullName()
 		return foldValue(name), ok
@@ -89,14 +87,25 @@ func (u *user) value(i index) (string, bool) {
 	case byRealtime:
 		return "", u.flag("EnableRealTimeLocation")
 	}
-	switch v := u.Profile[profileIndexes[i-byProfile]].(type) {
-	case string:
-		return foldValue(v), true
-	case float64:
-		return momentValue(int64(v)), true
+	v, ok := u.at(indexPlaces[i-byProfile])
+	if ok && i == byChildren {
+		n, err := strconv.ParseInt(v, 10, 64)
+		return momentValue(n), err == nil
 	}
-	return "", false
+	return foldValue(v), ok
 }
+
+// indexPlaces are the places of the indexed fields in a profile.
+var indexPlaces = func() []int {
+	var out []int
+	for _, name := range profileIndexes {
+		out = append(out, profilePlace[name])
+	}
+	return out
+}()
+
+// byChildren is the one index of a number.
+var byChildren = profileIndex("ChildrenCount")
 
 // momentValue orders whole numbers, negative ones too.
 func momentValue(n int64) string {

@@ -57,12 +57,16 @@ type accessToken struct {
 // userClaims are those of a user of an instance.
 func (s state) userClaims(u *user, in instance) claims {
 	tracking, logging, realtime := u.flag("EnableTracking"), u.flag("EnableLogging"), u.flag("EnableRealTimeLocation")
-	return claims{
+	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Token},
 		InstanceID:       in.ID, DeviceToken: u.Token, CompanyID: in.CompanyID,
-		EnableTracking: &tracking, EnableLogging: &logging, EnableRealTimeLocation: &realtime, ClientID: u.ClientID,
+		EnableTracking: &tracking, EnableLogging: &logging, EnableRealTimeLocation: &realtime,
 		Generation: s.generation(u),
 	}
+	if u.ClientID.there {
+		c.ClientID = &u.ClientID.string
+	}
+	return c
 }
 
 func (s state) adminClaims(a admin) claims {

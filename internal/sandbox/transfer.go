@@ -156,12 +156,12 @@ func (s *Sandbox) parseLine(data []byte) (newcomer, error) {
 	} else if status != statusActive {
 		u.Status = status
 	}
-	for name, value := range l.MobileDevice {
-		if value != nil {
+	for i, name := range deviceFields {
+		if value := l.MobileDevice[name]; value != nil {
 			if u.Device == nil {
-				u.Device = map[string]string{}
+				u.Device = make([]text, len(deviceFields))
 			}
-			u.Device[name] = *value
+			u.Device[i] = said(*value)
 		}
 	}
 	if u.Token == "" {

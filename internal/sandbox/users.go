@@ -1,44 +1,90 @@
 package sandbox
 
 import (
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// user is a user as it is stored.
+// user is a user as it is kept; codec.go has its stored form.
 type user struct {
-	Number   uint64          `json:"-"`
-	Token    string          `json:"t"`           // the DeviceToken, a UUID in lower case
-	Instance uint64          `json:"i"`           // the instance's number
-	Created  time.Time       `json:"c"`           // in UTC
-	Status   string          `json:"s,omitempty"` // Deactivated or Deleted; empty is Active
-	Activity string          `json:"a,omitempty"` // as it is read; empty is No Data
-	Profile  map[string]any  `json:"p,omitempty"` // by the service's names: a string, or a float64 for a count
-	Flags    map[string]bool `json:"f,omitempty"` // those that were said
-	ClientID *string         `json:"k,omitempty"`
+	Number   uint64
+	Token    string    // the DeviceToken, a UUID in lower case
+	Instance uint64    // the instance's number
+	Created  time.Time // in UTC
+	Status   string    // Deactivated or Deleted; empty is Active
+	Activity string    // as it is read; empty is No Data
+	Profile  []text    // by the places of profileFields; nil where nothing was said
+	Said, On byte      // the flags that were said and those that are on, one bit each by the places of flagFields
+	ClientID text
 
-	IdentityID       *string           `json:"d,omitempty"`
-	IdentityProvider *string           `json:"v,omitempty"`
-	Device           map[string]string `json:"m,omitempty"` // what is said of the phone, by the service's names
+	IdentityID, IdentityProvider text
+	Device                       []text // what is known of the phone, by the places of deviceFields; nil is nothing
 
 	// Generation counts how often the user's JWTs were made to expire.
-	Generation uint64 `json:"g,omitempty"`
+	Generation uint64
 }
 
 // flagDefaults are the telematics parameters of a user for whom nothing was said (seed).
 var flagDefaults = map[string]bool{"EnableTracking": true, "EnableLogging": false, "EnableRealTimeLocation": false, "Enabled": true}
 
-func (u *user) flag(name string) bool {
-	if v, said := u.Flags[name]; said {
-		return v
+// The places of what is asked for by name.
+var (
+	profilePlace = places(profileFields)
+	flagPlace    = places(flagFields)
+	defaultsOn   = func() (on byte) {
+		for i, f := range flagFields {
+			if flagDefaults[f.Name] {
+				on |= 1 << i
+			}
+		}
+		return on
+	}()
+)
+
+func places(fields []*field.Field) map[string]int {
+	out := map[string]int{}
+	for i, f := range fields {
+		out[f.Name] = i
 	}
-	return flagDefaults[name]
+	return out
 }
 
-// text is a profile field that holds a string.
-func (u *user) text(name string) (string, bool) {
-	s, ok := u.Profile[name].(string)
-	return s, ok
+// flags are those that are on, said or by default.
+func (u *user) flags() byte { return u.On&u.Said | defaultsOn&^u.Said }
+
+func (u *user) flag(name string) bool { return u.flags()&(1<<flagPlace[name]) != 0 }
+
+func (u *user) setFlag(name string, on bool) {
+	bit := byte(1) << flagPlace[name]
+	u.Said |= bit
+	u.On &^= bit
+	if on {
+		u.On |= bit
+	}
+}
+
+// text is a profile field's value.
+func (u *user) text(name string) (string, bool) { return u.at(profilePlace[name]) }
+
+func (u *user) at(place int) (string, bool) {
+	if u.Profile == nil {
+		return "", false
+	}
+	t := u.Profile[place]
+	return t.string, t.there
+}
+
+func (u *user) setText(name string, t text) {
+	if u.Profile == nil {
+		if !t.there {
+			return
+		}
+		u.Profile = make([]text, len(profileFields))
+	}
+	u.Profile[profilePlace[name]] = t
 }
 
 // fullName is the two names with a space between, none where both are missing.
@@ -57,8 +103,17 @@ func (u *user) activity() string {
 }
 
 func (s state) user(number uint64) (*user, bool) {
-	u := &user{Number: number}
-	return u, number != 0 && s.load(numbered(prefixUser, number), u)
+	data := s.get(numbered(prefixUser, number))
+	if data == nil {
+		return nil, false
+	}
+	u, err := decodeUser(data)
+	if err != nil {
+		s.fail(err)
+		return nil, false
+	}
+	u.Number = number
+	return u, true
 }
 
 // userByToken finds a user by its DeviceToken in lower case.
@@ -75,7 +130,7 @@ func (s state) addUser(u *user) {
 	for _, key := range indexKeys(u) {
 		s.put(key, []byte{})
 	}
-	s.save(numbered(prefixUser, u.Number), u)
+	s.put(numbered(prefixUser, u.Number), u.encode())
 }
 
 // changeUser stores a user that was; only the index entries that differ are written.
@@ -98,7 +153,7 @@ func (s state) changeUser(was, is *user) {
 		s.countUsers(was.Instance, -1)
 		s.countUsers(is.Instance, 1)
 	}
-	s.save(numbered(prefixUser, is.Number), is)
+	s.put(numbered(prefixUser, is.Number), is.encode())
 }
 
 func (s state) deleteUser(u *user) {
@@ -115,16 +170,9 @@ func (s state) countUsers(instance uint64, by int64) {
 	s.setNumber(key, s.number(key)+uint64(by)) //nolint:gosec // adding the two's complement subtracts
 }
 
-// clone is a copy whose maps may be changed.
+// clone is a copy that shares nothing that changes.
 func (u *user) clone() *user {
 	c := *u
-	c.Profile = make(map[string]any, len(u.Profile))
-	for k, v := range u.Profile {
-		c.Profile[k] = v
-	}
-	c.Flags = make(map[string]bool, len(u.Flags))
-	for k, v := range u.Flags {
-		c.Flags[k] = v
-	}
+	c.Profile = slices.Clone(u.Profile)
 	return &c
 }

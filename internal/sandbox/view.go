@@ -3,6 +3,8 @@ package sandbox
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
 // defaultImage is the ImageUrl of a user who has none (live).
@@ -68,9 +70,10 @@ func (r *reader) append(b []byte, u *user) []byte {
 	b = appendOptional(b, `,"IdentityId":`, u.IdentityID)
 	b = appendOptional(b, `,"IdentityProvider":`, u.IdentityProvider)
 	b = appendOptional(b, `,"UserFields":[{"ClientId":`, u.ClientID)
-	for _, f := range flagFields {
+	flags := u.flags()
+	for i, f := range flagFields {
 		b = append(append(append(b, `,"`...), f.Name...), `":`...)
-		b = strconv.AppendBool(b, u.flag(f.Name))
+		b = strconv.AppendBool(b, flags&(1<<i) != 0)
 	}
 	return append(b, `}]}`...)
 }
@@ -79,11 +82,11 @@ func appendMember(b []byte, name, value string) []byte {
 	return appendQuoted(append(b, name...), value)
 }
 
-func appendOptional(b []byte, name string, value *string) []byte {
-	if value == nil {
+func appendOptional(b []byte, name string, value text) []byte {
+	if !value.there {
 		return append(append(b, name...), "null"...)
 	}
-	return appendMember(b, name, *value)
+	return appendMember(b, name, value.string)
 }
 
 // appendProfile writes the profile. The picture has two names: ExternalImageUrl is what was given, ImageUrl what to
@@ -98,17 +101,15 @@ func appendProfile(b []byte, u *user) []byte {
 			name = f.UpdateName
 		}
 		b = append(append(append(b, '"'), name...), `":`...)
-		switch v := u.Profile[f.Name].(type) {
-		case string:
+		switch v, ok := u.at(i); {
+		case ok && f.Kind == field.Count:
+			b = append(b, v...)
+		case ok:
 			b = appendQuoted(b, v)
-		case float64:
-			b = strconv.AppendInt(b, int64(v), 10)
+		case f.Name == "Gender":
+			b = append(b, `"None"`...)
 		default:
-			if f.Name == "Gender" {
-				b = append(b, `"None"`...)
-			} else {
-				b = append(b, "null"...)
-			}
+			b = append(b, "null"...)
 		}
 	}
 	image, ok := u.text("ImageUrl")
@@ -124,8 +125,8 @@ func appendDevice(b []byte, u *user) []byte {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), name...), `":`...)
-		if v, ok := u.Device[name]; ok {
-			b = appendQuoted(b, v)
+		if u.Device != nil && u.Device[i].there {
+			b = appendQuoted(b, u.Device[i].string)
 		} else {
 			b = append(b, "null"...)
 		}

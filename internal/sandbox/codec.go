@@ -1,0 +1,131 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// text is a text that may be missing.
+type text struct {
+	string
+	there bool
+}
+
+func said(s string) text { return text{s, true} }
+
+// Users are stored in a form of their own: a find may return thousands, and JSON costs ten times as much to read. A
+// record is, in this order: DeviceToken, instance, registration in microseconds, Status, ActivityStatus, the flags that were
+// said and those that are on, generation, ClientId, IdentityId, IdentityProvider, how many profile fields and these, how
+// many device fields and these. Numbers are varints; a text is its length plus one and its bytes, 0 where it is missing.
+
+func (u *user) encode() []byte {
+	b := make([]byte, 0, 256)
+	b = appendText(b, said(u.Token))
+	b = binary.AppendUvarint(b, u.Instance)
+	b = binary.AppendVarint(b, u.Created.UnixMicro())
+	b = appendText(b, said(u.Status))
+	b = appendText(b, said(u.Activity))
+	b = append(b, u.Said, u.On)
+	b = binary.AppendUvarint(b, u.Generation)
+	for _, t := range []text{u.ClientID, u.IdentityID, u.IdentityProvider} {
+		b = appendText(b, t)
+	}
+	for _, list := range [][]text{u.Profile, u.Device} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, t := range list {
+			b = appendText(b, t)
+		}
+	}
+	return b
+}
+
+func appendText(b []byte, t text) []byte {
+	if !t.there {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(t.string))+1)
+	return append(b, t.string...)
+}
+
+var errRecord = errors.New("a user's record is damaged")
+
+// decoder reads what encode wrote; bad is set where that cannot be.
+type decoder struct {
+	data []byte
+	rest string // the same
+	bad  bool
+}
+
+func decodeUser(data []byte) (*user, error) {
+	d := decoder{data: data, rest: string(data)} // one copy, of which every text is a part
+	u := &user{Token: d.text().string, Instance: d.number()}
+	u.Created = time.UnixMicro(d.signed()).UTC()
+	u.Status, u.Activity = d.text().string, d.text().string
+	u.Said, u.On = d.byte(), d.byte()
+	u.Generation = d.number()
+	u.ClientID, u.IdentityID, u.IdentityProvider = d.text(), d.text(), d.text()
+	u.Profile, u.Device = d.texts(len(profileFields)), d.texts(len(deviceFields))
+	if d.bad {
+		return nil, errRecord
+	}
+	return u, nil
+}
+
+func (d *decoder) skip(n int) (was string) {
+	if n <= 0 || n > len(d.rest) {
+		d.bad, d.rest, d.data = true, "", nil
+		return ""
+	}
+	was = d.rest[:n]
+	d.rest, d.data = d.rest[n:], d.data[n:]
+	return was
+}
+
+func (d *decoder) number() uint64 {
+	v, n := binary.Uvarint(d.data)
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) signed() int64 {
+	v, n := binary.Varint(d.data)
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) byte() byte {
+	if b := d.skip(1); b != "" {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) text() text {
+	length := d.number()
+	switch {
+	case length == 0:
+		return text{}
+	case length == 1:
+		return said("")
+	case length > uint64(len(d.rest))+1:
+		d.bad = true
+		return text{}
+	}
+	return said(d.skip(int(length - 1))) //nolint:gosec // no longer than the record
+}
+
+func (d *decoder) texts(most int) []text {
+	n := d.number()
+	if n > uint64(most) { //nolint:gosec // a short list
+		d.bad = true
+	}
+	if n == 0 || d.bad {
+		return nil
+	}
+	list := make([]text, most)
+	for i := range n {
+		list[i] = d.text()
+	}
+	return list
+}
