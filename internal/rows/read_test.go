@@ -1,0 +1,80 @@
+package rows_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
+)
+
+var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// file writes a file for a test.
+func file(t testing.TB, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// open opens a file of users that must be good as a whole.
+func open(t testing.TB, o rows.Options) *rows.File {
+	t.Helper()
+	o.Now, o.Use = now, o.Use|field.File
+	f, err := rows.Open(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// told is all that the rows of a file say: a line a row, «row@line body», then « !column: why» for each mistake.
+func told(t testing.TB, f *rows.File) string {
+	t.Helper()
+	var b strings.Builder
+	err := f.Each(context.Background(), 1, func(r *rows.Row) error {
+		body, err := r.Set.Body(field.Create)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%d@%d %s", r.N, r.Line, body)
+		if r.DeviceToken != "" {
+			fmt.Fprintf(&b, " %s", r.DeviceToken)
+		}
+		for _, m := range r.Mistakes {
+			fmt.Fprintf(&b, " !%s: %s", m.Column, m.Why)
+		}
+		b.WriteByte('\n')
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestRowsOfACSVFile(t *testing.T) {
+	path := file(t, "users.csv", "ClientId,First Name,email\nc-1,Ada,ada@example.com\n\nc-2,,nobody\n")
+	f := open(t, rows.Options{Name: path})
+	want := `1@2 {"FirstName":"Ada","Email":"ada@example.com","UserFields":{"ClientId":"c-1"}}
+2@4 {"UserFields":{"ClientId":"c-2"}} !email: "nobody" is not an e-mail address
+`
+	for range 2 {
+		if got := told(t, f); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package rows
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// source is the bytes of a file, to be read as often as need be.
+type source struct {
+	called   string // the file, for messages
+	file     *os.File
+	spooled  bool // the file is our own copy, to be removed
+	size     int64
+	modified time.Time
+	gzip     bool
+
+	// What scan finds out.
+	digest   string
+	encoding encoding
+	loneCR   bool   // lines end in CR alone
+	head     []byte // the first of the text, at most headSize bytes
+}
+
+// openSource opens the file, or keeps standard input in a file of our own. What can be read only once (a pipe with a name) is kept as well.
+func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
+	s := &source{called: o.Name}
+	if o.Name == "-" {
+		s.called = "standard input"
+		return s, s.spool(ctx, o.SpoolDir, stdin)
+	}
+	file, err := os.Open(o.Name)
+	if err != nil {
+		return nil, failure.Because(failure.Invalid, "the file cannot be read", err)
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		err = failure.Because(failure.Invalid, "the file cannot be read", err)
+	case info.IsDir():
+		err = s.broken("it is a folder, not a file")
+	case !info.Mode().IsRegular():
+		err = s.spool(ctx, o.SpoolDir, file)
+		_ = file.Close()
+		return s, err
+	default:
+		s.file = file
+		err = s.stat()
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// spool copies a pipe to a file that only its owner may read. The file loses its name at once where the system allows that, so that it goes
+// with the process, however the process ends.
+func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
+	what := s.called + " cannot be kept for reading"
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return failure.Because(failure.Failed, what, err)
+		}
+	}
+	file, err := os.CreateTemp(dir, "input-*")
+	if err != nil {
+		return failure.Because(failure.Failed, what, err)
+	}
+	_ = os.Remove(file.Name())
+	s.file, s.spooled = file, true
+	if _, err = io.Copy(file, &interruptible{ctx, in}); err == nil {
+		err = s.stat()
+	} else if ctx.Err() == nil {
+		err = failure.Because(failure.Failed, what, err)
+	}
+	if err != nil {
+		_ = s.close()
+	}
+	return err
+}
+
+// stat notes what the file is, and looks whether it is compressed.
+func (s *source) stat() error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return failure.Because(failure.Invalid, s.called, err)
+	}
+	s.size, s.modified = info.Size(), info.ModTime()
+	var magic [2]byte
+	if _, err := s.file.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return failure.Because(failure.Invalid, s.called, err)
+	}
+	s.gzip = magic == [2]byte{0x1f, 0x8b}
+	return nil
+}
+
+// unchanged is an error if the file is no longer the one that was opened.
+func (s *source) unchanged() error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return failure.Because(failure.Invalid, s.called, err)
+	}
+	if info.Size() != s.size || !info.ModTime().Equal(s.modified) {
+		return s.broken("the file was changed while it was read").WithHint("give the command again once nobody writes to the file")
+	}
+	return nil
+}
+
+func (s *source) close() error {
+	err := s.file.Close()
+	if s.spooled {
+		if gone := os.Remove(s.file.Name()); !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
+// content is the bytes of the file from the start, decompressed.
+func (s *source) content(ctx context.Context) (io.Reader, error) {
+	if err := s.unchanged(); err != nil {
+		return nil, err
+	}
+	var r io.Reader = &interruptible{ctx, io.NewSectionReader(s.file, 0, s.size)}
+	if !s.gzip {
+		return r, nil
+	}
+	z, err := gzip.NewReader(bufio.NewReaderSize(r, bufferSize))
+	if err != nil {
+		return nil, s.damaged(0, err)
+	}
+	return z, nil
+}
+
+// bufferSize is how many bytes are read at once.
+const bufferSize = 64 << 10
+
+// text is the content from the start as UTF-8, without byte-order mark, its lines ended by line feeds (with or without a carriage return before).
+func (s *source) text(ctx context.Context) (io.Reader, error) {
+	content, err := s.content(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := s.encoding.decode(content)
+	if err != nil {
+		return nil, s.damaged(0, err)
+	}
+	if s.loneCR {
+		text = &lineFeeds{text}
+	}
+	return text, nil
+}
+
+// scan reads the content once through: it makes the digest, finds the encoding, and holds every byte against it.
+func (s *source) scan(ctx context.Context) error {
+	content, err := s.content(ctx)
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	looked := bufio.NewReaderSize(io.TeeReader(content, hash), bufferSize)
+	start, err := looked.Peek(sniffSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return s.damaged(1, err)
+	}
+	if s.encoding, err = findEncoding(start); err != nil {
+		return s.broken(err.Error()).WithHint(hintUTF8)
+	}
+	text, err := s.encoding.decode(looked)
+	if err != nil {
+		return s.damaged(1, err)
+	}
+	check := checker{utf16: s.encoding.isUTF16()}
+	if _, err := io.CopyBuffer(&check, onlyReader{text}, make([]byte, bufferSize)); err != nil {
+		return s.notText(&check, err)
+	}
+	if err := check.end(); err != nil {
+		return s.notText(&check, err)
+	}
+	s.digest = hex.EncodeToString(hash.Sum(nil))
+	s.head, s.loneCR = check.head, check.loneCR()
+	if s.loneCR {
+		toLineFeeds(s.head)
+	}
+	return nil
+}
+
+func (s *source) notText(c *checker, err error) error {
+	var wrong *encodingError
+	if errors.As(err, &wrong) {
+		return s.broken(wrong.Error()).WithHint(hintUTF8)
+	}
+	return s.damaged(c.line(), err)
+}
+
+// damaged is the error for content that cannot be read to its end; line is how far it could be, 0 where that is not known.
+func (s *source) damaged(line int, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	why := "it cannot be read"
+	if s.gzip {
+		why = "the compressed file is damaged"
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			why = "the compressed file ends early"
+		}
+	}
+	if line > 0 {
+		why += fmt.Sprintf(", at line %d of its content", line)
+	}
+	e := failure.Because(failure.Invalid, s.called+": "+why, err)
+	if s.gzip {
+		e = e.WithHint("fetch or compress the file again; nothing of it was sent")
+	}
+	return e
+}
+
+// interruptible is a reader that ends with its context.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
+}
+
+// onlyReader hides what a reader can do besides, so that a copy goes through the copier's own buffer.
+type onlyReader struct{ io.Reader }
+
+// broken is the error for what is wrong with the file as a whole.
+func (s *source) broken(why string) *failure.Error {
+	return failure.New(failure.Invalid, s.called+": "+why)
+}
+
+// unreadable is the error for a row at which reading ended.
+func (s *source) unreadable(line int, err error) error {
+	if errors.Is(err, errTooLarge) || errors.Is(err, bufio.ErrTooLong) {
+		return s.broken(fmt.Sprintf("the row at line %d is larger than 1 MiB", line)).WithHint("look for a quote in it that is never closed")
+	}
+	return s.damaged(line, err)
+}
