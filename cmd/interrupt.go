@@ -49,7 +49,7 @@ func untilInterrupted(ctx context.Context, k *kit.Kit, work func() error) int {
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		err = afterInterrupt(ctx, done)
+		err = afterInterrupt(ctx, k, done)
 	}
 	if err == nil {
 		return 0
@@ -59,7 +59,7 @@ func untilInterrupted(ctx context.Context, k *kit.Kit, work func() error) int {
 	return f.Code.Exit()
 }
 
-func afterInterrupt(ctx context.Context, done <-chan error) error {
+func afterInterrupt(ctx context.Context, k *kit.Kit, done <-chan error) error {
 	if !errors.Is(context.Cause(ctx), errCtrlC) {
 		return <-done
 	}
@@ -69,6 +69,9 @@ func afterInterrupt(ctx context.Context, done <-chan error) error {
 	case err := <-done:
 		return err
 	case <-t.C:
+		if k.IsSaving() {
+			return <-done
+		}
 		return failure.New(failure.Interrupted, "interrupted")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/config"
@@ -47,7 +48,17 @@ type Kit struct {
 	Flags Globals
 
 	config *config.Config
+	saving atomic.Int32
 }
+
+// Saving says that what the command does now must not be left behind half done when Ctrl-C's second is over; it gives the function that says it is done.
+func (k *Kit) Saving() (done func()) {
+	k.saving.Add(1)
+	return func() { k.saving.Add(-1) }
+}
+
+// IsSaving tells whether a command is in the middle of what Saving announced.
+func (k *Kit) IsSaving() bool { return k.saving.Load() > 0 }
 
 // Begin takes the global flags into the streams; it is called once the command line is read.
 func (k *Kit) Begin() {
