@@ -8,6 +8,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -199,8 +200,11 @@ func (s *Source) isUnproven(subject string, rec tokenstore.Record) bool {
 
 // unauthorized tells whether a call was answered 401: the JWT has expired or is not known. A 403 is not mended by another JWT.
 func unauthorized(err error) bool {
+	if err == nil {
+		return false
+	}
 	var f *failure.Error
-	return errors.As(err, &f) && f.Status == 401
+	return errors.As(err, &f) && f.Status == http.StatusUnauthorized
 }
 
 func withHint(err error, hint string) error {

@@ -207,7 +207,9 @@ func (w *world) misbehave(t testing.TB, faults string) {
 
 // call makes the cheapest call as the admin.
 func (w *world) call(ctx context.Context, s *auth.Source) error {
-	return s.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error { return w.api.Prove(ctx, userservice.Actor{JWT: jwt}) })
+	return s.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
+		return w.api.Prove(ctx, userservice.Actor{JWT: jwt})
+	})
 }
 
 func (w *world) want(t testing.TB, want counts) {

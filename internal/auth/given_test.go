@@ -1,0 +1,72 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+)
+
+// untouchable is a store that fails the test whatever is asked of it.
+type untouchable struct{ t testing.TB }
+
+var errTouched = errors.New("the store was touched")
+
+func (u untouchable) touched(what string) error {
+	u.t.Helper()
+	u.t.Error("the store was asked for", what)
+	return errTouched
+}
+
+func (u untouchable) Kind() string                { return tokenstore.KindFile }
+func (u untouchable) Check(context.Context) error { return u.touched("Check") }
+func (u untouchable) Get(context.Context, tokenstore.Key) (tokenstore.Record, error) {
+	return tokenstore.Record{}, u.touched("Get")
+}
+func (u untouchable) Fresh(context.Context, tokenstore.Key) (tokenstore.Record, error) {
+	return tokenstore.Record{}, u.touched("Fresh")
+}
+func (u untouchable) Put(context.Context, ...tokenstore.Item) error   { return u.touched("Put") }
+func (u untouchable) Delete(context.Context, ...tokenstore.Key) error { return u.touched("Delete") }
+func (u untouchable) List(context.Context, string) ([]tokenstore.Entry, error) {
+	return nil, u.touched("List")
+}
+
+// With a JWT from the environment nothing is read from a store nor written to it, whether the service takes it or not.
+func TestAGivenTokenTouchesNoStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, user := w.signIn(t), w.register(t)
+	for name, given := range map[string]secret.String{"admin": admin.Access, "user": user.Pair.Access} {
+		o := w.options()
+		o.Store, o.Given = untouchable{t}, given
+		o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("a password")
+		s := auth.New(o)
+		if has, err := s.HasAdmin(t.Context()); err != nil || has != (name == "admin") {
+			t.Errorf("%s: HasAdmin is %v, %v", name, has, err)
+		}
+		if rec, err := s.Token(t.Context(), auth.Admin); err != nil || rec.Access != given || rec.ExpiresAt.IsZero() {
+			t.Errorf("%s: Token is %v, %v", name, rec, err)
+		}
+		if rec, err := s.Keep(t.Context(), user.DeviceToken, *user.Pair); err != nil || rec.Access != user.Pair.Access {
+			t.Errorf("%s: Keep: %v", name, err)
+		}
+		if email, password, err := s.SavedLogin(t.Context()); email != "" || !password.IsZero() || err != nil {
+			t.Errorf("%s: SavedLogin: %q, %v", name, email, err)
+		}
+		_, err := s.Refresh(t.Context(), auth.Admin)
+		wantFailure(t, err, failure.Invalid, "cannot be renewed")
+		if err := w.call(t.Context(), s); (err == nil) != (name == "admin") {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.expire(t)
+		wantFailure(t, w.call(t.Context(), s), failure.Unauthorized, "TELEMATICSCTL_ACCESS_TOKEN has expired")
+	}
+	if got := w.seen.counts(); got.Refreshes+got.Spent+got.SignIns > 0 || got.Calls != 4 {
+		t.Errorf("the service saw %+v", got)
+	}
+}

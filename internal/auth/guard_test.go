@@ -1,0 +1,203 @@
+package auth_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+)
+
+// guarded is a guard whose waits move its clock, and which notes them.
+type guarded struct {
+	*clock
+	*auth.Guard
+	waits []time.Duration
+}
+
+func (g *guarded) Now() time.Time { return g.clock.Now() }
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := &guarded{clock: newClock()}
+	g.Guard = &auth.Guard{Dir: t.TempDir(), Now: g.Now}
+	g.Wait = func(_ context.Context, d time.Duration) error {
+		g.waits = append(g.waits, d)
+		g.Move(d)
+		return nil
+	}
+	return g
+}
+
+// another is the guard of another process on this machine.
+func (g *guarded) another() *auth.Guard { return &auth.Guard{Dir: g.Dir, Now: g.Now} }
+
+func (g *guarded) enter(t *testing.T, times int) {
+	t.Helper()
+	for range times {
+		mustDo(t, g.another().Enter(t.Context(), host))
+	}
+}
+
+func TestTheSixthSignInOfAMinuteIsNotSent(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	err := g.Enter(t.Context(), host)
+	wantFailure(t, err, failure.RateLimited, "the next may be sent at "+g.Now().Add(62*time.Second).Format("15:04:05")+" (in 1m2s)")
+	mustDo(t, g.Enter(t.Context(), "https://another.example.com")) // the limit is each host's own
+	g.Move(61 * time.Second)
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "(in 1s)")
+	g.Move(time.Second)
+	g.enter(t, 5)
+}
+
+func TestAWaitThatIsAllowedIsWaited(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 3)
+	g.Move(40 * time.Second)
+	g.enter(t, 2)
+	told := time.Duration(0)
+	g.Notify = func(d time.Duration) { told = d }
+	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
+	mustDo(t, g.Enter(t.Context(), host))
+	if len(g.waits) != 1 || g.waits[0] != 22*time.Second || told != g.waits[0] {
+		t.Errorf("waited %v, told %v", g.waits, told)
+	}
+}
+
+func TestAWaitThatIsNotAllowedIsRefused(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "--timeout")
+	if g.waits != nil {
+		t.Errorf("waited %v", g.waits)
+	}
+}
+
+// Others may take the place that was waited for, again and again: the waits are counted together, so that they end.
+func TestWaitsThatOthersMakeUselessComeToAnEnd(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]time.Duration{"time": 5 * time.Minute, "rounds": 1000 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGuarded(t)
+			g.enter(t, 5)
+			g.MayWait = func(d time.Duration) bool { return d < limit }
+			wait := g.Wait
+			g.Wait = func(ctx context.Context, d time.Duration) error {
+				defer g.enter(t, 5)
+				return wait(ctx, d)
+			}
+			wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "five sign-ins")
+			if len(g.waits) == 0 || len(g.waits) > 10 {
+				t.Errorf("waited %v", g.waits)
+			}
+		})
+	}
+}
+
+func TestACancelledWaitSendsNothing(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	g.MayWait = func(time.Duration) bool { return true }
+	g.Wait = func(context.Context, time.Duration) error { return context.Canceled }
+	if err := g.Enter(t.Context(), host); !failure.Is(err, failure.Interrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ retryAfter, lasts time.Duration }{
+		"without Retry-After": {0, time.Hour},
+		"with Retry-After":    {20 * time.Minute, 20 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuarded(t)
+			mustDo(t, g.Blocked(t.Context(), host, c.retryAfter))
+			until := g.Now().Add(c.lasts)
+			g.MayWait = func(time.Duration) bool { return true } // it is never waited for
+			if at, err := g.another().BlockedUntil(host); err != nil || !at.Equal(until) {
+				t.Errorf("blocked until %v, %v", at, err)
+			}
+			g.Move(c.lasts - time.Second)
+			wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "has blocked this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
+			mustDo(t, g.Enter(t.Context(), "https://another.example.com"))
+			g.Move(time.Second)
+			if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {
+				t.Errorf("blocked until %v, %v", at, err)
+			}
+			mustDo(t, g.Enter(t.Context(), host))
+		})
+	}
+}
+
+// A 429 in answer to a sign-in is written down, and the next one is not sent, by any process.
+func TestA429StopsTheNextSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.misbehave(t, `"POST /v1/Auth/Login: 429 empty"`)
+	for range 3 {
+		_, err := w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
+		wantFailure(t, err, failure.RateLimited, "block")
+	}
+	w.want(t, counts{SignIns: 1})
+}
+
+// Who knows better may ignore what is written down, but not what the service has just said to this very process.
+func TestIgnoringTheGuard(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	mustDo(t, g.another().Blocked(t.Context(), host, 0))
+	g.Ignore = true
+	mustDo(t, g.Enter(t.Context(), host))
+	mustDo(t, g.Enter(t.Context(), host))
+	mustDo(t, g.Blocked(t.Context(), host, 0))
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "has blocked")
+}
+
+// A clock that is set back a little loses no sign-in; what lies far from now says nothing, and locks nobody out.
+func TestAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	g.Move(-10 * time.Second)
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "(in 1m12s)")
+	g.Move(-24 * time.Hour)
+	g.enter(t, 1)
+	mustDo(t, g.Blocked(t.Context(), host, 0))
+	g.Move(-24 * time.Hour)
+	g.enter(t, 1)
+	if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {
+		t.Errorf("blocked until %v, %v", at, err)
+	}
+}
+
+// The file holds a minute's memory: a damaged one is begun anew. One that cannot be read or written stops the sign-in.
+func TestTheGuardsFile(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 5)
+	path := filepath.Join(g.Dir, "sign-ins.json")
+	mustDo(t, os.WriteFile(path, []byte(`{"half`), 0o600))
+	g.enter(t, 1)
+	data, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(data), "2026-11-22") != 1 {
+		t.Errorf("%s, %v", data, err)
+	}
+	mustDo(t, os.Remove(path))
+	mustDo(t, os.Mkdir(path, 0o700))
+	wantFailure(t, g.Enter(t.Context(), host), failure.Failed, "the sign-in guard cannot be read")
+}
