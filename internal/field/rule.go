@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -124,7 +125,10 @@ func parseCount(text string) (any, error) {
 // longestEmail is the largest length of an address in bytes (RFC 5321, a path less its brackets).
 const longestEmail = 254
 
-var domainShape = regexp.MustCompile(`^([\p{L}\p{N}]([\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]*\p{L}[\p{L}\p{N}-]*$`)
+// domainShape is made when it is first needed: most commands check no address, and every start would pay for it.
+var domainShape = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([\p{L}\p{N}]([\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]*\p{L}[\p{L}\p{N}-]*$`)
+})
 
 func checkEmail(s string) error {
 	wrong := fmt.Errorf("%s is not an e-mail address", quote(s))
@@ -133,7 +137,7 @@ func checkEmail(s string) error {
 		return wrong
 	}
 	local, domain, _ := cutLast(s, "@")
-	if len(local) > 64 || len(domain) > 253 || !domainShape.MatchString(domain) {
+	if len(local) > 64 || len(domain) > 253 || !domainShape().MatchString(domain) {
 		return wrong
 	}
 	return nil
