@@ -85,11 +85,13 @@ func (r *csvReader) next() (line int, err error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return 0, err
+		case errors.As(err, &r.wrong):
+			r.line = r.file.skip + r.wrong.StartLine
 		case len(r.record) > 0:
-			r.line, _ = r.csv.FieldPos(0)
-			r.line += r.file.skip
+			at, _ := r.csv.FieldPos(0)
+			r.line = r.file.skip + at
 		}
-		if err != nil && !errors.As(err, &r.wrong) {
+		if err != nil && r.wrong == nil {
 			return 0, r.file.source.unreadable(r.line, err)
 		}
 		if r.wrong != nil && r.atEnd() {

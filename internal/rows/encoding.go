@@ -71,7 +71,7 @@ func findEncoding(start []byte) (encoding, error) {
 var byteOrderMark = []byte("\ufeff")
 
 // decode makes UTF-8 of the content, without byte-order mark.
-func (e encoding) decode(content io.Reader) (io.Reader, error) {
+func (e encoding) decode(content io.Reader) io.Reader {
 	switch e {
 	case utf16LE:
 		content = transform.NewReader(content, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
@@ -79,14 +79,11 @@ func (e encoding) decode(content io.Reader) (io.Reader, error) {
 		content = transform.NewReader(content, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
 	}
 	r := bufio.NewReaderSize(content, bufferSize)
-	start, err := r.Peek(len(byteOrderMark))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
+	start, _ := r.Peek(len(byteOrderMark)) // an error comes again when it is read
 	if bytes.Equal(start, byteOrderMark) {
 		_, _ = r.Discard(len(start)) // what was peeked can be discarded
 	}
-	return r, nil
+	return r
 }
 
 // headSize is how many bytes of the text are kept to find format and separator.

@@ -151,10 +151,7 @@ func (s *source) text(ctx context.Context) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.encoding.decode(content)
-	if err != nil {
-		return nil, s.damaged(0, err)
-	}
+	text := s.encoding.decode(content)
 	if s.loneCR {
 		text = &lineFeeds{text}
 	}
@@ -169,19 +166,12 @@ func (s *source) scan(ctx context.Context) error {
 	}
 	hash := sha256.New()
 	looked := bufio.NewReaderSize(io.TeeReader(content, hash), bufferSize)
-	start, err := looked.Peek(sniffSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return s.damaged(1, err)
-	}
+	start, _ := looked.Peek(sniffSize) // an error comes again when it is read
 	if s.encoding, err = findEncoding(start); err != nil {
 		return s.broken(err.Error()).WithHint(hintUTF8)
 	}
-	text, err := s.encoding.decode(looked)
-	if err != nil {
-		return s.damaged(1, err)
-	}
 	check := checker{utf16: s.encoding.isUTF16()}
-	if _, err := io.CopyBuffer(&check, onlyReader{text}, make([]byte, bufferSize)); err != nil {
+	if _, err := io.CopyBuffer(&check, onlyReader{s.encoding.decode(looked)}, make([]byte, bufferSize)); err != nil {
 		return s.notText(&check, err)
 	}
 	if err := check.end(); err != nil {
