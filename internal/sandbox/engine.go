@@ -22,7 +22,7 @@ type engine interface {
 type tx interface {
 	// get is the value of a key, nil where there is none. It is valid until the tx ends and must not be changed.
 	get(key string) []byte
-	// put sets a value. The engine keeps the slice: the caller must not change it afterwards.
+	// put sets a value. The caller must not change the slice before the tx ends.
 	put(key string, value []byte)
 	delete(key string)
 	// cursor walks the keys in order. A write makes it void.

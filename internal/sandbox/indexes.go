@@ -156,7 +156,7 @@ func indexKey(instance uint64, i index, value string, number uint64) string {
 }
 
 const (
-	indexHead = len(prefixIndex) + 4 + 1 // before the value
+	indexHead = len(prefixIndex) + 2 + 1 // before the value
 	indexTail = 1 + 8                    // behind it
 )
 
@@ -164,6 +164,6 @@ const (
 func indexPrefix(instance uint64, i index) string {
 	b := make([]byte, 0, indexHead)
 	b = append(b, prefixIndex...)
-	b = binary.BigEndian.AppendUint32(b, uint32(instance)) //nolint:gosec // instances are few
+	b = binary.BigEndian.AppendUint16(b, uint16(instance)) //nolint:gosec // a layout has no more than fit
 	return string(append(b, byte(i)))
 }

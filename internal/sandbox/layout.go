@@ -110,6 +110,9 @@ func ReadLayout(r io.Reader) (Layout, error) {
 	return l, failure.Mistakes(what, l.check())
 }
 
+// mostInstances is how many an index has numbers for.
+const mostInstances = 1<<16 - 1
+
 // check brings ids to their one spelling, fills in what may be left out, and lists the mistakes.
 func (l *Layout) check() []failure.Field {
 	c := layoutCheck{seen: map[string]bool{}}
@@ -126,6 +129,9 @@ func (l *Layout) check() []failure.Field {
 	}
 	if c.instances == 0 {
 		c.wrong("Companies", "there is no instance in it")
+	}
+	if c.instances > mostInstances {
+		c.wrong("Companies", fmt.Sprintf("there are more than %d instances in it", mostInstances))
 	}
 	if len(l.Admins) == 0 {
 		c.wrong("Admins", "there is no admin in it")

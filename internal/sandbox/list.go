@@ -102,18 +102,25 @@ func (s state) having(l listing, i index, beginnings ...string) numbers {
 	return n
 }
 
-// matching is everyone whom the listing's filter lets pass. Each part of the filter is one walk along an index; no
-// record is read.
-func (s state) matching(l listing) numbers {
+// matches is whom a filter lets pass: those in only, or everyone where it is nil, less those in without.
+type matches struct{ only, without numbers }
+
+func (m matches) has(number uint64) bool {
+	return (m.only == nil || m.only.has(number)) && !m.without.has(number)
+}
+
+// matching is whom the listing's filter lets pass. Each part of the filter is one walk along an index; no record is read.
+func (s state) matching(l listing) matches {
 	f := l.filter
-	var out numbers
-	begun := false
+	var m matches
 	narrow := func(n numbers) {
-		if begun {
-			out.only(n, false)
-		} else {
-			out, begun = n, true
+		if n == nil {
+			n = numbers{}
 		}
+		if m.only != nil {
+			n.only(m.only, false)
+		}
+		m.only = n
 	}
 	if f.search != "" {
 		var n numbers
@@ -135,16 +142,23 @@ func (s state) matching(l listing) numbers {
 		}
 		narrow(s.having(l, byActivity, wanted...))
 	}
-	if !begun || !f.from.IsZero() || !f.to.IsZero() {
+	if !f.from.IsZero() || !f.to.IsZero() {
 		narrow(s.created(l))
 	}
-	if f.realtime != nil {
-		out.only(s.having(l, byRealtime, ""), !*f.realtime)
+	if f.realtime != nil && *f.realtime {
+		narrow(s.having(l, byRealtime, ""))
+	}
+	if f.realtime != nil && !*f.realtime {
+		s.under(&m.without, l, byRealtime, "")
 	}
 	if f.activeOnly {
-		out.only(s.having(l, byInactive, ""), true)
+		s.under(&m.without, l, byInactive, "")
 	}
-	return out
+	if m.only != nil {
+		m.only.only(m.without, true)
+		m.without = nil
+	}
+	return m
 }
 
 // created is everyone registered within the filter's time.
@@ -160,8 +174,12 @@ func (s state) created(l listing) numbers {
 			to = prefix + momentValue(l.filter.to.UnixMicro()) + "\x01"
 		}
 		c := s.cursor()
-		for ok := c.seek(from); ok && c.key() < to && strings.HasPrefix(c.key(), prefix); ok = c.next() {
-			n.add(numberOf(c.key()))
+		for ok := c.seek(from); ok; ok = c.next() {
+			key := c.key()
+			if key >= to || !strings.HasPrefix(key, prefix) {
+				break
+			}
+			n.add(numberOf(key))
 		}
 	}
 	return n

@@ -7,33 +7,47 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// memory is the engine that forgets everything with its process.
+// memory is the engine that forgets everything with its process: a tree over what is in slabs.
 type memory struct {
 	mu      sync.RWMutex
-	tree    btree.Map[string, []byte]
+	slabs   *slabs
+	tree    *btree.BTreeG[entry]
+	probes  *probes
 	changes uint64
 }
 
-func newMemory() *memory { return &memory{} }
+func newMemory() *memory {
+	m := &memory{probes: newProbes()}
+	m.empty()
+	return m
+}
+
+func (m *memory) empty() {
+	m.slabs = newSlabs()
+	m.tree = btree.NewBTreeGOptions(m.before, btree.Options{NoLocks: true})
+}
 
 func (*memory) acquire(ctx context.Context) (func(), error) { return func() {}, ctx.Err() }
 
 func (m *memory) view(fn func(tx)) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	t := memoryTx{m: m}
-	fn(&t)
+	t := m.begin()
+	defer t.end()
+	fn(t)
 	return t.err
 }
 
 func (m *memory) update(fn func(tx) bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := memoryTx{m: m}
-	if !fn(&t) || t.err != nil {
+	t := m.begin()
+	defer t.end()
+	if !fn(t) || t.err != nil {
 		t.undo()
 		return t.err
 	}
+	t.keep()
 	m.changes++
 	return nil
 }
@@ -41,7 +55,7 @@ func (m *memory) update(fn func(tx) bool) error {
 func (m *memory) clear() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tree.Clear()
+	m.empty()
 	m.changes++
 	return nil
 }
@@ -50,39 +64,68 @@ func (*memory) close() error { return nil }
 
 // memoryTx writes into the tree at once and remembers what was there before.
 type memoryTx struct {
-	m      *memory
-	before []memoryChange
-	err    error
+	m       *memory
+	probe   uint32
+	changes []memoryChange
+	err     error
 }
 
-type memoryChange struct {
-	key   string
-	value []byte
-	had   bool
+// memoryChange is one write: what came and what went; either may be none.
+type memoryChange struct{ came, went entry }
+
+func (m *memory) begin() *memoryTx { return &memoryTx{m: m, probe: <-m.probes.free} }
+
+func (t *memoryTx) end() {
+	t.m.probes.keys[t.probe] = nil
+	t.m.probes.free <- t.probe
+}
+
+// lookFor makes a key one that the tree can compare with.
+func (t *memoryTx) lookFor(key string) entry {
+	t.m.probes.keys[t.probe] = append(t.m.probes.keys[t.probe][:0], key...)
+	return newEntry(key, ref{probeChunk, t.probe})
 }
 
 func (t *memoryTx) get(key string) []byte {
-	v, _ := t.m.tree.Get(key)
-	return v
+	e, ok := t.m.tree.Get(t.lookFor(key))
+	if !ok {
+		return nil
+	}
+	_, value := t.m.slabs.read(e.ref)
+	return value
 }
 
 func (t *memoryTx) put(key string, value []byte) {
-	old, had := t.m.tree.Set(key, value)
-	t.before = append(t.before, memoryChange{key, old, had})
+	came := newEntry(key, t.m.slabs.add(key, value))
+	went, _ := t.m.tree.Set(came)
+	t.changes = append(t.changes, memoryChange{came, went})
 }
 
 func (t *memoryTx) delete(key string) {
-	if old, had := t.m.tree.Delete(key); had {
-		t.before = append(t.before, memoryChange{key, old, had})
+	if went, had := t.m.tree.Delete(t.lookFor(key)); had {
+		t.changes = append(t.changes, memoryChange{went: went})
 	}
 }
 
 func (t *memoryTx) undo() {
-	for i := len(t.before) - 1; i >= 0; i-- {
-		if c := t.before[i]; c.had {
-			t.m.tree.Set(c.key, c.value)
+	for i := len(t.changes) - 1; i >= 0; i-- {
+		c := t.changes[i]
+		if c.went != (entry{}) {
+			t.m.tree.Set(c.went)
 		} else {
-			t.m.tree.Delete(c.key)
+			t.m.tree.Delete(c.came)
+		}
+		if c.came != (entry{}) {
+			t.m.slabs.remove(c.came.ref)
+		}
+	}
+}
+
+// keep gives back the room of what went.
+func (t *memoryTx) keep() {
+	for _, c := range t.changes {
+		if c.went != (entry{}) {
+			t.m.slabs.remove(c.went.ref)
 		}
 	}
 }
@@ -95,21 +138,22 @@ func (t *memoryTx) fail(err error) {
 	}
 }
 
-func (t *memoryTx) cursor() cursor { return &memoryCursor{t.m.tree.Iter()} }
+func (t *memoryTx) cursor() cursor { return &memoryCursor{t: t, iter: t.m.tree.Iter()} }
 
 type memoryCursor struct {
-	btree.MapIter[string, []byte]
+	t    *memoryTx
+	iter btree.IterG[entry]
 }
 
-func (c *memoryCursor) seek(key string) bool { return c.Seek(key) }
+func (c *memoryCursor) seek(key string) bool { return c.iter.Seek(c.t.lookFor(key)) }
 
 func (c *memoryCursor) seekBefore(key string) bool {
-	if c.Seek(key) {
-		return c.Prev()
+	if c.iter.Seek(c.t.lookFor(key)) {
+		return c.iter.Prev()
 	}
-	return c.Last()
+	return c.iter.Last()
 }
 
-func (c *memoryCursor) next() bool  { return c.Next() }
-func (c *memoryCursor) prev() bool  { return c.Prev() }
-func (c *memoryCursor) key() string { return c.Key() }
+func (c *memoryCursor) next() bool  { return c.iter.Next() }
+func (c *memoryCursor) prev() bool  { return c.iter.Prev() }
+func (c *memoryCursor) key() string { return string(c.t.m.slabs.key(c.iter.Item().ref)) }

@@ -10,27 +10,28 @@ import (
 // stateFormat changes whenever what is stored below can no longer be read as it was.
 const stateFormat = "1"
 
-// The keys of the state. A number stands in big-endian order, so that keys sort as the numbers do.
+// The keys of the state. A number stands in big-endian order, so that keys sort as the numbers do. Prefixes are short, as
+// the engine in memory compares the beginnings of keys fastest.
 const (
-	keyFormat     = "format"     // stateFormat
-	keySigning    = "signing"    // the key that JWTs are signed with
-	keySequence   = "sequence"   // the number of the user registered last
-	keyGeneration = "generation" // JWTs of an earlier one have expired
+	keyFormat     = ".format"     // stateFormat
+	keySigning    = ".signing"    // the key that JWTs are signed with
+	keySequence   = ".sequence"   // the number of the user registered last
+	keyGeneration = ".generation" // JWTs of an earlier one have expired
 
-	prefixAdmin       = "admin/"       // by e-mail address: admin
-	prefixApplication = "application/" // by number: application
-	prefixApplicID    = "application#" // by id: number
-	prefixCompany     = "company/"     // by number: company
-	prefixCompanyID   = "company#"     // by id: number
-	prefixCount       = "count/"       // by instance number: how many users it has
-	prefixInstance    = "instance/"    // by number: instance
-	prefixInstanceID  = "instance#"    // by id: number
-	prefixInvite      = "invite/"      // by code in lower case: instance number
-	prefixPair        = "pair/"        // by the refresh token's hash: pair
-	prefixSignIns     = "signin/"      // by address: signIns
-	prefixToken       = "token/"       // by DeviceToken: user number
-	prefixUser        = "user/"        // by number: user
-	prefixIndex       = "x"            // see indexes.go
+	prefixAdmin       = "a" // by e-mail address: admin
+	prefixApplication = "b" // by number: application
+	prefixApplicID    = "B" // by id: number
+	prefixCompany     = "c" // by number: company
+	prefixCompanyID   = "C" // by id: number
+	prefixInstance    = "i" // by number: instance
+	prefixInstanceID  = "I" // by id: number
+	prefixCount       = "n" // by instance number: how many users it has
+	prefixPair        = "p" // by the refresh token's hash: pair
+	prefixSignIns     = "s" // by address: signIns
+	prefixToken       = "t" // by DeviceToken: user number
+	prefixUser        = "u" // by number: user
+	prefixInvite      = "v" // by code in lower case: instance number
+	prefixIndex       = "x" // see indexes.go
 )
 
 // state is the one model of the data, over a tx of either engine.
@@ -76,8 +77,8 @@ func numbered(prefix string, n uint64) string {
 // each calls fn with every key under a prefix, in order, until it returns false.
 func (s state) each(prefix string, fn func(key string) bool) {
 	c := s.cursor()
-	for ok := c.seek(prefix); ok && strings.HasPrefix(c.key(), prefix); ok = c.next() {
-		if !fn(c.key()) {
+	for ok := c.seek(prefix); ok; ok = c.next() {
+		if key := c.key(); !strings.HasPrefix(key, prefix) || !fn(key) {
 			return
 		}
 	}

@@ -36,9 +36,12 @@ func (r *reader) instanceOf(u *user) instance {
 	return in
 }
 
+// usualUser is about how many bytes a user is, as read.
+const usualUser = 1200
+
 // list is a JSON list of users.
 func (r *reader) list(users []*user) json.RawMessage {
-	b := []byte{'['}
+	b := append(make([]byte, 0, 2+usualUser*len(users)), '[')
 	for i, u := range users {
 		if i > 0 {
 			b = append(b, ',')

@@ -11,12 +11,12 @@ import (
 type pages struct {
 	mu      sync.Mutex
 	version uint64
-	sets    map[string]numbers
+	found   map[string]matches
 	ends    map[string]place
 }
 
-// mostRemembered bounds each of the two memories.
-const mostRemembered = 4096
+// mostRemembered bounds each of the two memories. A set is a bit a user.
+const mostRemembered = 1024
 
 // place is where a walk goes on: behind an entry, or from the start of what has no value.
 type place struct {
@@ -27,26 +27,29 @@ type place struct {
 // page is the users of one page (from 1) and the number of all.
 func (p *pages) page(s state, l listing, number, size int) (users []*user, total int) {
 	name := l.name()
-	var set numbers
-	if l.filter.empty() {
-		total = s.total(l.within)
-	} else {
-		set = p.set(s, name, func() numbers { return s.matching(l) })
-		total = set.count()
+	var m matches
+	if !l.filter.empty() {
+		m = p.matches(s, name, func() matches { return s.matching(l) })
+	}
+	total = m.only.count()
+	if m.only == nil {
+		total = s.total(l.within) - m.without.count()
 	}
 	skip := (number - 1) * size
 	if skip >= total {
 		return nil, total
 	}
-	if set != nil && total <= fewMatches {
-		all := s.sorted(l, set)
+	if m.only != nil && total <= fewMatches {
+		all := s.sorted(l, m.only)
 		return all[min(skip, len(all)):min(skip+size, len(all))], total
 	}
-	w := walk{state: s, listing: l, set: set}
+	w := walk{state: s, listing: l, matches: m}
 	if from, ok := p.end(s, pageName(name, size, number-1)); ok {
 		w.place, skip = from, 0
 	}
-	w.noValue = func() numbers { return p.set(s, name+" has", func() numbers { return s.having(l, l.sort, "") }) }
+	w.valued = func() numbers {
+		return p.matches(s, name+" valued", func() matches { return matches{only: s.having(l, l.sort, "")} }).only
+	}
 	found := w.take(skip, size)
 	p.remember(s, pageName(name, size, number), w.place)
 	for _, n := range found {
@@ -78,28 +81,26 @@ func pageName(listing string, size, number int) string {
 
 // fresh forgets everything of a state that is no more. The lock must be held.
 func (p *pages) fresh(s state) {
-	if v := s.version(); p.sets == nil || v != p.version || len(p.sets) > mostRemembered || len(p.ends) > mostRemembered {
-		p.version, p.sets, p.ends = v, map[string]numbers{}, map[string]place{}
+	if v := s.version(); p.found == nil || v != p.version || len(p.found) > mostRemembered || len(p.ends) > mostRemembered {
+		p.version, p.found, p.ends = v, map[string]matches{}, map[string]place{}
 	}
 }
 
-func (p *pages) set(s state, name string, make func() numbers) numbers {
+// matches is what make comes to, remembered by a name.
+func (p *pages) matches(s state, name string, make func() matches) matches {
 	p.mu.Lock()
 	p.fresh(s)
-	n, ok := p.sets[name]
+	m, ok := p.found[name]
 	p.mu.Unlock()
 	if ok {
-		return n
+		return m
 	}
-	n = make()
-	if n == nil {
-		n = numbers{}
-	}
+	m = make()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fresh(s)
-	p.sets[name] = n
-	return n
+	p.found[name] = m
+	return m
 }
 
 func (p *pages) end(s state, name string) (place, bool) {
@@ -122,8 +123,8 @@ type walk struct {
 	state
 	listing
 	place
-	set     numbers        // who is wanted; nil is everyone
-	noValue func() numbers // who has an entry in the sort's index, asked for when those are through
+	matches                // who is wanted
+	valued  func() numbers // who has an entry in the sort's index, asked for when those are through
 }
 
 // take passes over some and returns the numbers of those that follow.
@@ -131,7 +132,7 @@ func (w *walk) take(skip, size int) []uint64 {
 	var out []uint64
 	add := func(number uint64) (more bool) {
 		switch {
-		case w.set != nil && !w.set.has(number):
+		case !w.has(number):
 		case skip > 0:
 			skip--
 		default:
@@ -148,8 +149,8 @@ func (w *walk) take(skip, size int) []uint64 {
 	if !w.rest {
 		w.place = place{rest: true}
 	}
-	has := w.noValue()
-	w.along(byCreated, false, func(number uint64) bool { return has.has(number) || add(number) })
+	valued := w.valued()
+	w.along(byCreated, false, func(number uint64) bool { return valued.has(number) || add(number) })
 	return out
 }
 
@@ -216,7 +217,7 @@ func (t *track) step() {
 }
 
 func (t *track) read() {
-	if t.ok = t.ok && strings.HasPrefix(t.key(), t.prefix); t.ok {
-		t.entry = t.key()[len(t.prefix):]
+	if t.ok {
+		t.entry, t.ok = strings.CutPrefix(t.key(), t.prefix)
 	}
 }
