@@ -1,0 +1,191 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+// A client in another language goes through a user's whole life. It needs python3 and is skipped only where there is none.
+func TestAWholeLifeInPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no python3 here, whose HTTP client this test is about")
+	}
+	url, _ := serving(t, sandbox.Options{})
+	out, err := exec.CommandContext(t.Context(), python, "testdata/life.py", url, sandbox.InstanceID, sandbox.InstanceKey,
+		sandbox.SecondInstanceID, sandbox.SecondInstanceKey, sandbox.InviteCode, sandbox.AdminEmail, sandbox.AdminPassword).CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "a whole life" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The published samples of the live service: what they send is taken, and what they got has the same names and kinds.
+func TestPublishedSamples(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	admin := w.asAdmin(t)
+	u := w.register(t, `{"Email": "email@mail.com"}`)
+	for name, c := range map[string]struct {
+		method, path, body string
+		h                  headers
+		sample             string
+	}{
+		"create": {"POST", "/v1/Registration/create", `{"UserFields": {"ClientId": "your-internal-user-id"}, "CreateAccessToken": true,
+			"FirstName": "John", "LastName": "Doe", "Nickname": "johnny", "Phone": "+12345565", "Email": "email2@mail.com"}`, theInstance,
+			`{"Result": {"DeviceToken": "", "AccessToken": {"Token": "...", "ExpiresIn": 432000}, "RefreshToken": "..."}, "Status": 200, "Title": "", "Errors": []}`},
+		"admin sign-in": {"POST", "/v1/Auth/Login", `{"LoginFields":"{\"email\":\"` + sandbox.AdminEmail + `\"}","Password":"` + sandbox.AdminPassword + `"}`, nil,
+			`{"Result": {"AccessToken": {"Token": "", "ExpiresIn": 86400}, "RefreshToken": ""}, "Status": 200, "Title": "", "Errors": []}`},
+		"list": {"POST", "/v1/Management/users/GetFilteredPage", `{"InstanceIds": ["` + sandbox.InstanceID + `"], "PageNumber": 1, "PageSize": 50,
+			"IncludeAccountInfo": true, "Sort": "DateCreatedDesc", "ActivityStatuses": [], "ShowInactiveUsers": true, "SearchTerm": "email@"}`,
+			admin.and(headers{"Content-Type": "application/json-patch+json"}),
+			`{"Result": {"Users": [{"DeviceToken": "", "DateCreated": "", "Status": "Active", "ActivityStatus": "No Data", "UserProfile": {"FirstName": null,
+			"LastName": null, "Gender": "None", "Birthday": null, "MaritalStatus": null, "ChildrenCount": null, "Address": null, "Country": null, "District": null,
+			"City": null, "Nickname": null, "Email": "email@mail.com", "Phone": null, "ImageUrl": "", "ExternalImageUrl": null},
+			"MobileDevice": {"MobileUid": null, "DeviceModel": null, "OsType": null, "OsVersion": null, "SdkVersion": null, "AppVersion": null, "VirtualImei": null},
+			"AccountInfo": {"CompanyId": "", "CompanyName": "", "ApplicationId": "", "ApplicationName": "", "InstanceId": "", "InstanceName": ""},
+			"UserWallets": null, "IdentityId": null, "IdentityProvider": null, "UserFields": [{"ClientId": null, "EnableLogging": false,
+			"EnableRealTimeLocation": false, "EnableTracking": true, "Enabled": true}]}], "HasPreviousPage": false, "HasNextPage": false, "TotalUsers": 1,
+			"TotalPages": 1, "CurrentPage": 1}, "Status": 200, "Title": "", "Errors": []}`},
+		"update": {"PUT", "/v1/Management/users", `{"UserFields": {"Enabled": true, "EnableTracking": true, "EnableLogging": false, "EnableRealTimeLocation": false}}`,
+			admin.and(headers{"UserDeviceToken": u.DeviceToken, "Content-Type": "application/json-patch+json", "accept": "application/json"}),
+			`{"Status": 200, "Title": "", "Errors": []}`},
+		"permissions": {"GET", "/auth/permissions", "", admin,
+			`{"result": {"userId": "", "isGod": false, "companiesPermissions": [{"companyId": "", "companyIntId": 1, "roleId": ""}], "appsPermissions": [],
+			"instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
+		"instance": {"GET", "/v1/Instances/" + sandbox.InstanceID, "", admin,
+			`{"Result": {"Id": "", "Key": "", "Name": "", "Description": "Default group", "Status": "Active", "InviteCode": "", "AppId": "", "AppName": "", "CompanyId": ""},
+			"Status": 200, "Title": "", "Errors": []}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want, got any
+			if err := json.Unmarshal([]byte(c.sample), &want); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal([]byte(w.do(t, c.method, c.path, c.h, c.body).Raw), &got); err != nil {
+				t.Fatal(err)
+			}
+			likeSample(t, "", got, want)
+		})
+	}
+}
+
+// likeSample holds an answer to a sample: the same names and kinds; texts of the sample that are not empty count, as do
+// its numbers and booleans, save counters.
+func likeSample(t *testing.T, at string, got, want any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		if !ok || len(object) != len(want) {
+			t.Errorf("%s: got %v, want the names of %v", at, got, want)
+			return
+		}
+		for name, inner := range want {
+			likeSample(t, at+"."+name, object[name], inner)
+		}
+	case []any:
+		list, ok := got.([]any)
+		if !ok || len(list) != len(want) {
+			t.Errorf("%s: got %v, want %v", at, got, want)
+			return
+		}
+		for i := range want {
+			likeSample(t, fmt.Sprint(at, i), list[i], want[i])
+		}
+	case string:
+		if text, ok := got.(string); !ok || (want != "" && want != "..." && text != want) {
+			t.Errorf("%s: got %v, want %q", at, got, want)
+		}
+	default:
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v", at, got, want)
+		}
+	}
+}
+
+// soak is how long TestManyClientsAtOnce goes on.
+var soak = flag.Duration("sandbox.soak", 500*time.Millisecond, "how long the 64 clients go on")
+
+// 64 clients do everything at once, on either engine: no answer but those that are meant, every user accounted for, and
+// the memory in use reported before and after.
+func TestManyClientsAtOnce(t *testing.T) {
+	for name, o := range map[string]sandbox.Options{"memory": {SignInLimit: -1}, "folder": {SignInLimit: -1, Dir: t.TempDir()}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, o)
+			server := httptest.NewServer(w.box)
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+			before := inUse()
+			begun := time.Now()
+			var wg sync.WaitGroup
+			alive := make([]int, 64)
+			for i := range alive {
+				wg.Go(func() { alive[i] = manyLives(t, client, server.URL, uint64(i), begun.Add(*soak)) })
+			}
+			wg.Wait()
+			client.CloseIdleConnections()
+			server.Close()
+			total := 0
+			for _, n := range alive {
+				total += n
+			}
+			if got := w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1, "ShowInactiveUsers": true}`).TotalUsers; got != total {
+				t.Errorf("%d users are there, %d should be", got, total)
+			}
+			t.Logf("%v: %d users left; memory in use %d KiB before, %d KiB after", time.Since(begun).Round(time.Millisecond), total, before>>10, inUse()>>10)
+		})
+	}
+}
+
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
+}
+
+// manyLives registers, finds, updates, refreshes and mostly deletes users until a moment; it returns how many it left. Nine of
+// ten are deleted, so that a long soak shows whether memory is given back.
+func manyLives(t *testing.T, client *http.Client, base string, seed uint64, until time.Time) (left int) {
+	dice := rand.New(rand.NewPCG(seed, seed))
+	login := `{"LoginFields": {"email": "` + sandbox.AdminEmail + `"}, "Password": "` + sandbox.AdminPassword + `"}`
+	admin := bearer(send(t, client, base, "POST", "/v1/Auth/Login", nil, login).tokens(t).AccessToken.Token)
+	for n := 0; n == 0 || time.Now().Before(until); n++ {
+		name := fmt.Sprintf("n%d-%d", seed, n)
+		u := send(t, client, base, "POST", "/v1/Registration/create", theInstance, `{"FirstName": "`+name+`", "Country": "UK"}`).tokens(t)
+		if r := send(t, client, base, "PUT", "/v1/Management/users", forUser(admin, u.DeviceToken), `{"LastName": "x", "UserFields": {"EnableLogging": true}}`); r.HTTP != 200 {
+			t.Errorf("update: %s", r.Raw)
+		}
+		refresh := fmt.Sprintf(`{"AccessToken": %q, "RefreshToken": %q}`, u.AccessToken.Token, *u.RefreshToken)
+		if r := send(t, client, base, "POST", "/v1/Auth/RefreshToken", nil, refresh); r.HTTP != 200 {
+			t.Errorf("refresh: %s", r.Raw)
+		}
+		if r := send(t, client, base, "GET", "/v1/Management/users/find?FullName="+name+"+x", admin, ""); !strings.Contains(r.Raw, u.DeviceToken) {
+			t.Errorf("find: %s", r.Raw)
+		}
+		if dice.IntN(20) == 0 {
+			if r := send(t, client, base, "POST", "/v1/Management/users/GetFilteredPage", admin, `{"PageNumber": 1, "PageSize": 10, "Country": "UK"}`); r.HTTP != 200 {
+				t.Errorf("list: %s", r.Raw)
+			}
+		}
+		if dice.IntN(10) == 0 {
+			left++
+			continue
+		}
+		if r := send(t, client, base, "DELETE", "/v1/Management/users/"+u.DeviceToken, admin, ""); r.HTTP != 200 {
+			t.Errorf("delete: %s", r.Raw)
+		}
+	}
+	return left
+}
