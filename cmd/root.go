@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
+	"github.com/telematicsctl/telematicsctl/cmd/job"
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/cmd/profile"
 	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
@@ -71,7 +72,7 @@ func New(k *kit.Kit, started *bool) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("users", user.New(k))
+	add("users", user.New(k), job.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
 	add("more", sandbox.New(k), newVersion(k))
 	root.SetFlagErrorFunc(wrongUsage)

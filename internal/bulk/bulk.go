@@ -1,11 +1,15 @@
-// Package bulk registers many users and keeps account of each: rows in, outcomes out.
+// Package bulk registers many users and keeps account of each: rows in, outcomes out, each user exactly once whatever happens in
+// between. A run reads its rows in order, leaves out those that its journal knows to be settled, and sends the rest side by side; each
+// row's DeviceToken is settled before it is sent, and each outcome is in the journal before anybody hears of it.
 package bulk
 
 import (
 	"context"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -15,11 +19,21 @@ type Outcome string
 
 // The outcomes.
 const (
-	Created  Outcome = "created"  // this run made the user
+	Created  Outcome = "created"  // this job made the user
 	Existing Outcome = "existing" // the service had its DeviceToken before
 	Failed   Outcome = "failed"   // no user was made
 	Unknown  Outcome = "unknown"  // it cannot be told: the answer was lost
+	Planned  Outcome = "planned"  // a dry run: it would be sent
 )
+
+// Row is one user that is to be registered.
+type Row struct {
+	N        int       // its number in the job, from 1
+	User     field.Set // what is said of it; the receiver's own
+	Token    uuid.UUID // the DeviceToken chosen for it; zero where the service is to choose
+	ClientID string
+	Wrong    string // why it cannot be sent; "" where it can
+}
 
 // Result is one row with its outcome.
 type Result struct {
@@ -28,11 +42,16 @@ type Result struct {
 	ClientID    string
 	Outcome     Outcome
 	Pair        *userservice.Pair // nil where none was asked for, or got
-	Err         error             // why a row failed, or is unknown
+	Why         string            // why a row failed, or is unknown
+	Body        []byte            // of a dry run: what would be sent
 }
 
-// Totals count the outcomes.
-type Totals struct{ Requested, Created, Existing, Failed, Unknown int }
+// Totals count the outcomes of a whole job, those of earlier runs included.
+type Totals struct {
+	Requested, Created, Existing, Failed, Unknown int
+	Again                                         int // of the failed and unknown: what the same command will try again
+	Sent                                          int // rows that this very run has settled
+}
 
 func (t *Totals) add(o Outcome) {
 	switch o {
@@ -47,9 +66,29 @@ func (t *Totals) add(o Outcome) {
 	}
 }
 
-// NotSent is how many of the rows were never sent: the run ended before their turn.
-func (t Totals) NotSent() int {
-	return max(0, t.Requested-t.Created-t.Existing-t.Failed-t.Unknown)
+// Settled is how many rows have an outcome.
+func (t Totals) Settled() int { return t.Created + t.Existing + t.Failed + t.Unknown }
+
+// NotSent is how many of the rows have none: the run ended before their turn.
+func (t Totals) NotSent() int { return max(0, t.Requested-t.Settled()) }
+
+// Done tells whether nothing is left to be done, by this run or another.
+func (t Totals) Done() bool { return t.NotSent()+t.Again == 0 }
+
+var outcomes = map[journal.State]Outcome{
+	journal.Created: Created, journal.Existing: Existing, journal.Failed: Failed, journal.Unknown: Unknown,
+}
+
+// OutcomeOf is what the journal says of a row as an outcome; "" for a row without one.
+func OutcomeOf(e journal.Entry) Outcome { return outcomes[e.State] }
+
+func stateOf(o Outcome) journal.State {
+	for s, of := range outcomes {
+		if of == o {
+			return s
+		}
+	}
+	return journal.Untouched
 }
 
 // grace is how long, after an interrupt, requests that are under way may still be answered: long enough for a service that is well, short
@@ -66,20 +105,10 @@ func lingering(ctx context.Context) (requests context.Context, stop context.Canc
 	}
 }
 
-// one registers the user of a row. It draws the DeviceToken here unless the row has one, and sends it as CustomToken, so that an answer
-// that is lost can be asked for again without making two users.
-func one(ctx context.Context, api *userservice.Client, in userservice.Instance, row int, user field.Set) Result {
-	r := Result{Row: row, DeviceToken: user.Text("CustomToken"), ClientID: user.Text("ClientId")}
-	made, err := api.Register(ctx, in, user)
-	switch {
-	case err == nil:
-		r.DeviceToken, r.Pair, r.Outcome = made.DeviceToken, made.Pair, Created
-	case userservice.TokenTaken(err):
-		r.Outcome = Existing
-	case failure.IsUnclear(err):
-		r.Outcome, r.Err = Unknown, err
-	default:
-		r.Outcome, r.Err = Failed, err
+// tokenText is a DeviceToken as text, "" for none.
+func tokenText(u uuid.UUID) string {
+	if u == uuid.Nil {
+		return ""
 	}
-	return r
+	return u.String()
 }

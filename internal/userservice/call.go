@@ -121,6 +121,9 @@ var (
 	errTooLarge = errors.New("its answer is larger than 32 MiB")
 )
 
+// TimedOut tells whether a call ended because no answer came within the client's Timeout.
+func TimedOut(err error) bool { return errors.Is(err, errTimeout) }
+
 func readAll(resp *http.Response) ([]byte, error) {
 	var b bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n < 1<<20 {
@@ -144,7 +147,7 @@ func (c *Client) broken(parent, ctx context.Context, cl call, err error, sent bo
 		}
 		e.Cause = parent.Err()
 	case errors.Is(context.Cause(ctx), errTimeout):
-		e.Message = cl.name + ": no answer within " + c.timeout.String()
+		e.Cause, e.Message = errTimeout, cl.name+": no answer within "+c.timeout.String()
 		e.Hint = "try again, or give it longer with --timeout"
 	default:
 		e.Message = cl.name + ": no answer: " + cl.cut(reason(err))

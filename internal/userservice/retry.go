@@ -34,7 +34,7 @@ func (r Retry) withDefaults() Retry {
 // run tries a call until it is done, refused, no longer safe to repeat, or out of tries. What an earlier try may have
 // done stays on the error: Unclear, once set, is not taken back by a later try that surely did nothing.
 func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Error {
-	if cl.repeat == never {
+	if cl.repeat == never || r.Tries == 1 {
 		return try().err
 	}
 	var last *failure.Error

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -184,7 +185,7 @@ func (t *Table) text(s string) (at int64, length int, err error) {
 	if s == "" {
 		return 0, 0, nil
 	}
-	s = s[:min(len(s), longestText)]
+	s = strings.ToValidUTF8(s[:min(len(s), longestText)], "")
 	if at, ok := t.known[s]; ok {
 		return at, len(s), nil
 	}
@@ -294,24 +295,32 @@ func (t *Table) Read(theirs bool) *Reader {
 
 // Entry reads a row's entry. What was written to the row after the reader came near it may be missing.
 func (r *Reader) Entry(row int) (Entry, error) {
+	slot, err := r.slot(row)
+	if err != nil {
+		return Entry{}, err
+	}
+	e, at, length := decode(slot, r.theirs)
+	if length > 0 {
+		text := make([]byte, length)
+		n, _ := r.t.texts.ReadAt(text, at) // a text that a power cut took is not worth a failure
+		e.Text = string(text[:n])
+	}
+	return e, nil
+}
+
+func (r *Reader) slot(row int) ([]byte, error) {
 	if row < 1 || row > r.t.rows {
-		return Entry{}, failure.Newf(failure.Failed, "the job's journal has no row %d", row)
+		return nil, failure.Newf(failure.Failed, "the job's journal has no row %d", row)
 	}
 	at := (row - r.first) * slotSize
 	if r.n == 0 || at < 0 || at >= r.n {
 		n, err := r.t.slots.ReadAt(r.buffer, int64(row-1)*slotSize)
 		if err != nil && (!errors.Is(err, io.EOF) || n < slotSize) {
-			return Entry{}, failure.Because(failure.Failed, "the job's journal cannot be read", err)
+			return nil, failure.Because(failure.Failed, "the job's journal cannot be read", err)
 		}
 		r.first, r.n, at = row, n, 0
 	}
-	e, textAt, length := decode(r.buffer[at:at+slotSize], r.theirs)
-	if length > 0 {
-		text := make([]byte, length)
-		n, _ := r.t.texts.ReadAt(text, textAt) // a text that a power cut took is not worth a failure
-		e.Text = string(text[:n])
-	}
-	return e, nil
+	return r.buffer[at : at+slotSize], nil
 }
 
 // Count is how many rows are in each state, and how many of them may be sent again.
@@ -330,10 +339,11 @@ func (t *Table) Count() (Count, error) {
 	var c Count
 	r := t.Read(false)
 	for row := 1; row <= t.rows; row++ {
-		e, err := r.Entry(row)
+		slot, err := r.slot(row)
 		if err != nil {
 			return c, err
 		}
+		e, _, _ := decode(slot, false)
 		c.States[e.State]++
 		if e.Again && e.State > Sent {
 			c.Again++

@@ -1,0 +1,119 @@
+package user
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// ResumeFlags are the flags of `job resume`.
+type ResumeFlags struct {
+	pace    paceFlags
+	outputs outputFlags
+}
+
+// Add makes the flags.
+func (f *ResumeFlags) Add(c *cobra.Command) {
+	f.outputs.add(c)
+	f.pace.add(c)
+}
+
+// Resume goes on with a job. The files that the job was begun with are written unless others are named.
+func Resume(ctx context.Context, k *kit.Kit, id string, f ResumeFlags) error {
+	r, err := takeUp(ctx, k, id)
+	if err != nil {
+		return err
+	}
+	r.pace = f.pace
+	var wrong mistakes
+	if _, err := f.pace.settings(1); err != nil {
+		wrong = append(wrong, failure.From(err).Fields...)
+	}
+	inputPath := ""
+	if r.spec.File != nil {
+		inputPath = r.spec.File.Path
+	}
+	out := f.outputs.spec(&wrong, inputPath)
+	if err := failure.Mistakes("the run is not valid, and nothing was sent", wrong); err != nil {
+		return err
+	}
+	r.spec.Outputs = override(r.spec.Outputs, out)
+	return r.execute(ctx)
+}
+
+func override(old, given journal.Outputs) journal.Outputs {
+	for _, p := range []struct{ to, from *string }{
+		{&old.Results, &given.Results}, {&old.FailedOut, &given.FailedOut}, {&old.TokensOut, &given.TokensOut},
+	} {
+		if *p.from != "" {
+			*p.to = *p.from
+		}
+	}
+	return old
+}
+
+// takeUp finds a job, and the profile that it was begun with where none is named.
+func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
+	jobs, err := Jobs(k)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := jobs.Find(id)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	if k.Flags.Profile == "" && (spec.Profile == config.SandboxProfile || slices.Contains(cfg.Names(), spec.Profile)) {
+		own := kit.Kit{World: k.World, Flags: k.Flags}
+		own.Flags.Profile = spec.Profile
+		k = &own
+	}
+	r := &bulkRun{k: k, spec: spec, resumed: true}
+	return r, r.checkOutput(ctx)
+}
+
+// Results writes the results file of a job to standard output, as CSV or as JSON Lines.
+func Results(ctx context.Context, k *kit.Kit, id string, lines bool) error {
+	r, err := takeUp(ctx, k, id)
+	if err != nil {
+		return err
+	}
+	if r.jobs, err = Jobs(r.k); err != nil {
+		return err
+	}
+	if r.spec.File != nil {
+		if r.input, err = openInput(ctx, r.k, r.jobs, &r.spec); err != nil {
+			return err
+		}
+		defer r.input.close()
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	table, err := r.jobs.Read(r.spec)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = table.Close() }()
+	return bulk.Results(ctx, r.k.Streams.Out, lines, r.source, table)
+}
+
+// otherInstance is the error for a job of another instance than the profile's.
+func otherInstance(s journal.Spec, instance string) error {
+	if strings.EqualFold(s.Instance, instance) {
+		return nil
+	}
+	return failure.Newf(failure.Invalid, "job %s is about instance %s, and the profile about %s", s.ID, s.Instance, instance).
+		WithHint("name the profile that the job was begun with: --profile " + s.Profile)
+}

@@ -1,0 +1,360 @@
+package user
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// Jobs is where the jobs of bulk runs are.
+func Jobs(k *kit.Kit) (journal.Jobs, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return journal.Jobs{}, err
+	}
+	return journal.Jobs{Dir: filepath.Join(cfg.StateDir, "jobs")}, nil
+}
+
+// bulkRun is one run of `user bulk` or of `job resume`, from the options to the account of what was done.
+type bulkRun struct {
+	k       *kit.Kit
+	printer *render.Printer
+	jobs    journal.Jobs
+	session *kit.Session
+	in      userservice.Instance
+	spec    journal.Spec
+	pace    paceFlags
+	input   *input // nil for a run of a number of users
+
+	skipInvalid, restart, dryRun bool
+	report                       string
+
+	source interface {
+		bulk.Table
+		Rows(ctx context.Context, do func(bulk.Row) error) error
+	}
+	custom  field.Set
+	job     *journal.Job // nil for a dry run
+	resumed bool         // the job had begun before
+	done    bool         // nothing is left of it
+}
+
+func runBulk(ctx context.Context, k *kit.Kit, o bulkOptions) error {
+	r := &bulkRun{k: k, pace: o.pace, skipInvalid: o.skipInvalid, restart: o.restart, dryRun: o.dryRun, report: o.report}
+	if err := r.checkOutput(ctx); err != nil {
+		return err
+	}
+	var err error
+	if r.spec, err = bulkSpec(k, o); err != nil {
+		return err
+	}
+	return r.execute(ctx)
+}
+
+func (r *bulkRun) checkOutput(ctx context.Context) (err error) {
+	if r.printer, err = r.k.Printer(ctx); err != nil {
+		return err
+	}
+	return bulkView.Check(r.printer)
+}
+
+// execute finds the job or makes it, runs it, and accounts for it.
+func (r *bulkRun) execute(ctx context.Context) (err error) {
+	if r.session, err = r.k.Session(r.pace.concurrency, true); err != nil {
+		return err
+	}
+	defer func() { _ = r.session.Close() }()
+	if r.in, err = r.session.Instance(ctx); err != nil {
+		return err
+	}
+	if r.jobs, err = Jobs(r.k); err != nil {
+		return err
+	}
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	if r.input != nil {
+		defer r.input.close()
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.checkPairs(ctx); err != nil {
+		return err
+	}
+	if r.dryRun {
+		return r.send(ctx)
+	}
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = r.job.Close() }()
+	return r.send(ctx)
+}
+
+// identify completes the spec and finds out whether there is such a job already.
+func (r *bulkRun) identify(ctx context.Context) error {
+	s := &r.spec
+	if r.resumed {
+		if err := otherInstance(*s, r.in.ID); err != nil {
+			return err
+		}
+	} else {
+		s.Profile, s.Host, s.Instance = r.session.Profile.Name, r.session.API.Host(), strings.ToLower(r.in.ID)
+	}
+	keyCheck := bulk.KeyCheck(r.in)
+	if s.File != nil {
+		in, err := openInput(ctx, r.k, r.jobs, s)
+		if err != nil {
+			return err
+		}
+		r.input = in
+	}
+	if !r.resumed {
+		if err := r.name(keyCheck); err != nil {
+			return err
+		}
+	}
+	if !r.resumed {
+		return nil
+	}
+	if s.KeyCheck != keyCheck {
+		return failure.Newf(failure.Invalid, "the InstanceKey is not the one that job %s was begun with: its rows would get other DeviceTokens, and be made twice", s.ID).
+			WithHint("use the old key; or, if no row of the job is to be gone on with, --restart")
+	}
+	return nil
+}
+
+// name gives a new job its ID, or takes up the job that has it already.
+func (r *bulkRun) name(keyCheck string) (err error) {
+	s := &r.spec
+	s.Begun, s.KeyCheck, s.Seed = r.k.Now().UTC(), keyCheck, randomHex(32)
+	if s.File == nil {
+		s.ID, s.Quantity.Run = randomHex(6), strings.Split(uuid.NewString(), "-")[0]
+		return nil
+	}
+	if s.ID, err = bulk.Identity(*s); err != nil {
+		return err
+	}
+	old, err := r.jobs.Find(s.ID)
+	switch {
+	case failure.Is(err, failure.NotFound), r.restart:
+		return nil
+	case err != nil:
+		return err
+	}
+	r.resumed = true
+	given := *s
+	*s = old
+	s.Outputs = given.Outputs
+	if !given.File.Stdin {
+		s.File.Path, s.File.Stdin = given.File.Path, false // where the content is now
+	}
+	return nil
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails
+	return hex.EncodeToString(b)
+}
+
+// prepare makes the source of the rows and, for a job that is new, holds every row to the rules.
+func (r *bulkRun) prepare(ctx context.Context) error {
+	given, err := byField(r.spec.Given)
+	if err != nil {
+		return err
+	}
+	reader := field.Reader{Use: field.Create, Now: r.k.Now(), Loose: true}
+	if !r.spec.NoValidate {
+		reader.Loose = false
+	}
+	readInto(&reader, given)
+	if err := failure.Mistakes("the run is not valid, and nothing was sent", reader.Mistakes); err != nil {
+		return err
+	}
+	r.custom = reader.Set
+	if r.spec.File != nil {
+		err = r.prepareFile(ctx)
+	} else {
+		err = r.prepareNumbered()
+	}
+	return err
+}
+
+// checkPairs makes sure that there is a place for the users' tokens, before anybody is registered.
+func (r *bulkRun) checkPairs(ctx context.Context) error {
+	if !r.spec.CreateAccessToken || r.spec.Outputs.TokensOut != "" || r.session.Stored() == "" {
+		return nil
+	}
+	if r.spec.Requested > largestStored {
+		return failure.Mistakes("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token", Message: tooManyPairs(r.spec.Requested)}})
+	}
+	if r.dryRun {
+		return nil
+	}
+	return r.session.Store.Check(ctx)
+}
+
+func (r *bulkRun) prepareFile(ctx context.Context) error {
+	choice, err := bulk.NewChoice(*r.spec.File)
+	if err != nil {
+		return err
+	}
+	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
+	r.source = src
+	if r.resumed && r.spec.Invalid == 0 {
+		return nil // every row was found valid when the job was begun, and the file is the same
+	}
+	total, bad, err := r.input.check(ctx, r.k, r.skipInvalid || r.resumed, r.report)
+	if err != nil || r.resumed {
+		return err
+	}
+	r.spec.Rows, r.spec.Requested, r.spec.Invalid = total, total, bad
+	if choice.All() {
+		return nil
+	}
+	r.spec.Requested = 0
+	if err := src.Rows(ctx, func(bulk.Row) error { r.spec.Requested++; return nil }); err != nil {
+		return err
+	}
+	if r.spec.Requested == 0 && r.spec.File.Shards == 0 {
+		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of the %d rows", total)
+	}
+	return nil
+}
+
+func (r *bulkRun) prepareNumbered() error {
+	q := r.spec.Quantity
+	src := bulk.NumberedRows{Quantity: r.spec.Rows, Custom: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
+	if len(q.Templates) > 0 {
+		texts, err := byField(q.Templates)
+		if err != nil {
+			return err
+		}
+		if src.Templates, err = bulk.NewTemplates(r.custom, texts, r.spec.Rows, q.Run, r.k.Now(), r.spec.NoValidate); err != nil {
+			return err
+		}
+	}
+	r.source = src
+	return nil
+}
+
+// open asks what is to be asked, and takes hold of the job. Nothing was written for it before.
+func (r *bulkRun) open(ctx context.Context) (err error) {
+	if err := r.session.BeforeChange(ctx); err != nil {
+		return err
+	}
+	if r.resumed {
+		r.job, err = r.jobs.Open(r.spec.ID)
+	} else {
+		r.job, err = r.create()
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.job.Update(r.spec); err != nil {
+		return errors.Join(err, r.job.Close())
+	}
+	count, err := r.job.Table.Count()
+	if err != nil {
+		return errors.Join(err, r.job.Close())
+	}
+	r.done = r.resumed && count.Settled() >= r.spec.Requested
+	switch {
+	case r.done:
+		r.k.Streams.Note("Job " + r.spec.ID + " is finished: every row has its outcome, and nothing is sent (--restart begins it anew)")
+	case r.resumed:
+		r.k.Streams.Note("Going on with job " + r.spec.ID)
+	}
+	return nil
+}
+
+func (r *bulkRun) create() (*journal.Job, error) {
+	if r.restart {
+		if err := r.jobs.Remove(r.spec.ID); err != nil && !failure.Is(err, failure.NotFound) {
+			return nil, err
+		}
+	}
+	if r.input != nil && r.input.copy != "" {
+		path := r.jobs.InputPath(r.spec.ID)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
+		}
+		if err := os.Rename(r.input.copy, path); err != nil {
+			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
+		}
+		r.input.copy, r.spec.File.Path = "", path
+	}
+	return r.jobs.Create(r.spec)
+}
+
+// engine is the run in the engine's terms.
+func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
+	p, err := r.pace.settings(r.spec.Requested)
+	if err != nil {
+		return bulk.Run{}, err
+	}
+	first := r.k.Retry.First
+	if first == 0 {
+		first = time.Second
+	}
+	run := bulk.Run{
+		API: r.session.API.Once(), Instance: r.in, Begun: r.spec.Begun, Rows: r.source.Rows, Requested: r.spec.Requested,
+		CreateAccessToken: r.spec.CreateAccessToken, Theirs: r.spec.ServerTokens, Custom: r.custom, Concurrency: p.concurrency, Rate: p.rate,
+		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: wait}, Repeat: r.done,
+	}
+	if r.spec.Quantity != nil {
+		run.BatchSize = r.spec.Quantity.BatchSize
+	}
+	if r.dryRun {
+		return run, nil
+	}
+	run.Table = r.job.Table
+	// Without an admin, what the service says of a taken token is believed.
+	if has, err := r.session.Auth.HasAdmin(ctx); err == nil && has {
+		run.Lookup = r.lookup
+	}
+	return run, nil
+}
+
+func (r *bulkRun) lookup(ctx context.Context, deviceToken string) (*userservice.User, error) {
+	var found []userservice.User
+	err := r.session.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) (err error) {
+		found, err = r.session.API.FindByToken(ctx, userservice.Actor{JWT: jwt}, deviceToken)
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

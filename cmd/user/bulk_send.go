@@ -1,0 +1,172 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+)
+
+// largestStored is how many pairs a bulk run may put into the token store.
+const largestStored = 100
+
+// send runs the engine and accounts for what it did: the rows to standard output as they come, the pairs, the job's status, the files.
+func (r *bulkRun) send(ctx context.Context) error {
+	engine, err := r.engine(ctx)
+	if err != nil {
+		return err
+	}
+	pairs, err := r.openPairs()
+	if err != nil {
+		return err
+	}
+	if err := r.setStatus(journal.Running, bulk.Totals{}); err != nil {
+		return errors.Join(err, pairs.close(ctx))
+	}
+	id := r.spec.ID
+	if r.dryRun {
+		id = ""
+	}
+	out := render.NewStream(r.printer, bulkView, render.Frame{Head: bulkHead{Job: id, Requested: r.spec.Requested}, Key: "Users"})
+	began := r.k.Now()
+	engine.Note = r.k.Streams.Note
+	engine.Emit = func(res bulk.Result) error {
+		if err := pairs.add(res); err != nil {
+			return err
+		}
+		return out.Add(shown(res, r.k.Flags.ShowTokens))
+	}
+	totals, runErr := engine.Run(ctx)
+	closeErr := out.Close(bulkTail{totals.Created, totals.Existing, totals.Failed, totals.Unknown})
+	// The users exist whatever ended the run: their pairs are kept even after Ctrl-C.
+	storeErr := pairs.close(context.WithoutCancel(ctx))
+	if r.dryRun {
+		return r.endDryRun(totals, runErr, closeErr)
+	}
+	statusErr := r.setStatus(stateOf(totals), totals)
+	r.account(totals, r.k.Now().Sub(began))
+	var filesErr error
+	if ctx.Err() == nil {
+		filesErr = r.writeFiles(ctx)
+	}
+	switch {
+	case runErr != nil:
+		return endedEarly(runErr, totals, r.spec.ID)
+	case storeErr != nil, closeErr != nil, filesErr != nil, statusErr != nil:
+		return errors.Join(storeErr, closeErr, filesErr, statusErr)
+	}
+	return partial(totals, r.spec.ID)
+}
+
+// endDryRun says what would have been sent.
+func (r *bulkRun) endDryRun(t bulk.Totals, errs ...error) error {
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	how := "one by one"
+	if r.spec.Quantity != nil && r.spec.Quantity.BatchSize > 0 {
+		how = fmt.Sprintf("in calls of up to %d users", r.spec.Quantity.BatchSize)
+	}
+	text := fmt.Sprintf("Dry run: %d users would be registered %s, at most %d requests at once; nothing was sent", t.Requested-t.Failed, how, r.pace.concurrency)
+	if t.Failed > 0 {
+		text += fmt.Sprintf("; %d rows are not valid", t.Failed)
+	}
+	r.k.Streams.Note(text)
+	return nil
+}
+
+func stateOf(t bulk.Totals) string {
+	if t.Done() {
+		return journal.Finished
+	}
+	return journal.Stopped
+}
+
+func (r *bulkRun) setStatus(state string, t bulk.Totals) error {
+	if r.dryRun {
+		return nil
+	}
+	return r.job.SetStatus(journal.Status{State: state, Updated: r.k.Now().UTC(), Created: t.Created, Existing: t.Existing, Failed: t.Failed, Unknown: t.Unknown})
+}
+
+// account tells how the run went, so that it can be pasted into a ticket.
+func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
+	r.k.Streams.Note(summary(t))
+	if t.Sent == 0 {
+		return
+	}
+	text := fmt.Sprintf("Job %s: %d rows in %s", r.spec.ID, t.Sent, took.Round(10*time.Millisecond))
+	if s := took.Seconds(); s >= 1 {
+		text += fmt.Sprintf(" (%.1f a second)", float64(t.Sent)/s)
+	}
+	r.k.Streams.Note(text)
+}
+
+// writeFiles writes the files that were asked for. Rows that the run did not come to have no outcome in them.
+func (r *bulkRun) writeFiles(ctx context.Context) error {
+	o := r.spec.Outputs
+	if o.Results != "" {
+		if err := bulk.WriteResults(ctx, o.Results, r.source, r.job.Table); err != nil {
+			return err
+		}
+		r.k.Streams.Note("Results are in " + o.Results)
+	}
+	if o.FailedOut == "" {
+		return nil
+	}
+	n, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.job.Table)
+	if err == nil {
+		r.k.Streams.Note(fmt.Sprintf("The %d rows that failed are in %s", n, o.FailedOut))
+	}
+	return err
+}
+
+// pairs take the users' tokens: into a file of their own as they come, or, few as they are, into the token store at the end.
+type pairs struct {
+	r     *bulkRun
+	file  *bulk.TokensFile // nil: none was named
+	items []tokenstore.Item
+}
+
+func (r *bulkRun) openPairs() (*pairs, error) {
+	p := &pairs{r: r}
+	if r.dryRun || r.spec.Outputs.TokensOut == "" {
+		return p, nil
+	}
+	var err error
+	p.file, err = bulk.OpenTokensFile(r.spec.Outputs.TokensOut, r.resumed)
+	return p, err
+}
+
+func (p *pairs) add(res bulk.Result) error {
+	switch {
+	case res.Pair == nil:
+		return nil
+	case p.file != nil:
+		return p.file.Add(res.DeviceToken, p.r.session.Auth.Record(*res.Pair))
+	case p.r.spec.CreateAccessToken && p.r.session.Stored() != "":
+		p.items = append(p.items, p.r.session.Auth.Item(res.DeviceToken, *res.Pair))
+	}
+	return nil
+}
+
+func (p *pairs) close(ctx context.Context) error {
+	if p.file != nil {
+		return p.file.Close()
+	}
+	if len(p.items) == 0 {
+		return nil
+	}
+	if err := p.r.session.Store.Put(ctx, p.items...); err != nil {
+		e := *failure.From(err)
+		e.Message = "the users are registered, but their tokens are not stored: " + e.Message
+		return &e
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package bulk
+
+import (
+	"context"
+	"sync"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// dispatch goes through the rows in order: what is settled is reported, the rest goes to the workers.
+func (r *run) dispatch(sending, requests context.Context) error {
+	d := &dispatcher{run: r, sending: sending, requests: requests, batches: r.BatchSize > 0}
+	if r.Table != nil {
+		d.known = r.Table.Read(r.Theirs || d.batches)
+	}
+	if err := r.Rows(sending, d.take); err != nil {
+		return err
+	}
+	return d.flush()
+}
+
+type dispatcher struct {
+	*run
+	sending, requests context.Context //nolint:containedctx // it lives for one dispatch
+	known             *journal.Reader
+	batches           bool // rows are sent in batches
+	proven            bool // the service has the call for batches
+	held              []Row
+}
+
+func (d *dispatcher) take(row Row) error {
+	if err := d.sending.Err(); err != nil {
+		return err
+	}
+	if d.Table == nil {
+		return d.plan(row)
+	}
+	e, err := d.known.Entry(row.N)
+	switch {
+	case err != nil:
+		return err
+	case e.Settled():
+		return d.report(row, e)
+	case e.State == journal.Sent && e.Theirs:
+		d.settle(row, Result{Row: row.N, ClientID: row.ClientID, Outcome: Unknown,
+			Why: "the last run ended before the answer came; it is not sent again, as that could make a second user"}, false)
+		return nil
+	case row.Wrong != "":
+		d.settle(row, Result{Row: row.N, ClientID: row.ClientID, Outcome: Failed, Why: row.Wrong}, false)
+		return nil
+	case d.batches:
+		return d.gather(row)
+	}
+	// A row that failed without doubt was not made: the next try is the first again.
+	return d.give(work{row: row, tried: e.State == journal.Sent || e.State == journal.Unknown})
+}
+
+// plan is a dry run's account of a row.
+func (d *dispatcher) plan(row Row) error {
+	result := Result{Row: row.N, DeviceToken: tokenText(row.Token), ClientID: row.ClientID, Outcome: Planned}
+	if row.Wrong != "" {
+		result.Outcome, result.Why = Failed, row.Wrong
+	} else if !d.batches {
+		user := d.body(row)
+		body, err := user.Body(field.Create)
+		if err != nil {
+			return err
+		}
+		result.Body = body
+	}
+	return d.Emit(result)
+}
+
+func (d *dispatcher) give(w work) error {
+	select {
+	case d.work <- w:
+		return nil
+	case <-d.sending.Done():
+		return d.sending.Err()
+	}
+}
+
+// gather fills a batch with rows that follow one another.
+func (d *dispatcher) gather(row Row) error {
+	if n := len(d.held); n > 0 && (n == d.BatchSize || d.held[n-1].N+1 != row.N) {
+		if err := d.flush(); err != nil {
+			return err
+		}
+		if !d.batches {
+			return d.give(work{row: row})
+		}
+	}
+	d.held = append(d.held, row)
+	return nil
+}
+
+func (d *dispatcher) flush() error {
+	held := d.held
+	d.held = nil
+	if len(held) == 0 {
+		return nil
+	}
+	batch := work{row: held[0], size: len(held)}
+	if d.proven {
+		return d.give(batch)
+	}
+	// The first batch is sent alone, as the service may not have the call.
+	switch err := d.batch(d.sending, d.requests, batch); {
+	case userservice.NoSuchCall(err):
+		d.Note("the service has no call to register many users at once: registering them one by one")
+		d.batches = false
+		for _, row := range held {
+			if err := d.give(work{row: row}); err != nil {
+				return err
+			}
+		}
+	case err == nil:
+		d.proven = true
+	}
+	return d.sending.Err()
+}
+
+// mostWaiting is how many workers may wait for another try of their row, besides those that send.
+const mostWaiting = 1024
+
+// crew is the workers. One that waits for another try of its row is replaced meanwhile, so that a row that fares badly holds nobody up.
+type crew struct {
+	group  sync.WaitGroup
+	mu     sync.Mutex
+	active int // workers that are not waiting
+	all    int
+	most   int // active
+	start1 func()
+}
+
+func (c *crew) start(r *run, sending, requests context.Context) {
+	c.most = max(r.Concurrency, 1)
+	c.start1 = func() {
+		c.group.Add(1)
+		go func() {
+			defer c.group.Done()
+			for w := range r.work {
+				r.carryOut(sending, requests, w)
+				if c.enough() {
+					return
+				}
+			}
+		}()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range c.most {
+		c.active++
+		c.all++
+		c.start1()
+	}
+}
+
+// enough tells a worker to leave, as one that took its place is at work.
+func (c *crew) enough() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.active <= c.most {
+		return false
+	}
+	c.active--
+	c.all--
+	return true
+}
+
+// rest is called by a worker that begins to wait, and its result when the wait is over.
+func (c *crew) rest() (back func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.active--
+	if c.all < c.most+mostWaiting {
+		c.active++
+		c.all++
+		c.start1()
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.active++
+	}
+}
+
+func (c *crew) wait() { c.group.Wait() }
+
+func (r *run) carryOut(sending, requests context.Context, w work) {
+	if w.size > 0 {
+		_ = r.batch(sending, requests, w) // it has settled whatever came
+		return
+	}
+	r.single(sending, requests, w)
+}

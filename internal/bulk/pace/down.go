@@ -1,0 +1,122 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrLost says that the service was down for longer than the run had patience.
+var ErrLost = errors.New("the service is down")
+
+// Lost is ErrLost with what the service did last.
+type Lost struct{ Cause error }
+
+// Error says both.
+func (e *Lost) Error() string { return fmt.Sprintf("%v: %v", ErrLost, e.Cause) }
+
+// Is makes it an ErrLost.
+func (e *Lost) Is(target error) bool { return target == ErrLost }
+
+// Unwrap is what the service did last.
+func (e *Lost) Unwrap() error { return e.Cause }
+
+// downAfter is how many attempts in a row, with no answer between them, mean that the service is down: enough that bad luck does not, few enough
+// that no row has used up its retries by then.
+func (p *Pacer) downAfter() int { return max(5, 2*p.limit.now()) }
+
+// note keeps account of attempts in a row that came to nothing.
+func (p *Pacer) note(v Verdict, cause error, probe bool) (down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch v {
+	case Answered, Limited:
+		p.recovered()
+	case Late, Broken:
+		p.broken(cause)
+	}
+	p.endProbe(probe)
+	return p.downed.Load()
+}
+
+// broken is called with the lock held.
+func (p *Pacer) broken(cause error) {
+	p.last = cause
+	if p.streak++; p.streak == 1 {
+		p.since = p.o.Clock.Now()
+	}
+	switch {
+	case p.downed.Load():
+		if !p.told {
+			p.told = true
+			p.o.Down(cause)
+		}
+		p.wait = min(2*p.wait, p.o.Longest)
+		p.lost = p.lost || p.o.Clock.Now().Sub(p.since) >= p.o.Patience
+	case p.streak >= p.downAfter():
+		p.downed.Store(true)
+		p.told, p.wait = false, p.o.Probe
+	}
+}
+
+// recovered is called with the lock held.
+func (p *Pacer) recovered() {
+	p.streak = 0
+	if !p.downed.Swap(false) {
+		return
+	}
+	if p.told {
+		p.o.Up()
+	}
+	p.signal()
+}
+
+func (p *Pacer) endProbe(probe bool) {
+	if probe {
+		p.probing = false
+		p.signal()
+	}
+}
+
+func (p *Pacer) giveTurn(probe bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endProbe(probe)
+}
+
+func (p *Pacer) signal() {
+	close(p.change)
+	p.change = make(chan struct{})
+}
+
+// turn returns at once while the service is up. While it is down, one request at a time tries it, after a wait; all others wait here.
+func (p *Pacer) turn(ctx context.Context) (probe bool, err error) {
+	for p.downed.Load() {
+		p.mu.Lock()
+		switch {
+		case p.lost:
+			defer p.mu.Unlock()
+			return false, &Lost{p.last}
+		case !p.downed.Load():
+			p.mu.Unlock()
+			return false, ctx.Err()
+		case !p.probing:
+			p.probing = true
+			wait := min(p.wait, max(p.o.Patience-p.o.Clock.Now().Sub(p.since), 0))
+			p.mu.Unlock()
+			if err := p.o.Clock.Wait(ctx, wait); err != nil {
+				p.giveTurn(true)
+				return false, err
+			}
+			return true, nil
+		}
+		change := p.change
+		p.mu.Unlock()
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+	return false, ctx.Err()
+}

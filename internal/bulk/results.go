@@ -1,0 +1,261 @@
+package bulk
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
+)
+
+// Record is a row as results files have it.
+type Record struct {
+	Cells []string // the input's own, in the order of Header; valid until the next record
+	Row   Row
+}
+
+// Table is the input of a job as results files repeat it.
+type Table interface {
+	// Header is whole once all records were given.
+	Header() []string
+	// Records gives each row of the job, in order.
+	Records(ctx context.Context, do func(Record) error) error
+}
+
+// Header implements Table.
+func (f FileRows) Header() []string { return f.File.Header() }
+
+// Records implements Table.
+func (f FileRows) Records(ctx context.Context, do func(Record) error) error {
+	return f.Each(ctx, func(row Row, in *rows.Row) error { return do(Record{in.Cells, row}) })
+}
+
+// Header implements Table: the fields that were said, by their names.
+func (q NumberedRows) Header() []string {
+	if q.Quantity < 1 {
+		return nil
+	}
+	user := q.row(1).User
+	var names []string
+	for _, f := range user.Fields() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Records implements Table.
+func (q NumberedRows) Records(ctx context.Context, do func(Record) error) error {
+	var fields []*field.Field
+	for _, name := range q.Header() {
+		fields = append(fields, field.Get(name))
+	}
+	cells := make([]string, len(fields))
+	return q.Rows(ctx, func(row Row) error {
+		for i, f := range fields {
+			v, _ := row.User.Get(f.Name)
+			cells[i] = cellText(v)
+		}
+		return do(Record{cells, row})
+	})
+}
+
+func cellText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// The columns that a results file adds to the input's own; one of the same name in the input gives way.
+var added = []string{rows.DeviceTokenColumn, rows.OutcomeColumn, rows.ErrorColumn}
+
+// WriteResults writes every row of a job with its outcome to path: as JSON Lines where it ends in .jsonl, else as CSV. The file appears, mode
+// 0600, when it is whole.
+func WriteResults(ctx context.Context, path string, in Table, account *journal.Table) error {
+	return write(path, "--results", func(w io.Writer) error { return Results(ctx, w, IsLines(path), in, account) })
+}
+
+// IsLines tells whether a file of that name is written as JSON Lines.
+func IsLines(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".jsonl" || ext == ".ndjson" || ext == ".json"
+}
+
+func write(path, flag string, fill func(io.Writer) error) error {
+	err := durable.Write(path, 0o600, func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 1<<16)
+		if err := fill(b); err != nil {
+			return err
+		}
+		return b.Flush()
+	})
+	if err == nil {
+		return nil
+	}
+	if failure.CodeOf(err) != failure.Failed {
+		return err
+	}
+	return failure.Because(failure.Failed, flag+" "+path+" cannot be written", err).
+		WithHint("nothing is lost: give the same command again, or see `telematicsctl job list`")
+}
+
+// Results writes what WriteResults does to w.
+func Results(ctx context.Context, w io.Writer, lines bool, in Table, account *journal.Table) error {
+	known := account.Read(false)
+	out := newRecords(w, lines, in, added)
+	return out.all(ctx, func(r Record) ([]string, error) {
+		e, err := known.Entry(r.Row.N)
+		if err != nil {
+			return nil, err
+		}
+		token := tokenText(e.Token)
+		if e.State <= journal.Sent || e.State == journal.Failed {
+			token = "" // it belongs to nobody, as far as is known
+		}
+		return []string{token, string(OutcomeOf(e)), e.Text}, nil
+	})
+}
+
+// WriteFailed writes the rows that failed or are unknown, with the input's own columns and the reason, ready to be mended and given back. It
+// returns how many they are.
+func WriteFailed(ctx context.Context, path string, in Table, account *journal.Table) (int, error) {
+	known := account.Read(false)
+	n := 0
+	err := write(path, "--failed-out", func(w io.Writer) error {
+		out := newRecords(w, IsLines(path), in, added[2:])
+		return out.all(ctx, func(r Record) ([]string, error) {
+			e, err := known.Entry(r.Row.N)
+			if err != nil || (e.State != journal.Failed && e.State != journal.Unknown) {
+				return nil, err
+			}
+			n++
+			return []string{e.Text}, nil
+		})
+	})
+	return n, err
+}
+
+// records writes rows of the input with columns added. JSON members that first come up late in a file are in CSV only where the header, which
+// comes first, has them: so the input is read once through for its header where that is not known to be whole.
+type records struct {
+	in    Table
+	lines bool
+	add   []string
+	csv   *csv.Writer
+	json  *bufio.Writer
+	keep  []int // the columns of the input that are written
+	names []string
+}
+
+func newRecords(w io.Writer, lines bool, in Table, add []string) *records {
+	r := &records{in: in, lines: lines, add: add}
+	if lines {
+		r.json = bufio.NewWriter(w)
+	} else {
+		r.csv = csv.NewWriter(w)
+	}
+	return r
+}
+
+// head chooses the columns by the header as it is known now.
+func (r *records) head() {
+	r.keep, r.names = r.keep[:0], r.names[:0]
+	for i, name := range r.in.Header() {
+		if !isAdded(name) {
+			r.keep, r.names = append(r.keep, i), append(r.names, name)
+		}
+	}
+}
+
+// isAdded tells whether a column of the input is one of a results file, in any spelling: it gives way to the new one.
+func isAdded(name string) bool {
+	folded := strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(strings.TrimSpace(name)))
+	for _, a := range added {
+		if folded == strings.ToLower(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// all writes the rows for which more gives values of the added columns.
+func (r *records) all(ctx context.Context, more func(Record) ([]string, error)) error {
+	r.head()
+	if !r.lines {
+		if err := r.csv.Write(append(append([]string{}, r.names...), r.add...)); err != nil {
+			return err
+		}
+	}
+	err := r.in.Records(ctx, func(rec Record) error {
+		values, err := more(rec)
+		if err != nil || values == nil {
+			return err
+		}
+		if r.lines {
+			return r.line(rec, values)
+		}
+		return r.row(rec, values)
+	})
+	if err != nil {
+		return err
+	}
+	if r.lines {
+		return r.json.Flush()
+	}
+	r.csv.Flush()
+	return r.csv.Error()
+}
+
+func (r *records) row(rec Record, values []string) error {
+	line := make([]string, 0, len(r.keep)+len(values))
+	for _, i := range r.keep {
+		line = append(line, cell(rec, i))
+	}
+	return r.csv.Write(append(line, values...))
+}
+
+func cell(rec Record, i int) string {
+	if i < len(rec.Cells) {
+		return rec.Cells[i]
+	}
+	return ""
+}
+
+// line writes a row as a JSON object, its members in the order of the columns.
+func (r *records) line(rec Record, values []string) error {
+	if len(r.in.Header()) != len(r.keep)+len(added) {
+		r.head() // members may have come up that were not met before
+	}
+	_ = r.json.WriteByte('{') // a bufio.Writer keeps its error for the last write
+	for n, i := range r.keep {
+		r.member(n > 0, r.names[n], cell(rec, i))
+	}
+	for n, name := range r.add {
+		r.member(n > 0 || len(r.keep) > 0, name, values[n])
+	}
+	_, err := r.json.WriteString("}\n")
+	return err
+}
+
+func (r *records) member(comma bool, name, value string) {
+	if comma {
+		_ = r.json.WriteByte(',')
+	}
+	key, _ := json.Marshal(name) // a string can always be written
+	text, _ := json.Marshal(value)
+	_, _ = r.json.Write(key)
+	_ = r.json.WriteByte(':')
+	_, _ = r.json.Write(text)
+}

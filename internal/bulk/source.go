@@ -1,0 +1,196 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
+)
+
+// Choice says which rows of a file a job is about: those that match, of these the ones behind Offset and at most Limit of
+// them, of these the ones that fall to the shard.
+type Choice struct {
+	column        string
+	pattern       *regexp.Regexp // nil: every row matches
+	offset, limit int            // limit 0 is none
+	shard, shards int
+}
+
+// NewChoice reads a job's options. The error is failure.Invalid for a --match that is not Column=regex.
+func NewChoice(f journal.File) (Choice, error) {
+	c := Choice{offset: f.Offset, limit: f.Limit, shard: f.Shard, shards: f.Shards}
+	if f.Match == "" {
+		return c, nil
+	}
+	column, pattern, ok := strings.Cut(f.Match, "=")
+	if !ok || strings.TrimSpace(column) == "" {
+		return c, failure.Newf(failure.Invalid, "--match %q is not Column=regex", f.Match).WithHint("for example --match 'City=^Ber'")
+	}
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		return c, failure.Because(failure.Invalid, "--match", err)
+	}
+	c.column, c.pattern = strings.TrimSpace(column), compiled
+	return c, nil
+}
+
+// All tells whether every row is chosen.
+func (c Choice) All() bool {
+	return c.pattern == nil && c.offset == 0 && c.limit == 0 && c.shards <= 1
+}
+
+// chooser applies a choice to the rows of a file, in order.
+type chooser struct {
+	Choice
+	file    *rows.File
+	at      int // the column of the pattern; -1 until it is known
+	matched int
+}
+
+// errEnough ends the reading of a file of which nothing more is wanted.
+var errEnough = errors.New("enough")
+
+func (c *chooser) takes(row *rows.Row) (bool, error) {
+	if c.pattern != nil {
+		if c.at < 0 {
+			if c.at = columnOf(c.file.Header(), c.column); c.at < 0 {
+				return false, failure.Newf(failure.Invalid, "--match: the file has no column %q", c.column).
+					WithHint("its columns are " + strings.Join(c.file.Header(), ", "))
+			}
+		}
+		if c.at >= len(row.Cells) || !c.pattern.MatchString(row.Cells[c.at]) {
+			return false, nil
+		}
+	}
+	c.matched++
+	if c.limit > 0 && c.matched > c.offset+c.limit {
+		return false, errEnough
+	}
+	return c.matched > c.offset && InShard(c.shard, c.shards, row.Set.Text("CustomToken"), row.Set.Text("ClientId"), row.N), nil
+}
+
+// columnOf finds a column by its name as the file has it, or by any spelling of a field's.
+func columnOf(header []string, name string) int {
+	for i, h := range header {
+		if strings.EqualFold(strings.TrimSpace(h), name) {
+			return i
+		}
+	}
+	want, ok := field.Lookup(name)
+	for i, h := range header {
+		if f, found := field.Lookup(h); ok && found && f == want {
+			return i
+		}
+	}
+	return -1
+}
+
+// FileRows reads the rows of a file for a Run: the chosen ones, each with what is given for all of them and with its DeviceToken.
+type FileRows struct {
+	File   *rows.File
+	Choice Choice
+	Given  field.Set // wins over the file
+	Tokens Tokens
+	Theirs bool // the service chooses the DeviceTokens that the file does not give
+}
+
+// Each gives the chosen rows, in order. With cells, it also gives the row as the file has it.
+func (f FileRows) Each(ctx context.Context, do func(Row, *rows.Row) error) error {
+	c := chooser{Choice: f.Choice, file: f.File, at: -1}
+	err := f.File.Each(ctx, 1, func(in *rows.Row) error {
+		ok, err := c.takes(in)
+		if err != nil || !ok {
+			return err
+		}
+		return do(f.row(in), in)
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// Rows is Each without the cells.
+func (f FileRows) Rows(ctx context.Context, do func(Row) error) error {
+	return f.Each(ctx, func(row Row, _ *rows.Row) error { return do(row) })
+}
+
+func (f FileRows) row(in *rows.Row) Row {
+	out := Row{N: in.N, User: in.Set, ClientID: in.Set.Text("ClientId")}
+	if f.Given.Len() > 0 {
+		out.User.Merge(f.Given)
+	}
+	out.Token = f.token(in, out.ClientID)
+	if len(in.Mistakes) > 0 {
+		why := make([]string, len(in.Mistakes))
+		for i, m := range in.Mistakes {
+			why[i] = strings.TrimPrefix(m.Column+": "+m.Why, ": ")
+		}
+		out.Wrong = "not valid: " + strings.Join(why, "; ")
+	}
+	return out
+}
+
+// token is the DeviceToken of a row: given in the file, else derived from the ClientId, else of the job's own seed.
+func (f FileRows) token(in *rows.Row, clientID string) uuid.UUID {
+	for _, given := range []string{in.Set.Text("CustomToken"), in.DeviceToken} {
+		if token, err := parseToken(given); err == nil {
+			return token
+		}
+	}
+	switch {
+	case f.Theirs:
+		return uuid.Nil
+	case clientID != "":
+		return f.Tokens.OfClient(clientID)
+	default:
+		return f.Tokens.OfRow(in.N)
+	}
+}
+
+// NumberedRows are the rows of a job without a file.
+type NumberedRows struct {
+	Quantity  int
+	Custom    field.Set  // what is said of every user
+	Templates *Templates // nil: the users are alike
+	Tokens    Tokens
+	Theirs    bool
+}
+
+// Rows gives all rows, in order.
+func (q NumberedRows) Rows(ctx context.Context, do func(Row) error) error {
+	for n := 1; n <= q.Quantity; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := do(q.row(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q NumberedRows) row(n int) Row {
+	r := Row{N: n}
+	if q.Templates != nil {
+		r.User = q.Templates.Row(n)
+	} else {
+		r.User = q.Custom.Clone()
+	}
+	r.ClientID = r.User.Text("ClientId")
+	switch {
+	case q.Theirs:
+	case r.ClientID != "":
+		r.Token = q.Tokens.OfClient(r.ClientID)
+	default:
+		r.Token = q.Tokens.OfRow(n)
+	}
+	return r
+}
