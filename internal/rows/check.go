@@ -9,15 +9,23 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// unique are the fields of which no two rows of a file may have the same value.
-var unique = [...]string{"ClientId", "CustomToken"}
+// unique are the columns of which no two rows of a file may have the same value.
+var unique = [...]string{"ClientId", "CustomToken", DeviceTokenColumn}
+
+// ownValue is the row's value of one of the unique columns, "" where it has none.
+func (r *Row) ownValue(name string) string {
+	if name == DeviceTokenColumn {
+		return r.DeviceToken
+	}
+	return r.Set.Text(name)
+}
 
 // Check reads the whole file, holds every row against every rule, and gives each mistake to report, in the order of the file: first
-// those of a row, then that its ClientId or CustomToken came before. It returns the number of rows, and of those with a mistake. A file without a row is
+// those of a row, then that its ClientId, CustomToken or DeviceToken came before. It returns the number of rows, and of those with a mistake. A file without a row is
 // failure.Invalid; so is a file that is broken in the middle. report's own error ends the check.
 //
-// A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each ClientId and CustomToken, besides those that
-// come twice.
+// A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each ClientId, CustomToken and DeviceToken, besides those
+// that come twice.
 func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad int, err error) {
 	seen := newSeen()
 	f.twice = nil
@@ -27,7 +35,7 @@ func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad
 			bad++
 		}
 		for _, name := range unique {
-			if text := row.Set.Text(name); text != "" {
+			if text := row.ownValue(name); text != "" {
 				seen.add(name, text)
 			}
 		}
@@ -38,6 +46,9 @@ func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad
 	}
 	if rows == 0 {
 		return 0, 0, failure.New(failure.Invalid, f.source.called+": the file has no row").WithHint("there is nothing to do; the file may have been cut off")
+	}
+	if err := f.columns.checkMap(f.source.called); err != nil {
+		return rows, bad, err
 	}
 	suspects := seen.twice()
 	if bad == 0 && len(suspects) == 0 {
@@ -52,7 +63,7 @@ func (f *File) reportAll(ctx context.Context, seen *seen, suspects map[uint64]bo
 	first, twice := map[string]int{}, map[string]int{}
 	err = f.each(ctx, 1, func(row *Row) error {
 		for _, name := range unique {
-			text := row.Set.Text(name)
+			text := row.ownValue(name)
 			if text == "" || !suspects[seen.hash(name, text)] {
 				continue
 			}
@@ -82,7 +93,7 @@ func (f *File) reportAll(ctx context.Context, seen *seen, suspects map[uint64]bo
 // repeated adds a mistake for each unique field whose value stands in an earlier row; first knows the rows.
 func (f *File) repeated(row *Row, first map[string]int) {
 	for _, name := range unique {
-		text := row.Set.Text(name)
+		text := row.ownValue(name)
 		if n := first[name+text]; text != "" && n != 0 && n != row.N {
 			row.mistake(f.columnOf(row, name), text, fmt.Sprintf("the same %s stands in row %d", name, n))
 		}
@@ -92,7 +103,8 @@ func (f *File) repeated(row *Row, first map[string]int) {
 // columnOf is the column that a row has a field in.
 func (f *File) columnOf(row *Row, name string) string {
 	for i, m := range f.columns.meanings {
-		if m.role == value && m.field.Name == name && i < len(row.Cells) && !isBlank(row.Cells[i]) {
+		is := m.role == token && name == DeviceTokenColumn || m.role == value && m.field.Name == name
+		if is && i < len(row.Cells) && !isBlank(row.Cells[i]) {
 			return f.columns.header[i]
 		}
 	}

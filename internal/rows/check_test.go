@@ -81,6 +81,25 @@ func TestWhatComesTwiceInJSONIsNamedByItsMember(t *testing.T) {
 	}
 }
 
+func TestADeviceTokenThatComesTwiceIsAMistake(t *testing.T) {
+	f := open(t, rows.Options{Name: file(t, "results.csv", "City,Device token\nBonn,"+tokenA+"\nBonn,"+tokenB+"\nBonn,{"+tokenA+"}\n")})
+	if got, want := checked(t, f), "3@4 Device token \""+tokenA+"\": the same DeviceToken stands in row 1\n1 of 3 bad"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What --map names must be there; of JSON that is known when every object was read.
+func TestAMemberRenamedThatIsNowhere(t *testing.T) {
+	path := file(t, "users.jsonl", `{"City": "Bonn"}`+"\n"+`{"Work mail": "a@example.com"}`)
+	if got := checked(t, open(t, rows.Options{Name: path, Map: map[string]string{"Work mail": "Email"}})); got != "0 of 2 bad" {
+		t.Error(got)
+	}
+	err := whole(t, rows.Options{Name: path, Map: map[string]string{"Home mail": "Email"}, IgnoreUnknown: true})
+	if err == nil || !strings.Contains(err.Error(), "--map names a column that is not there: Home mail") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestErrorsOfTheCallerEndReading(t *testing.T) {
 	f := open(t, rows.Options{Name: file(t, "users.csv", someTwice)})
 	stop := errors.New("stop")
@@ -163,7 +182,7 @@ func TestNothingIsLeftOfStandardInputThatIsRefused(t *testing.T) {
 
 // Reading a long file holds no more than reading its first row, and checking it leaves nothing behind.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
-	const users = 60_000
+	const users = 20_000
 	for _, name := range []string{"users.csv", "users.jsonl"} {
 		path, _ := fleet(t, name, users)
 		f := open(t, rows.Options{Name: path})

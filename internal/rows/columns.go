@@ -36,11 +36,12 @@ type names struct {
 	use           field.Use
 	ignoreUnknown bool
 	renamed       map[string]meaning // --map, by the folded name of the column
+	written       map[string]string  // that name as it was written
 }
 
 // newNames reads --map.
 func newNames(o Options) (*names, error) {
-	n := &names{use: o.Use, ignoreUnknown: o.IgnoreUnknown, renamed: map[string]meaning{}}
+	n := &names{use: o.Use, ignoreUnknown: o.IgnoreUnknown, renamed: map[string]meaning{}, written: map[string]string{}}
 	var wrong []failure.Field
 	for _, column := range slices.Sorted(maps.Keys(o.Map)) {
 		m := n.spelled(o.Map[column])
@@ -53,7 +54,7 @@ func newNames(o Options) (*names, error) {
 		case m.role != value && m.role != token:
 			wrong = append(wrong, failure.Field{Key: column, Message: fmt.Sprintf("%q is no field; the known ones are %s", o.Map[column], n.known())})
 		}
-		n.renamed[fold(column)] = m
+		n.renamed[fold(column)], n.written[fold(column)] = m, column
 	}
 	return n, failure.Mistakes("--map is not valid", wrong)
 }
@@ -97,6 +98,7 @@ type columns struct {
 	names    *names
 	header   []string
 	meanings []meaning
+	width    int            // of CSV, the header's cells, those without a name at its end included
 	places   map[string]int // of JSON, where a column is found by its name
 }
 
@@ -163,14 +165,14 @@ func (c *columns) checkSome(file string) error {
 
 // checkMap finds the columns that --map names and the file has not: they are misspelt.
 func (c *columns) checkMap(file string) error {
-	missing := maps.Clone(c.names.renamed)
+	missing := maps.Clone(c.names.written)
 	for _, name := range c.header {
 		delete(missing, fold(name))
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	return failure.Newf(failure.Invalid, "%s: --map names a column that is not there: %s", file, strings.Join(slices.Sorted(maps.Keys(missing)), ", ")).
+	return failure.Newf(failure.Invalid, "%s: --map names a column that is not there: %s", file, strings.Join(slices.Sorted(maps.Values(missing)), ", ")).
 		WithHint("the file's columns are " + strings.Join(c.header, ", "))
 }
 

@@ -53,6 +53,7 @@ func (r *csvReader) header() error {
 	if err != nil {
 		return err
 	}
+	r.file.columns.width = len(r.record)
 	for _, name := range withoutTrailingEmpty(r.record) {
 		r.file.columns.add(strings.Clone(name))
 	}
@@ -121,13 +122,25 @@ func (r *csvReader) read(row *Row) {
 		row.mistake("", "", quotes)
 		return
 	}
-	if len(r.record) > len(columns.header) && !allBlank(r.record[len(columns.header):]) {
-		row.mistake("", r.record[len(columns.header)], fmt.Sprintf("the row has %d cells, and the header %d: is a cell with the separator in it without quotes?",
-			len(r.record), len(columns.header)))
-	}
+	r.beyond(row)
 	for i, m := range columns.meanings {
 		if text := row.Cells[i]; !isBlank(text) {
 			r.file.say(row, columns.header[i], m, text)
+		}
+	}
+}
+
+// beyond finds mistakes in the cells behind the last column that has a name.
+func (r *csvReader) beyond(row *Row) {
+	columns := &r.file.columns
+	for i := len(columns.header); i < len(r.record); i++ {
+		switch {
+		case isBlank(r.record[i]):
+		case i >= columns.width:
+			row.mistake("", r.record[i], fmt.Sprintf("the row has %d cells, and the header %d: is a cell with the separator in it without quotes?", len(r.record), columns.width))
+			return
+		case !r.file.options.IgnoreUnknown:
+			row.mistake("", r.record[i], fmt.Sprintf("column %d has no name", i+1))
 		}
 	}
 }

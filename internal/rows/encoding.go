@@ -12,8 +12,11 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// hintUTF8 says how a file becomes one that can be read.
-const hintUTF8 = "save it as «CSV UTF-8» in the spreadsheet, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+// How a file becomes one that can be read.
+const (
+	hintSave    = "save it as «CSV UTF-8» in the program that it is from"
+	hintConvert = hintSave + ", or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+)
 
 // encoding is how a file writes its characters.
 type encoding uint8
@@ -132,13 +135,10 @@ func wholeCharacters(text []byte) int {
 }
 
 func (c *checker) check(text []byte) error {
-	at := len(text)
-	switch {
-	case c.utf16:
+	at := -1
+	if c.utf16 {
 		at = bytes.Index(text, []byte("\ufffd"))
-	case utf8.Valid(text):
-		at = -1
-	default:
+	} else if !utf8.Valid(text) {
 		at = firstInvalid(text)
 	}
 	if at < 0 {

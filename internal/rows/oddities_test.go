@@ -101,7 +101,7 @@ func TestMistakesOfRows(t *testing.T) {
 		{"too many cells", "ClientId,City\n1,Bonn\n2,Bonn,North\n3,Bonn\n",
 			`2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}} !: the row has 3 cells, and the header 2: is a cell with the separator in it without quotes?`},
 		{"a cell under no name", "ClientId,City,,\n1,Bonn,,x\n",
-			`!: the row has 4 cells, and the header 2`},
+			`1@2 {"City":"Bonn","UserFields":{"ClientId":"1"}} !: column 4 has no name`},
 		{"a bare quote", "ClientId,City\n1,5\" pipe\n2,Bonn\n", `1@2 {} !: a quote (") stands where none may`},
 		{"a quote inside quotes", "ClientId,City\n1,\"Bo\"nn\"\n2,Bonn\n", `2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}}`},
 		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it holds a NUL character: the file is damaged`},

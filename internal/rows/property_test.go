@@ -73,7 +73,7 @@ func TestWhatACSVWriterWroteIsReadBack(t *testing.T) {
 }
 
 func TestWhatAJSONEncoderWroteIsReadBack(t *testing.T) {
-	type user struct{ ClientId, FirstName, LastName, City string } //nolint:revive // the service's own names
+	type user struct{ ClientId, FirstName, LastName, City string }
 	rapid.Check(t, func(rt *rapid.T) {
 		want := table(rt)
 		users := make([]user, len(want))

@@ -132,7 +132,7 @@ func (f *File) Digest() string { return f.source.digest }
 func (f *File) Size() int64 { return f.source.size }
 
 // Each gives every data row to do, from row number from on (1 and less is all), beginning anew each time it is called. Rows before it are counted
-// and not looked at. After Check, a ClientId or CustomToken that came before is among the mistakes of the row that repeats it. Each ends with do's error, with the
+// and not looked at. After Check, a ClientId, CustomToken or DeviceToken that came before is among the mistakes of the row that repeats it. Each ends with do's error, with the
 // context's, or with failure.Invalid where the file is broken or has changed since Open.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 	return f.each(ctx, from, func(row *Row) error {

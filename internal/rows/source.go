@@ -168,7 +168,7 @@ func (s *source) scan(ctx context.Context) error {
 	looked := bufio.NewReaderSize(io.TeeReader(content, hash), bufferSize)
 	start, _ := looked.Peek(sniffSize) // an error comes again when it is read
 	if s.encoding, err = findEncoding(start); err != nil {
-		return s.broken(err.Error()).WithHint(hintUTF8)
+		return s.broken(err.Error()).WithHint(hintSave)
 	}
 	check := checker{utf16: s.encoding.isUTF16()}
 	if _, err := io.CopyBuffer(&check, onlyReader{s.encoding.decode(looked)}, make([]byte, bufferSize)); err != nil {
@@ -188,7 +188,7 @@ func (s *source) scan(ctx context.Context) error {
 func (s *source) notText(c *checker, err error) error {
 	var wrong *encodingError
 	if errors.As(err, &wrong) {
-		return s.broken(wrong.Error()).WithHint(hintUTF8)
+		return s.broken(wrong.Error()).WithHint(hintConvert)
 	}
 	return s.damaged(c.line(), err)
 }
