@@ -24,7 +24,7 @@ type Options struct {
 	Dir    string           // the folder that keeps its state; "" keeps it in memory
 	Now    func() time.Time // its clock; nil is the system's
 	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
-	Layout *Layout          // what a new state is furnished with, as ReadLayout returns it; nil is DefaultLayout
+	Layout *Layout          // what a new state is furnished with, brought into shape by Open; nil is DefaultLayout
 
 	MultiplePath string // where many users are registered at once; "" is DefaultMultiplePath
 	NoMultiple   bool   // there is no such path
@@ -74,10 +74,10 @@ func Open(o Options) (*Sandbox, error) {
 	}
 	if o.Layout == nil {
 		l := DefaultLayout()
-		if mistakes := l.check(); mistakes != nil {
-			return nil, failure.Mistakes("the layout cannot be used", mistakes)
-		}
 		o.Layout = &l
+	}
+	if mistakes := o.Layout.check(); mistakes != nil {
+		return nil, failure.Mistakes("the layout cannot be used", mistakes)
 	}
 	s := &Sandbox{options: o, routes: routes(o), faults: newFaults(o.Faults, o.FaultSeed), source: o.Random}
 	if s.source == nil {
