@@ -95,7 +95,7 @@ func (r *csvReader) next() (line int, err error) {
 		if err != nil && r.wrong == nil {
 			return 0, r.file.source.unreadable(r.line, err)
 		}
-		if r.wrong != nil && r.atEnd() {
+		if r.wrong != nil && errors.Is(r.wrong, csv.ErrQuote) && r.atEnd() {
 			return 0, r.file.source.broken(fmt.Sprintf("the quotes of the row at line %d are not closed by the end of the file, which may be cut off", r.line))
 		}
 		if size(r.record) > largestRow {

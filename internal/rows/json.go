@@ -31,12 +31,7 @@ func newJSON(f *File, text io.Reader) *jsonReader {
 	return r
 }
 
-func (r *jsonReader) header() error {
-	if _, err := r.next(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return r.object.header()
-}
+func (r *jsonReader) header() error { return r.object.header(r.next) }
 
 func (r *jsonReader) next() (line int, err error) {
 	r.within.rowAt(r.json.InputOffset())

@@ -104,6 +104,7 @@ func TestMistakesOfRows(t *testing.T) {
 			`1@2 {"City":"Bonn","UserFields":{"ClientId":"1"}} !: column 4 has no name`},
 		{"a bare quote", "ClientId,City\n1,5\" pipe\n2,Bonn\n", `1@2 {} !: a quote (") stands where none may`},
 		{"a quote inside quotes", "ClientId,City\n1,\"Bo\"nn\"\n2,Bonn\n", `2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}}`},
+		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe", `1@2 {} !: a quote (") stands where none may`},
 		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it holds a NUL character: the file is damaged`},
 		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n", `!Email: "x" is not an e-mail address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
 		{"no UUID in a DeviceToken column", "City,Device Token\nBonn,7\n", `!Device Token: "7" is not a UUID`},
