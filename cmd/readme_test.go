@@ -126,7 +126,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\r[^\n\r]*`), ""}, // a live line that was written over
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\dZ| UTC)`), "TIME"},
-	{regexp.MustCompile(`\b[0-9a-f]{8}\b`), "ID"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}([0-9a-f]{4})?\b`), "ID"},
 	{regexp.MustCompile(`\d+(\.\d+)? ?(ms|µs|s|users/s|/s)\b`), "FIGURE"},
 	{regexp.MustCompile(` +`), " "},
 }
