@@ -47,7 +47,9 @@ func (c *call) find() answer {
 			return invalid(r.mistakes...)
 		}
 		view := reader{state: s, names: names, wallets: true}
-		return answer{status: http.StatusOK, result: view.list(s.find(f, s.instances(a.reaches)))}
+		list := listOf{reader: &view}
+		s.find(f, s.instances(a.reaches), list.add)
+		return answer{status: http.StatusOK, result: list.end()}
 	})
 }
 

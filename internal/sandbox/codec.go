@@ -57,19 +57,22 @@ type decoder struct {
 	bad  bool
 }
 
-func decodeUser(data []byte) (*user, error) {
+// decode reads a record into a user. Lists that the user has already are used again: whoever keeps a user reads the next
+// one into another.
+func (u *user) decode(data []byte) error {
 	d := decoder{data: data, rest: string(data)} // one copy, of which every text is a part
-	u := &user{Token: d.text().string, Instance: d.number()}
+	u.Token, u.Instance = d.text().string, d.number()
 	u.Created = time.UnixMicro(d.signed()).UTC()
 	u.Status, u.Activity = d.text().string, d.text().string
 	u.Said, u.On = d.byte(), d.byte()
 	u.Generation = d.number()
 	u.ClientID, u.IdentityID, u.IdentityProvider = d.text(), d.text(), d.text()
-	u.Profile, u.Device = d.texts(len(profileFields)), d.texts(len(deviceFields))
+	u.Profile = d.texts(u.Profile, len(profileFields))
+	u.Device = d.texts(u.Device, len(deviceFields))
 	if d.bad {
-		return nil, errRecord
+		return errRecord
 	}
-	return u, nil
+	return nil
 }
 
 func (d *decoder) skip(n int) (was string) {
@@ -115,7 +118,7 @@ func (d *decoder) text() text {
 	return said(d.skip(int(length - 1))) //nolint:gosec // no longer than the record
 }
 
-func (d *decoder) texts(most int) []text {
+func (d *decoder) texts(list []text, most int) []text {
 	n := d.number()
 	if n > uint64(most) { //nolint:gosec // a short list
 		d.bad = true
@@ -123,7 +126,11 @@ func (d *decoder) texts(most int) []text {
 	if n == 0 || d.bad {
 		return nil
 	}
-	list := make([]text, most)
+	if cap(list) < most {
+		list = make([]text, most)
+	}
+	list = list[:most]
+	clear(list)
 	for i := range n {
 		list[i] = d.text()
 	}

@@ -26,30 +26,25 @@ var findOrder = []struct {
 	{"FirstName", profileIndex("FirstName")},
 }
 
-// find returns the users of the instances that match, oldest first within an instance.
-func (s state) find(f finding, instances []instance) []*user {
-	var found []*user
-	keep := func(u *user) {
-		if u.matches(f) {
-			found = append(found, u)
-		}
-	}
+// find calls fn with the users of the instances that match, oldest first within an instance. The user is fn's only while
+// it runs.
+func (s state) find(f finding, instances []instance, fn func(*user)) {
+	var u user
 	if f.token != "" {
-		if u, ok := s.userByToken(f.token); ok && among(instances, u.Instance) {
-			keep(u)
+		if s.readUser(s.number(prefixToken+f.token), &u) && among(instances, u.Instance) && u.matches(f) {
+			fn(&u)
 		}
-		return found
+		return
 	}
 	by := f.narrowest()
 	for _, i := range instances {
 		s.each(indexPrefix(i.Number, by.index)+foldValue(by.value)+"\x00", func(key string) bool {
-			if u, ok := s.user(numberOf(key)); ok {
-				keep(u)
+			if s.readUser(numberOf(key), &u) && u.matches(f) {
+				fn(&u)
 			}
 			return true
 		})
 	}
-	return found
 }
 
 // narrowest is the criterion whose index is walked: the first, unless both names are asked for, which together are

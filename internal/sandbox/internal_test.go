@@ -17,12 +17,13 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0xff}, 40))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		u, err := decodeUser(data)
-		if err != nil {
+		var u user
+		if u.decode(data) != nil {
 			return
 		}
-		again, err := decodeUser(u.encode())
-		if err != nil || !bytes.Equal(again.encode(), u.encode()) {
+		again := user{Profile: make([]text, len(profileFields)), Device: make([]text, len(deviceFields))}
+		again.setText("City", said("of another"))
+		if err := again.decode(u.encode()); err != nil || !bytes.Equal(again.encode(), u.encode()) {
 			t.Errorf("%x is read as %+v, and that as %+v, %v", data, u, again, err)
 		}
 	})

@@ -103,17 +103,22 @@ func (u *user) activity() string {
 }
 
 func (s state) user(number uint64) (*user, bool) {
+	u := &user{}
+	return u, s.readUser(number, u)
+}
+
+// readUser is user into a given one, see decode.
+func (s state) readUser(number uint64, u *user) bool {
 	data := s.get(numbered(prefixUser, number))
 	if data == nil {
-		return nil, false
+		return false
 	}
-	u, err := decodeUser(data)
-	if err != nil {
+	if err := u.decode(data); err != nil {
 		s.fail(err)
-		return nil, false
+		return false
 	}
 	u.Number = number
-	return u, true
+	return true
 }
 
 // userByToken finds a user by its DeviceToken in lower case.

@@ -36,19 +36,35 @@ func (r *reader) instanceOf(u *user) instance {
 	return in
 }
 
-// usualUser is about how many bytes a user is, as read.
-const usualUser = 1200
+// listOf is a JSON list of users, as they come.
+type listOf struct {
+	*reader
+	b []byte
+}
+
+func (l *listOf) add(u *user) {
+	if l.b == nil {
+		l.b = append(l.b, '[')
+	} else {
+		l.b = append(l.b, ',')
+	}
+	l.b = l.append(l.b, u)
+}
+
+func (l *listOf) end() json.RawMessage {
+	if l.b == nil {
+		return json.RawMessage("[]")
+	}
+	return append(l.b, ']')
+}
 
 // list is a JSON list of users.
 func (r *reader) list(users []*user) json.RawMessage {
-	b := append(make([]byte, 0, 2+usualUser*len(users)), '[')
-	for i, u := range users {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = r.append(b, u)
+	l := listOf{reader: r}
+	for _, u := range users {
+		l.add(u)
 	}
-	return append(b, ']')
+	return l.end()
 }
 
 // append writes a user as it is read: every field there, null where nothing is known.
