@@ -103,6 +103,8 @@ func TestColumnsThatAreNotValid(t *testing.T) {
 		{name: "none that is a field", content: "Shoe,Hat\n1,2\n", o: rows.Options{IgnoreUnknown: true}, want: "no column is a field; the known ones are FirstName,"},
 		{name: "a column renamed that is not there", content: "City\nBonn\n", o: rows.Options{Map: map[string]string{"Mail": "email"}}, want: "--map names a column that is not there: Mail"},
 		{name: "renamed to nothing known", content: "City\nBonn\n", o: rows.Options{Map: map[string]string{"City": "Town"}}, want: `City: "Town" is no field; the known ones are FirstName,`},
+		{name: "a column renamed twice", content: "City\nBonn\n", o: rows.Options{Map: map[string]string{"Work mail": "Email", "work_mail": "Phone"}}, want: "work_mail: the column is renamed twice"},
+		{name: "a column without a name renamed", content: "City\nBonn\n", o: rows.Options{Map: map[string]string{" ": "Email"}}, want: "it names no column"},
 		{name: "an unknown format", content: "City\nBonn\n", o: rows.Options{Format: "xml"}, want: `--format "xml" is none of csv, tsv, json, jsonl`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,8 +40,8 @@ var notTextMagic = []struct{ magic, what string }{
 	{"\x00\x00\xfe\xff", "it is in UTF-32, which is not read"},
 }
 
-// findEncoding tells the encoding from the first bytes: by the byte-order mark, else by where the zero bytes of UTF-16 stand. An error says
-// what the file is instead of text.
+// findEncoding tells the encoding from the first bytes: by the byte-order mark, else by the zero bytes, which in UTF-16 are many (one for each
+// letter of English) and stand nearly all before or nearly all behind the letters. An error says what the file is instead of text.
 func findEncoding(start []byte) (encoding, error) {
 	for _, m := range notTextMagic {
 		if bytes.HasPrefix(start, []byte(m.magic)) {
@@ -60,11 +60,11 @@ func findEncoding(start []byte) (encoding, error) {
 			zeros[i%2]++
 		}
 	}
-	many := max(1, len(start)/8)
+	many := max(2, len(start)/16)
 	switch {
-	case zeros[0] == 0 && zeros[1] >= many:
+	case zeros[1] >= many && zeros[1] > 4*zeros[0]:
 		return utf16LE, nil
-	case zeros[1] == 0 && zeros[0] >= many:
+	case zeros[0] >= many && zeros[0] > 4*zeros[1]:
 		return utf16BE, nil
 	default:
 		return utf8Text, nil

@@ -78,3 +78,41 @@ func TestRowsOfACSVFile(t *testing.T) {
 		}
 	}
 }
+
+// A long file is read in portions, and characters, line breaks and rows lie across their ends.
+func TestLongFilesAreReadInPortions(t *testing.T) {
+	const users = 9_000
+	var csv, lines, pretty strings.Builder
+	csv.WriteString("ClientId,City\n")
+	pretty.WriteString("[\n")
+	for n := 1; n <= users; n++ {
+		city := strings.Repeat("Köln日本😀", n%3+1)
+		fmt.Fprintf(&csv, "%d,\"%s\n\"\n", n, city)
+		fmt.Fprintf(&lines, "{\"ClientId\": %d, \"City\": \"%s\"}\n\n", n, city)
+		fmt.Fprintf(&pretty, "  {\n    \"ClientId\": %d,\n    \"City\": \"%s\"\n  },\n", n, city)
+	}
+	array := strings.TrimSuffix(pretty.String(), ",\n") + "\n]\n"
+	for _, c := range []struct {
+		name, content string
+		last          int // the line of the last row
+	}{
+		{"users.csv", csv.String(), 2 * users},
+		{"users.csv", utf16Of("\ufeff"+csv.String(), false), 2 * users},
+		{"users.csv", gzipped(t, utf16Of(csv.String(), true)), 2 * users},
+		{"users.jsonl", lines.String(), 2*users - 1},
+		{"users.json", array, 4*users - 2},
+	} {
+		f := open(t, rows.Options{Name: file(t, c.name, c.content)})
+		n, line := 0, 0
+		err := f.Each(t.Context(), 1, func(r *rows.Row) error {
+			n, line = r.N, r.Line
+			if id, city := r.Set.Text("ClientId"), strings.TrimSuffix(r.Set.Text("City"), "\n"); id != fmt.Sprint(n) || city != strings.Repeat("Köln日本😀", n%3+1) {
+				return fmt.Errorf("row %d is %s in %s", n, id, city)
+			}
+			return nil
+		})
+		if err != nil || n != users || line != c.last {
+			t.Errorf("%s: %d rows, the last at line %d, %v; want %d at line %d", c.name, n, line, err, users, c.last)
+		}
+	}
+}
