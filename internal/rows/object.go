@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
@@ -51,7 +52,7 @@ func (o *object) read(row *Row) {
 	})
 	if err != nil {
 		row.Set, row.DeviceToken = field.Set{}, ""
-		row.mistake("", string(o.raw[:min(len(o.raw), longestValue)]), whyNot(err))
+		row.mistake("", string(o.raw[:min(len(o.raw), utf8.UTFMax*longestValue)]), whyNot(err))
 	}
 }
 

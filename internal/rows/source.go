@@ -19,7 +19,7 @@ import (
 type source struct {
 	called   string // the file, for messages
 	file     *os.File
-	spooled  bool // the file is our own copy, to be removed
+	remove   bool // the file is our own copy, and still has a name
 	size     int64
 	modified time.Time
 	gzip     bool
@@ -76,8 +76,7 @@ func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	if err != nil {
 		return failure.Because(failure.Failed, what, err)
 	}
-	_ = os.Remove(file.Name())
-	s.file, s.spooled = file, true
+	s.file, s.remove = file, os.Remove(file.Name()) != nil
 	if _, err = io.Copy(file, &interruptible{ctx, in}); err == nil {
 		err = s.stat()
 	} else if ctx.Err() == nil {
@@ -118,10 +117,9 @@ func (s *source) unchanged() error {
 
 func (s *source) close() error {
 	err := s.file.Close()
-	if s.spooled {
-		if gone := os.Remove(s.file.Name()); !errors.Is(gone, os.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
+	if s.remove {
+		s.remove = false
+		err = errors.Join(err, os.Remove(s.file.Name()))
 	}
 	return err
 }
