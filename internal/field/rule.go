@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 )
@@ -125,23 +125,37 @@ func parseCount(text string) (any, error) {
 // longestEmail is the largest length of an address in bytes (RFC 5321, a path less its brackets).
 const longestEmail = 254
 
-// domainShape is made when it is first needed: most commands check no address, and every start would pay for it.
-var domainShape = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([\p{L}\p{N}]([\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]*\p{L}[\p{L}\p{N}-]*$`)
-})
-
 func checkEmail(s string) error {
-	wrong := fmt.Errorf("%s is not an e-mail address", quote(s))
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > longestEmail {
-		return wrong
-	}
-	local, domain, _ := cutLast(s, "@")
-	if len(local) > 64 || len(domain) > 253 || !domainShape().MatchString(domain) {
-		return wrong
+	if !isEmail(s) {
+		return fmt.Errorf("%s is not an e-mail address", quote(s))
 	}
 	return nil
 }
+
+func isEmail(s string) bool {
+	if len(s) > longestEmail {
+		return false
+	}
+	local, domain, _ := cutLast(s, "@")
+	if len(local) > 64 || len(domain) > 253 || !isDomain(domain) {
+		return false
+	}
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s
+}
+
+// isDomain holds a domain to two labels or more of letters, digits and inner dashes, the last of which is no number.
+func isDomain(domain string) bool {
+	labels := strings.Split(domain, ".")
+	for _, label := range labels {
+		if label == "" || strings.Trim(label, "-") != label || strings.ContainsFunc(label, notInLabel) {
+			return false
+		}
+	}
+	return len(labels) > 1 && strings.ContainsFunc(labels[len(labels)-1], unicode.IsLetter)
+}
+
+func notInLabel(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsNumber(r) }
 
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
