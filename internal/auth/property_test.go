@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,12 +81,10 @@ func (e *erratic) answer(r *http.Request, status int, body string) *http.Respons
 // time because an answer was lost) and to sign in at most once, and no address ever sends a sixth sign-in within a minute.
 func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 	t.Parallel()
+	base, run := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "auth")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
+		run++
+		dir := filepath.Join(base, strconv.Itoa(run))
 		service := &erratic{t: t, clock: newClock()}
 		// One try a call: how often a try is repeated is the client's affair, and bounded there.
 		api, err := userservice.New(userservice.Options{UserURL: host, Transport: service, Retry: userservice.Retry{Tries: 1}})

@@ -139,7 +139,7 @@ type saved struct{ Email, Password string }
 
 // SavePassword stores the admin's password, so that it can be signed in anew without a person.
 func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
-	text, err := json.Marshal(saved{email, password.Reveal()})
+	text, err := json.Marshal(saved{email, password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
 	if err != nil {
 		return failure.Because(failure.Failed, "the password cannot be stored", err)
 	}

@@ -78,18 +78,38 @@ func TestKnifeCutsEveryForm(t *testing.T) {
 	var k secret.Knife
 	k.Know(secret.New(value), secret.New(""), secret.New("abc"))
 	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+	odd := `p"w\<&ä`
+	k.Know(secret.New(odd))
 	text := strings.Join([]string{
 		"plain " + value, "query " + url.QueryEscape(value), "path " + url.PathEscape(value),
 		"base64 " + base64.StdEncoding.EncodeToString([]byte(value)), "upper " + strings.ToUpper(value),
-		"jwt " + jwt, "abc stays",
+		"jwt " + jwt, "abc stays", `json p\"w\\<&ä and p\"w\\\u003c\u0026ä`,
 	}, "\n")
 	got := k.Cut(text)
-	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt [redacted]\nabc stays"
+	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt [redacted]\nabc stays\njson [redacted] and [redacted]"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	var none *secret.Knife
 	if got := none.Cut("a " + jwt); got != "a [redacted]" {
 		t.Errorf("no knife still knows a JWT: %s", got)
+	}
+}
+
+// A secret that was encoded together with what stands around it, as in Basic authentication, is cut too, but for the character
+// at each edge that it shares with its neighbours.
+func TestKnifeCutsASecretOutOfLongerBase64(t *testing.T) {
+	var k secret.Knife
+	k.Know(secret.New(value))
+	for _, before := range []string{"", "u", "u:", "us:", "use:"} {
+		for _, behind := range []string{"", "x", "xy", "xyz"} {
+			for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding} {
+				text := e.EncodeToString([]byte(before + value + behind))
+				got := k.Cut(text)
+				if left := len(strings.Replace(got, secret.Redacted, "", 1)); got == text || left > len(text)-e.EncodedLen(len(value))+6 {
+					t.Errorf("%q%q: %s became %s", before, behind, text, got)
+				}
+			}
+		}
 	}
 }

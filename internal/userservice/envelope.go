@@ -93,7 +93,7 @@ func (cl *call) refused(resp *http.Response, status int, e envelope) *failure.Er
 	}
 	f.Message = fmt.Sprintf("%s: the service answered %d %s", cl.name, status, cl.cut(why))
 	for _, entry := range e.Errors {
-		f.Fields = append(f.Fields, failure.Field{Key: entry.Key, Message: cl.cut(entry.Message)})
+		f.Fields = append(f.Fields, failure.Field{Key: cl.cut(entry.Key), Message: cl.cut(entry.Message)})
 	}
 	// A 5xx may come from a proxy that has passed the request on, or from a service that failed after its work.
 	f.Unclear = cl.changes && status >= 500

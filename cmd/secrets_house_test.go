@@ -1,0 +1,189 @@
+package cmd_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+// house is a machine of its own: a service, whose secrets are learnt as it answers, a state folder, and a clock that goes on by two minutes with
+// each command, so that the sign-in guard lets every one pass.
+type house struct {
+	url, dir string
+	now      time.Time
+	well     bool // the service behaves
+
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+func newHouse(t *testing.T, answers func(http.Handler) http.Handler) *house {
+	t.Helper()
+	h := &house{dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}}
+	for _, s := range []string{keptKey, keptPassword, keptWrong, keptPassphrase} {
+		h.known[s] = true
+	}
+	layout, err := sandbox.ReadLayout(strings.NewReader(`
+Companies:
+  - Id: 11111111-2222-4333-8444-00000000000c
+    Name: Company
+    Applications:
+      - Id: 11111111-2222-4333-8444-00000000000a
+        Name: App
+        Instances:
+          - {Id: ` + keptInstance + `, Key: ` + keptKey + `, Name: Common}
+Admins:
+  - {Email: ` + keptEmail + `, Password: ` + mustJSON(keptPassword) + `, Companies: [11111111-2222-4333-8444-00000000000c]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.Open(sandbox.Options{Layout: &layout, Now: h.Now, SignInLimit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(answers(h.learning(box)))
+	t.Cleanup(server.Close)
+	h.url = server.URL
+	h.cheapStore(t)
+	return h
+}
+
+// cheapStore makes a sealed token file, without a record, whose passphrase costs little to check: the tool keeps the key that it finds. With
+// the key that it would make itself each of the commands would work on it for some 80 ms.
+func (h *house) cheapStore(t *testing.T) {
+	t.Helper()
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	passphrase, err := age.NewScryptRecipient(keptPassphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passphrase.SetWorkFactor(1)
+	key := base64.StdEncoding.EncodeToString(sealed(t, identity.String(), passphrase))
+	sum := sha256.Sum256([]byte(key))
+	text := "telematicsctl-tokens-1 " + hex.EncodeToString(sum[:8]) + "\n" + key + "\n" + string(sealed(t, "{}", identity.Recipient()))
+	file := filepath.Join(h.dir, "state", "tokens.age")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	h.known[identity.String()] = true
+}
+
+func sealed(t *testing.T, text string, to age.Recipient) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := age.Encrypt(&b, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(w, text)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Now is the clock of the service and of the tool.
+func (h *house) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *house) secrets() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []string
+	for s := range h.known {
+		all = append(all, s)
+	}
+	return all
+}
+
+var issued = regexp.MustCompile(`"(?:Token|RefreshToken)":"([^"]+)"`)
+
+// learning takes the tokens out of all that the service answers. Of a JWT each part that is its own counts, so that a piece of one is found too.
+func (h *house) learning(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		h.mu.Lock()
+		for _, m := range issued.FindAllStringSubmatch(rec.Body.String(), -1) {
+			parts := strings.Split(m[1], ".")
+			for _, part := range parts[max(0, len(parts)-2):] {
+				h.known[part] = true
+			}
+		}
+		h.mu.Unlock()
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(rec.Body.Bytes())
+	})
+}
+
+// echo has registrations and sign-ins done, so that there is something to keep secret, and answers everything else with all the secrets
+// that came with the request, in several forms, wherever an answer has room for them.
+func echo(next http.Handler, status int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		path := strings.ToLower(r.URL.Path)
+		wrong := strings.Contains(string(body), `wr/ong`)
+		if !wrong && (strings.HasSuffix(path, "/registration/create") || strings.HasSuffix(path, "/login")) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		var sent []string
+		for _, header := range []string{"InstanceKey", "Authorization"} {
+			sent = append(sent, strings.TrimPrefix(r.Header.Get(header), "Bearer "))
+		}
+		var members map[string]any
+		_ = json.Unmarshal(body, &members)
+		for _, member := range []string{"Password", "AccessToken", "RefreshToken"} {
+			if s, ok := members[member].(string); ok {
+				sent = append(sent, s)
+			}
+		}
+		var text []string
+		for _, s := range sent {
+			if s != "" {
+				text = append(text, s, url.QueryEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte("u:"+s)))
+			}
+		}
+		all := strings.Join(text, " ")
+		w.Header().Set("Location", "/?"+all)
+		w.Header().Set("Server", all)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, mustJSON(map[string]any{
+			"Status": status, "Title": all, "Result": all, "Errors": []map[string]string{{"Key": all, "Message": all}},
+		}))
+	})
+}
+
+func mustJSON(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
