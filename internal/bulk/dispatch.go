@@ -23,7 +23,7 @@ func (r *run) dispatch(sending, requests context.Context) error {
 
 type dispatcher struct {
 	*run
-	sending, requests context.Context //nolint:containedctx // it lives for one dispatch
+	sending, requests context.Context // it lives for one dispatch
 	known             *journal.Reader
 	batches           bool // rows are sent in batches
 	proven            bool // the service has the call for batches
@@ -135,7 +135,7 @@ type crew struct {
 	start1 func()
 }
 
-func (c *crew) start(r *run, sending, requests context.Context) {
+func (c *crew) start(sending, requests context.Context, r *run) {
 	c.most = max(r.Concurrency, 1)
 	c.start1 = func() {
 		c.group.Add(1)

@@ -106,7 +106,7 @@ func (o Run) Run(ctx context.Context) (Totals, error) {
 	defer ending(nil)
 	r.ending = ending
 	r.work = make(chan work)
-	r.crew.start(r, sending, requests)
+	r.crew.start(sending, requests, r)
 	if err := r.dispatch(sending, requests); err != nil && sending.Err() == nil {
 		r.end(err)
 	}

@@ -37,7 +37,7 @@ func (r *run) body(row Row) field.Set {
 // attempts is the life of one request that may be sent several times.
 type attempts struct {
 	r         *run
-	sending   context.Context //nolint:containedctx // it lives for one row
+	sending   context.Context
 	waits     *backoff.ExponentialBackOff
 	tries     int       // tries that came to nothing, save those of a service that is down
 	refused   time.Time // since when the service has answered 429 to it; zero: it has not

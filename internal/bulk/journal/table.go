@@ -80,9 +80,11 @@ type Table struct {
 	known   map[string]int64 // the texts that came before: a service that fails says the same thing many times
 	failure error            // the first write that failed; nothing is written after it
 
-	dirty chan struct{}
-	stop  chan struct{}
-	done  chan struct{}
+	dirty   chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
+	closing sync.Once
+	closed  error
 }
 
 // createTable makes the files of a table and takes all of their room. The error for a disk that is full is failure.Failed.
@@ -272,11 +274,14 @@ func (t *Table) Sync() error {
 	return t.failure
 }
 
-// Close syncs and closes the files.
+// Close syncs and closes the files. A further call does nothing and returns the same.
 func (t *Table) Close() error {
-	close(t.stop)
-	<-t.done
-	return errors.Join(t.Sync(), t.slots.Close(), t.texts.Close())
+	t.closing.Do(func() {
+		close(t.stop)
+		<-t.done
+		t.closed = errors.Join(t.Sync(), t.slots.Close(), t.texts.Close())
+	})
+	return t.closed
 }
 
 // Reader reads a table's entries, best in the order of the rows. It is for one goroutine.
