@@ -111,12 +111,8 @@ func (c *Contract) input(r *http.Request, body []byte) (*openapi3filter.RequestV
 	}
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
 	return &openapi3filter.RequestValidationInput{
-		Request: copied, PathParams: params, QueryParams: query, Route: route,
+		Request: copied, PathParams: params, QueryParams: copied.URL.Query(), Route: route,
 		Options: &openapi3filter.Options{
 			MultiError: true, IncludeResponseStatus: true, SkipSettingDefaults: true,
 			AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc,
@@ -129,6 +125,9 @@ func (c *Contract) input(r *http.Request, body []byte) (*openapi3filter.RequestV
 func (c *Contract) Request(r *http.Request, body []byte) error {
 	in, err := c.input(r, body)
 	if err != nil {
+		return err
+	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
 	return openapi3filter.ValidateRequest(r.Context(), in)
