@@ -1,8 +1,6 @@
 package cmd_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
 	"io/fs"
 	"net/http"
@@ -12,15 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/terminal"
-	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
 // The secrets that are known beforehand; those that the service issues are learnt from its answers.
@@ -174,43 +169,6 @@ func (h *house) run(t *testing.T, l line, format string) {
 		h.search(t, what+": standard output", out)
 	}
 	h.search(t, what+": standard error", errs)
-}
-
-// user makes a user, whose pair is stored, and a pair that is not.
-func (h *house) user(t *testing.T) (deviceToken, pair string) {
-	t.Helper()
-	out, errs, _ := h.do(t.Context(), strings.Fields("user create -o ids"), "")
-	if deviceToken = strings.TrimSpace(out); deviceToken == "" {
-		t.Fatal(errs)
-	}
-	pair, _, _ = h.do(t.Context(), strings.Fields("user create --show-tokens --jq {AccessToken:.AccessToken.Token,RefreshToken}"), "")
-	return deviceToken, pair
-}
-
-func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, stderr string, exit int) {
-	h.mu.Lock()
-	h.now = h.now.Add(2 * time.Minute)
-	h.mu.Unlock()
-	if slices.Contains(args, "serve") {
-		ended, end := context.WithCancel(ctx)
-		end()
-		ctx = ended
-	}
-	env := map[string]string{
-		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
-		"TELEMATICSCTL_TOKEN_STORE": "file", "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
-		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": keptPassword,
-		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),
-	}
-	var out, errs bytes.Buffer
-	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
-		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
-	}
-	exit = cmd.Run(ctx, kit.World{
-		Args: args, Streams: &terminal.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs}, Getenv: func(name string) string { return env[name] },
-		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond},
-	})
-	return out.String(), errs.String(), exit
 }
 
 // search looks for every secret in every form.

@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +23,11 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/telematicsctl/telematicsctl/cmd"
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/terminal"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
 // house is a machine of its own: a service, whose secrets are learnt as it answers, a state folder, and a clock that goes on by two minutes with
@@ -29,7 +35,9 @@ import (
 type house struct {
 	url, dir string
 	now      time.Time
-	well     bool // the service behaves
+	well     bool     // the service behaves
+	terminal bool     // a person is at a terminal
+	without  []string // what is missing in the environment
 
 	mu    sync.Mutex
 	known map[string]bool
@@ -186,4 +194,49 @@ func mustJSON(v any) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+// user makes a user, whose pair is stored, and a pair that is not.
+func (h *house) user(t *testing.T) (deviceToken, pair string) {
+	t.Helper()
+	out, errs, _ := h.do(t.Context(), strings.Fields("user create -o ids"), "")
+	if deviceToken = strings.TrimSpace(out); deviceToken == "" {
+		t.Fatal(errs)
+	}
+	pair, _, _ = h.do(t.Context(), strings.Fields("user create --show-tokens --jq {AccessToken:.AccessToken.Token,RefreshToken}"), "")
+	return deviceToken, pair
+}
+
+// do runs the program to its end. It is served for a moment only.
+func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, stderr string, exit int) {
+	h.mu.Lock()
+	h.now = h.now.Add(2 * time.Minute)
+	h.mu.Unlock()
+	if slices.Contains(args, "serve") {
+		ended, end := context.WithCancel(ctx)
+		end()
+		ctx = ended
+	}
+	env := map[string]string{
+		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
+		"TELEMATICSCTL_TOKEN_STORE": "file", "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
+		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": keptPassword,
+		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),
+	}
+	for _, name := range h.without {
+		delete(env, name)
+	}
+	var out, errs bytes.Buffer
+	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
+		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
+	}
+	exit = cmd.Run(ctx, kit.World{
+		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
+		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond},
+	})
+	return out.String(), errs.String(), exit
+}
+
+func (h *house) streams(stdin string, out, errs io.Writer) *terminal.Streams {
+	return &terminal.Streams{In: strings.NewReader(stdin), Out: out, Err: errs, InTTY: h.terminal, OutTTY: h.terminal, ErrTTY: h.terminal}
 }

@@ -1,0 +1,176 @@
+package cmd_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// tell runs a command of the house and holds it to its exit status.
+func (h *house) tell(t *testing.T, exit int, words, stdin string) (stdout, stderr string) {
+	t.Helper()
+	stdout, stderr, got := h.do(t.Context(), strings.Fields(words), stdin)
+	if got != exit {
+		t.Fatalf("%s: exit status %d, not %d\n%s%s", words, got, exit, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+func wantIn(t *testing.T, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Errorf("%q is not in\n%s", part, text)
+	}
+}
+
+// answering has the calls of a path answered by a status alone.
+func answering(path string, status int) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == path {
+				w.WriteHeader(status)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// A sign-in is done when a call with its tokens was answered. Tokens that are refused are not kept; where the service could not be
+// asked they are, as they may well be good.
+func TestASignInIsProvenByACall(t *testing.T) {
+	t.Parallel()
+	const list, own = "/v1/Management/users/GetFilteredPage", "/v1/Management/users"
+	for name, c := range map[string]struct {
+		path   string
+		status int
+		user   bool
+		exit   int
+		kept   bool
+		says   string
+	}{
+		"admin, well":          {status: 0, kept: true},
+		"admin, refused":       {path: list, status: 401, exit: 3, says: "were not kept"},
+		"admin without rights": {path: list, status: 403, exit: 3, says: "403 means that it may not see users"},
+		"admin, service down":  {path: list, status: 503, exit: 7, kept: true, says: "signed in, and the tokens are stored, but a first call with them failed"},
+		"user, well":           {user: true, kept: true},
+		"user, refused":        {user: true, path: own, status: 401, exit: 3, says: "were not kept"},
+		"user without rights":  {user: true, path: own, status: 403, kept: true, says: "Warning: the service knows the user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, answering(c.path, c.status))
+			words := "auth login"
+			if c.user {
+				ada, _ := h.tell(t, 0, "user create --create-access-token=false -o ids", "")
+				words += " --device-token " + ada
+			}
+			_, says := h.tell(t, c.exit, words, "")
+			wantIn(t, says, c.says)
+			if stored, _ := h.tell(t, 0, "token list -o json", ""); strings.Contains(stored, "Subject") != c.kept {
+				t.Errorf("stored is %s", stored)
+			}
+		})
+	}
+}
+
+// A renewal that needs the admin's password asks for it at a terminal, and nowhere else.
+func TestARenewalAsksForThePasswordAtATerminal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("", 0))
+	h.tell(t, 0, "auth login", "")
+	h.without = []string{"TELEMATICSCTL_ADMIN_PASSWORD"}
+	h.mu.Lock()
+	h.now = h.now.Add(91 * 24 * time.Hour)
+	h.mu.Unlock()
+	_, says := h.tell(t, 3, "token print", keptPassword+"\n")
+	wantIn(t, says, "the service has refused the stored RefreshToken")
+	wantIn(t, says, "Hint: sign in with `telematicsctl auth login --email "+keptEmail+"`")
+	h.terminal = true
+	h.tell(t, 3, "token print --no-input", keptPassword+"\n")
+	out, says := h.tell(t, 0, "token print", keptPassword+"\n")
+	wantIn(t, says, "Password of "+keptEmail+": ")
+	wantIn(t, out, "eyJ")
+	if _, says := h.tell(t, 0, "token print", ""); strings.Contains(says, "Password") {
+		t.Errorf("asked again: %s", says)
+	}
+}
+
+// Of many pairs that are renewed, one that fails does not stop the others, and no more than --concurrency are under way at once.
+func TestRenewingAllReportsEach(t *testing.T) {
+	t.Parallel()
+	var under, most atomic.Int32
+	h := newHouse(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			renews := strings.HasPrefix(r.URL.Path, "/v1/Auth/")
+			if renews && under.Add(1) > most.Load() {
+				most.Store(under.Load())
+			}
+			next.ServeHTTP(w, r)
+			if renews {
+				under.Add(-1)
+			}
+		})
+	})
+	for range 8 {
+		h.tell(t, 0, "user create", "")
+	}
+	h.mu.Lock()
+	h.now = h.now.Add(4*24*time.Hour + time.Hour)
+	h.mu.Unlock()
+	if out, _ := h.tell(t, 0, "token refresh --all --within 1h", ""); out != "" {
+		t.Errorf("renewed too early: %s", out)
+	}
+	out, _ := h.tell(t, 0, "token refresh --all --concurrency 1 -o json", "")
+	if n := strings.Count(out, `"Outcome": "renewed"`); n != 8 || most.Load() != 1 {
+		t.Errorf("%d renewed, %d at once", n, most.Load())
+	}
+	h.tell(t, 0, "token refresh --all -o json --concurrency 3", "")
+	if most.Load() > 3 {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
+// One pair whose renewal fails makes the run partial; a single one that fails has its own exit status.
+func TestARenewalThatFailsAmongMany(t *testing.T) {
+	t.Parallel()
+	var down atomic.Int32
+	h := newHouse(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/v1/Auth/") && down.Add(-1) >= 0 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	h.tell(t, 0, "user create", "")
+	down.Store(2) // the refresh, which is asked for once more
+	h.tell(t, 7, "token refresh --all --within 999h", "")
+	h.tell(t, 0, "user create", "")
+	h.tell(t, 0, "user create", "")
+	down.Store(2)
+	out, says := h.tell(t, 5, "token refresh --all --within 999h --concurrency 1 -o json", "")
+	wantIn(t, says, "1 of 3 pairs were not renewed")
+	if strings.Count(out, `"Outcome": "renewed"`) != 2 || strings.Count(out, "answered 503") != 1 {
+		t.Error(out)
+	}
+	out, _ = h.tell(t, 0, "token refresh --all --within 999h -o json", "")
+	if strings.Count(out, `"Outcome": "renewed"`) != 3 {
+		t.Error(out)
+	}
+}
+
+// What a person sees.
+func TestStatusAtATerminal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("", 0))
+	h.tell(t, 0, "auth login", "")
+	h.terminal = true
+	out, _ := h.tell(t, 0, "auth status --no-color", "")
+	for _, part := range []string{"SUBJECT", "admin", "default", "file", "refresh, sign-in", "RENEWS BY"} {
+		wantIn(t, out, part)
+	}
+}
