@@ -24,7 +24,7 @@ func (r *run) batch(sending, requests context.Context, w work) error {
 		return r.Table.Sync() // it must never be sent twice, not even after a power cut
 	}
 	var last error
-	err := r.attempts(sending, false).send(begin, func() error {
+	err := r.attempts(sending, first, false).send(begin, func() error {
 		users, last = r.API.RegisterMany(requests, r.Instance, size, r.CreateAccessToken, r.Custom)
 		return last
 	})

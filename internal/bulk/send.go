@@ -37,6 +37,7 @@ func (r *run) body(row Row) field.Set {
 // attempts is the life of one request that may be sent several times.
 type attempts struct {
 	r         *run
+	row       int
 	sending   context.Context
 	waits     *backoff.ExponentialBackOff
 	tries     int       // tries that came to nothing, save those of a service that is down
@@ -58,14 +59,14 @@ func (a *attempts) send(begin func() error, try func() error) error {
 		}
 		if !begun {
 			if err := begin(); err != nil {
-				permit.Done(pace.Idle, nil)
+				permit.Done(a.row, pace.Idle, nil)
 				a.r.end(err)
 				return errStop
 			}
 			begun = true
 		}
 		err = try()
-		down := permit.Done(judge(err), err)
+		down := permit.Done(a.row, judge(err), err)
 		switch {
 		case err == nil, a.final(err):
 			return err
@@ -132,12 +133,12 @@ func (a *attempts) another(err error, down bool) bool {
 			return false
 		}
 	}
-	if down {
-		return true // the pacer waits
-	}
+	// While the service is down the pacer waits, and other rows try it as well: the fault may be this row's.
 	back := a.r.crew.rest()
 	defer back()
-	_ = a.r.Clock.Wait(a.sending, a.waits.NextBackOff()) // a run that is ending is found out by the next Enter
+	if !down {
+		_ = a.r.Clock.Wait(a.sending, a.waits.NextBackOff()) // a run that is ending is found out by the next Enter
+	}
 	return true
 }
 
@@ -160,10 +161,10 @@ func judge(err error) pace.Verdict {
 	return pace.Answered
 }
 
-func (r *run) attempts(sending context.Context, mayRepeat bool) *attempts {
+func (r *run) attempts(sending context.Context, row int, mayRepeat bool) *attempts {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.Multiplier, waits.RandomizationFactor, waits.MaxInterval = r.First, 2, 0.5, longestWait
-	return &attempts{r: r, sending: sending, waits: waits, mayRepeat: mayRepeat}
+	return &attempts{r: r, row: row, sending: sending, waits: waits, mayRepeat: mayRepeat}
 }
 
 // single registers the user of one row.
@@ -180,7 +181,7 @@ func (r *run) single(sending, requests context.Context, w work) {
 		}
 		return r.Table.Sync() // it must never be sent twice, not even after a power cut
 	}
-	err := r.attempts(sending, chosen).send(begin, func() (err error) {
+	err := r.attempts(sending, w.row.N, chosen).send(begin, func() (err error) {
 		made, err = r.API.Register(requests, r.Instance, user)
 		arrived = arrived || failure.IsUnclear(err)
 		return err

@@ -21,30 +21,31 @@ func (e *Lost) Is(target error) bool { return target == ErrLost }
 // Unwrap is what the service did last.
 func (e *Lost) Unwrap() error { return e.Cause }
 
-// downAfter is how many attempts in a row, with no answer between them, mean that the service is down: enough that bad luck does not, few enough
-// that no row has used up its retries by then.
+// downAfter is how many rows must have failed, with no answer to anybody between them, for the service to be thought down. Rows are counted and
+// not attempts: a row that the service cannot digest fails again and again, and means nothing.
 func (p *Pacer) downAfter() int { return max(5, 2*p.limit.now()) }
 
-// note keeps account of attempts in a row that came to nothing.
-func (p *Pacer) note(v Verdict, cause error, probe bool) (down bool) {
+// note keeps account of the rows that came to nothing since the last answer.
+func (p *Pacer) note(row int, v Verdict, cause error, probe bool) (down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch v {
 	case Answered, Limited:
 		p.recovered()
 	case Late, Broken:
-		p.broken(cause)
+		p.broken(row, cause)
 	}
 	p.endProbe(probe)
 	return p.downed.Load()
 }
 
 // broken is called with the lock held.
-func (p *Pacer) broken(cause error) {
+func (p *Pacer) broken(row int, cause error) {
 	p.last = cause
-	if p.streak++; p.streak == 1 {
+	if len(p.failing) == 0 {
 		p.since = p.o.Clock.Now()
 	}
+	p.failing[row] = true
 	switch {
 	case p.downed.Load():
 		if !p.told {
@@ -53,7 +54,7 @@ func (p *Pacer) broken(cause error) {
 		}
 		p.wait = min(2*p.wait, p.o.Longest)
 		p.lost = p.lost || p.o.Clock.Now().Sub(p.since) >= p.o.Patience
-	case p.streak >= p.downAfter():
+	case len(p.failing) >= p.downAfter():
 		p.downed.Store(true)
 		p.told, p.wait = false, p.o.Probe
 	}
@@ -61,7 +62,7 @@ func (p *Pacer) broken(cause error) {
 
 // recovered is called with the lock held.
 func (p *Pacer) recovered() {
-	p.streak = 0
+	clear(p.failing)
 	if !p.downed.Swap(false) {
 		return
 	}

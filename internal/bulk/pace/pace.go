@@ -48,8 +48,8 @@ type Pacer struct {
 	until   atomic.Int64  // Retry-After: nobody sends before this moment, in nanoseconds since the epoch; 0 is none
 	downed  atomic.Bool
 	mu      sync.Mutex
-	streak  int // broken attempts since the last answer
-	since   time.Time
+	failing map[int]bool // rows that came to nothing since the last answer
+	since   time.Time    // when the first of them did
 	told    bool
 	probing bool
 	wait    time.Duration
@@ -60,7 +60,7 @@ type Pacer struct {
 
 // New makes a pacer.
 func New(o Options) *Pacer {
-	p := &Pacer{o: o, limit: newLimit(o.Ceiling), change: make(chan struct{})}
+	p := &Pacer{o: o, limit: newLimit(o.Ceiling), change: make(chan struct{}), failing: map[int]bool{}}
 	if o.Rate > 0 {
 		// Time is shared out evenly; a burst would be more than the cap for a moment.
 		p.rate = rate.NewLimiter(rate.Limit(o.Rate), 1)
@@ -152,9 +152,9 @@ func (p *Pacer) obeyRetryAfter(ctx context.Context) error {
 	}
 }
 
-// Done ends a request. cause is why it was Late or Broken. It returns whether the service is thought to be down: the failure is then the
-// service's and not to be counted against the row.
-func (m Permit) Done(v Verdict, cause error) (down bool) {
+// Done ends a request for a row. cause is why it was Late or Broken. It returns whether the service is thought to be down: the failure is
+// then the service's and not to be counted against the row.
+func (m Permit) Done(row int, v Verdict, cause error) (down bool) {
 	m.p.limit.leave(m.epoch, m.p.o.Clock.Now().Sub(m.start), v)
-	return m.p.note(v, cause, m.probe)
+	return m.p.note(row, v, cause, m.probe)
 }

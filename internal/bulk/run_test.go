@@ -1,0 +1,410 @@
+package bulk_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// wrote tells the client, as a real transport does, that the request had left before the connection broke.
+func wrote(req *http.Request, err error) error {
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+	return err
+}
+
+// script gives the first requests their faults; the rest go well.
+func script(faults ...fault) func(int) fault {
+	return func(n int) fault {
+		if n <= len(faults) {
+			return faults[n-1]
+		}
+		return none
+	}
+}
+
+// Whatever happens to an answer, the row is sent again and its user is made once.
+func TestALostAnswerIsAskedForAgainWithoutFear(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]fault{
+		"the connection breaks before": {lostBefore},
+		"the connection breaks after":  {lostAfter, lostAfter},
+		"the body is cut":              {truncated},
+		"a proxy answers":              {html, status503},
+		"too many requests":            {status429, status429, status429, status429, status429, status429, status429, status429},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newRig(t, "c-1")
+			g.m.fault = script(faults...)
+			if got := g.mustRun(); got.Created != 1 {
+				t.Errorf("the totals are %+v", got)
+			}
+			g.holds()
+		})
+	}
+}
+
+// What the service answers to a token that is taken is unpublished: each of these must end well.
+func TestATokenThatIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		taken func() *http.Response
+		first bulk.Outcome // where the user was there before
+	}{
+		"409":      {conflict, bulk.Existing},
+		"409 bare": {func() *http.Response { return answer(409, "") }, bulk.Existing},
+		"422": {func() *http.Response {
+			return answer(422, `{"Status":422,"Errors":[{"Key":"CustomToken","Message":"It already exists."}]}`)
+		}, bulk.Existing},
+		"422 in a 200": {func() *http.Response {
+			return answer(200, `{"Status":422,"Errors":[{"Key":"CustomToken","Message":"is in use"}]}`)
+		}, bulk.Existing},
+		"another 422": {func() *http.Response {
+			return answer(422, `{"Status":422,"Errors":[{"Key":"Email","Message":"It already exists."}]}`)
+		}, bulk.Failed},
+		"another 409": {func() *http.Response {
+			return answer(409, `{"Status":409,"Errors":[{"Key":"Phone","Message":"taken"}]}`)
+		}, bulk.Failed},
+		"422 of the token": {func() *http.Response {
+			return answer(422, `{"Status":422,"Errors":[{"Key":"CustomToken","Message":"is not a UUID"}]}`)
+		}, bulk.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newRig(t, "c-1")
+			g.m.taken = c.taken
+			g.m.users[g.rows[0].Token.String()] = "c-1"
+			g.mustRun()
+			if got := g.results[1].Outcome; got != c.first {
+				t.Errorf("a user who was there before is %s, not %s", got, c.first)
+			}
+			if c.first == bulk.Failed {
+				return
+			}
+			g = newRig(t, "c-1")
+			g.m.taken = c.taken
+			g.m.fault = script(lostAfter)
+			g.mustRun()
+			if got := g.results[1].Outcome; got != bulk.Created {
+				t.Errorf("a user whom our own first try made is %s, not created", got)
+			}
+		})
+	}
+}
+
+func TestATokenThatIsTakenAnsweredByPlainSuccess(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, "c-1")
+	g.m.taken = func() *http.Response { return made(g.rows[0].Token.String()) }
+	g.m.fault = script(lostAfter)
+	if got := g.mustRun(); got.Created != 1 {
+		t.Errorf("the totals are %+v", got)
+	}
+	g.holds()
+}
+
+// With an admin's JWT the service is asked who has the token.
+func TestATakenTokenIsLookedUp(t *testing.T) {
+	t.Parallel()
+	old, young := time.Unix(1_700_000_000, 0), time.Unix(1_800_000_001, 0)
+	for name, c := range map[string]struct {
+		faults []fault
+		user   *userservice.User
+		want   bulk.Outcome
+	}{
+		"it was there before":                    {nil, &userservice.User{DateCreated: old}, bulk.Existing},
+		"it belongs to nobody in reach":          {nil, nil, bulk.Failed},
+		"our first try made it":                  {[]fault{lostAfter}, &userservice.User{DateCreated: young}, bulk.Created},
+		"our first try met a user from long ago": {[]fault{lostAfter}, &userservice.User{DateCreated: old}, bulk.Existing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newRig(t, "c-1")
+			g.m.users[g.rows[0].Token.String()] = "c-1"
+			g.m.fault = script(c.faults...)
+			g.change = func(r *bulk.Run) {
+				r.Lookup = func(context.Context, string) (*userservice.User, error) { return c.user, nil }
+			}
+			g.mustRun()
+			if got := g.results[1].Outcome; got != c.want {
+				t.Errorf("the outcome is %s, not %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A row that is refused fails at once, and the run goes on.
+func TestARefusedRowFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(20)...)
+	g.m.fault = script(none, status400)
+	got := g.mustRun()
+	if got.Created != 19 || got.Failed != 1 || g.m.requests != 20 || got.Again != 0 {
+		t.Errorf("%+v after %d requests", got, g.m.requests)
+	}
+	if again := g.mustRun(); again.Failed != 1 || g.m.requests != 20 {
+		t.Errorf("the second run sends it again: %+v after %d requests", again, g.m.requests)
+	}
+}
+
+// A row that fails for a reason that passes is tried again by the same command.
+func TestTheNextRunTriesAgainWhatMayPass(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(40)...)
+	down := true
+	g.m.fault = func(n int) fault {
+		if down && n%2 == 0 {
+			return lostAfter
+		}
+		return none
+	}
+	g.change = func(r *bulk.Run) { r.Retries = 0 }
+	first := g.mustRun()
+	if first.Unknown == 0 || first.Again != first.Unknown || first.Done() {
+		t.Fatalf("the first run: %+v", first)
+	}
+	down = false
+	if second := g.mustRun(); second.Created != 40 || !second.Done() {
+		t.Errorf("the second run: %+v", second)
+	}
+	g.holds()
+}
+
+func TestRefusedCredentialsEndTheRunAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(200)...)
+	g.m.fault = func(n int) fault {
+		if n > 10 {
+			return status401
+		}
+		return none
+	}
+	got, err := g.run(context.Background())
+	if failure.CodeOf(err) != failure.Unauthorized || got.Failed != 0 || g.m.requests > 30 {
+		t.Errorf("%+v, %v after %d requests", got, err, g.m.requests)
+	}
+	g.m.fault = nil
+	if again := g.mustRun(); again.Created != 200 {
+		t.Errorf("with the right key: %+v", again)
+	}
+	g.holds()
+}
+
+func TestTooManyFailuresEndTheRun(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(200)...)
+	g.m.fault = func(int) fault { return status400 }
+	g.change = func(r *bulk.Run) { r.MaxFailures = 10 }
+	got, err := g.run(context.Background())
+	if failure.CodeOf(err) != failure.Partial || got.Failed < 11 || got.Failed > 20 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// inTime runs a test in a time of its own, that passes when everybody waits.
+func inTime(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
+}
+
+// timely lets a run wait in the test's own time.
+func timely(r *bulk.Run) {
+	r.Clock = pace.Clock{Now: time.Now, Wait: func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+}
+
+// A service that is down pauses the run instead of failing every row, and says so once.
+func TestAServiceThatIsDownPausesTheRun(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := newRig(t, clients(100)...)
+		g.change = timely
+		back := time.Now().Add(2 * time.Minute)
+		g.m.fault = func(n int) fault {
+			if n > 20 && time.Now().Before(back) {
+				return status503
+			}
+			return none
+		}
+		if got := g.mustRun(); got.Created != 100 {
+			t.Errorf("%+v", got)
+		}
+		if late := time.Since(back); late > time.Minute {
+			t.Errorf("the run ends %s after the service is back", late)
+		}
+		text := strings.Join(g.notes, "\n")
+		if strings.Count(text, "the service is down") != 1 || strings.Count(text, "the service is back") != 1 {
+			t.Errorf("the notes are %q", g.notes)
+		}
+		if g.m.requests > 100+100 {
+			t.Errorf("%d requests were sent, most of them to a service that was down", g.m.requests)
+		}
+		g.holds()
+	})
+}
+
+func TestPatienceEnds(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := newRig(t, clients(100)...)
+		g.change = timely
+		g.m.fault = func(n int) fault {
+			if n > 20 {
+				return lostBefore
+			}
+			return none
+		}
+		began := time.Now()
+		got, err := g.run(context.Background())
+		if failure.CodeOf(err) != failure.Unavailable || got.Failed != 0 || got.Created != 20 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if took := time.Since(began); took < 5*time.Minute || took > 6*time.Minute {
+			t.Errorf("patience of 5m ends after %s", took)
+		}
+		g.m.fault = nil
+		if again := g.mustRun(); again.Created != 100 {
+			t.Errorf("when it is back: %+v", again)
+		}
+		g.holds()
+	})
+}
+
+// A row that the service cannot digest fails alone, be it the only one under way: it is not taken for a service that is down.
+func TestARowThatBreaksTheServiceFailsAlone(t *testing.T) {
+	t.Parallel()
+	for _, at := range []int{1, 10, 20} {
+		g := newRig(t, clients(20)...)
+		poison := g.rows[at-1].Token.String()
+		g.m.poison = poison
+		g.change = func(r *bulk.Run) { r.Concurrency = 1 }
+		if got := g.mustRun(); got.Created != 19 || got.Failed+got.Unknown != 1 {
+			t.Errorf("row %d: %+v, %q", at, got, g.notes)
+		}
+	}
+}
+
+func TestRetryAfterStopsEveryone(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(50)...)
+	g.m.fault = script(none, none, retryAfter)
+	began := g.clock.Now()
+	if got := g.mustRun(); got.Created != 50 {
+		t.Errorf("%+v", got)
+	}
+	if took := g.clock.Now().Sub(began); took < 7*time.Second {
+		t.Errorf("the run took %s, and the service had asked for 7s", took)
+	}
+	g = newRig(t, clients(50)...)
+	g.m.fault = script(none, none, retryAfter)
+	g.change = func(r *bulk.Run) { r.Patience = 5 * time.Second }
+	if _, err := g.run(context.Background()); failure.CodeOf(err) != failure.RateLimited {
+		t.Errorf("a wait that is longer than patience gives %v", err)
+	}
+}
+
+// Where the service makes DeviceTokens of its own in spite of CustomToken, a repeat could make a second user: so there is none.
+func TestAServiceThatDoesNotHeedCustomTokenIsNotAskedTwice(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(30)...)
+	g.m.deaf = true
+	g.m.fault = script(none, none, none, none, none, none, none, none, none, none, lostAfter, truncated)
+	g.change = func(r *bulk.Run) { r.Concurrency = 1 }
+	got := g.mustRun()
+	if got.Created != 28 || got.Unknown != 2 || len(g.m.users) != 30 || len(g.notes) != 1 {
+		t.Errorf("%+v, %d users, %q", got, len(g.m.users), g.notes)
+	}
+}
+
+// The service chooses: what was sent once is never sent again, not even by the next run.
+func TestWhereTheServiceChoosesNothingIsSentTwice(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(10)...)
+	for i := range g.rows {
+		g.rows[i].Token = [16]byte{}
+	}
+	g.change = func(r *bulk.Run) { r.Theirs = true }
+	g.m.fault = script(none, lostAfter, lostBefore)
+	got := g.mustRun()
+	if got.Created != 9 || got.Unknown != 1 || len(g.m.users) != 10 {
+		t.Errorf("%+v, %d users", got, len(g.m.users))
+	}
+	if again := g.mustRun(); again.Unknown != 1 || len(g.m.users) != 10 {
+		t.Errorf("the second run: %+v, %d users", again, len(g.m.users))
+	}
+}
+
+// Batches: never more than asked for, a lost one never again, and what surely did not arrive is.
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, make([]string, 250)...)
+	g.m.batch = true
+	g.m.fault = script(status503, none, lostAfter, lostBefore, none)
+	g.change = func(r *bulk.Run) { r.BatchSize, r.Concurrency = 100, 1 }
+	got := g.mustRun()
+	// The first answer, a 503, may come after the work: those hundred are unknown; so are the next that were lost.
+	if got.Unknown != 150 || got.Created != 100 || g.m.largest != 100 {
+		t.Errorf("%+v, the largest batch is %d", got, g.m.largest)
+	}
+	before := g.m.requests
+	if again := g.mustRun(); again.Unknown != 150 || g.m.requests != before {
+		t.Errorf("the second run sends %d requests: %+v", g.m.requests-before, again)
+	}
+}
+
+func TestWithoutTheCallForBatchesUsersAreRegisteredOneByOne(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, make([]string, 250)...)
+	g.change = func(r *bulk.Run) { r.BatchSize = 100 }
+	if got := g.mustRun(); got.Created != 250 || len(g.notes) != 1 {
+		t.Errorf("%+v, %q", got, g.notes)
+	}
+	g.holds()
+}
+
+func TestAnInterruptLeavesWhatIsNotSentForTheNextRun(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(300)...)
+	ctx, cancel := context.WithCancel(context.Background())
+	g.m.fault = func(n int) fault {
+		if n == 50 {
+			cancel()
+		}
+		return none
+	}
+	got, err := g.run(ctx)
+	if failure.CodeOf(err) != failure.Interrupted || got.Created < 49 || got.NotSent() < 200 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	g.m.fault = nil
+	if again := g.mustRun(); again.Created != 300 || g.m.requests != 300 {
+		t.Errorf("the next run: %+v after %d requests in all", again, g.m.requests)
+	}
+	g.holds()
+}
+
+func TestAFinishedJobGivenAgainReportsItsUsersAsExisting(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(5)...)
+	g.mustRun()
+	g.change = func(r *bulk.Run) { r.Repeat = true }
+	if got := g.mustRun(); got.Existing != 5 || g.m.requests != 5 {
+		t.Errorf("%+v after %d requests", got, g.m.requests)
+	}
+}
