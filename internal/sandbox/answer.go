@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -53,38 +54,48 @@ func blocked(wait time.Duration) answer {
 	return a
 }
 
-// body is the envelope, or what stands in its place.
+// The names of the envelope, in the order of writing.
+var (
+	pascalNames = [...]string{`"Result":`, `"Status":`, `,"Title":`, `,"Errors":[`, `{"Key":`, `,"Message":`}
+	camelNames  = [...]string{`"result":`, `"status":`, `,"title":`, `,"errors":[`, `{"key":`, `,"message":`}
+)
+
+// body is the whole of what is written below the headers.
 func (a answer) body() []byte {
 	if a.bare {
 		return a.raw
 	}
-	names := [...]string{`"Result":`, `"Status":`, `,"Title":`, `,"Errors":[`, `{"Key":`, `,"Message":`}
+	head, tail := a.envelope()
+	return slices.Concat(head, a.result, tail)
+}
+
+// envelope is what comes before and behind the Result.
+func (a answer) envelope() (head, tail []byte) {
+	names := &pascalNames
 	if a.camel {
-		names = [...]string{`"result":`, `"status":`, `,"title":`, `,"errors":[`, `{"key":`, `,"message":`}
+		names = &camelNames
 	}
-	b := make([]byte, 0, len(a.result)+128)
-	b = append(b, '{')
+	head = append(head, '{')
 	if a.result != nil {
-		b = append(b, names[0]...)
-		b = append(b, a.result...)
-		b = append(b, ',')
+		head = append(head, names[0]...)
+		tail = append(tail, ',')
 	}
-	b = append(b, names[1]...)
-	b = strconv.AppendInt(b, int64(a.status), 10)
-	b = append(b, names[2]...)
-	b = appendQuoted(b, a.title)
-	b = append(b, names[3]...)
+	tail = append(tail, names[1]...)
+	tail = strconv.AppendInt(tail, int64(a.status), 10)
+	tail = append(tail, names[2]...)
+	tail = appendQuoted(tail, a.title)
+	tail = append(tail, names[3]...)
 	for i, e := range a.errors {
 		if i > 0 {
-			b = append(b, ',')
+			tail = append(tail, ',')
 		}
-		b = append(b, names[4]...)
-		b = appendQuoted(b, e.Key)
-		b = append(b, names[5]...)
-		b = appendQuoted(b, e.Message)
-		b = append(b, '}')
+		tail = append(tail, names[4]...)
+		tail = appendQuoted(tail, e.Key)
+		tail = append(tail, names[5]...)
+		tail = appendQuoted(tail, e.Message)
+		tail = append(tail, '}')
 	}
-	return append(b, "]}"...)
+	return head, append(tail, "]}"...)
 }
 
 // code is the HTTP status.
@@ -106,11 +117,24 @@ func (a answer) writeHead(w http.ResponseWriter, length int64) {
 	w.WriteHeader(a.code())
 }
 
+// write sends the answer. A Result may be megabytes, so the envelope is put around it without copying. Whoever went away
+// meanwhile needs no answer.
 func write(w http.ResponseWriter, a answer) {
-	body := a.body()
-	a.writeHead(w, int64(len(body)))
-	// Whoever went away meanwhile needs no answer.
-	_, _ = w.Write(body)
+	parts := [][]byte{a.raw}
+	if !a.bare {
+		head, tail := a.envelope()
+		parts = [][]byte{head, a.result, tail}
+	}
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
+	a.writeHead(w, int64(length))
+	for _, p := range parts {
+		if len(p) > 0 {
+			_, _ = w.Write(p)
+		}
+	}
 }
 
 // appendQuoted appends a JSON string.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -48,8 +49,14 @@ func (l *listOf) add(u *user) {
 	} else {
 		l.b = append(l.b, ',')
 	}
+	if cap(l.b)-len(l.b) < usualUser {
+		l.b = slices.Grow(l.b, len(l.b)+4*usualUser) // append alone would copy a long list many times
+	}
 	l.b = l.append(l.b, u)
 }
+
+// usualUser is more bytes than most users are, as read.
+const usualUser = 1500
 
 func (l *listOf) end() json.RawMessage {
 	if l.b == nil {
