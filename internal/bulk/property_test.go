@@ -1,0 +1,211 @@
+package bulk_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// faultsOfOneLife are what a process may meet before it is killed.
+var faultsOfOneLife = []fault{none, none, none, lostBefore, lostAfter, truncated, html, status503, status429}
+
+// life is one process: what becomes of its requests, and at which of them it is killed.
+type life struct {
+	faults []fault
+	killed int  // the request, from 1; 0: it is not killed
+	after  bool // the request was done, and its answer died with the process
+}
+
+func drawLife(t *rapid.T) life {
+	return life{
+		faults: rapid.SliceOfN(rapid.SampledFrom(faultsOfOneLife), 0, 40).Draw(t, "faults"),
+		killed: rapid.IntRange(0, 30).Draw(t, "killed"),
+		after:  rapid.Bool().Draw(t, "after"),
+	}
+}
+
+// live runs the job as a process with such a life. What the disk held when it was killed is what the next one finds.
+func (g *rig) live(t *rapid.T, l life) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	dead, first := false, g.m.requests
+	var disk map[string][]byte
+	g.m.fault = func(n int) fault {
+		n -= first
+		switch {
+		case dead:
+			return lostBefore // nobody is there any more to send it
+		case n == l.killed:
+			dead, disk = true, snapshot(t, filepath.Join(g.jobs.Dir, jobID))
+			cancel()
+			if l.after {
+				return lostAfter
+			}
+			return lostBefore
+		case n <= len(l.faults):
+			return l.faults[n-1]
+		}
+		return none
+	}
+	_, _ = g.run(ctx) // how it ends is no matter: what counts is what the next one makes of it
+	if disk != nil {
+		restore(t, filepath.Join(g.jobs.Dir, jobID), disk)
+	}
+}
+
+func snapshot(t *rapid.T, dir string) map[string][]byte {
+	files := map[string][]byte{}
+	for _, name := range []string{"job.json", "rows", "texts"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	return files
+}
+
+func restore(t *rapid.T, dir string, files map[string][]byte) {
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The one promise: any sequence of crashes and faults ends in the same state, each row a user, once, and made by this job.
+func TestAnySequenceOfCrashesAndFaultsEndsInTheSameState(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		names := make([]string, rapid.IntRange(1, 25).Draw(rt, "rows"))
+		for i := range names {
+			if rapid.Bool().Draw(rt, "has a ClientId") {
+				names[i] = fmt.Sprintf("c-%d", i)
+			}
+		}
+		g := newRig(t, names...)
+		dir, err := os.MkdirTemp(t.TempDir(), "jobs")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		g.jobs.Dir = dir
+		concurrency := rapid.IntRange(1, 6).Draw(rt, "concurrency")
+		g.change = func(r *bulk.Run) { r.Concurrency = concurrency }
+		for range rapid.IntRange(0, 4).Draw(rt, "lives") {
+			g.live(rt, drawLife(rt))
+		}
+		g.m.fault = nil
+		totals := g.mustRun()
+		if totals.Created != len(names) || !totals.Done() {
+			rt.Fatalf("the last run: %+v", totals)
+		}
+		if len(g.m.users) != len(names) {
+			rt.Fatalf("the service has %d users, not %d", len(g.m.users), len(names))
+		}
+		for _, row := range g.rows {
+			if r := g.results[row.N]; r.DeviceToken != row.Token.String() || g.m.users[r.DeviceToken] != row.ClientID {
+				rt.Fatalf("row %d is %+v", row.N, r)
+			}
+		}
+	})
+}
+
+// The same row is the same user on any machine and in any version. These values must never change: they are what makes a second run harmless.
+func TestDerivedTokensAreTheseForEver(t *testing.T) {
+	t.Parallel()
+	tokens := bulk.NewTokens(instance, "00112233445566778899aabbccddeeff")
+	for client, want := range map[string]string{
+		"c-1":    "4997b176-3ab6-885a-9777-1c6b365270de",
+		"c-2":    "80e384ea-58c4-855e-b754-76a4ef989055",
+		"Zoë  7": "6f852ecf-a4c9-81a8-9206-df22f47c38e7",
+	} {
+		if got := tokens.OfClient(client).String(); got != want {
+			t.Errorf("%q has %s, not %s", client, got, want)
+		}
+	}
+	if got, want := tokens.OfRow(1).String(), "0ac11811-9313-8bc3-a54a-075d5248cc1c"; got != want {
+		t.Errorf("row 1 has %s, not %s", got, want)
+	}
+	if got, want := bulk.KeyCheck(instance), "234a683ba6d2d52b"; got != want {
+		t.Errorf("the key check is %s, not %s", got, want)
+	}
+	capitals := userservice.Instance{ID: "11111111-2222-4333-8444-555555555555", Key: secret.New("99999999-2222-4333-8444-555555555555")}
+	if bulk.NewTokens(capitals, "").OfClient("c-1") != tokens.OfClient("c-1") {
+		t.Error("the seed of a job changes a derived token")
+	}
+}
+
+func TestDerivedTokensAreUUIDsOfVersionEightAndNeverTheSame(t *testing.T) {
+	t.Parallel()
+	text := rapid.StringN(1, 30, 60)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := text.Draw(t, "a"), text.Draw(t, "b")
+		ids := rapid.SampledFrom([]string{"11111111-2222-4333-8444-555555555555", "11111111-2222-4333-8444-555555555556"})
+		idA, idB := ids.Draw(t, "instance of a"), ids.Draw(t, "instance of b")
+		one := bulk.NewTokens(userservice.Instance{ID: idA, Key: instance.Key}, "").OfClient(a)
+		two := bulk.NewTokens(userservice.Instance{ID: idB, Key: instance.Key}, "").OfClient(b)
+		if one.Version() != 8 || one.Variant() != uuid.RFC4122 {
+			t.Fatalf("%s is not of version 8", one)
+		}
+		if (one == two) != (a == b && idA == idB) {
+			t.Fatalf("%q of %s has %s, and %q of %s has %s", a, idA, one, b, idB, two)
+		}
+	})
+}
+
+// Every row falls to exactly one shard, whatever the order of the file.
+func TestShardsPartition(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		shards := rapid.IntRange(1, 40).Draw(t, "shards")
+		token := rapid.SampledFrom([]string{"", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"}).Draw(t, "token")
+		client := rapid.StringN(0, 10, 20).Draw(t, "client")
+		row := rapid.IntRange(1, 1_000_000).Draw(t, "row")
+		takers, other := 0, 0
+		for shard := 1; shard <= shards; shard++ {
+			if bulk.InShard(shard, shards, token, client, row) {
+				takers++
+			}
+			if bulk.InShard(shard, shards, token, client, row+1) {
+				other = shard
+			}
+		}
+		if takers != 1 {
+			t.Fatalf("the row falls to %d of %d shards", takers, shards)
+		}
+		if named := token != "" || client != ""; named && !bulk.InShard(other, shards, token, client, row) {
+			t.Fatal("the row's number counts although it has a name")
+		}
+	})
+}
+
+func TestTemplatesAndNumberedRowsChooseTheSameTokensEachTime(t *testing.T) {
+	t.Parallel()
+	collect := func() (tokens []uuid.UUID) {
+		templates, err := bulk.NewTemplates(field.Set{}, map[*field.Field]string{field.Get("ClientId"): "ci-{{.Run}}-{{.N}}"}, 3, "run", newRig(t).clock.Now(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := bulk.NumberedRows{Quantity: 3, Templates: templates, Tokens: bulk.NewTokens(instance, "00")}
+		if err := q.Rows(context.Background(), func(r bulk.Row) error { tokens = append(tokens, r.Token); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return tokens
+	}
+	first, second := collect(), collect()
+	for i := range first {
+		if first[i] != second[i] || first[i] == uuid.Nil {
+			t.Errorf("row %d has %s and then %s", i+1, first[i], second[i])
+		}
+	}
+}
