@@ -14,13 +14,14 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // progressModes are the values of --progress.
-var progressModes = []string{"auto", "plain", "json", "none"}
+var progressModes = []string{progress.Auto, progress.Plain, progress.JSON, progress.None}
 
 // mistakes gathers everything that is wrong with the flags, so that all of it is told at once.
 type mistakes []failure.Field

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -35,14 +36,18 @@ func (r *bulkRun) send(ctx context.Context) error {
 	}
 	out := render.NewStream(r.printer, bulkView, render.Frame{Head: bulkHead{Job: id, Requested: r.spec.Requested}, Key: "Users"})
 	began := r.k.Now()
-	engine.Note = r.k.Streams.Note
-	engine.Emit = func(res bulk.Result) error {
+	meter := r.meter(id)
+	engine.Watch = meter.Watch
+	engine.Note = func(text string) { meter.Aside(func() { r.k.Streams.Note(text) }) }
+	engine.Emit = func(res bulk.Result) (err error) {
 		if err := pairs.add(res); err != nil {
 			return err
 		}
-		return out.Add(shown(res, r.k.Flags.ShowTokens))
+		meter.Aside(func() { err = out.Add(shown(res, r.k.Flags.ShowTokens)) })
+		return err
 	}
 	totals, runErr := engine.Run(ctx)
+	meter.Stop()
 	closeErr := out.Close(bulkTail{totals.Created, totals.Existing, totals.Failed, totals.Unknown})
 	// The users exist whatever ended the run: their pairs are kept even after Ctrl-C.
 	storeErr := pairs.close(context.WithoutCancel(ctx))
@@ -62,6 +67,15 @@ func (r *bulkRun) send(ctx context.Context) error {
 		return errors.Join(storeErr, closeErr, filesErr, statusErr)
 	}
 	return partial(totals, r.spec.ID)
+}
+
+// meter shows how the run is doing, unless nobody wants to know.
+func (r *bulkRun) meter(job string) *progress.Meter {
+	mode := r.pace.progress
+	if r.k.Flags.Quiet || r.dryRun {
+		mode = progress.None
+	}
+	return progress.New(progress.Options{Mode: mode, Out: r.k.Streams.Err, TTY: r.k.Streams.ErrTTY, Now: r.k.Now, Job: job})
 }
 
 // endDryRun says what would have been sent.
