@@ -62,7 +62,7 @@ func newSet(k *kit.Kit, change flip, run func(context.Context, setOptions) error
 	if run == nil {
 		run = func(ctx context.Context, o setOptions) error { return set(ctx, k, o) }
 	}
-	var as string
+	var as, file string
 	c := &cobra.Command{
 		Use:   change.name + " on|off TOKEN...",
 		Short: change.short,
@@ -70,9 +70,9 @@ func newSet(k *kit.Kit, change flip, run func(context.Context, setOptions) error
 
 The change is made as the admin if the admin's tokens are stored (or can be had without asking), else as the user itself: by
 its stored tokens, or by signing in with the DeviceToken and the InstanceKey. Several users are changed side by side; one that
-fails does not stop the others.`,
-		Example: "  telematicsctl user " + change.name + " off 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70",
-		Args:    cobra.MinimumNArgs(2),
+fails does not stop the others. With --file the users are those of a file, such as the results of a bulk run.`,
+		Example: "  telematicsctl user " + change.name + " off 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70\n  telematicsctl user " + change.name + " off --file results.csv",
+		Args:    cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return []string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp
@@ -86,13 +86,14 @@ fails does not stop the others.`,
 				return failure.New(failure.Invalid, "the first argument says on or off: "+err.Error()).WithHint("telematicsctl user " + change.name + " on|off TOKEN...")
 			}
 			o.on = on == true
-			if o.tokens, err = deviceTokens(args[1:]); err != nil {
+			if o.tokens, err = tokensFrom(c.Context(), k, args[1:], file); err != nil {
 				return err
 			}
 			return run(c.Context(), o)
 		},
 	}
 	addAs(c, &as)
+	addTokensFile(c, &file)
 	return c
 }
 

@@ -16,7 +16,7 @@ import (
 // New makes the command `user`.
 func New(k *kit.Kit) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
-	c.AddCommand(newCreate(k, nil), newBulk(k, nil))
+	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newDelete(k, nil))
 	for _, s := range switches {
 		c.AddCommand(newSet(k, s, nil))
 	}
