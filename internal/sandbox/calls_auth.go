@@ -35,8 +35,7 @@ func (c *call) signIn() answer {
 		if !ok {
 			return invalid(mistake("LoginFields", "The value of LoginFields is not JSON with texts.")), true
 		}
-		// The inner key is exactly this; any other spelling gets a 401 without a body (live).
-		if token, ok := fields["Devicetoken"]; ok {
+		if token, ok := fields[deviceTokenKey]; ok {
 			return c.signInUser(s, token, password), true
 		}
 		for name, value := range fields {

@@ -53,7 +53,6 @@ func TestSignInsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { w.signIn(t, c.h, c.fields, c.password).want(t, c.status, c.keys...) })
 	}
-	w.signIn(t, inInstance, `{"Devicetoken": "`+u+`"}`, sandbox.InstanceKey).want(t, 200) // an object, as some clients send it
 }
 
 // The inner key is exactly Devicetoken; any other spelling gets a 401 with no body (live).
@@ -66,6 +65,27 @@ func TestAnotherSpellingOfDevicetokenGetsABare401(t *testing.T) {
 			t.Errorf("%q: %d %q", key, r.HTTP, r.Raw)
 		}
 	}
+}
+
+// The vendor's Android library sends an object, with DeviceToken in it; its other names and paths are as here, too.
+func TestTheAndroidLibrarysWay(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	u := w.do(t, "POST", "/v1/Registration/Create", theInstance.and(headers{"Content-Type": "application/json; charset=UTF-8"}),
+		`{"birthday": "1990-05-31T00:00:00", "childrenCount": 2, "email": "ada@example.com", "firstName": "Ada", "gender": "Female", "maritalStatus": "null", "userFields": {"ClientId": "c-1"}}`).
+		want(t, 200).tokens(t)
+	u = w.signIn(t, inInstance, `{"Phone": null, "DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey).want(t, 200).tokens(t)
+	u = w.do(t, "POST", "/v1/Auth/RefreshToken", theInstance, fmt.Sprintf(`{"accessToken": %q, "refreshToken": %q}`, u.AccessToken.Token, *u.RefreshToken)).
+		want(t, 200).tokens(t)
+	own := theInstance.and(bearer(u.AccessToken.Token)).and(headers{"DeviceToken": u.DeviceToken})
+	w.do(t, "PUT", "/v1/Management/Users", own, `{"address": "Bonn", "userFields": {"ClientId": "c-2"}}`).want(t, 200)
+	var p person
+	w.do(t, "GET", "/v1/Management/users", own, "").want(t, 200).into(t, &p)
+	if p.UserProfile["Address"] != "Bonn" || p.UserProfile["Birthday"] != "1990-05-31T00:00:00" || p.UserFields[0]["ClientId"] != "c-2" {
+		t.Errorf("got %+v", p)
+	}
+	w.signIn(t, inInstance, `{"Email": "`+sandbox.AdminEmail+`"}`, sandbox.AdminPassword).want(t, 200)
+	w.signIn(t, inInstance, `{"Phone": "+1"}`, "x").want(t, 401)
+	w.signIn(t, inInstance, `{"DeviceToken": 7}`, "x").want(t, 422, "LoginFields")
 }
 
 func TestTheSixthSignInOfAMinuteBlocksTheAddressForAnHour(t *testing.T) {

@@ -175,12 +175,28 @@ func (s state) signIn(address string, limit int, now time.Time) time.Duration {
 	return 0
 }
 
-// loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an object (client).
+// loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an object (client). The names in
+// an object go without regard to case, as the vendor's Android library writes DeviceToken there; in a string they are exact (live).
 func loginFields(raw json.RawMessage) (map[string]string, bool) {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		raw = json.RawMessage(text)
+	var inner string
+	if json.Unmarshal(raw, &inner) == nil {
+		var fields map[string]string
+		return fields, json.Unmarshal([]byte(inner), &fields) == nil && fields != nil
 	}
-	var fields map[string]string
-	return fields, json.Unmarshal(raw, &fields) == nil && fields != nil
+	var fields struct{ Devicetoken, Email *string }
+	if json.Unmarshal(raw, &fields) != nil {
+		return nil, false
+	}
+	out := map[string]string{}
+	if fields.Devicetoken != nil {
+		out[deviceTokenKey] = *fields.Devicetoken
+	}
+	if fields.Email != nil {
+		out["email"] = *fields.Email
+	}
+	return out, true
 }
+
+// deviceTokenKey is the inner name of a user's sign-in, exactly so in a string; any other spelling gets a 401 without a
+// body (live).
+const deviceTokenKey = "Devicetoken"
