@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -36,7 +37,8 @@ var errClosed = failure.New(failure.Failed, "the sandbox is closed")
 // time: it is opened when a request comes, and let go when none is under way.
 type bolt struct {
 	dir   string
-	setUp func(tx) // fills a new state
+	setUp func(tx)    // fills a new state
+	any   atomic.Bool // open states of other versions too: they are about to be cleared
 
 	mu        sync.Mutex
 	db        *bbolt.DB
@@ -199,11 +201,12 @@ func (b *bolt) prepare(db *bbolt.DB) (*bbolt.DB, error) {
 	if err == nil && format == "" {
 		err = fill(db, b.setUp)
 	}
-	if err == nil && format != "" && format != stateFormat {
-		err = errors.New("another version of the program wrote it")
-	}
 	if err != nil {
 		return nil, errors.Join(unusable(b.dir, err), db.Close())
+	}
+	if format != "" && format != stateFormat && !b.any.Load() {
+		return nil, errors.Join(failure.New(failure.Failed, "the sandbox's state in "+b.dir+" cannot be used: another version of the program wrote it").
+			WithHint("telematicsctl sandbox reset empties it"), db.Close())
 	}
 	return db, nil
 }

@@ -61,6 +61,7 @@ func (c *call) signInAdmin(s state, email, password string) answer {
 	if !ok || a.Password != password {
 		return refuse(http.StatusUnauthorized)
 	}
+	s.forgetPairs(a.Email, c.now)
 	return with(c.issue(s, s.adminClaims(a), signInLife))
 }
 
@@ -79,6 +80,7 @@ func (c *call) signInUser(s state, token, password string) answer {
 	if !ok || u.Instance != in.Number {
 		return refuse(http.StatusUnauthorized)
 	}
+	s.forgetPairs(u.Token, c.now)
 	return with(c.issue(s, s.userClaims(u, in), signInLife))
 }
 
@@ -106,8 +108,7 @@ func (c *call) refresh() answer {
 			return refuse(http.StatusUnauthorized), false
 		}
 		w, known := s.subject(cl)
-		p, fresh := s.spend(token, c.now)
-		if !known || !fresh || p.Admin != (w.admin != nil) || p.Subject != cl.Email+cl.DeviceToken {
+		if !known || !s.spend(cl, token, c.now) {
 			return refuse(http.StatusUnauthorized), false
 		}
 		if w.admin != nil {

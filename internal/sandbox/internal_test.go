@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func FuzzRecord(f *testing.F) {
@@ -44,7 +45,7 @@ func TestBothEnginesAreOneStore(t *testing.T) {
 	}()
 	memory := newMemory()
 	dice := rand.New(rand.NewPCG(7, 7))
-	for round := range 300 {
+	for round := range 150 {
 		type write struct {
 			key   string
 			value []byte
@@ -53,7 +54,7 @@ func TestBothEnginesAreOneStore(t *testing.T) {
 		for range dice.IntN(20) {
 			w := write{key: strings.Repeat("k", 1+dice.IntN(30)) + fmt.Sprint(dice.IntN(60))}
 			if dice.IntN(3) > 0 {
-				w.value = bytes.Repeat([]byte{byte(round)}, dice.IntN(dice.IntN(3)*100000+50))
+				w.value = bytes.Repeat([]byte{byte(round)}, dice.IntN(dice.IntN(3)*70000+50))
 			}
 			writes = append(writes, w)
 		}
@@ -148,6 +149,37 @@ func TestSlabsDoNotGrowWithoutNeed(t *testing.T) {
 	}
 }
 
+// A sandbox that users come to and leave keeps nothing of them.
+func TestNothingIsLeftOfADeletedUser(t *testing.T) {
+	box, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := content(t, box.engine)
+	c := call{Sandbox: box, now: time.Now()}
+	a := c.change(func(s state) (answer, bool) {
+		in, _ := s.instanceByID(InstanceID)
+		ch := change{createToken: true, profile: map[string]text{"City": said("Bonn")}, flags: map[string]bool{"EnableRealTimeLocation": true}, status: statusDeactivated}
+		one := c.create(s, in, ch)
+		u, _ := s.userByToken(*one.DeviceToken)
+		c.issue(s, s.userClaims(u, in), signInLife)
+		return done(), true
+	})
+	if a.err != nil || len(content(t, box.engine)) < len(before)+10 {
+		t.Fatal(a.err, "nothing was made")
+	}
+	c.change(func(s state) (answer, bool) {
+		u, _ := s.user(1)
+		s.deleteUser(u)
+		s.delete(keySequence)
+		s.delete(numbered(prefixCount, u.Instance))
+		return done(), true
+	})
+	if after := content(t, box.engine); !slices.Equal(after, before) {
+		t.Errorf("left: %q", after)
+	}
+}
+
 // A state of another version of the program is an error that says so, not a wrong reading.
 func TestAStateOfAnotherFormat(t *testing.T) {
 	dir := t.TempDir()
@@ -172,4 +204,11 @@ func TestAStateOfAnotherFormat(t *testing.T) {
 	if _, err := box.engine.acquire(t.Context()); err == nil || !strings.Contains(err.Error(), "another version") {
 		t.Errorf("got %v", err)
 	}
+	if err := box.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = box.engine.acquire(t.Context()); err != nil {
+		t.Fatalf("after the reset: %v", err)
+	}
+	release()
 }

@@ -129,9 +129,13 @@ func (s *Sandbox) now() time.Time { return s.options.Now().Add(time.Duration(s.o
 // Close gives up the files. Requests after it fail.
 func (s *Sandbox) Close() error { return s.engine.close() }
 
-// Reset empties the sandbox: no users, no tokens, a new signing key, the layout as it was. It fails, of code failed,
-// while another process serves the folder.
+// Reset empties the sandbox, whatever version of the program filled it: no users, no tokens, a new signing key, the
+// layout as it was. It fails, of code failed, while another process serves the folder.
 func (s *Sandbox) Reset(ctx context.Context) error {
+	if b, ok := s.engine.(*bolt); ok {
+		b.any.Store(true)
+		defer b.any.Store(false)
+	}
 	release, err := s.engine.acquire(ctx)
 	var served *ErrServed
 	if errors.As(err, &served) {

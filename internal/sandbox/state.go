@@ -8,7 +8,7 @@ import (
 )
 
 // stateFormat changes whenever what is stored below can no longer be read as it was.
-const stateFormat = "1"
+const stateFormat = "2"
 
 // The keys of the state. A number stands in big-endian order, so that keys sort as the numbers do. Prefixes are short, as
 // the engine in memory compares the beginnings of keys fastest.
@@ -26,7 +26,7 @@ const (
 	prefixInstance    = "i" // by number: instance
 	prefixInstanceID  = "I" // by id: number
 	prefixCount       = "n" // by instance number: how many users it has
-	prefixPair        = "p" // by the refresh token's hash: pair
+	prefixPair        = "p" // by subject and the refresh token's hash: when it expires
 	prefixSignIns     = "s" // by address: signIns
 	prefixToken       = "t" // by DeviceToken: user number
 	prefixUser        = "u" // by number: user

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -33,13 +34,6 @@ type claims struct {
 	EnableRealTimeLocation *bool   `json:"SdkEnableRealTimeLocation,omitempty"`
 	ClientID               *string `json:"SdkClientId,omitempty"`
 	Generation             string  `json:"Generation"`
-}
-
-// pair is what is kept of a refresh token. It is gone once it was spent.
-type pair struct {
-	Subject string    `json:"s"` // a DeviceToken, or an admin's e-mail address
-	Admin   bool      `json:"a,omitempty"`
-	Expires time.Time `json:"e"`
 }
 
 // issued is a pair as it is answered.
@@ -92,11 +86,7 @@ func (c *call) issue(s state, cl claims, life time.Duration) issued {
 		s.fail(err)
 	}
 	refresh := base64.RawURLEncoding.EncodeToString(c.random(refreshLength))
-	p := pair{Subject: cl.DeviceToken, Expires: c.now.Add(refreshLife).UTC()}
-	if cl.DeviceToken == "" {
-		p.Subject, p.Admin = cl.Email, true
-	}
-	s.save(pairKey(refresh), p)
+	s.setNumber(pairKey(cl, refresh), uint64(c.now.Add(refreshLife).UnixMilli())) //nolint:gosec // after 1970
 	out := issued{AccessToken: &accessToken{signed, int64(life / time.Second)}, RefreshToken: &refresh}
 	if cl.DeviceToken != "" {
 		out.DeviceToken = &cl.DeviceToken
@@ -104,21 +94,39 @@ func (c *call) issue(s state, cl claims, life time.Duration) issued {
 	return out
 }
 
-// pairKey holds but the refresh token's hash.
-func pairKey(refresh string) string {
+// pairKey is where the expiry of a refresh token is kept, in milliseconds, until it is spent: under its subject, by its
+// hash.
+func pairKey(cl claims, refresh string) string {
 	sum := sha256.Sum256([]byte(refresh))
-	return prefixPair + string(sum[:])
+	return pairsOf(cl.DeviceToken+cl.Email) + string(sum[:])
 }
 
-// spend takes a refresh token out of the state; it is false where there is none, or it has expired.
-func (s state) spend(refresh string, now time.Time) (pair, bool) {
-	var p pair
-	key := pairKey(refresh)
-	if !s.load(key, &p) {
-		return p, false
+// pairsOf is what the keys of a subject's refresh tokens begin with; a subject is a DeviceToken, or an admin's e-mail address.
+func pairsOf(subject string) string { return prefixPair + strings.ToLower(subject) + "\x00" }
+
+// spend takes a refresh token of a JWT's subject out of the state; it is false where there is none, or it has expired.
+func (s state) spend(cl claims, refresh string, now time.Time) bool {
+	key := pairKey(cl, refresh)
+	expires := s.number(key)
+	if expires == 0 {
+		return false
 	}
 	s.delete(key)
-	return p, now.Before(p.Expires)
+	return uint64(now.UnixMilli()) < expires //nolint:gosec // after 1970
+}
+
+// forgetPairs removes a subject's refresh tokens that have expired by a moment; with the zero moment all of them.
+func (s state) forgetPairs(subject string, now time.Time) {
+	var gone []string
+	s.each(pairsOf(subject), func(key string) bool {
+		if now.IsZero() || s.number(key) <= uint64(now.UnixMilli()) { //nolint:gosec // after 1970
+			gone = append(gone, key)
+		}
+		return true
+	})
+	for _, key := range gone {
+		s.delete(key)
+	}
 }
 
 var errExpired = errors.New("the JWT has expired")

@@ -165,6 +165,7 @@ func (s state) deleteUser(u *user) {
 	for _, key := range indexKeys(u) {
 		s.delete(key)
 	}
+	s.forgetPairs(u.Token, time.Time{})
 	s.countUsers(u.Instance, -1)
 	s.delete(prefixToken + u.Token)
 	s.delete(numbered(prefixUser, u.Number))
