@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -299,65 +298,6 @@ func TestGoroutinesThatAreAllAnswered401ShareOneRefresh(t *testing.T) {
 	all.Wait()
 	if got := w.seen.counts(); got.Refreshes != 1 || got.Spent != 0 || got.SignIns != 0 {
 		t.Errorf("the service saw %+v", got)
-	}
-}
-
-// The lock of renewals is also that of a sign-in by hand: its pair is the last one that is written.
-func TestASignInByHandWaitsForTheRefreshUnderWay(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.signIn(t)
-	w.Move(25 * time.Hour)
-	slow := &held{Store: w.store, reached: make(chan struct{}), release: make(chan struct{})}
-	o := w.options()
-	o.Store = slow
-	ended := make(chan error, 2)
-	go func() { _, err := auth.New(o).Refresh(t.Context(), auth.Admin); ended <- err }()
-	<-slow.reached // the service has answered, and the pair is not stored yet
-	signedIn := make(chan tokenstore.Record, 1)
-	go func() {
-		rec, err := auth.New(w.options()).LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
-		signedIn <- rec
-		ended <- err
-	}()
-	close(slow.release)
-	mustDo(t, errors.Join(<-ended, <-ended))
-	now, err := mustStore(t, w.dir).Get(t.Context(), adminKey)
-	if rec := <-signedIn; err != nil || now.Access != rec.Access {
-		t.Errorf("the sign-in's pair is not what is stored: %v", err)
-	}
-}
-
-// held is a store whose first Put waits.
-type held struct {
-	tokenstore.Store
-	reached, release chan struct{}
-	once             sync.Once
-}
-
-func (h *held) Put(ctx context.Context, items ...tokenstore.Item) error {
-	h.once.Do(func() {
-		close(h.reached)
-		<-h.release
-	})
-	return h.Store.Put(ctx, items...)
-}
-
-func TestForgottenTokensStayForgotten(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.signIn(t)
-	slow := &held{Store: w.store, reached: make(chan struct{}), release: make(chan struct{})}
-	o := w.options()
-	o.Store = slow
-	ended := make(chan error, 2)
-	go func() { _, err := auth.New(o).Refresh(t.Context(), auth.Admin); ended <- err }()
-	<-slow.reached
-	go func() { ended <- w.person().Forget(t.Context(), auth.Admin, "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70") }()
-	close(slow.release)
-	mustDo(t, errors.Join(<-ended, <-ended))
-	if _, err := mustStore(t, w.dir).Get(t.Context(), adminKey); !errors.Is(err, tokenstore.ErrNotFound) {
-		t.Errorf("what was forgotten is back: %v", err)
 	}
 }
 
