@@ -86,7 +86,7 @@ func (c *call) issue(s state, cl claims, life time.Duration) issued {
 		s.fail(err)
 	}
 	refresh := base64.RawURLEncoding.EncodeToString(c.random(refreshLength))
-	s.setNumber(pairKey(cl, refresh), uint64(c.now.Add(refreshLife).UnixMilli())) //nolint:gosec // after 1970
+	s.setNumber(pairKey(cl, refresh), uint64(c.now.Add(refreshLife).UnixMilli()))
 	out := issued{AccessToken: &accessToken{signed, int64(life / time.Second)}, RefreshToken: &refresh}
 	if cl.DeviceToken != "" {
 		out.DeviceToken = &cl.DeviceToken
@@ -112,14 +112,14 @@ func (s state) spend(cl claims, refresh string, now time.Time) bool {
 		return false
 	}
 	s.delete(key)
-	return uint64(now.UnixMilli()) < expires //nolint:gosec // after 1970
+	return uint64(now.UnixMilli()) < expires
 }
 
 // forgetPairs removes a subject's refresh tokens that have expired by a moment; with the zero moment all of them.
 func (s state) forgetPairs(subject string, now time.Time) {
 	var gone []string
 	s.each(pairsOf(subject), func(key string) bool {
-		if now.IsZero() || s.number(key) <= uint64(now.UnixMilli()) { //nolint:gosec // after 1970
+		if now.IsZero() || s.number(key) <= uint64(now.UnixMilli()) {
 			gone = append(gone, key)
 		}
 		return true
