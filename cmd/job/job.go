@@ -19,7 +19,7 @@ import (
 // New makes the command `job`.
 func New(k *kit.Kit) *cobra.Command {
 	c := &cobra.Command{Use: "job", Short: "Look after bulk runs, and go on with them"}
-	c.AddCommand(newList(k), newShow(k), newResume(k), newRemove(k))
+	c.AddCommand(newList(k), newShow(k), newResume(k), newRemove(k), newMerge(k))
 	return c
 }
 
@@ -158,6 +158,21 @@ are those that the job was begun with, unless others are named.`,
 		Example: "  telematicsctl job resume 5b1f0c9a7e42 --concurrency 8",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return user.Resume(c.Context(), k, args[0], f) },
+	}
+	f.Add(c)
+	return c
+}
+
+func newMerge(k *kit.Kit) *cobra.Command {
+	var f user.MergeFlags
+	c := &cobra.Command{
+		Use:   "merge --file F RESULTS...",
+		Short: "Join the results of the shards of one file",
+		Long: `Joins the results files of all shards of a file (user bulk --shard) into the results of the whole, in the order of the file. It makes sure that every row
+is in the results of its shard. Rows that failed, or that no shard has come to, make it exit 5.`,
+		Example: "  telematicsctl job merge --file drivers.csv results-{1..16}.csv --results results.csv",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return user.Merge(c.Context(), k, f, args) },
 	}
 	f.Add(c)
 	return c

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -233,8 +234,19 @@ func (r *bulkRun) prepareFile(ctx context.Context) error {
 		return nil
 	}
 	r.spec.Requested = 0
-	if err := src.Rows(ctx, func(bulk.Row) error { r.spec.Requested++; return nil }); err != nil {
+	drawn := 0
+	err = src.Rows(ctx, func(row bulk.Row) error {
+		r.spec.Requested++
+		if row.Drawn {
+			drawn++
+		}
+		return nil
+	})
+	if err != nil {
 		return err
+	}
+	if drawn > 0 && r.spec.File.Shards > 1 {
+		r.k.Streams.Warn(fmt.Sprintf("%d rows of this shard have neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are", drawn))
 	}
 	if r.spec.Requested == 0 && r.spec.File.Shards == 0 {
 		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of the %d rows", total)

@@ -31,6 +31,7 @@ type Row struct {
 	N        int       // its number in the job, from 1
 	User     field.Set // what is said of it; the receiver's own
 	Token    uuid.UUID // the DeviceToken chosen for it; zero where the service is to choose
+	Drawn    bool      // Token was drawn at random: nobody but this job knows it
 	ClientID string
 	Wrong    string // why it cannot be sent; "" where it can
 }

@@ -127,7 +127,7 @@ func (f FileRows) row(in *rows.Row) Row {
 	if f.Given.Len() > 0 {
 		out.User.Merge(f.Given)
 	}
-	out.Token = f.token(in, out.ClientID)
+	out.Token, out.Drawn = f.token(in, out.ClientID)
 	if len(in.Mistakes) > 0 {
 		why := make([]string, len(in.Mistakes))
 		for i, m := range in.Mistakes {
@@ -138,20 +138,20 @@ func (f FileRows) row(in *rows.Row) Row {
 	return out
 }
 
-// token is the DeviceToken of a row: given in the file, else derived from the ClientId, else of the job's own seed.
-func (f FileRows) token(in *rows.Row, clientID string) uuid.UUID {
+// token is the DeviceToken of a row: given in the file, else derived from the ClientId, else of the job's own seed (drawn).
+func (f FileRows) token(in *rows.Row, clientID string) (token uuid.UUID, drawn bool) {
 	for _, given := range []string{in.Set.Text("CustomToken"), in.DeviceToken} {
 		if token, err := parseToken(given); err == nil {
-			return token
+			return token, false
 		}
 	}
 	switch {
 	case f.Theirs:
-		return uuid.Nil
+		return uuid.Nil, false
 	case clientID != "":
-		return f.Tokens.OfClient(clientID)
+		return f.Tokens.OfClient(clientID), false
 	default:
-		return f.Tokens.OfRow(in.N)
+		return f.Tokens.OfRow(in.N), true
 	}
 }
 

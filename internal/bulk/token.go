@@ -59,12 +59,14 @@ func KeyCheck(in userservice.Instance) string {
 	return hex.EncodeToString(sum(canonical(in.Key), wordKey, strings.ToLower(in.ID))[:8])
 }
 
-// InShard tells whether a row falls to a shard (from 1) of so many. What counts is the row's CustomToken or else its ClientId, so that a
-// file in another order has the same shards, or else its number.
+// InShard tells whether a row falls to a shard (from 1) of so many.
 func InShard(shard, shards int, customToken, clientID string, row int) bool {
-	if shards <= 1 {
-		return true
-	}
+	return shards <= 1 || ShardOf(shards, customToken, clientID, row) == shard
+}
+
+// ShardOf is the shard that a row falls to, from 1. What counts is the row's CustomToken or else its ClientId, so that a file in another
+// order has the same shards, or else its number.
+func ShardOf(shards int, customToken, clientID string, row int) int {
 	kind, name := "row", strconv.Itoa(row)
 	switch {
 	case customToken != "":
@@ -73,7 +75,7 @@ func InShard(shard, shards int, customToken, clientID string, row int) bool {
 		kind, name = "client", clientID
 	}
 	h := binary.BigEndian.Uint64(sum(nil, wordShard, kind, name))
-	return h%uint64(shards) == uint64(shard-1) //nolint:gosec // both are small and positive
+	return int(h%uint64(max(shards, 1))) + 1 //nolint:gosec // below shards
 }
 
 // sum is HMAC-SHA-256 over the parts, each with its length before it, so that no two lists of parts are alike.

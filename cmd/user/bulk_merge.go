@@ -1,0 +1,85 @@
+package user
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
+)
+
+// MergeFlags are the flags of `job merge`: those of `user bulk --file` that say which rows there are.
+type MergeFlags struct {
+	o       bulkOptions
+	results string
+}
+
+// Add makes the flags.
+func (f *MergeFlags) Add(c *cobra.Command) {
+	c.Flags().StringVar(&f.o.file, "file", "", "the `file` whose shards were registered")
+	c.Flags().StringVar(&f.o.format, "format", "", "as it was given to the shards")
+	c.Flags().StringArrayVar(&f.o.columns, "map", nil, "as it was given to the shards")
+	c.Flags().BoolVar(&f.o.ignoreUnknown, "ignore-unknown", false, "as it was given to the shards")
+	c.Flags().StringVar(&f.o.match, "match", "", "as it was given to the shards")
+	c.Flags().IntVar(&f.o.offset, "offset", 0, "as it was given to the shards")
+	c.Flags().IntVar(&f.o.limit, "limit", 0, "as it was given to the shards")
+	c.Flags().StringVar(&f.results, "results", "", "write to a `file`, CSV or (.jsonl) JSON Lines; else CSV to standard output")
+	_ = c.MarkFlagRequired("file")
+}
+
+// Merge joins the results files of all shards, in the order of the shards.
+func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error {
+	var wrong mistakes
+	spec := fileSpec(f.o, &wrong)
+	for _, name := range names {
+		if f.results != "" && sameFile(f.results, name) {
+			wrong.add("--results", "it is one of the results files to be joined")
+		}
+	}
+	if err := failure.Mistakes("the results cannot be joined", wrong); err != nil {
+		return err
+	}
+	choice, err := bulk.NewChoice(*spec)
+	if err != nil {
+		return err
+	}
+	// The rules were held when the shards were registered.
+	file, err := rows.Open(ctx, rows.Options{Name: f.o.file, Format: spec.Format, Map: spec.Map, IgnoreUnknown: spec.IgnoreUnknown, Loose: true, Use: field.File, Now: k.Now()}, k.Streams.In)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	var shards []*rows.File
+	for _, name := range names {
+		shard, err := rows.Open(ctx, rows.Options{Name: name, Now: k.Now()}, k.Streams.In)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = shard.Close() }()
+		shards = append(shards, shard)
+	}
+	var totals bulk.Totals
+	merge := func(w io.Writer) (err error) {
+		totals, err = bulk.Merge(ctx, w, bulk.IsLines(f.results), bulk.FileRows{File: file, Choice: choice}, shards, names)
+		return err
+	}
+	if f.results == "" {
+		err = merge(k.Streams.Out)
+	} else {
+		err = durable.Write(f.results, 0o600, merge)
+	}
+	if err != nil {
+		return err
+	}
+	k.Streams.Note(summary(totals))
+	if totals.Failed+totals.Unknown+totals.NotSent() > 0 {
+		return failure.New(failure.Partial, summary(totals)).WithHint("give the command of each shard that is not done again, and join the results anew")
+	}
+	return nil
+}
