@@ -31,8 +31,6 @@ type model struct {
 	made     time.Time         // when they were created
 	requests int
 	largest  int // the largest batch
-	underway int
-	most     int // requests under way at once
 
 	// fault says what becomes of the request of this number (from 1); nil is nothing.
 	fault func(n int) fault

@@ -94,11 +94,6 @@ func TestAnySequenceOfCrashesAndFaultsEndsInTheSameState(t *testing.T) {
 			}
 		}
 		g := newRig(t, names...)
-		dir, err := os.MkdirTemp(t.TempDir(), "jobs")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		g.jobs.Dir = dir
 		concurrency := rapid.IntRange(1, 6).Draw(rt, "concurrency")
 		g.change = func(r *bulk.Run) { r.Concurrency = concurrency }
 		for range rapid.IntRange(0, 4).Draw(rt, "lives") {
