@@ -95,4 +95,4 @@ func (c *boltCursor) prev() bool {
 	return c.k != nil
 }
 
-func (c *boltCursor) key() string { return string(c.k) }
+func (c *boltCursor) key() []byte { return c.k }

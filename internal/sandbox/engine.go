@@ -41,5 +41,6 @@ type cursor interface {
 	seekBefore(key string) bool
 	next() bool
 	prev() bool
-	key() string
+	// key is where the cursor stands. It is valid until the cursor moves and must not be changed.
+	key() []byte
 }

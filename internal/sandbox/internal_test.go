@@ -108,7 +108,7 @@ func around(t *testing.T, e engine, place string) (out string) {
 			for _, step := range []func(cursor) bool{cursor.next, cursor.prev} {
 				c := x.cursor()
 				for ok, n := go1(c), 0; ok && n < 5; ok, n = step(c), n+1 {
-					out += c.key() + " "
+					out += string(c.key()) + " "
 				}
 				out += "| "
 			}

@@ -156,4 +156,4 @@ func (c *memoryCursor) seekBefore(key string) bool {
 
 func (c *memoryCursor) next() bool  { return c.iter.Next() }
 func (c *memoryCursor) prev() bool  { return c.iter.Prev() }
-func (c *memoryCursor) key() string { return string(c.t.m.slabs.key(c.iter.Item().ref)) }
+func (c *memoryCursor) key() []byte { return c.t.m.slabs.key(c.iter.Item().ref) }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -78,7 +79,7 @@ func numbered(prefix string, n uint64) string {
 func (s state) each(prefix string, fn func(key string) bool) {
 	c := s.cursor()
 	for ok := c.seek(prefix); ok; ok = c.next() {
-		if key := c.key(); !strings.HasPrefix(key, prefix) || !fn(key) {
+		if key := string(c.key()); !strings.HasPrefix(key, prefix) || !fn(key) {
 			return
 		}
 	}
@@ -88,10 +89,10 @@ func (s state) each(prefix string, fn func(key string) bool) {
 func (s state) lastNumber(prefix string) uint64 {
 	c := s.cursor()
 	// No number has the highest byte set, so this is behind them all.
-	if !c.seekBefore(prefix+"\xff") || !strings.HasPrefix(c.key(), prefix) {
+	if !c.seekBefore(prefix+"\xff") || !bytes.HasPrefix(c.key(), []byte(prefix)) {
 		return 0
 	}
-	return numberOf(c.key())
+	return numberOf(string(c.key()))
 }
 
 // numberOf is the number at the end of a key.

@@ -42,12 +42,13 @@ func (s *Sandbox) exportBatch(ctx context.Context, from string) (lines []byte, n
 	err = s.engine.view(func(t tx) {
 		view := reader{state: state{t}, names: true, wallets: true}
 		c := t.cursor()
-		for ok := c.seek(from); ok && strings.HasPrefix(c.key(), prefixUser); ok = c.next() {
+		for ok := c.seek(from); ok && bytes.HasPrefix(c.key(), []byte(prefixUser)); ok = c.next() {
+			key := string(c.key())
 			if n == batch {
-				next = c.key()
+				next = key
 				return
 			}
-			if u, ok := view.user(numberOf(c.key())); ok {
+			if u, ok := view.user(numberOf(key)); ok {
 				lines = append(view.append(lines, u), '\n')
 				n++
 			}

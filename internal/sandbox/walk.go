@@ -218,6 +218,6 @@ func (t *track) step() {
 
 func (t *track) read() {
 	if t.ok {
-		t.entry, t.ok = strings.CutPrefix(t.key(), t.prefix)
+		t.entry, t.ok = strings.CutPrefix(string(t.key()), t.prefix)
 	}
 }
