@@ -141,3 +141,29 @@ func (a admin) reaches(i instance) bool {
 	return slices.Contains(a.Instances, i.ID) || slices.Contains(a.Applications, i.ApplicationID) ||
 		slices.Contains(a.Companies, i.CompanyID)
 }
+
+// layout is what the state was furnished with.
+func (s state) layout() Layout {
+	var l Layout
+	s.each(prefixCompany, func(key string) bool {
+		c := company{Number: numberOf(key)}
+		s.load(key, &c)
+		lc := LayoutCompany{ID: c.ID, Name: c.Name}
+		for _, a := range s.applications(func(a application) bool { return a.Company == c.Number }) {
+			la := LayoutApplication{ID: a.ID, Name: a.Name, Description: a.Description, Status: a.Status, Environment: a.Environment}
+			for _, i := range s.instances(func(i instance) bool { return i.Application == a.Number }) {
+				la.Instances = append(la.Instances, LayoutInstance{i.ID, i.Key, i.Name, i.Description, i.Status, i.InviteCode})
+			}
+			lc.Applications = append(lc.Applications, la)
+		}
+		l.Companies = append(l.Companies, lc)
+		return true
+	})
+	s.each(prefixAdmin, func(key string) bool {
+		var a admin
+		s.load(key, &a)
+		l.Admins = append(l.Admins, LayoutAdmin{a.Email, a.Password, a.Companies, a.Applications, a.Instances})
+		return true
+	})
+	return l
+}

@@ -2,6 +2,8 @@ package sandbox_test
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,4 +154,24 @@ func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+}
+
+// A folder keeps the layout it was furnished with, whatever the next process would furnish a new one with.
+func TestAFolderKeepsItsLayout(t *testing.T) {
+	dir := t.TempDir()
+	l, err := sandbox.ReadLayout(strings.NewReader(twoCompanies))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newWorld(t, sandbox.Options{Dir: dir, Layout: &l}).as(t, "app")
+	w := newWorld(t, sandbox.Options{Dir: dir})
+	got, err := w.box.Layout(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(l.Admins, func(a, b sandbox.LayoutAdmin) int { return strings.Compare(a.Email, b.Email) })
+	if !reflect.DeepEqual(got, l) {
+		t.Errorf("got  %+v\nwant %+v", got, l)
+	}
+	w.as(t, "company")
 }

@@ -24,7 +24,7 @@ type Options struct {
 	Dir    string           // the folder that keeps its state; "" keeps it in memory
 	Now    func() time.Time // its clock; nil is the system's
 	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
-	Layout *Layout          // what a new state is furnished with, brought into shape by Open; nil is DefaultLayout
+	Layout *Layout          // what a new state is furnished with; nil is DefaultLayout
 
 	MultiplePath string // where many users are registered at once; "" is DefaultMultiplePath
 	NoMultiple   bool   // there is no such path
@@ -154,6 +154,19 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 		return s.fillMemory()
 	}
 	return nil
+}
+
+// Layout is what the sandbox's state was furnished with, which for a folder need not be what Options say: those count for
+// a new state only. The admins come in the order of their e-mail addresses.
+func (s *Sandbox) Layout(ctx context.Context) (Layout, error) {
+	var l Layout
+	release, err := s.engine.acquire(ctx)
+	if err != nil {
+		return l, err
+	}
+	defer release()
+	err = s.engine.view(func(t tx) { l = state{t}.layout() })
+	return l, err
 }
 
 // ServeHTTP answers any call of the service. Where the state cannot be had, it answers 503.
