@@ -71,6 +71,9 @@ Admins:
 	server := httptest.NewServer(answers(h.learning(box)))
 	t.Cleanup(server.Close)
 	h.url = server.URL
+	if err := os.WriteFile(filepath.Join(h.dir, "users.csv"), []byte("FirstName,ClientId\nEve,c-9\nMallory,c-10\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	h.cheapStore(t)
 	return h
 }

@@ -37,7 +37,7 @@ type line struct {
 }
 
 // everyCommand is each command of the tree, some in several ways, in an order in which they find what they need. ADA is a user's DeviceToken
-// PAIR a pair, JOB the last bulk run. A command that is missing here fails the test.
+// PAIR a pair, JOB the last bulk run, DIR the folder whose files are searched, OUT the one of what was asked for. A command that is missing here fails the test.
 func everyCommand() []line {
 	plain := func(words string) line { return line{args: strings.Fields(words)} }
 	return []line{
@@ -51,6 +51,9 @@ func everyCommand() []line {
 		plain("user bulk --quantity 2 --create-access-token"),
 		plain("user bulk --quantity 2 --client-id-template ci-{{.N}} --create-access-token"),
 		{args: strings.Fields("user bulk --file - --format csv --create-access-token"), stdin: "FirstName,ClientId\nAda,c-7\nBob,c-8\n"},
+		plain("user bulk --file DIR/users.csv --results DIR/results.csv --failed-out DIR/failed.csv"),
+		plain("user bulk --file DIR/users.csv --restart --create-access-token --tokens-out OUT/tokens.jsonl"),
+		plain("job merge --file DIR/users.csv DIR/results.csv"),
 		plain("job list"),
 		plain("job show JOB"),
 		plain("job resume JOB"),
@@ -67,6 +70,7 @@ func everyCommand() []line {
 		{args: strings.Fields("token print"), shows: true},
 		{args: strings.Fields("token print ADA"), shows: true},
 		plain("token remove ADA"),
+		plain("user delete ADA --yes"),
 		{args: strings.Fields("profile add other --token-store file --instance-id " + keptInstance + " --instance-key-stdin"), stdin: keptKey},
 		{args: strings.Fields("profile add wrong --token-store file --instance-id " + keptInstance + " --instance-key-stdin"), stdin: keptKey + "0", fails: true},
 		plain("profile list"),
@@ -107,8 +111,9 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 				h := newHouse(t, answers)
 				h.well = name == wellService
 				ada, pair := h.user(t)
+				words := strings.NewReplacer("ADA", ada, "PAIR", pair, "DIR", h.dir, "OUT", t.TempDir())
 				for _, l := range everyCommand() {
-					h.run(t, l.with(ada, pair), format)
+					h.run(t, l.with(words), format)
 				}
 				h.searchFiles(t)
 				if n := len(h.secrets()); n < 8 {
@@ -143,13 +148,13 @@ func TestTheSecretsTestKnowsEveryCommand(t *testing.T) {
 	check(root)
 }
 
-// with puts a user's DeviceToken and a pair where the line has room for them.
-func (l line) with(ada, pair string) line {
+// with has the line's words replaced by what they stand for.
+func (l line) with(words *strings.Replacer) line {
 	args := make([]string, len(l.args))
 	for i := range args {
-		args[i] = strings.ReplaceAll(l.args[i], "ADA", ada)
+		args[i] = words.Replace(l.args[i])
 	}
-	l.args, l.stdin = args, strings.ReplaceAll(l.stdin, "PAIR", pair)
+	l.args, l.stdin = args, words.Replace(l.stdin)
 	return l
 }
 

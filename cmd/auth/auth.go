@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
@@ -23,6 +24,14 @@ func parseToken(text string) (string, error) {
 		return "", failure.Mistakes("--device-token is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
+}
+
+// deviceToken is what -o ids prints of a subject: the admin has none, so that the users alone are listed.
+func deviceToken(subject string) string {
+	if subject == auth.Admin {
+		return ""
+	}
+	return subject
 }
 
 // needStore is the error where a JWT from the environment stands for all that is stored.

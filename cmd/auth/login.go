@@ -43,6 +43,7 @@ var signedInView = render.View[signedIn]{
 		{Head: "STORED", Name: "Stored", Cell: func(s signedIn) any { return s.Stored }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s signedIn) any { return s.ExpiresAt }},
 	},
+	ID: func(s signedIn) string { return deviceToken(s.Subject) },
 }
 
 func newLogin(k *kit.Kit, run func(context.Context, loginOptions) error) *cobra.Command {

@@ -31,6 +31,7 @@ var signedOutView = render.View[signedOut]{
 		{Head: "PROFILE", Name: "Profile", Cell: func(s signedOut) any { return s.Profile }},
 		{Head: "OUTCOME", Name: "Outcome", Cell: func(s signedOut) any { return s.Outcome }},
 	},
+	ID: func(s signedOut) string { return deviceToken(s.Subject) },
 }
 
 func newLogout(k *kit.Kit, run func(context.Context, logoutOptions) error) *cobra.Command {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
@@ -48,8 +49,7 @@ var statusView = render.View[subjectStatus]{
 		{Head: "RENEWS BY", Name: "RenewsBy", Cell: func(s subjectStatus) any { return s.RenewsBy }},
 		{Head: "SIGN-INS BLOCKED UNTIL", Name: "SignInsBlockedUntil", Cell: func(s subjectStatus) any { return s.blockedTill }},
 	},
-	// The admin has no DeviceToken: -o ids gives the users alone.
-	ID: func(s subjectStatus) string { return strings.TrimPrefix(s.Subject, auth.Admin) },
+	ID: func(s subjectStatus) string { return deviceToken(s.Subject) },
 }
 
 func newStatus(k *kit.Kit) *cobra.Command {
@@ -90,7 +90,7 @@ func tellStatus(ctx context.Context, k *kit.Kit) error {
 	if err != nil || st.SignedIn {
 		return err
 	}
-	return s.Auth.SignedOut(auth.Admin)
+	return failure.New(failure.Unauthorized, "nobody is signed in by profile "+s.Profile.Name).WithHint(s.Auth.Mend(auth.Admin))
 }
 
 func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, error) {

@@ -94,7 +94,7 @@ func (s *Source) Do(ctx context.Context, subject string, call func(ctx context.C
 
 // stillRefused explains a 401 to a JWT that is new.
 func (s *Source) stillRefused(subject string, err error) error {
-	return withHint(err, "the service refuses even a JWT that it has just issued; "+s.mend(subject))
+	return withHint(err, "the service refuses even a JWT that it has just issued; "+s.Mend(subject))
 }
 
 // Token gives a record of the subject whose JWT is good now, renewed where it is about to expire.

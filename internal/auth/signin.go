@@ -194,9 +194,6 @@ func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
 	return !password.IsZero(), err
 }
 
-// SignedOut is the error of a subject that is not signed in, with the one command that mends it.
-func (s *Source) SignedOut(subject string) error { return s.signedOut(subject, nil) }
-
 // signedOut is the error of a subject that only a person can sign in.
 func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s", subject, s.Profile)
@@ -206,11 +203,11 @@ func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 			"and signing in anew needs a person"
 		e.Cause = errors.Join(errSignedOut, refusal)
 	}
-	return e.WithHint(s.mend(subject))
+	return e.WithHint(s.Mend(subject))
 }
 
-// mend is the one command that mends being signed out.
-func (s *Source) mend(subject string) string {
+// Mend is the hint that names the one command by which a subject is signed in.
+func (s *Source) Mend(subject string) string {
 	command := "telematicsctl auth login" + s.Flags
 	switch {
 	case subject != Admin:
