@@ -26,7 +26,7 @@ func (c *call) view(fn func(state) answer) answer {
 	return a
 }
 
-// update makes the answer and the changes that go with it; they are kept if keep is true.
+// change makes the answer and the changes that go with it; they are kept if keep is true.
 func (c *call) change(fn func(state) (a answer, keep bool)) answer {
 	var a answer
 	err := c.engine.update(func(t tx) (keep bool) {
@@ -60,13 +60,12 @@ func (c *call) instanceOf(s state) (instance, refused) {
 }
 
 func (c *call) credentials() (id, key string, r refused) {
-	var bad answer
 	id, wrongID := c.headerUUID("InstanceId")
 	key, wrongKey := c.headerUUID("InstanceKey")
 	if wrongID == "" && wrongKey == "" {
 		return id, key, nil
 	}
-	bad = invalid()
+	bad := invalid()
 	if wrongID != "" {
 		bad.errors = append(bad.errors, mistake("InstanceId", wrongID))
 	}
@@ -148,6 +147,28 @@ func (c *call) asAdmin(s state) (admin, refused) {
 		return admin{}, no(refuse(http.StatusForbidden))
 	}
 	return *w.admin, nil
+}
+
+// viewAsAdmin is view for the calls that want an admin's JWT.
+func (c *call) viewAsAdmin(fn func(state, admin) answer) answer {
+	return c.view(func(s state) answer {
+		a, no := c.asAdmin(s)
+		if no != nil {
+			return *no
+		}
+		return fn(s, a)
+	})
+}
+
+// changeAsAdmin is change for the calls that want an admin's JWT.
+func (c *call) changeAsAdmin(fn func(state, admin) (answer, bool)) answer {
+	return c.change(func(s state) (answer, bool) {
+		a, no := c.asAdmin(s)
+		if no != nil {
+			return *no, false
+		}
+		return fn(s, a)
+	})
 }
 
 // asUser wants a user's JWT; an admin's gets 403.

@@ -46,11 +46,7 @@ const roleID = "rol_sandbox"
 
 // permissions is what the JWT may act on, by the three levels.
 func (c *call) permissions() answer {
-	a := c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	a := c.viewAsAdmin(func(s state, a admin) answer {
 		out := struct {
 			UserID    string       `json:"userId"`
 			IsGod     bool         `json:"isGod"`
@@ -86,11 +82,7 @@ func (c *call) permissions() answer {
 
 // showInstance is one instance in full, its key with it. What does not exist or is out of reach is null (live, assumed).
 func (c *call) showInstance() answer {
-	return c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		i, ok := s.instanceByID(strings.ToLower(c.params["InstanceId"]))
 		if !ok || !a.reaches(i) {
 			return nothing()
@@ -102,11 +94,7 @@ func (c *call) showInstance() answer {
 // showApplication is one application, with its instances where they are asked for. An admin of an instance alone sees
 // no application (assumed).
 func (c *call) showApplication() answer {
-	return c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		app, ok := s.reachedApplication(a, c.params["AppId"])
 		if !ok {
 			return nothing()
@@ -124,11 +112,7 @@ func (c *call) showApplication() answer {
 
 // listApplications are those of a company, without their instances.
 func (c *call) listApplications() answer {
-	return c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		co, ok := s.company(strings.ToLower(c.params["CompanyId"]))
 		if !ok || !slices.Contains(a.Companies, co.ID) {
 			return nothing()
@@ -143,11 +127,7 @@ func (c *call) listApplications() answer {
 
 // listInstances are those of an application, in full; deactivated ones where they are asked for (live).
 func (c *call) listInstances() answer {
-	return c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		app, ok := s.reachedApplication(a, c.params["AppId"])
 		if !ok {
 			return nothing()

@@ -38,11 +38,7 @@ func (c *call) find() answer {
 	if r.mistakes == nil && f.token == "" && f.criteria == nil {
 		r.mistakes = append(r.mistakes, mistake("", "At least one criterion is required."))
 	}
-	return c.view(func(s state) answer {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no
-		}
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		if r.mistakes != nil {
 			return invalid(r.mistakes...)
 		}
@@ -130,11 +126,7 @@ func (c *call) updated(s state) (*user, refused) {
 
 // remove is «delete»: for good.
 func (c *call) remove() answer {
-	return c.change(func(s state) (answer, bool) {
-		a, no := c.asAdmin(s)
-		if no != nil {
-			return *no, false
-		}
+	return c.changeAsAdmin(func(s state, a admin) (answer, bool) {
 		token, err := field.ParseUUID(c.params["DeviceToken"])
 		if err != nil {
 			return invalid(mistake("DeviceToken", "The value of DeviceToken is not a UUID.")), false

@@ -1,0 +1,150 @@
+package sandbox_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+// serving starts Serve on a sandbox of the folder; stop ends it and returns its error.
+func serving(t *testing.T, o sandbox.Options) (url string, stop func() error) {
+	t.Helper()
+	w := newWorld(t, o)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- sandbox.Serve(ctx, w.box, ln, func(url string) { ready <- url }) }()
+	var once sync.Once
+	var result error
+	stop = func() error {
+		once.Do(func() {
+			cancel()
+			result = <-ended
+		})
+		return result
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	select {
+	case url = <-ready:
+	case err := <-ended:
+		ended <- err
+		t.Fatal(err)
+	}
+	return url, stop
+}
+
+func TestWhoServesTheFolderIsFound(t *testing.T) {
+	dir := t.TempDir()
+	waiting := newWorld(t, sandbox.Options{Dir: dir})
+	waiting.register(t, `{}`)
+	url, stop := serving(t, sandbox.Options{Dir: dir})
+	if got, ok := sandbox.Serving(t.Context(), dir); !ok || got != url {
+		t.Errorf("Serving: %q, %t", got, ok)
+	}
+
+	// Whoever waits for the file learns where to go, and nothing was done.
+	_, err := waiting.client.Do(registration(t.Context()))
+	var served *sandbox.ErrServed
+	if !errors.As(err, &served) || served.URL != url {
+		t.Fatalf("got %v", err)
+	}
+	send(t, http.DefaultClient, url, "POST", "/v1/Registration/create", theInstance, `{"City": "Bonn"}`).want(t, 200)
+
+	if err := waiting.box.Reset(t.Context()); !failure.Is(err, failure.Failed) || !strings.Contains(err.Error(), url) {
+		t.Errorf("Reset: %v", err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sandbox.Serve(t.Context(), waiting.box, ln, nil); !failure.Is(err, failure.Failed) || !strings.Contains(err.Error(), url) {
+		t.Errorf("a second server: %v", err)
+	}
+
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if url, ok := sandbox.Serving(t.Context(), dir); ok {
+		t.Errorf("Serving after the end: %s", url)
+	}
+	if got := waiting.find(t, waiting.asAdmin(t), "FirstName=x"); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+	if p := waiting.list(t, waiting.asAdmin(t), `{"PageNumber": 1, "PageSize": 10}`); p.TotalUsers != 2 {
+		t.Errorf("%d users", p.TotalUsers)
+	}
+}
+
+func TestANoteOfADeadServerIsNotBelieved(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "serving.json"), []byte(`{"URL": "http://127.0.0.1:1", "PID": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if url, ok := sandbox.Serving(t.Context(), dir); ok {
+		t.Errorf("believed %s", url)
+	}
+	newWorld(t, sandbox.Options{Dir: dir}).register(t, `{}`)
+}
+
+func TestRequestsUnderWayFinishWhenTheServerStops(t *testing.T) {
+	url, stop := serving(t, sandbox.Options{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(conn, "POST /v1/Registration/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nInstanceId: %s\r\nInstanceKey: %s\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+		sandbox.InstanceID, sandbox.InstanceKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "100") { // the handler is reading the body
+		t.Fatalf("%q %v", line, err)
+	}
+	if line, err := in.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	for { // new connections are refused as soon as the stop has begun
+		probe, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			break
+		}
+		_ = probe.Close()
+	}
+	if _, err := io.WriteString(conn, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%v %v", resp, err)
+	}
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	_ = conn.Close()
+}
