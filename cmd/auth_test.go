@@ -163,6 +163,31 @@ func TestARenewalThatFailsAmongMany(t *testing.T) {
 	}
 }
 
+// A JWT from the environment is signed in as long as it lives; a user's is the user, not the admin. Nothing of the store is seen, nor needed.
+func TestStatusOfAGivenToken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("", 0))
+	ada, _ := h.tell(t, 0, "user create -o ids", "")
+	ada = strings.TrimSpace(ada)
+	user, _ := h.tell(t, 0, "token print "+ada, "")
+	admin, _ := h.tell(t, 0, "token print", "")
+	h.without = []string{"TELEMATICSCTL_STORE_PASSPHRASE"}
+	h.tell(t, 3, "auth status", "")
+	for jwt, who := range map[string]string{user: ada, admin: "admin"} {
+		h.given = strings.TrimSpace(jwt)
+		out, _ := h.tell(t, 0, "auth status -o json", "")
+		wantIn(t, out, `"Subject": "`+who+`"`)
+		wantIn(t, out, `"Stored": ""`)
+		wantIn(t, out, `"RenewsItself": false`)
+	}
+	h.mu.Lock()
+	h.now = h.now.Add(25 * time.Hour)
+	h.mu.Unlock()
+	h.given = strings.TrimSpace(admin)
+	out, _ := h.tell(t, 3, "auth status -o json", "")
+	wantIn(t, out, `"Expired": true`)
+}
+
 // What a person sees.
 func TestStatusAtATerminal(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,7 @@ type house struct {
 	well     bool     // the service behaves
 	terminal bool     // a person is at a terminal
 	without  []string // what is missing in the environment
+	given    string   // TELEMATICSCTL_ACCESS_TOKEN
 
 	mu    sync.Mutex
 	known map[string]bool
@@ -226,6 +227,7 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": keptPassword,
 		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),
 	}
+	env["TELEMATICSCTL_ACCESS_TOKEN"] = h.given
 	for _, name := range h.without {
 		delete(env, name)
 	}

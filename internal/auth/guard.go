@@ -196,7 +196,8 @@ func lockFile(ctx context.Context, path string, limit time.Duration) (unlock fun
 	defer cancel()
 	l := flock.New(path)
 	if _, err := l.TryLockContext(timed, lockPoll); err != nil {
-		return nil, failure.Because(failure.From(err).Code, "waiting for another telematicsctl to finish", err)
+		return nil, failure.Because(failure.From(err).Code, "waiting for another telematicsctl to finish", err).
+			WithHint("see what that one is waiting for; the lock is " + path)
 	}
 	return func() { _ = l.Unlock() }, nil
 }

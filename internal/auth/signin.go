@@ -72,6 +72,9 @@ func (s *Source) LoginAdmin(ctx context.Context, email string, password secret.S
 
 // LoginUser signs a user in by its DeviceToken and the InstanceKey, and stores the pair. A store that cannot be used is found out first.
 func (s *Source) LoginUser(ctx context.Context, deviceToken string) (tokenstore.Record, error) {
+	if s.Instance == nil {
+		return tokenstore.Record{}, failure.New(failure.Invalid, "a user cannot be signed in without an instance")
+	}
 	in, err := s.Instance(ctx)
 	if err != nil {
 		return tokenstore.Record{}, err
