@@ -105,7 +105,7 @@ func (o Run) Run(ctx context.Context) (Totals, error) {
 	sending, ending := context.WithCancelCause(ctx)
 	defer ending(nil)
 	r.ending = ending
-	r.work = make(chan work)
+	r.work = make(chan work, max(o.Concurrency, 1)) // so that no worker waits for the next row to be read
 	r.crew.start(sending, requests, r)
 	if err := r.dispatch(sending, requests); err != nil && sending.Err() == nil {
 		r.end(err)

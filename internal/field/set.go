@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,22 +15,38 @@ import (
 // Set is the fields that were said, with their values. A field that was not said is not in it and is not sent.
 // The zero value is empty and ready for use; a copy shares nothing that Put changes only after Clone.
 type Set struct {
-	values map[*Field]any
-	extra  map[string]any // top-level names that the table does not know, sent as given (--no-validate)
+	said  []said         // in the table's order
+	extra map[string]any // top-level names that the table does not know, sent as given (--no-validate)
+}
+
+// said is one field with its value. A few of them in a list are found faster than in a map, and a million rows have each their own.
+type said struct {
+	field *Field
+	value any
 }
 
 // Put says a field. A nil value is sent as null.
 func (s *Set) Put(f *Field, value any) {
-	if s.values == nil {
-		s.values = map[*Field]any{}
+	i := len(s.said)
+	for i > 0 && s.said[i-1].field.index >= f.index {
+		i--
 	}
-	s.values[f] = value
+	if i < len(s.said) && s.said[i].field == f {
+		s.said[i].value = value
+		return
+	}
+	s.said = slices.Insert(s.said, i, said{f, value})
 }
 
 // Get is the value that was said, if any.
 func (s *Set) Get(name string) (any, bool) {
-	v, ok := s.values[Get(name)]
-	return v, ok
+	f := Get(name)
+	for _, m := range s.said {
+		if m.field == f {
+			return m.value, true
+		}
+	}
+	return nil, false
 }
 
 // Text is the value as a string, "" where it was not said or is no string.
@@ -40,22 +57,24 @@ func (s *Set) Text(name string) string {
 }
 
 // Len is the number of fields that were said.
-func (s *Set) Len() int { return len(s.values) + len(s.extra) }
+func (s *Set) Len() int { return len(s.said) + len(s.extra) }
 
 // Fields lists what was said, in the table's order.
 func (s *Set) Fields() []*Field {
-	out := slices.Collect(maps.Keys(s.values))
-	slices.SortFunc(out, func(a, b *Field) int { return a.index - b.index })
+	out := make([]*Field, len(s.said))
+	for i, m := range s.said {
+		out[i] = m.field
+	}
 	return out
 }
 
 // Clone is a copy that shares nothing.
-func (s *Set) Clone() Set { return Set{maps.Clone(s.values), maps.Clone(s.extra)} }
+func (s *Set) Clone() Set { return Set{slices.Clone(s.said), maps.Clone(s.extra)} }
 
 // Merge puts everything that the other set says over this one.
 func (s *Set) Merge(over Set) {
-	for f, v := range over.values {
-		s.Put(f, v)
+	for _, m := range over.said {
+		s.Put(m.field, m.value)
 	}
 	for k, v := range over.extra {
 		s.putExtra(k, v)
@@ -72,57 +91,84 @@ func (s *Set) putExtra(key string, value any) {
 // Body is the JSON object that is sent for a use: only what was said, in the table's order, the telematics parameters and
 // the ClientId under UserFields (for Quantity at the top, as the content of CustomFields).
 func (s *Set) Body(use Use) ([]byte, error) {
-	var top, inside []member
-	for _, f := range s.Fields() {
-		m := member{f.Name, s.values[f]}
-		if use == Update && f.UpdateName != "" {
-			m.name = f.UpdateName
+	b := object{text: make([]byte, 1, 512)}
+	b.text[0] = '{'
+	inside := false
+	for _, m := range s.said {
+		if m.field.Inside != "" && use != Quantity {
+			inside = true
+			continue
 		}
-		if f.Inside == "" || use == Quantity {
-			top = append(top, m)
-		} else {
-			inside = append(inside, m)
+		name := m.field.Name
+		if use == Update && m.field.UpdateName != "" {
+			name = m.field.UpdateName
 		}
+		b.member(name, m.value)
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.extra)) {
-		top = append(top, member{k, s.extra[k]})
+		b.member(k, s.extra[k])
 	}
-	if len(inside) > 0 {
-		object, err := encode(inside)
-		if err != nil {
-			return nil, err
+	if inside {
+		b.name(UserFields)
+		b.text = append(b.text, '{')
+		for _, m := range s.said {
+			if m.field.Inside != "" {
+				b.member(m.field.Name, m.value)
+			}
 		}
-		top = append(top, member{UserFields, json.RawMessage(object)})
+		b.text = append(b.text, '}')
 	}
-	return encode(top)
+	return append(b.text, '}'), b.err
 }
 
-type member struct {
-	name  string
-	value any
+// object is a JSON object that is being written; the first error stays.
+type object struct {
+	text []byte
+	err  error
 }
 
-func encode(members []member) ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range members {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(m.name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := json.Marshal(m.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
+func (o *object) name(name string) {
+	if o.text[len(o.text)-1] != '{' {
+		o.text = append(o.text, ',')
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	o.value(name)
+	o.text = append(o.text, ':')
+}
+
+func (o *object) member(name string, value any) {
+	o.name(name)
+	o.value(value)
+}
+
+func (o *object) value(value any) {
+	switch v := value.(type) {
+	case bool:
+		o.text = strconv.AppendBool(o.text, v)
+		return
+	case int64:
+		o.text = strconv.AppendInt(o.text, v, 10)
+		return
+	case string:
+		if isPlain(v) {
+			o.text = append(append(append(o.text, '"'), v...), '"')
+			return
+		}
+	}
+	text, err := json.Marshal(value)
+	if o.err == nil {
+		o.err = err
+	}
+	o.text = append(o.text, text...)
+}
+
+// isPlain tells whether JSON writes a text as it is: nothing but ASCII that needs no escape.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // Reader turns text and JSON into a Set, and keeps account of every mistake on the way.

@@ -32,6 +32,11 @@ func decodeEnvelope(body []byte) (envelope, error) {
 	case text[0] != '{':
 		return e, fmt.Errorf("its answer is not a JSON object")
 	}
+	if json.Unmarshal(text, &e) == nil {
+		return e.withoutNull(), nil
+	}
+	// What is wrong is told apart: something that is no JSON, or something behind it.
+	e = envelope{}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(&e); err != nil {
 		return envelope{}, fmt.Errorf("its answer cannot be read: %w", err)
@@ -39,10 +44,15 @@ func decodeEnvelope(body []byte) (envelope, error) {
 	if d.More() {
 		return envelope{}, fmt.Errorf("its answer has something behind its JSON object")
 	}
+	return e.withoutNull(), nil
+}
+
+// withoutNull takes a Result that is null for one that is absent (live).
+func (e envelope) withoutNull() envelope {
 	if bytes.Equal(e.Result, []byte("null")) {
 		e.Result = nil
 	}
-	return e, nil
+	return e
 }
 
 // read makes of an answer what the call returns: nil, or the error that it means.
