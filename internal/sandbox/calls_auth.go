@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// signIn is «sign in», as an admin or as a user. Every try counts against the address's limit.
+// signIn is «sign in», as an admin or as a user. Every try whose body is JSON counts against the address's limit, refused or not.
 func (c *call) signIn() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -104,7 +105,7 @@ func (c *call) refresh() answer {
 	}
 	return c.change(func(s state) (answer, bool) {
 		cl, err := s.verify(access, c.now)
-		if err != nil && err != errExpired { //nolint:errorlint // verify returns this very value
+		if err != nil && !errors.Is(err, errExpired) {
 			return refuse(http.StatusUnauthorized), false
 		}
 		w, known := s.subject(cl)
