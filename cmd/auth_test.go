@@ -2,7 +2,11 @@ package cmd_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,6 +190,64 @@ func TestStatusOfAGivenToken(t *testing.T) {
 	h.given = strings.TrimSpace(admin)
 	out, _ := h.tell(t, 3, "auth status -o json", "")
 	wantIn(t, out, `"Expired": true`)
+}
+
+// Eight commands, as processes of their own, that start with the same expired pair in a sealed store all succeed, with one refresh and no spent token.
+func TestEightCommandsShareOneRefresh(t *testing.T) {
+	t.Parallel()
+	var granted, refused, signIns atomic.Int32
+	h := newHouse(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := httptest.NewRecorder()
+			next.ServeHTTP(rec, r)
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/Login"):
+				signIns.Add(1)
+			case strings.HasSuffix(r.URL.Path, "/RefreshToken") && rec.Code == http.StatusOK:
+				granted.Add(1)
+			case strings.HasSuffix(r.URL.Path, "/RefreshToken"):
+				refused.Add(1)
+			}
+			w.WriteHeader(rec.Code)
+			_, _ = w.Write(rec.Body.Bytes())
+		})
+	})
+	// The processes go by the real clock: what is signed in a day before it has expired.
+	h.now = time.Now().Add(-26 * time.Hour)
+	h.tell(t, 0, "auth login", "")
+	ada, _ := h.tell(t, 0, "user create --create-access-token=false -o ids", "")
+	h.mu.Lock()
+	h.now = time.Now()
+	h.mu.Unlock()
+	signIns.Store(0)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if out, err := h.process(t, "user", "set-tracking", "off", strings.TrimSpace(ada)).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	if granted.Load() != 1 || refused.Load() != 0 || signIns.Load() != 0 {
+		t.Errorf("the service saw %d refreshes, %d spent tokens, %d sign-ins", granted.Load(), refused.Load(), signIns.Load())
+	}
+}
+
+// process is the program as a process of its own, in the house.
+func (h *house) process(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), self, args...)
+	c.Args[0] = "telematicsctl" // see TestMain
+	c.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	for name, value := range h.env() {
+		c.Env = append(c.Env, name+"="+value)
+	}
+	return c
 }
 
 // What a person sees.

@@ -221,6 +221,20 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 		end()
 		ctx = ended
 	}
+	env := h.env()
+	var out, errs bytes.Buffer
+	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
+		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
+	}
+	exit = cmd.Run(ctx, kit.World{
+		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
+		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond},
+	})
+	return out.String(), errs.String(), exit
+}
+
+// env is the environment of a command.
+func (h *house) env() map[string]string {
 	env := map[string]string{
 		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
 		"TELEMATICSCTL_TOKEN_STORE": "file", "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
@@ -231,15 +245,7 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	for _, name := range h.without {
 		delete(env, name)
 	}
-	var out, errs bytes.Buffer
-	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
-		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
-	}
-	exit = cmd.Run(ctx, kit.World{
-		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
-		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond},
-	})
-	return out.String(), errs.String(), exit
+	return env
 }
 
 func (h *house) streams(stdin string, out, errs io.Writer) *terminal.Streams {
