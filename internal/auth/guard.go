@@ -137,7 +137,7 @@ func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
 		return e
 	}
 	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at
-	e.Hint = "try again then; with a --timeout above that wait, a run of several users and a command at a terminal wait by themselves"
+	e.Hint = "try again then; a command at a terminal, or a run of several users, waits by itself where the wait is under --timeout"
 	return e
 }
 
