@@ -17,8 +17,9 @@ type Fleet struct {
 	Seed  uint64
 }
 
-// batch is how many users are written at once: few enough that others get in between.
-const batch = 500
+// batch is how many users are read or written at once: few enough that others get in between, and many enough that a
+// file need not be rewritten for each handful.
+const batch = 5000
 
 // The time in which a fleet was registered. It is fixed, so that the same seed makes the same fleet on any day.
 var (
@@ -39,11 +40,14 @@ func (s *Sandbox) Fill(ctx context.Context, fleet Fleet) error {
 			if m.instances == nil {
 				m.instances = st.instances(func(instance) bool { return true })
 			}
+			var keys []string
 			for range n {
 				if u := m.user(); st.number(prefixToken+u.Token) == 0 {
-					st.addUser(u)
+					st.enrol(u)
+					keys = append(keys, indexKeys(u)...)
 				}
 			}
+			st.enter(keys)
 		})
 		if err != nil {
 			return err

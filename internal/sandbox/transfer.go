@@ -83,12 +83,15 @@ func (s *Sandbox) Import(ctx context.Context, r io.Reader) (int, error) {
 		}
 		var wrong error
 		err := s.amend(ctx, func(st state) {
-			for _, one := range users {
-				if wrong = st.take(one); wrong != nil {
-					return
+			var keys []string
+			for i := range users {
+				if wrong = st.take(&users[i]); wrong != nil {
+					break
 				}
+				keys = append(keys, indexKeys(&users[i].user)...)
 				total++
 			}
+			st.enter(keys)
 		})
 		if err = errors.Join(err, wrong); err != nil {
 			return total, err
@@ -177,8 +180,8 @@ func (s *Sandbox) parseLine(data []byte) (newcomer, error) {
 	return u, nil
 }
 
-// take adds a newcomer.
-func (s state) take(n newcomer) error {
+// take enrols a newcomer.
+func (s state) take(n *newcomer) error {
 	n.Instance = s.lowest(prefixInstance)
 	if n.instanceID != "" {
 		in, ok := s.instanceByID(strings.ToLower(n.instanceID))
@@ -190,7 +193,7 @@ func (s state) take(n newcomer) error {
 	if s.number(prefixToken+n.Token) != 0 {
 		return badLine(n.line, fmt.Errorf("there is a user %s already", n.Token))
 	}
-	s.addUser(&n.user)
+	s.enrol(&n.user)
 	return nil
 }
 
