@@ -28,7 +28,7 @@ const (
 type Guard struct {
 	Dir    string           // where the file and its lock are
 	Now    func() time.Time // the clock
-	Ignore bool             // --ignore-guard: record, and never refuse
+	Ignore bool             // --ignore-guard: record, and refuse only what the service has just blocked
 	// MayWait tells whether a wait of this length, all waits of one sign-in together, is worth it (it is under --timeout, and a person or a bulk run
 	// is there); nil never waits.
 	MayWait func(time.Duration) bool
