@@ -41,8 +41,8 @@ func (c *clock) Move(d time.Duration) {
 
 // seen counts what a service has seen.
 type seen struct {
-	mu                                          sync.Mutex
-	signIns, refreshes, spent, calls, refusedBy int // spent: refreshes that were refused; refusedBy: calls answered 401
+	mu                               sync.Mutex
+	signIns, refreshes, spent, calls int // spent: refreshes that were refused
 }
 
 func (s *seen) add(path string, status int) {
@@ -57,9 +57,6 @@ func (s *seen) add(path string, status int) {
 		s.refreshes++
 	default:
 		s.calls++
-		if status == http.StatusUnauthorized {
-			s.refusedBy++
-		}
 	}
 }
 
@@ -75,10 +72,10 @@ func (s *seen) counts() counts {
 func (s *seen) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.signIns, s.refreshes, s.spent, s.calls, s.refusedBy = 0, 0, 0, 0, 0
+	s.signIns, s.refreshes, s.spent, s.calls = 0, 0, 0, 0
 }
 
-// ServeHTTP-like: counting puts the counter before a handler.
+// counting puts the counter before a handler.
 func (s *seen) counting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
