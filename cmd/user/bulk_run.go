@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -77,8 +79,19 @@ func (r *bulkRun) checkOutput(ctx context.Context) (err error) {
 	return bulkView.Check(r.printer)
 }
 
+// frugal keeps the heap of a run small, however long it is: without it the collector lets garbage grow with what a check of a million rows keeps for a
+// moment. Connections and their goroutines have room of their own. A GOMEMLIMIT of the environment is left as it is.
+func frugal(concurrency int) (restore func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	debug.SetMemoryLimit(20<<20 + int64(concurrency)*(96<<10))
+	return func() { debug.SetMemoryLimit(math.MaxInt64) }
+}
+
 // execute finds the job or makes it, runs it, and accounts for it.
 func (r *bulkRun) execute(ctx context.Context) (err error) {
+	defer frugal(r.pace.concurrency)()
 	if r.session, err = r.k.Session(r.pace.concurrency, true); err != nil {
 		return err
 	}
