@@ -354,11 +354,24 @@ func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
 		return run, nil
 	}
 	run.Table = r.job.Table
+	if src, ok := r.source.(bulk.FileRows); ok && r.resumed {
+		src.Settled = r.settled()
+		run.Rows = src.Rows
+	}
 	// Without an admin, what the service says of a taken token is believed.
 	if has, err := r.session.Auth.HasAdmin(ctx); err == nil && has {
 		run.Lookup = r.lookup
 	}
 	return run, nil
+}
+
+// settled tells which rows an earlier run has brought to their end. The rows are asked about in their order.
+func (r *bulkRun) settled() func(n int) bool {
+	known := r.job.Table.Read(r.spec.ServerTokens)
+	return func(n int) bool {
+		settled, err := known.Settled(n)
+		return err == nil && settled // a journal that cannot be read ends the run where it is read in earnest
+	}
 }
 
 func (r *bulkRun) lookup(ctx context.Context, deviceToken string) (*userservice.User, error) {

@@ -33,8 +33,9 @@ type Table interface {
 // Header implements Table.
 func (f FileRows) Header() []string { return f.File.Header() }
 
-// Records implements Table.
+// Records implements Table. What the rows say is not looked at again.
 func (f FileRows) Records(ctx context.Context, do func(Record) error) error {
+	f.Settled = func(int) bool { return true }
 	return f.Each(ctx, func(row Row, in *rows.Row) error { return do(Record{in.Cells, row}) })
 }
 

@@ -99,12 +99,15 @@ type FileRows struct {
 	Given  field.Set // wins over the file
 	Tokens Tokens
 	Theirs bool // the service chooses the DeviceTokens that the file does not give
+	// Settled, if not nil, tells of a row that nothing of it but its ClientId and its cells is needed any more.
+	Settled func(n int) bool
 }
 
-// Each gives the chosen rows, in order. With cells, it also gives the row as the file has it.
+// Each gives the chosen rows, in order, and each as the file has it.
 func (f FileRows) Each(ctx context.Context, do func(Row, *rows.Row) error) error {
 	c := chooser{Choice: f.Choice, file: f.File, at: -1}
-	err := f.File.Each(ctx, 1, func(in *rows.Row) error {
+	look := func(n int) bool { return f.Settled == nil || c.shards > 1 || !f.Settled(n) }
+	err := f.File.EachOf(ctx, look, func(in *rows.Row) error {
 		ok, err := c.takes(in)
 		if err != nil || !ok {
 			return err
@@ -124,6 +127,9 @@ func (f FileRows) Rows(ctx context.Context, do func(Row) error) error {
 
 func (f FileRows) row(in *rows.Row) Row {
 	out := Row{N: in.N, User: in.Set, ClientID: in.Set.Text("ClientId")}
+	if f.Settled != nil && f.Settled(in.N) {
+		return out
+	}
 	if f.Given.Len() > 0 {
 		out.User.Merge(f.Given)
 	}

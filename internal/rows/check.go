@@ -29,7 +29,7 @@ func (r *Row) ownValue(name string) string {
 func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad int, err error) {
 	seen := newSeen()
 	f.twice = nil
-	err = f.each(ctx, 1, func(row *Row) error {
+	err = f.each(ctx, 1, nil, func(row *Row) error {
 		rows++
 		if len(row.Mistakes) > 0 {
 			bad++
@@ -61,7 +61,7 @@ func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad
 // reportAll is the second pass: it reports, and makes sure of each suspect by its text.
 func (f *File) reportAll(ctx context.Context, seen *seen, suspects map[uint64]bool, report func(Mistake) error) (bad int, err error) {
 	first, twice := map[string]int{}, map[string]int{}
-	err = f.each(ctx, 1, func(row *Row) error {
+	err = f.each(ctx, 1, nil, func(row *Row) error {
 		for _, name := range unique {
 			text := row.ownValue(name)
 			if text == "" || !suspects[seen.hash(name, text)] {

@@ -9,6 +9,9 @@ import (
 
 // say reads one value, given as text, into the row.
 func (f *File) say(row *Row, column string, m meaning, text string) {
+	if row.bare && !m.isClientID() {
+		return
+	}
 	switch m.role {
 	case token:
 		t, err := field.ParseUUID(text)
@@ -28,10 +31,15 @@ func (f *File) say(row *Row, column string, m meaning, text string) {
 	}
 }
 
+func (m meaning) isClientID() bool { return m.role == value && m.field.Name == "ClientId" }
+
 var errNUL = errors.New("it holds a NUL character: the file is damaged")
 
 // sayJSON reads one value that is neither a string nor a number.
 func (f *File) sayJSON(row *Row, column string, m meaning, given any, text string) {
+	if row.bare && !m.isClientID() {
+		return
+	}
 	switch m.role {
 	case token:
 		row.mistake(column, text, "it is not a UUID")

@@ -59,6 +59,8 @@ type Row struct {
 	DeviceToken string    // of a DeviceToken column, in its one spelling; "" where none
 	Cells       []string  // the row as the file has it, in the order of Header; a JSON member as its text
 	Mistakes    []Mistake // what is wrong with the row; such a row is never sent
+
+	bare bool // nothing but the cells and the ClientId is wanted
 }
 
 // Mistake is one thing that is wrong with a row.
@@ -135,8 +137,19 @@ func (f *File) Size() int64 { return f.source.size }
 // and not looked at. After Check, a ClientId, CustomToken or DeviceToken that came before is among the mistakes of the row that repeats it. Each ends with do's error, with the
 // context's, or with failure.Invalid where the file is broken or has changed since Open.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
-	return f.each(ctx, from, func(row *Row) error {
+	return f.each(ctx, from, nil, func(row *Row) error {
 		if len(f.twice) > 0 {
+			f.repeated(row, f.twice)
+		}
+		return do(row)
+	})
+}
+
+// EachOf is Each from the first row on, save that of a row for which look says no only the Cells are read, and the ClientId: no rule is held, and
+// nothing else is in its Set. It is several times faster for a row whose outcome is known.
+func (f *File) EachOf(ctx context.Context, look func(n int) bool, do func(*Row) error) error {
+	return f.each(ctx, 1, look, func(row *Row) error {
+		if len(f.twice) > 0 && !row.bare {
 			f.repeated(row, f.twice)
 		}
 		return do(row)
@@ -168,7 +181,7 @@ func (f *File) reader(ctx context.Context) (reader, error) {
 	}
 }
 
-func (f *File) each(ctx context.Context, from int, do func(*Row) error) error {
+func (f *File) each(ctx context.Context, from int, look func(n int) bool, do func(*Row) error) error {
 	r, err := f.reader(ctx)
 	if err != nil {
 		return err
@@ -188,7 +201,7 @@ func (f *File) each(ctx context.Context, from int, do func(*Row) error) error {
 		if n < from {
 			continue
 		}
-		row = Row{N: n, Line: line, Cells: row.Cells[:0], Mistakes: row.Mistakes[:0]}
+		row = Row{N: n, Line: line, Cells: row.Cells[:0], Mistakes: row.Mistakes[:0], bare: look != nil && !look(n)}
 		r.read(&row)
 		if err := do(&row); err != nil {
 			return err

@@ -151,7 +151,7 @@ func (t *tokens) ofRows(ctx context.Context, o Options, src *source) error {
 	if err := f.begin(ctx); err != nil {
 		return err
 	}
-	return f.each(ctx, 1, func(row *Row) error {
+	return f.each(ctx, 1, nil, func(row *Row) error {
 		for _, m := range row.Mistakes {
 			t.mistake(m.Line, m.Why)
 		}

@@ -313,6 +313,16 @@ func (r *Reader) Entry(row int) (Entry, error) {
 	return e, nil
 }
 
+// Settled tells of a row whether nothing more is to be done for it.
+func (r *Reader) Settled(row int) (bool, error) {
+	slot, err := r.slot(row)
+	if err != nil {
+		return false, err
+	}
+	e, _, _ := decode(slot, r.theirs)
+	return e.Settled(), nil
+}
+
 func (r *Reader) slot(row int) ([]byte, error) {
 	if row < 1 || row > r.t.rows {
 		return nil, failure.Newf(failure.Failed, "the job's journal has no row %d", row)
