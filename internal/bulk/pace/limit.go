@@ -19,8 +19,9 @@ const (
 	afterLatency = 0.9
 	risen        = 2.0
 	moment       = 50 * time.Millisecond
-	// forgetting is how fast the baseline follows when latency has risen for good: by this part of the difference a window.
-	forgetting = 0.02
+	// forgetting is how fast the baseline follows when latency has risen for good: by this part of the difference a window, and only at so few
+	// requests that the rise cannot be our own doing.
+	forgetting = 0.1
 	fewest     = 16 // answers in a window
 )
 
@@ -32,9 +33,11 @@ type limit struct {
 	size     float64
 	growing  bool // doubling each round
 	underway int
+	peak     int // the most that were under way lately
 	epoch    int // counts the falls: one round of failures is one trouble
 
-	window   int
+	window   int // answers in the window
+	span     int // how many it is to have; settled when it begins, as the limit may grow by the answer
 	sum      time.Duration
 	baseline time.Duration
 }
@@ -65,6 +68,7 @@ func (l *limit) enter(ctx context.Context) (epoch int, err error) {
 		return 0, ctx.Err()
 	}
 	l.underway++
+	l.peak = max(l.peak, l.underway)
 	return l.epoch, nil
 }
 
@@ -94,9 +98,9 @@ func (l *limit) fall(to float64) {
 	l.window, l.sum = 0, 0
 }
 
-// grow lets the limit rise while it is what holds the run back.
+// grow lets the limit rise, up to twice what is made use of.
 func (l *limit) grow() {
-	if float64(l.underway+1) < l.size-1 {
+	if l.size >= 2*float64(l.peak) {
 		return
 	}
 	step := 1 / l.size
@@ -108,20 +112,25 @@ func (l *limit) grow() {
 
 // watch compares the latency of a window with the best that is known.
 func (l *limit) watch(took time.Duration) {
+	if l.window == 0 {
+		l.span = max(fewest, 2*int(l.size))
+	}
 	l.window++
 	l.sum += took
-	if l.window < max(fewest, 2*int(l.size)) {
+	if l.window < l.span {
 		return
 	}
 	mean := l.sum / time.Duration(l.window)
-	l.window, l.sum = 0, 0
+	l.window, l.sum, l.peak = 0, 0, l.underway
 	switch {
 	case l.baseline == 0 || mean < l.baseline:
 		l.baseline = mean
 	case mean > time.Duration(risen*float64(l.baseline)) && mean-l.baseline > moment:
 		l.fall(afterLatency)
 	}
-	l.baseline += time.Duration(forgetting * float64(mean-l.baseline))
+	if l.size <= firstLimit {
+		l.baseline += time.Duration(forgetting * float64(mean-l.baseline))
+	}
 }
 
 func (l *limit) now() int {
