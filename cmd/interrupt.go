@@ -15,8 +15,11 @@ import (
 // errCtrlC is the cause of a context that Ctrl-C ended; SIGTERM ends one without it.
 var errCtrlC = errors.New("interrupted")
 
-// waitAfterInterrupt is how long a command has, after Ctrl-C, to account for what it has done.
-const waitAfterInterrupt = 900 * time.Millisecond
+// How long a command has to account for what it has done: after Ctrl-C, when a person waits, and after SIGTERM, when a system does.
+const (
+	waitAfterInterrupt = 900 * time.Millisecond
+	waitAfterTerm      = 6 * time.Second
+)
 
 // Interruptible is a context that ends with Ctrl-C or SIGTERM. The second signal is the system's own: it ends the process at once.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
@@ -55,15 +58,21 @@ func untilInterrupted(ctx context.Context, k *kit.Kit, work func() error) int {
 		return 0
 	}
 	f := failure.From(err)
+	if f.Code == failure.Interrupted && f.Hint == "" {
+		with := *f
+		with.Hint = "give the same command again; what was done before is done"
+		f = &with
+	}
 	report(k, f)
 	return f.Code.Exit()
 }
 
 func afterInterrupt(ctx context.Context, k *kit.Kit, done <-chan error) error {
-	if !errors.Is(context.Cause(ctx), errCtrlC) {
-		return <-done
+	wait := waitAfterTerm
+	if errors.Is(context.Cause(ctx), errCtrlC) {
+		wait = waitAfterInterrupt
 	}
-	t := time.NewTimer(waitAfterInterrupt)
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case err := <-done:
@@ -72,6 +81,6 @@ func afterInterrupt(ctx context.Context, k *kit.Kit, done <-chan error) error {
 		if k.IsSaving() {
 			return <-done
 		}
-		return failure.New(failure.Interrupted, "interrupted")
+		return failure.New(failure.Interrupted, "interrupted while waiting for something that has no end of its own")
 	}
 }

@@ -137,6 +137,7 @@ func finish(c *cobra.Command, started *bool) {
 
 func noSuchCommand(c *cobra.Command, word string) error {
 	e := failure.Newf(failure.Invalid, "%s has no command %q", c.CommandPath(), word)
+	c.SuggestionsMinimumDistance = 2
 	if near := c.SuggestionsFor(word); len(near) > 0 {
 		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")
 	}

@@ -1,18 +1,22 @@
 package cmd_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,7 +87,7 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			"contains": contains,
 			"mode":     mode,
 			"exits":    exits,
-			"arrived":  arrived,
+			"exits-on": exitsOn,
 			"served":   served,
 		},
 	})
@@ -150,6 +154,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
 		"hostile":     hostile(),
+		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
 		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -242,13 +247,50 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // arrivedKey is where a script keeps the channel that a slow service tells of its first request.
 type arrivedKey struct{}
 
-// arrived waits until the slow service has a request.
-func arrived(ts *testscript.TestScript, _ bool, _ []string) {
+// exits-on INT|TERM STATUS TIME COMMAND...: runs a command whose standard input stays open, sends it the signal when a request of it has arrived (or it
+// has had a while to read what nobody writes), and holds it to its exit status and to the time that it may take from then on. What it printed is in the
+// files out and err.
+func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: exits-on INT|TERM STATUS TIME COMMAND...")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	limit, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	path, err := exec.LookPath(args[3])
+	ts.Check(err)
+	c := exec.Command(path, args[4:]...)
+	c.Dir, c.Env = ts.MkAbs("."), scriptEnv(ts)
+	stdin, err := c.StdinPipe()
+	ts.Check(err)
+	defer func() { _ = stdin.Close() }()
+	var out, errOut bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errOut
+	ts.Check(c.Start())
 	select {
 	case <-ts.Value(arrivedKey{}).(chan struct{}):
-	case <-time.After(30 * time.Second):
-		ts.Fatalf("no request came")
+	case <-time.After(700 * time.Millisecond):
 	}
+	begun := time.Now()
+	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[0]]))
+	kill := time.AfterFunc(limit, func() { _ = c.Process.Kill() })
+	_ = c.Wait()
+	kill.Stop()
+	ts.Check(os.WriteFile(ts.MkAbs("out"), out.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), errOut.Bytes(), 0o600))
+	if got := c.ProcessState.ExitCode(); got != want {
+		ts.Fatalf("exit status %d after %s, not %d\n%s%s", got, time.Since(begun), want, &out, &errOut)
+	}
+}
+
+// scriptEnv is the part of a script's environment that the program knows.
+func scriptEnv(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range append(slices.Collect(maps.Keys(environment(""))), "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TELEMATICSCTL_PROFILE") {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
 }
 
 // served waits until a sandbox serve holds the script's state folder.

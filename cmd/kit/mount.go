@@ -2,6 +2,7 @@ package kit
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -10,7 +11,7 @@ import (
 )
 
 // mount carries the sandbox profile's requests: to the handler in this process, or, while a `sandbox serve` holds the folder, to that
-// over its socket. Which of the two is found out at the first request, and again when it has changed.
+// over its socket. Which of the two is found out at the first request, and again when nobody serves any more.
 type mount struct {
 	dir    string
 	box    http.RoundTripper // the service in this process
@@ -27,7 +28,12 @@ func (m *mount) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if at := m.served.Load(); at != nil {
-		return m.send(req, at)
+		resp, err := m.send(req, at)
+		var dial *net.OpError
+		if err == nil || !errors.As(err, &dial) || dial.Op != "dial" {
+			return resp, err
+		}
+		m.served.CompareAndSwap(at, nil) // it serves no more, and nothing was sent
 	}
 	resp, err := m.box.RoundTrip(req)
 	var held *sandbox.ErrServed

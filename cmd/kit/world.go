@@ -135,7 +135,7 @@ func (k *Kit) ReadInput(flag, name string) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, failure.Because(failure.Invalid, flag, err)
+			return nil, failure.Because(failure.Invalid, flag, err).WithHint(flag + " takes the name of a file, or - for standard input")
 		}
 		defer func() { _ = f.Close() }()
 		r = f

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,10 @@ the file. The first profile becomes the current one.`,
 	return c
 }
 
+func (o *addOptions) has(name string) bool {
+	return slices.ContainsFunc(o.settings, func(s config.Setting) bool { return s.Name == name })
+}
+
 func add(ctx context.Context, k *kit.Kit, o addOptions) error {
 	cfg, err := k.ConfigToWrite()
 	if err != nil {
@@ -88,7 +93,7 @@ func add(ctx context.Context, k *kit.Kit, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := storeKey(ctx, k, o, old, p); err != nil {
+	if err := storeKey(ctx, k, &o, old, p); err != nil {
 		return err
 	}
 	if err := cfg.AddProfile(ctx, o.name, o.settings, o.replace); err != nil {
@@ -107,13 +112,11 @@ func merge(cfg *config.Config, o *addOptions) (old *config.Profile, p config.Pro
 		return nil, p, failure.New(failure.Invalid, "the profile «sandbox» is built in and cannot be set").WithHint("give yours another name")
 	}
 	p.Name, p.TokenStore = o.name, tokenstore.KindKeyring
-	if was, err := cfg.FromFile(o.name); err == nil {
+	if was, err := cfg.FromFile(o.name); !failure.Is(err, failure.NotFound) { // one that is not valid can be mended
 		if !o.replace {
 			return nil, p, failure.Newf(failure.Invalid, "there is a profile %q already", o.name).WithHint("--replace changes it, `telematicsctl profile remove` removes it")
 		}
 		old, p = &was, was
-	} else if !failure.Is(err, failure.NotFound) {
-		return nil, p, err
 	}
 	return old, p, checkSettings(o, &p)
 }
@@ -143,8 +146,6 @@ func checkSettings(o *addOptions, p *config.Profile) error {
 		case "user_url", "accounts_url", "portal_url":
 			_, err := userservice.CheckURL(text)
 			mistake(strings.ReplaceAll(s.Name, "_", "-"), err)
-		case "instance_key_command":
-			p.InstanceKeyCommand = text
 		}
 	}
 	if p.InstanceID == "" && len(wrong) == 0 {
@@ -153,13 +154,24 @@ func checkSettings(o *addOptions, p *config.Profile) error {
 	return failure.Mistakes("the profile is not valid, and nothing was written", wrong)
 }
 
-// storeKey gets the InstanceKey and puts it into the profile's token store, unless it is to come from elsewhere or the old one still fits.
-func storeKey(ctx context.Context, k *kit.Kit, o addOptions, old *config.Profile, p config.Profile) error {
-	sameInstance := old != nil && old.InstanceID == p.InstanceID && old.TokenStore == p.TokenStore && !o.keyStdin
-	if o.noKey || p.InstanceKeyCommand != "" || p.InstanceKeyFrom == "file" || sameInstance {
-		return nil
+// storeKey gets the InstanceKey and puts it into the profile's token store, unless it is to come from elsewhere or the old one still fits. A source
+// of the key that is named takes the place of the one that the profile had.
+func storeKey(ctx context.Context, k *kit.Kit, o *addOptions, old *config.Profile, p config.Profile) error {
+	byCommand := o.has("instance_key_command")
+	if o.keyStdin || o.noKey || byCommand {
+		o.settings = append(o.settings, config.Setting{Name: "instance_key"}) // no value: removed
+		if !byCommand {
+			o.settings = append(o.settings, config.Setting{Name: "instance_key_command"})
+		}
 	}
-	if p.TokenStore == tokenstore.KindMemory {
+	kept := old != nil && old.InstanceID == p.InstanceID && (old.InstanceKeyFrom != "" || old.TokenStore == p.TokenStore)
+	switch {
+	case o.noKey || byCommand || (kept && !o.keyStdin):
+		return nil
+	case old != nil && old.InstanceKeyFrom != "" && !o.keyStdin:
+		return failure.New(failure.Invalid, "the profile is of another instance now: where is its InstanceKey from?").
+			WithHint("give --instance-key-stdin, --instance-key-command or --no-instance-key")
+	case p.TokenStore == tokenstore.KindMemory:
 		return failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
 			WithHint("give --no-instance-key and set TELEMATICSCTL_INSTANCE_KEY, or --instance-key-command")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -80,7 +81,7 @@ func newList(k *kit.Kit) *cobra.Command {
 			for _, name := range append(cfg.Names(), config.SandboxProfile) {
 				p, err := cfg.FromFile(name)
 				if err != nil {
-					return err
+					k.Streams.Warn(err.Error()) // the others, and the way to mend it, must not be lost with it
 				}
 				list = append(list, show(cfg, p))
 			}
@@ -203,7 +204,10 @@ func removeProfile(ctx context.Context, k *kit.Kit, name string, keep bool) erro
 		return err
 	}
 	p, err := cfg.FromFile(name)
-	if err != nil {
+	switch {
+	case p.Sandbox:
+		return failure.New(failure.Invalid, "the profile «sandbox» is built in and cannot be removed").WithHint("`telematicsctl sandbox reset` empties it")
+	case failure.Is(err, failure.NotFound):
 		return err
 	}
 	if err := k.Confirm(ctx, "Remove profile "+name+", its key and its tokens?"); err != nil {

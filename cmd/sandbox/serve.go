@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -73,7 +74,7 @@ it, how to make it misbehave, and how to use it in CI.`,
 	f.StringVar(&o.layout, "layout", "", "furnish an empty sandbox with the companies, applications, instances and admins of a YAML `file`")
 	f.StringVar(&o.importFrom, "import", "", "begin with the users of a JSON Lines `file` (- is standard input)")
 	f.StringVar(&o.exportTo, "export", "", "write every user to a JSON Lines `file` at the end")
-	f.StringArrayVar(&o.faults, "fault", nil, "misbehave: «METHOD PATH: kind share, …»; can be given again")
+	f.StringArrayVar(&o.faults, "fault", nil, "misbehave; can be given again. "+sandbox.FaultGrammar)
 	f.BoolVar(&o.control, "control", false, "serve the control API under /_sandbox/")
 	f.StringVar(&o.logFormat, "log-format", "", "write a line for each request to standard error: `text|json`")
 	f.IntVar(&o.signInLimit, "sign-in-limit", 5, "sign-ins a minute from one address; -1 is no limit")
@@ -86,6 +87,9 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	}
 	p, err := k.Printer(ctx)
 	if err != nil {
+		return err
+	}
+	if err := (render.View[ready]{}).Check(p); err != nil {
 		return err
 	}
 	opts, err := options(k, o)
@@ -103,13 +107,17 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.addr)
 	if err != nil {
-		return failure.Because(failure.Failed, "sandbox serve", err)
+		return failure.Because(failure.Failed, "sandbox serve", err).WithHint("--addr 127.0.0.1:0 takes a free port")
+	}
+	layout, err := box.Layout(ctx) // that of the folder, whatever --layout says
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
 	if o.exportTo != "" {
 		defer k.Saving()() // Ctrl-C ends the serving, not the writing after it
 	}
 	err = sandbox.Serve(ctx, box, ln, func(url string) {
-		announce(k, p.Format() == render.JSON || p.Format() == render.JSONL, readyAt(url, *opts.Layout))
+		announce(k, p, readyAt(url, layout))
 	})
 	if err != nil || o.exportTo == "" {
 		return err
@@ -150,6 +158,10 @@ func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
 		return opts, failure.Newf(failure.Invalid, "--log-format %q is neither text nor json", o.logFormat)
 	}
 	if o.layout != "" {
+		if !o.memory {
+			k.Streams.Warn("the profile sandbox knows the built-in instance alone and will not fit a folder with another layout: " +
+				"use --memory, or a folder of its own by TELEMATICSCTL_STATE_DIR")
+		}
 		f, err := os.Open(o.layout)
 		if err != nil {
 			return opts, failure.Because(failure.Invalid, "--layout", err)
@@ -227,12 +239,16 @@ func readyAt(url string, l sandbox.Layout) ready {
 }
 
 // announce says where the sandbox is. Its credentials are no secrets: they are the same everywhere, and open nothing else.
-func announce(k *kit.Kit, asJSON bool, r ready) {
-	if asJSON {
+func announce(k *kit.Kit, p *render.Printer, r ready) {
+	switch {
+	case p.Format() == render.JSON && !p.Queried(): // on one line, as whoever waits for it reads a line
 		line, err := json.Marshal(r)
 		if err == nil {
 			_, _ = fmt.Fprintf(k.Streams.Out, "%s\n", line)
 		}
+		return
+	case p.Format() != render.Table:
+		_ = render.One(p, render.View[ready]{}, r) // a standard output that is gone does not end the serving
 		return
 	}
 	_, _ = fmt.Fprintf(k.Streams.Out, `Serving the sandbox at %s

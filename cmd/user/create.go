@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -93,15 +94,15 @@ func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
 	if err := kit.CheckOutput(ctx, k, createdView); err != nil {
 		return err
 	}
-	user, err := createBody(k, o)
-	if err != nil {
-		return err
-	}
 	s, err := k.Session(1, false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
+	user, err := createBody(k, o, s.Profile.NeedInstance())
+	if err != nil {
+		return err
+	}
 	in, err := s.Instance(ctx)
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
 	if err != nil {
 		return explainCreate(err, user.Text("CustomToken"))
 	}
-	result := created{DeviceToken: made.DeviceToken, InstanceID: in.ID}
+	result := created{DeviceToken: made.DeviceToken, InstanceID: instanceOf(user, in, made)}
 	if id, ok := user.Get("ClientId"); ok && id != nil {
 		text := user.Text("ClientId")
 		result.ClientID = &text
@@ -132,8 +133,21 @@ func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
 	return keepErr
 }
 
-// createBody gathers the fields from --data and the flags, and names every mistake at once.
-func createBody(k *kit.Kit, o createOptions) (field.Set, error) {
+// instanceOf is the instance that the user is in: that of the profile, unless an invite code led to another, which then stands in the user's JWT, and
+// else is not known.
+func instanceOf(user field.Set, in userservice.Instance, made userservice.Registered) string {
+	if user.Text("InstanceInviteCode") == "" {
+		return in.ID
+	}
+	if made.Pair == nil {
+		return ""
+	}
+	claims, _ := auth.ReadClaims(made.Pair.Access)
+	return claims.InstanceID
+}
+
+// createBody gathers the fields from --data and the flags, and names every mistake at once; an instance that is not set is one.
+func createBody(k *kit.Kit, o createOptions, noInstance error) (field.Set, error) {
 	r := field.Reader{Use: field.Create, Now: k.Now(), Loose: o.noValidate}
 	if o.data != "" {
 		data, err := k.ReadInput("--data", o.data)
@@ -150,6 +164,13 @@ func createBody(k *kit.Kit, o createOptions) (field.Set, error) {
 		r.Set.Put(field.Get("CreateAccessToken"), *o.accessToken)
 	} else if _, said := r.Set.Get("CreateAccessToken"); !said {
 		r.Set.Put(field.Get("CreateAccessToken"), true)
+	}
+	if noInstance != nil {
+		missing := failure.From(noInstance)
+		if len(r.Mistakes) == 0 {
+			return r.Set, missing
+		}
+		r.Mistakes = append(r.Mistakes, missing.Fields...)
 	}
 	return r.Set, failure.Mistakes("the user is not valid, and nothing was sent", r.Mistakes)
 }

@@ -94,18 +94,13 @@ func deleteUsers(ctx context.Context, k *kit.Kit, o deleteOptions) error {
 	if err := k.Confirm(ctx, question); err != nil {
 		return err
 	}
-	results, errs := forEach(ctx, tokens, func(token string) error {
+	results, errs := forEach(ctx, tokens, "deleted", func(token string) error {
 		return s.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
 			return s.API.Delete(ctx, userservice.Actor{JWT: jwt}, token)
 		})
 	})
-	for i := range results {
-		if errs[i] == nil {
-			results[i].Outcome = "deleted"
-		}
-	}
 	if err := kit.PrintList(ctx, k, changedView, results, ""); err != nil {
 		return err
 	}
-	return several(ctx, errs)
+	return several(ctx, errs, "deleted")
 }

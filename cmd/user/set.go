@@ -127,7 +127,7 @@ func set(ctx context.Context, k *kit.Kit, o setOptions) error {
 	}
 	var change field.Set
 	change.Put(field.Get(o.change.field), o.on)
-	results, errs := forEach(ctx, o.tokens, func(token string) error {
+	results, errs := forEach(ctx, o.tokens, "updated", func(token string) error {
 		return acting(ctx, token, func(ctx context.Context, as userservice.Actor) error {
 			return s.API.Update(ctx, as, token, change)
 		})
@@ -135,7 +135,7 @@ func set(ctx context.Context, k *kit.Kit, o setOptions) error {
 	if err := kit.PrintList(ctx, k, changedView, results, ""); err != nil {
 		return err
 	}
-	return several(ctx, errs)
+	return several(ctx, errs, "updated")
 }
 
 // act makes a call for one user as whoever acts.
@@ -169,8 +169,9 @@ func actor(ctx context.Context, s *kit.Session, as string) (act, error) {
 	}, nil
 }
 
-// forEach does something for each user, a bounded number at once, and gives the results in the order of the tokens.
-func forEach(ctx context.Context, tokens []string, do func(token string) error) ([]changed, []error) {
+// forEach does something for each user, a bounded number at once, and gives the results in the order of the tokens. A user for whom it is not
+// known whether it was done is failed, and its error says so.
+func forEach(ctx context.Context, tokens []string, done string, do func(token string) error) ([]changed, []error) {
 	results, errs := make([]changed, len(tokens)), make([]error, len(tokens))
 	var g errgroup.Group
 	g.SetLimit(changesAtOnce)
@@ -180,9 +181,12 @@ func forEach(ctx context.Context, tokens []string, do func(token string) error) 
 			if err == nil {
 				err = do(token)
 			}
-			results[i], errs[i] = changed{DeviceToken: token, Outcome: "updated"}, err
+			results[i], errs[i] = changed{DeviceToken: token, Outcome: done}, err
 			if err != nil {
 				text := err.Error()
+				if failure.IsUnclear(err) {
+					text += "; the user may be " + done + " all the same"
+				}
 				results[i].Outcome, results[i].Error = "failed", &text
 			}
 			return nil
@@ -192,22 +196,30 @@ func forEach(ctx context.Context, tokens []string, do func(token string) error) 
 	return results, errs
 }
 
-// several makes one error of many: a single user's is its own, Ctrl-C stays Ctrl-C, and otherwise some have failed.
-func several(ctx context.Context, errs []error) error {
-	failed := 0
+// several makes one error of many: a single user's is its own, Ctrl-C stays Ctrl-C, and otherwise some have failed. done is what the others are.
+func several(ctx context.Context, errs []error, done string) error {
+	failed, unclear := 0, 0
 	for _, err := range errs {
-		if err != nil {
+		switch {
+		case failure.IsUnclear(err):
+			unclear++
+		case err != nil:
 			failed++
 		}
 	}
-	switch {
-	case failed == 0:
+	if failed+unclear == 0 {
 		return nil
+	}
+	account := fmt.Sprintf("%d of %d users were %s", len(errs)-failed-unclear, len(errs), done)
+	if unclear > 0 {
+		account += fmt.Sprintf(", %d may have been", unclear)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return failure.New(failure.Interrupted, "interrupted: "+account).
+			WithHint("give the same command again: a user that is " + done + " already stays so")
 	case len(errs) == 1:
 		return errs[0]
-	case ctx.Err() != nil:
-		return failure.Newf(failure.Interrupted, "interrupted: %d of %d users were changed", len(errs)-failed, len(errs)).
-			WithHint("give the same command again: a user that is changed already stays as it is")
 	}
-	return failure.New(failure.Partial, fmt.Sprintf("%d of %d users were not changed", failed, len(errs))).WithHint("the rest is done; -o json names the error of each")
+	return failure.New(failure.Partial, account).WithHint("the error of each user stands beside it; give the same command again for those")
 }

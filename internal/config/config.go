@@ -111,6 +111,12 @@ func Load(o Options) (*Config, error) {
 	}
 	named := first(o.Path, o.Getenv("TELEMATICSCTL_CONFIG"))
 	c.Path = first(named, filepath.Join(configDir(o.Getenv), "config.yaml"))
+	switch {
+	case !filepath.IsAbs(c.StateDir) && o.Getenv("TELEMATICSCTL_STATE_DIR") == "":
+		return nil, noPlace("TELEMATICSCTL_STATE_DIR")
+	case !filepath.IsAbs(c.Path) && named == "":
+		return nil, noPlace("TELEMATICSCTL_CONFIG")
+	}
 	if c.chosen != "" {
 		if err := CheckName(c.chosen); err != nil {
 			return nil, err
@@ -118,6 +124,9 @@ func Load(o Options) (*Config, error) {
 	}
 	if err := c.read(named != "" && !o.MayBeAbsent); err != nil {
 		return nil, err
+	}
+	if c.Chosen() == SandboxProfile && o.Profile == "" {
+		c.warnOfIdleEnvironment()
 	}
 	return c, nil
 }
@@ -178,6 +187,17 @@ func (c *Config) warnOfReaders() {
 	info, err := os.Stat(c.Path)
 	if holdsKey && err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		c.Warnings = append(c.Warnings, "the configuration file "+c.Path+" holds a key and can be read by others: chmod 600 it, or keep the key in the keyring")
+	}
+}
+
+// warnOfIdleEnvironment tells who has set an instance in the environment, and is in the sandbox all the same, that it does not count there. Who
+// names the sandbox by --profile knows.
+func (c *Config) warnOfIdleEnvironment() {
+	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
+		if c.getenv(name) != "" {
+			c.Warnings = append(c.Warnings, name+" is set, but the profile in force is the sandbox, where it does not count: unset TELEMATICSCTL_PROFILE, or choose another profile")
+			return
+		}
 	}
 }
 

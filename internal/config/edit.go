@@ -17,7 +17,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// Setting is one member of a profile in the file: its name there, and its value (a string or a bool).
+// Setting is one member of a profile in the file: its name there, and its value (a string or a bool); nil removes it.
 type Setting struct {
 	Name  string
 	Value any
@@ -34,6 +34,10 @@ func (c *Config) AddProfile(ctx context.Context, name string, settings []Setting
 		}
 		p = member(profiles, name, true)
 		for _, s := range settings {
+			if s.Value == nil {
+				remove(p, s.Name)
+				continue
+			}
 			set(p, s.Name, s.Value)
 		}
 		if member(top, "current_profile", false) == nil {
@@ -86,8 +90,8 @@ func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) er
 	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return c.broken(err)
 	}
-	if len(doc.Content) == 0 {
-		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
+	if len(doc.Content) == 0 { // nothing, or comments alone
+		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(old)), Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
 		return c.broken(errors.New("it is not a mapping"))

@@ -1,11 +1,30 @@
 package config
 
 import (
+	"os/user"
 	"path/filepath"
 	"runtime"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 const program = "telematicsctl"
+
+// home is the user's home: HOME, or what the system has of the user where that is not set; "" where nobody knows.
+func home(getenv func(string) string) string {
+	if h := getenv("HOME"); h != "" {
+		return h
+	}
+	if u, err := user.Current(); err == nil {
+		return u.HomeDir
+	}
+	return ""
+}
+
+// noPlace is the error where there is neither a home nor a variable that names a place.
+func noPlace(variable string) error {
+	return failure.New(failure.Invalid, "this user has no home folder to keep anything in").WithHint("set " + variable)
+}
 
 // configDir is $XDG_CONFIG_HOME/telematicsctl, or the platform's own place for settings.
 func configDir(getenv func(string) string) string {
@@ -16,9 +35,9 @@ func configDir(getenv func(string) string) string {
 	case "windows":
 		return filepath.Join(getenv("AppData"), program)
 	case "darwin":
-		return filepath.Join(getenv("HOME"), "Library", "Application Support", program)
+		return filepath.Join(home(getenv), "Library", "Application Support", program)
 	default:
-		return filepath.Join(getenv("HOME"), ".config", program)
+		return filepath.Join(home(getenv), ".config", program)
 	}
 }
 
@@ -34,8 +53,8 @@ func stateDir(getenv func(string) string) string {
 	case "windows":
 		return filepath.Join(getenv("LocalAppData"), program)
 	case "darwin":
-		return filepath.Join(getenv("HOME"), "Library", "Application Support", program, "state")
+		return filepath.Join(home(getenv), "Library", "Application Support", program, "state")
 	default:
-		return filepath.Join(getenv("HOME"), ".local", "state", program)
+		return filepath.Join(home(getenv), ".local", "state", program)
 	}
 }

@@ -119,7 +119,7 @@ func TestOnlyWhatWasSaidIsSent(t *testing.T) {
 
 func TestJSONBody(t *testing.T) {
 	r := field.Reader{Use: field.Create, Now: now}
-	r.JSON([]byte(`{"first_name": "Ada", "ChildrenCount": 2, "UserFields": [{"ClientId": 7, "EnableTracking": false}], "tracking": true, "City": null}`))
+	r.JSON([]byte(`{"first_name": "Ada", "ChildrenCount": 2, "UserFields": [{"ClientId": 7, "EnableTracking": false}], "City": null}`))
 	if r.Mistakes != nil {
 		t.Fatal(r.Mistakes)
 	}
@@ -127,7 +127,7 @@ func TestJSONBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"FirstName":"Ada","ChildrenCount":2,"City":null,"UserFields":{"ClientId":"7","EnableTracking":true}}`
+	want := `{"FirstName":"Ada","ChildrenCount":2,"City":null,"UserFields":{"ClientId":"7","EnableTracking":false}}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -144,6 +144,11 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	if got := strings.Join(keys, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	twice := field.Reader{Use: field.Create, Now: now}
+	twice.JSON([]byte(`{"Email": "a@example.com", "email": "b@example.com", "tracking": true, "UserFields": {"EnableTracking": false}}`))
+	if len(twice.Mistakes) != 2 {
+		t.Errorf("what is said twice: %v", twice.Mistakes)
+	}
 	for _, bad := range []string{"", "[]", "null x", `{"a":1}{"b":2}`, `"x"`, "null"} {
 		r := field.Reader{Use: field.Create, Now: now}
 		r.JSON([]byte(bad))
@@ -155,10 +160,10 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 
 func TestLooseSendsItAsItIs(t *testing.T) {
 	r := field.Reader{Use: field.Create, Now: now, Loose: true}
-	r.JSON([]byte(`{"Email": "x", "Shoe": {"Size": 43}, "ChildrenCount": "many"}`))
+	r.JSON([]byte("\xef\xbb\xbf" + `{"Email": "x", "Shoe": {"Size": 43}, "ChildrenCount": "many", "UserFields": {"Hat": 58}}`))
 	r.Text(field.Get("Gender"), "F")
 	got, err := r.Set.Body(field.Create)
-	want := `{"Email":"x","Gender":"F","ChildrenCount":"many","Shoe":{"Size":43}}`
+	want := `{"Email":"x","Gender":"F","ChildrenCount":"many","Shoe":{"Size":43},"UserFields":{"Hat":58}}`
 	if err != nil || string(got) != want || r.Mistakes != nil {
 		t.Errorf("got  %s (%v, %v)\nwant %s", got, err, r.Mistakes, want)
 	}

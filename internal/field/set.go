@@ -15,9 +15,12 @@ import (
 // Set is the fields that were said, with their values. A field that was not said is not in it and is not sent.
 // The zero value is empty and ready for use; a copy shares nothing that Put changes only after Clone.
 type Set struct {
-	said  []said         // in the table's order
-	extra map[string]any // top-level names that the table does not know, sent as given (--no-validate)
+	said  []said            // in the table's order
+	extra map[extraName]any // what the table does not know, sent as given (--no-validate)
 }
+
+// extraName is a member that the table does not know, at the top ("") or inside UserFields.
+type extraName struct{ inside, name string }
 
 // said is one field with its value. A few of them in a list are found faster than in a map, and a million rows have each their own.
 type said struct {
@@ -81,11 +84,23 @@ func (s *Set) Merge(over Set) {
 	}
 }
 
-func (s *Set) putExtra(key string, value any) {
+func (s *Set) putExtra(name extraName, value any) {
 	if s.extra == nil {
-		s.extra = map[string]any{}
+		s.extra = map[extraName]any{}
 	}
-	s.extra[key] = value
+	s.extra[name] = value
+}
+
+// extras lists the unknown members at the top or inside UserFields, sorted.
+func (s *Set) extras(inside string) []extraName {
+	var out []extraName
+	for name := range s.extra {
+		if name.inside == inside {
+			out = append(out, name)
+		}
+	}
+	slices.SortFunc(out, func(a, b extraName) int { return strings.Compare(a.name, b.name) })
+	return out
 }
 
 // Body is the JSON object that is sent for a use: only what was said, in the table's order, the telematics parameters and
@@ -93,7 +108,8 @@ func (s *Set) putExtra(key string, value any) {
 func (s *Set) Body(use Use) ([]byte, error) {
 	b := object{text: make([]byte, 1, 512)}
 	b.text[0] = '{'
-	inside := false
+	innerExtras := s.extras(UserFields)
+	inside := len(innerExtras) > 0
 	for _, m := range s.said {
 		if m.field.Inside != "" && use != Quantity {
 			inside = true
@@ -105,8 +121,8 @@ func (s *Set) Body(use Use) ([]byte, error) {
 		}
 		b.member(name, m.value)
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.extra)) {
-		b.member(k, s.extra[k])
+	for _, name := range s.extras("") {
+		b.member(name.name, s.extra[name])
 	}
 	if inside {
 		b.name(UserFields)
@@ -115,6 +131,9 @@ func (s *Set) Body(use Use) ([]byte, error) {
 			if m.field.Inside != "" {
 				b.member(m.field.Name, m.value)
 			}
+		}
+		for _, name := range innerExtras {
+			b.member(name.name, s.extra[name])
 		}
 		b.text = append(b.text, '}')
 	}
@@ -197,7 +216,7 @@ func (r *Reader) Text(f *Field, text string) {
 // JSON reads a body of the service's own shape, UserFields as an object or as the list that the service gives back.
 // Names may have any spelling that Lookup knows.
 func (r *Reader) JSON(data []byte) {
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	d.UseNumber()
 	var body map[string]any
 	if err := d.Decode(&body); err != nil {
@@ -208,26 +227,31 @@ func (r *Reader) JSON(data []byte) {
 		r.mistake("", "not one JSON object")
 		return
 	}
-	r.object(body, "")
+	r.object(body, "", map[*Field]bool{})
 }
 
-func (r *Reader) object(body map[string]any, inside string) {
+// object reads the members of a body, or of the object inside it; seen is what has been said already.
+func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool) {
 	for _, key := range slices.Sorted(maps.Keys(body)) {
 		value := body[key]
 		if inside == "" && fold(key) == fold(UserFields) {
 			if inner, ok := userFields(value); ok {
-				r.object(inner, UserFields)
+				r.object(inner, UserFields, seen)
 				continue
 			}
 			r.mistake(UserFields, quoteJSON(value)+" is not an object")
 			continue
 		}
 		f, ok := Lookup(key)
+		ok = ok && f.Use&r.Use != 0 && (inside == "" || f.Inside == inside)
 		switch {
-		case ok && f.Use&r.Use != 0 && (inside == "" || f.Inside == inside):
+		case ok && seen[f]:
+			r.mistake(f.Path(), "it is said more than once")
+		case ok:
+			seen[f] = true
 			r.value(f, value)
-		case r.Loose && inside == "":
-			r.Set.putExtra(key, value)
+		case r.Loose:
+			r.Set.putExtra(extraName{inside, key}, value)
 		default:
 			path := strings.TrimPrefix(inside+"."+key, ".")
 			r.mistake(path, "no such field here; the known ones are "+strings.Join(Names(r.Use), ", "))

@@ -17,7 +17,7 @@ var (
 )
 
 // elsewhere says which other store fits where the keyring does not.
-const elsewhere = "use an encrypted file (token_store: file in the profile, or TELEMATICSCTL_TOKEN_STORE=file, with " +
+const elsewhere = "use an encrypted file (token_store: file in the profile, --token-store file of `profile add`, or TELEMATICSCTL_TOKEN_STORE=file, with " +
 	"TELEMATICSCTL_STORE_PASSPHRASE) on a machine that keeps its tokens, or TELEMATICSCTL_TOKEN_STORE=memory for a single run"
 
 // unusable makes the error for a store that cannot be used: kind is one of the sentinels, cause may be nil.

@@ -108,10 +108,12 @@ func (c *Client) Host() string { return c.user }
 func CheckURL(base string) (string, error) {
 	u, err := url.Parse(base)
 	switch {
+	case strings.Contains(base, "@"):
+		return "", failure.New(failure.Invalid, "a base URL may hold no user and no password (its value is not shown)")
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
 		return "", failure.Newf(failure.Invalid, "the base URL %q is not an absolute http or https URL", base)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", failure.Newf(failure.Invalid, "the base URL of %s may have neither user, query nor fragment", u.Host)
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", failure.Newf(failure.Invalid, "the base URL of %s may have neither query nor fragment", u.Host)
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return "", failure.Newf(failure.Invalid, "the base URL %q is plain http: it would send secrets in the clear", base).
 			WithHint("use https; plain http is for a loopback address alone")

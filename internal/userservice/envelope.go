@@ -73,6 +73,10 @@ func (cl *call) read(resp *http.Response, body []byte) *failure.Error {
 		return cl.refused(resp, e.Status, e)
 	}
 	if cl.decode == nil {
+		// Nothing but the envelope's own Status says that it is the service that answers, and that it is done.
+		if e.Status < 200 || e.Status > 299 {
+			return cl.wrongAnswer(resp, "its answer does not say that it is done")
+		}
 		return nil
 	}
 	if e.Result == nil {

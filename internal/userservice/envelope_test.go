@@ -32,6 +32,10 @@ func FuzzEnvelope(f *testing.F) {
 		if failed := cl.read(resp, body); failed == nil && !decoded {
 			t.Errorf("%d %q is a success without a Result", status, body)
 		}
+		change := call{name: "a change", changes: true}
+		if failed := change.read(resp, body); failed == nil && status != http.StatusNoContent && (err != nil || e.Status < 200 || e.Status > 299) {
+			t.Errorf("%d %q is taken for a change that is done", status, body)
+		}
 		if d := retryAfter(resp); d < 0 || d > 2*time.Hour {
 			t.Errorf("Retry-After %q is %s", body, d)
 		}

@@ -61,8 +61,10 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 		return made, nil
 	case token != "" && failure.IsUnclear(err) && TokenTaken(err):
 		return Registered{DeviceToken: token, Repeated: true}, nil
+	case token != "" && TokenTaken(err):
+		return Registered{}, hinted(err, "a user has the DeviceToken "+token+" already")
 	}
-	return Registered{}, err
+	return Registered{}, byKey(err)
 }
 
 // RegisterMany makes quantity users alike (path and answer are assumed; its body is from the seed). custom may
@@ -93,7 +95,24 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 			return err
 		},
 	})
-	return made, err
+	return made, byKey(err)
+}
+
+// byKey says of a refusal by InstanceId and InstanceKey what to look at.
+func byKey(err error) error {
+	if failure.Is(err, failure.Unauthorized) {
+		return hinted(err, "check the InstanceId and the InstanceKey: they must be of one instance, and of this service")
+	}
+	return err
+}
+
+// hinted gives an error a hint, where it has none.
+func hinted(err error, hint string) error {
+	var f *failure.Error
+	if errors.As(err, &f) && f.Hint == "" {
+		f.Hint = hint
+	}
+	return err
 }
 
 // NoSuchCall tells whether the service said that it does not know a call's path.

@@ -27,7 +27,7 @@ type tracer struct {
 }
 
 // harmless are the headers whose values are shown. Any other shows its name alone.
-var harmless = []string{"Accept", "Content-Length", "Content-Type", "Date", "DeviceToken", "InstanceId", "Location", "Retry-After", "Server", "User-Agent", "UserDeviceToken", "X-Request-Id"}
+var harmless = []string{"Accept", "Content-Length", "Content-Type", "Date", "DeviceToken", "InstanceId", "Retry-After", "Server", "User-Agent", "UserDeviceToken", "X-Request-Id"}
 
 // longestShown is how many bytes of a body are shown.
 const longestShown = 16 << 10

@@ -234,6 +234,24 @@ func TestRetryAfterIsSaid(t *testing.T) {
 	}
 }
 
+// A stranger's answer (the page of a network that wants a sign-in) is no word of the service: what was to change may not have changed.
+func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `{"message":"please sign in to the network"}`, `{"Status":0}`, `{"Status":302}`, `{"Result":null}`} {
+		s := serve(t, answer(200, body))
+		err := client(t, s.URL).Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{})
+		if !failure.Is(err, failure.Failed) || !failure.IsUnclear(err) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	for _, h := range []http.HandlerFunc{answer(200, `{"Status":200}`), answer(204, ""), answer(200, `{"Result":null,"Status":200,"Title":"","Errors":[]}`)} {
+		s := serve(t, h)
+		if err := client(t, s.URL).Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A pair that is not whole is no pair: the call that should have brought it fails.
 func TestHalfAPair(t *testing.T) {
 	t.Parallel()

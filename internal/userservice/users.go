@@ -42,8 +42,12 @@ func (c *Client) Update(ctx context.Context, as Actor, deviceToken string, chang
 	if err != nil {
 		return failure.Because(failure.Invalid, "update a user", err)
 	}
-	return c.do(ctx, call{
+	err = c.do(ctx, call{
 		name: "update a user", method: http.MethodPut, path: "/v1/Management/users", header: as.header(deviceToken), body: body, kind: jsonPatchKind,
 		repeat: always, changes: true, secrets: as.secrets(),
 	})
+	if failure.Is(err, failure.NotFound) {
+		return hinted(err, "there is no user "+deviceToken+" here: check the DeviceToken and the instance")
+	}
+	return err
 }
