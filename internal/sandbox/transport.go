@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 )
 
@@ -42,9 +44,20 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if o.panicked != nil {
 			panic(o.panicked) // here, where the caller can recover from it
 		}
+		if o.err == nil || errors.Is(o.err, errDropped) {
+			sent(ctx)
+		}
 		return out.response(o.err)
 	case <-ctx.Done():
+		sent(ctx) // it may have been
 		return nil, ctx.Err()
+	}
+}
+
+// sent tells whoever traces the request, as a socket would, that the service may have it.
+func sent(ctx context.Context) {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
 	}
 }
 

@@ -1,0 +1,139 @@
+package userservice_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/docs"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// Every call of the client, with every field there is, is a request that the contract (docs/openapi.yaml) describes, and what the sandbox answers fits it
+// too. The contract holds both sides; neither knows the other.
+func TestEveryRequestFitsTheContract(t *testing.T) {
+	t.Parallel()
+	contract, err := contracttest.New(docs.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.Open(sandbox.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = box.Close() })
+	wire := contract.Transport(sandbox.Transport(box), true, func(err error) { t.Error(err) })
+	c := client(t, "http://sandbox.localhost", func(o *userservice.Options) { o.Transport = wire })
+	ctx := context.Background()
+	in := userservice.Instance{ID: sandbox.InstanceID, Key: secret.New(sandbox.InstanceKey)}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+
+	everything := fullUser(t)
+	made, err := c.Register(ctx, in, everything)
+	must(err)
+	_, err = c.Register(ctx, in, field.Set{})
+	must(err)
+	_, err = c.Register(ctx, in, everything)
+	if !userservice.TokenTaken(err) {
+		t.Errorf("a token that is taken: %v", err)
+	}
+	_, err = c.Register(ctx, userservice.Instance{ID: in.ID, Key: secret.New(uuid.NewString())}, field.Set{})
+	if !failure.Is(err, failure.Unauthorized) {
+		t.Errorf("a wrong key: %v", err)
+	}
+	users, err := c.RegisterMany(ctx, in, 3, true, flags(t))
+	must(err)
+	if len(users) != 3 {
+		t.Errorf("%d users", len(users))
+	}
+	_, err = c.RegisterMany(ctx, in, 2, false, field.Set{})
+	must(err)
+
+	admin, err := c.SignInAdmin(ctx, sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
+	must(err)
+	_, err = c.SignInAdmin(ctx, sandbox.AdminEmail, secret.New("not the password"))
+	if !failure.Is(err, failure.Unauthorized) {
+		t.Errorf("a wrong password: %v", err)
+	}
+	self, err := c.SignInUser(ctx, in, made.DeviceToken)
+	must(err)
+	self, err = c.Refresh(ctx, self)
+	must(err)
+
+	asAdmin, asSelf := userservice.Actor{JWT: admin.Access}, userservice.Actor{JWT: self.Access, Self: &in}
+	must(c.Prove(ctx, asAdmin))
+	must(c.Prove(ctx, asSelf))
+	must(c.Update(ctx, asAdmin, made.DeviceToken, fullChange(t)))
+	must(c.Update(ctx, asSelf, made.DeviceToken, flags(t)))
+	if err := c.Update(ctx, asAdmin, uuid.NewString(), flags(t)); !failure.Is(err, failure.NotFound) {
+		t.Errorf("nobody: %v", err)
+	}
+	found, err := c.FindByToken(ctx, asAdmin, made.DeviceToken)
+	must(err)
+	if len(found) != 1 || found[0].DeviceToken != made.DeviceToken {
+		t.Errorf("found %+v", found)
+	}
+	must(c.Once().Delete(ctx, asAdmin, made.DeviceToken))
+	must(c.Delete(ctx, asAdmin, made.DeviceToken))
+
+	for _, want := range []string{
+		"POST /v1/Registration/create 200", "POST /v1/Registration/create 409", "POST /v1/Registration/create 401", "POST /v1/Registration/CreateMultiple 200",
+		"POST /v1/Auth/Login 200", "POST /v1/Auth/Login 401", "POST /v1/Auth/RefreshToken 200", "PUT /v1/Management/users 200", "PUT /v1/Management/users 404",
+		"GET /v1/Management/users/find 200", "DELETE /v1/Management/users/{DeviceToken} 200",
+	} {
+		if !slices.Contains(contract.Seen(), want) {
+			t.Errorf("%s was not held to the contract; seen: %v", want, contract.Seen())
+		}
+	}
+}
+
+// A new call of the client needs a line above.
+func TestTheContractTestKnowsEveryCall(t *testing.T) {
+	known := []string{"Delete", "FindByToken", "Host", "Once", "Prove", "Refresh", "Register", "RegisterMany", "SignInAdmin", "SignInUser", "Update"}
+	var got []string
+	for m := range reflect.TypeFor[*userservice.Client]().Methods() {
+		got = append(got, m.Name)
+	}
+	if !slices.Equal(got, known) {
+		t.Errorf("the client's calls are %v; TestEveryRequestFitsTheContract knows %v", got, known)
+	}
+}
+
+// sample is a value of each field.
+var sample = map[string]string{
+	"FirstName": "Ada", "LastName": "King", "Nickname": "a", "Phone": "+4917012345", "Email": "ada@example.com", "Gender": "Female", "Birthday": "1990-05-31",
+	"MaritalStatus": "1", "ChildrenCount": "3", "Country": "GB", "District": "d", "City": "London", "Address": "1 Street", "Status": "Active",
+	"ImageUrl": "https://example.com/a.png", "ClientId": "c-1", "EnableTracking": "on", "EnableLogging": "off", "EnableRealTimeLocation": "on", "Enabled": "on",
+	"CreateAccessToken": "true", "CustomToken": device, "InstanceInviteCode": sandbox.InviteCode,
+}
+
+func fields(t *testing.T, use field.Use) field.Set {
+	t.Helper()
+	texts := map[string]string{}
+	for _, f := range field.All(use) {
+		text, ok := sample[f.Name]
+		if !ok {
+			t.Fatalf("no sample of %s", f.Name)
+		}
+		texts[f.Name] = text
+	}
+	return user(t, texts)
+}
+
+func fullUser(t *testing.T) field.Set   { return fields(t, field.Create) }
+func fullChange(t *testing.T) field.Set { return fields(t, field.Update) }
+func flags(t *testing.T) field.Set      { return fields(t, field.Quantity) }
