@@ -58,7 +58,7 @@ var view = render.View[shown]{
 func show(s journal.Summary) shown {
 	out := shown{
 		Job: s.ID, State: s.Status.State, Profile: s.Profile, InstanceID: s.Instance, Requested: s.Requested, Created: s.Status.Created,
-		Existing: s.Status.Existing, Failed: s.Status.Failed, Unknown: s.Status.Unknown, Begun: s.Begun.UTC(), Updated: s.Status.Updated.UTC(),
+		Existing: s.Status.Existing, Failed: s.Status.Failed, Unknown: s.Status.Unknown, Begun: s.Begun.UTC().Truncate(time.Second), Updated: s.Status.Updated.UTC().Truncate(time.Second),
 	}
 	switch {
 	case s.File != nil && s.File.Stdin:

@@ -165,12 +165,25 @@ func (o outputFlags) spec(wrong *mistakes, input string) journal.Outputs {
 			wrong.add(f.flag, "it names a file: standard output has the rows already")
 		case sameFile(path, input):
 			wrong.add(f.flag, "it is the input file, which is never written to")
+		case cannotHold(path) != "":
+			wrong.add(f.flag, "%s", cannotHold(path))
 		case other != "":
 			wrong.add(f.flag, "it is the file of %s", other)
 		}
 		seen[path] = f.flag
 	}
 	return out
+}
+
+// cannotHold tells why no file can be written at a path, before anybody is registered; "" where one can, as far as can be seen.
+func cannotHold(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "it is a folder"
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return "there is no folder " + filepath.Dir(path)
+	}
+	return ""
 }
 
 func sameFile(path, input string) bool {

@@ -39,9 +39,14 @@ func (r *bulkRun) send(ctx context.Context) error {
 	meter := r.meter(id)
 	engine.Watch = meter.Watch
 	engine.Note = func(text string) { meter.Aside(func() { r.k.Streams.Note(text) }) }
+	var why trouble
 	engine.Emit = func(res bulk.Result) (err error) {
+		why.add(res.Cause)
 		if err := pairs.add(res); err != nil {
 			return err
+		}
+		if !r.k.Streams.OutTTY { // the live line is elsewhere
+			return out.Add(shown(res, r.k.Flags.ShowTokens))
 		}
 		meter.Aside(func() { err = out.Add(shown(res, r.k.Flags.ShowTokens)) })
 		return err
@@ -62,11 +67,11 @@ func (r *bulkRun) send(ctx context.Context) error {
 	}
 	switch {
 	case runErr != nil:
-		return endedEarly(runErr, totals, r.spec.ID)
+		return r.endedEarly(runErr, totals)
 	case storeErr != nil, closeErr != nil, filesErr != nil, statusErr != nil:
 		return errors.Join(storeErr, closeErr, filesErr, statusErr)
 	}
-	return partial(totals, r.spec.ID)
+	return r.partial(totals, why)
 }
 
 // meter shows how the run is doing, unless nobody wants to know.
@@ -103,7 +108,7 @@ func stateOf(t bulk.Totals) string {
 }
 
 func (r *bulkRun) setStatus(state string, t bulk.Totals) error {
-	if r.dryRun {
+	if r.dryRun || r.done { // a finished job that is given again keeps the account of what it did
 		return nil
 	}
 	return r.job.SetStatus(journal.Status{State: state, Updated: r.k.Now().UTC(), Created: t.Created, Existing: t.Existing, Failed: t.Failed, Unknown: t.Unknown})

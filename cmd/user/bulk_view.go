@@ -70,24 +70,73 @@ func summary(t bulk.Totals) string {
 	return text
 }
 
+// trouble is what went wrong with rows of a run: the first error, and whether all were of its kind.
+type trouble struct {
+	first *failure.Error
+	mixed bool
+}
+
+func (t *trouble) add(err error) {
+	f := failure.From(err)
+	switch {
+	case f == nil:
+	case t.first == nil:
+		t.first = f
+	case t.first.Code != f.Code:
+		t.mixed = true
+	}
+}
+
+// onward says how a job is gone on with: a file run by its own command too, as the file names it; a run of a number of users by its ID alone, as the same
+// command would begin another.
+func (r *bulkRun) onward() string {
+	resume := "`telematicsctl job resume " + r.spec.ID + "`"
+	if r.spec.File != nil && !r.restart && !r.spec.File.Stdin {
+		return "the same command or " + resume
+	}
+	return resume
+}
+
 // endedEarly is the error of a run that did not come to its end, with the account of what was done and the way on.
-func endedEarly(err error, t bulk.Totals, jobID string) error {
+func (r *bulkRun) endedEarly(err error, t bulk.Totals) error {
 	e := *failure.From(err)
 	e.Message = summary(t) + ": " + e.Message
 	if e.Code == failure.Interrupted || e.Hint == "" {
-		e.Hint = "go on with the same command, or with `telematicsctl job resume " + jobID + "`"
+		e.Hint = "go on with " + r.onward()
+	} else {
+		e.Hint += "; then go on with " + r.onward()
 	}
 	return &e
 }
 
-// partial is the error of a run in which not every row ended well.
-func partial(t bulk.Totals, jobID string) error {
-	if t.Failed+t.Unknown == 0 {
+// partial is the error of a run in which not every row ended well. A single row that failed has its own code, and so has a run that never reached the
+// service.
+func (r *bulkRun) partial(t bulk.Totals, why trouble) error {
+	if t.Failed+t.Unknown == 0 || r.done {
 		return nil
 	}
-	hint := "-o json or --results F names the error of each row"
-	if t.Again > 0 {
-		hint = fmt.Sprintf("the same command, or `telematicsctl job resume %s`, tries %d of them again; ", jobID, t.Again) + hint
+	e := failure.New(failure.Partial, summary(t)).WithHint("-o json or --results F names the error of each row")
+	if first := why.first; first != nil {
+		e.Message += ": " + first.Error()
+		e.Status, e.RequestID, e.Cause = first.Status, first.RequestID, first
+		alone := t.Requested == 1 || (t.Created+t.Existing+t.Unknown == 0 && !why.mixed && passes(first))
+		if alone {
+			e.Code = first.Code
+		}
+		if t.Requested == 1 && first.Unclear {
+			e.Code = failure.Unavailable
+		}
+		if alone && first.Hint != "" {
+			e.Hint = first.Hint
+		}
 	}
-	return failure.New(failure.Partial, summary(t)).WithHint(hint)
+	if t.Again > 0 {
+		e.Hint += fmt.Sprintf("; %s tries %d of them again", r.onward(), t.Again)
+	}
+	return e
+}
+
+// passes tells whether the service, or the way to it, was at fault.
+func passes(f *failure.Error) bool {
+	return f.Code == failure.Unavailable || f.Code == failure.RateLimited
 }

@@ -90,10 +90,10 @@ func restOfBatch(first, size, returned int, err error) (rest Result, again bool)
 		rest.Outcome = Unknown
 		rest.Why = fmt.Sprintf("register many users: the service returned %d of the %d users asked for in rows %d to %d", returned, size, first, last)
 	case failure.IsUnclear(err):
-		rest.Outcome = Unknown
+		rest.Outcome, rest.Cause = Unknown, err
 		rest.Why = fmt.Sprintf("the answer to a batch of %d users (rows %d to %d) was lost: %s", size, first, last, err)
 	default:
-		rest.Outcome, rest.Why, again = Failed, err.Error(), passing(err)
+		rest.Outcome, rest.Why, rest.Cause, again = Failed, err.Error(), err, passing(err)
 	}
 	return rest, again
 }

@@ -44,6 +44,7 @@ type Result struct {
 	Outcome     Outcome
 	Pair        *userservice.Pair // nil where none was asked for, or got
 	Why         string            // why a row failed, or is unknown
+	Cause       error             // the error behind Why, where it came in this run
 	Body        []byte            // of a dry run: what would be sent
 }
 

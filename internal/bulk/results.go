@@ -109,7 +109,7 @@ func write(path, flag string, fill func(io.Writer) error) error {
 		return err
 	}
 	return failure.Because(failure.Failed, flag+" "+path+" cannot be written", err).
-		WithHint("nothing is lost: give the same command again, or see `telematicsctl job list`")
+		WithHint("nothing is lost: `telematicsctl job show` has every row of the job")
 }
 
 // Results writes what WriteResults does to w.

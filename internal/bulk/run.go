@@ -73,9 +73,10 @@ type run struct {
 	failed int // rows that failed or are unknown, in this run
 	fatal  error
 
-	crew     crew
-	deafOnce sync.Once
-	deaf     atomic.Bool // the service does not heed CustomToken: nothing may be repeated
+	crew        crew
+	troubleOnce sync.Once
+	deafOnce    sync.Once
+	deaf        atomic.Bool // the service does not heed CustomToken: nothing may be repeated
 }
 
 // work is a portion of the job for one worker: a row, or a batch of rows that follow one another.
@@ -150,7 +151,7 @@ func (r *run) end(err error) {
 // errTooMany ends a run that is going wrong.
 func errTooMany(limit int) error {
 	return failure.Newf(failure.Partial, "the run was stopped: more than %d rows failed", limit).
-		WithHint("mend what is wrong, or raise --max-failures, and give the same command again: it goes on where it stood")
+		WithHint("mend what is wrong, or raise --max-failures")
 }
 
 // settle writes the outcome of a row to the journal and then hands it out. again tells that another run may try the row once more.

@@ -85,7 +85,7 @@ func (a *attempts) giveUp(err error) {
 	if errors.As(err, &lost) {
 		f := *failure.From(lost.Cause)
 		f.Message = fmt.Sprintf("the service was down for longer than %s: %s", a.r.Patience, f.Message)
-		f.Hint = "give the same command again when the service is back: it goes on where it stood"
+		f.Hint = "wait until the service is back"
 		f.Code = failure.Unavailable
 		a.r.end(&f)
 	}
@@ -114,7 +114,7 @@ func (a *attempts) another(err error, down bool) bool {
 	if f.RetryAfter > a.r.Patience {
 		f := *f
 		f.Message = fmt.Sprintf("the service asks to wait for %s, which is longer than --patience: %s", f.RetryAfter, f.Message)
-		f.Hint = "give the same command again then: it goes on where it stood"
+		f.Hint = "wait until then"
 		a.r.end(&f)
 		return false
 	}
@@ -137,6 +137,7 @@ func (a *attempts) another(err error, down bool) bool {
 	back := a.r.crew.rest()
 	defer back()
 	if !down {
+		a.r.troubleOnce.Do(func() { a.r.Note(f.Message + "; trying again") })
 		_ = a.r.Clock.Wait(a.sending, a.waits.NextBackOff()) // a run that is ending is found out by the next Enter
 	}
 	return true
@@ -198,7 +199,7 @@ func (r *run) single(sending, requests context.Context, w work) {
 	case chosen && userservice.TokenTaken(err):
 		r.settleTaken(requests, w.row, result, arrived)
 	case !errors.Is(err, errStop):
-		result.Why = err.Error()
+		result.Why, result.Cause = err.Error(), err
 		r.settle(w.row, result, passing(err) && (chosen || !arrived))
 	case begun && arrived:
 		result.Why = "the run ended before the answer came"

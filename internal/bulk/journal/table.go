@@ -111,7 +111,7 @@ func createTable(slotsPath, textsPath string, rows int) error {
 
 func unwritable(err error) error {
 	return failure.Because(failure.Failed, "the job's journal cannot be written", err).
-		WithHint("make room on the disk of the state folder, and give the same command again: it goes on where it stood")
+		WithHint("make room on the disk of the state folder")
 }
 
 func openTable(slotsPath, textsPath string, rows int) (*Table, error) {
