@@ -45,7 +45,7 @@ var view = render.View[shown]{
 		{Head: "STATE", Name: "State", Cell: func(s shown) any { return s.State }},
 		{Head: "PROFILE", Name: "Profile", Cell: func(s shown) any { return s.Profile }},
 		{Head: "INPUT", Name: "Input", Cell: func(s shown) any { return s.Input }},
-		{Head: "REQUESTED", Name: "Requested", Cell: func(s shown) any { return s.Requested }},
+		{Head: "ROWS", Name: "Requested", Cell: func(s shown) any { return s.Requested }},
 		{Head: "CREATED", Name: "Created", Cell: func(s shown) any { return s.Created }},
 		{Head: "EXISTING", Name: "Existing", Cell: func(s shown) any { return s.Existing }},
 		{Head: "FAILED", Name: "Failed", Cell: func(s shown) any { return s.Failed }},
@@ -78,11 +78,11 @@ func newList(k *kit.Kit) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the bulk runs of this machine, the newest first",
-		Long: `Lists the jobs in the state folder, whatever their profile. A job is running, stopped (it can be gone on with) or finished. It stays, small as it
+		Long: `Lists the jobs in the state folder, whatever their profile. A job is running, stopped (it can be gone on with), finished or damaged. It stays, small as it
 is, until "job remove" takes it away.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			jobs, err := user.Jobs(k)
+			jobs, err := k.Jobs()
 			if err != nil {
 				return err
 			}
@@ -115,7 +115,7 @@ and Error; the input must still be there for that.`,
 			if f := p.Format(); f == render.CSV || f == render.JSONL {
 				return user.Results(c.Context(), k, args[0], f == render.JSONL)
 			}
-			jobs, err := user.Jobs(k)
+			jobs, err := k.Jobs()
 			if err != nil {
 				return err
 			}
@@ -191,15 +191,18 @@ CustomToken that were sent already would be made twice. So it asks first for one
 }
 
 func remove(ctx context.Context, k *kit.Kit, ids []string) error {
-	jobs, err := user.Jobs(k)
+	jobs, err := k.Jobs()
 	if err != nil {
 		return err
 	}
 	open := 0
 	for _, id := range ids {
 		s, err := jobs.Show(id)
-		if err != nil {
+		if failure.Is(err, failure.NotFound) {
 			return err
+		}
+		if err != nil {
+			s.Status.State = journal.Stopped // it cannot be told how a damaged job stands
 		}
 		switch s.Status.State {
 		case journal.Running:

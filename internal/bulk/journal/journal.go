@@ -85,6 +85,7 @@ const (
 	Running  = "running"
 	Stopped  = "stopped"  // it can be gone on with
 	Finished = "finished" // nothing is left to be done
+	Damaged  = "damaged"  // its files cannot be read: it can be removed, and nothing else
 )
 
 // Jobs is the folder of all jobs.
@@ -294,7 +295,7 @@ func (j Jobs) List() ([]Summary, error) {
 			continue // what a creation that was killed has left, or a file of somebody else
 		}
 		if err != nil {
-			return nil, err
+			sum.ID, sum.Status.State = e.Name(), Damaged // the others are to be seen all the same
 		}
 		out = append(out, sum)
 	}
@@ -304,7 +305,7 @@ func (j Jobs) List() ([]Summary, error) {
 
 // Remove takes a job away, with its copy of standard input. One that is being run is not removed.
 func (j Jobs) Remove(id string) error {
-	if _, err := j.Find(id); err != nil {
+	if _, err := j.Find(id); failure.Is(err, failure.NotFound) {
 		return err
 	}
 	lock, err := j.hold(id)

@@ -194,6 +194,24 @@ func TestAJobThatNobodyRunsIsStoppedOrFinished(t *testing.T) {
 	}
 }
 
+func TestADamagedJobIsListedAndCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	jobs, job := begin(t, 2)
+	if err := job.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(jobs.Dir, id, "job.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := jobs.List()
+	if err != nil || len(list) != 1 || list[0].ID != id || list[0].Status.State != journal.Damaged {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := jobs.Remove(id); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestALongReasonIsCutAndNotLost(t *testing.T) {
 	t.Parallel()
 	_, job := begin(t, 1)
