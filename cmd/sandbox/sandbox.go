@@ -24,7 +24,7 @@ func newReset(k *kit.Kit) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset",
 		Short: "Empty the sandbox",
-		Long:  "Removes every user of the sandbox, and the tokens stored for its profile. It does not ask: nothing in it is of worth.",
+		Long:  "Removes every user of the sandbox, the tokens stored for its profile, and its bulk runs. It does not ask: nothing in it is of worth.",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return reset(c.Context(), k) },
 	}
@@ -46,6 +46,29 @@ func reset(ctx context.Context, k *kit.Kit) error {
 	if err := k.Forget(ctx, config.Profile{Name: config.SandboxProfile, Sandbox: true, TokenStore: tokenstore.KindFile}); err != nil {
 		return err
 	}
+	if err := forgetJobs(k); err != nil {
+		return err
+	}
 	k.Streams.Note("The sandbox is empty")
+	return nil
+}
+
+// forgetJobs removes the bulk runs whose users the reset has removed: they would go on speaking of users who are gone.
+func forgetJobs(k *kit.Kit) error {
+	jobs, err := k.Jobs()
+	if err != nil {
+		return err
+	}
+	all, err := jobs.List()
+	if err != nil {
+		return err
+	}
+	for _, job := range all {
+		if job.Profile == config.SandboxProfile {
+			if err := jobs.Remove(job.ID); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }

@@ -62,7 +62,7 @@ func override(old, given journal.Outputs) journal.Outputs {
 
 // takeUp finds a job, and the profile that it was begun with where none is named.
 func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
-	jobs, err := Jobs(k)
+	jobs, err := k.Jobs()
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func Results(ctx context.Context, k *kit.Kit, id string, lines bool) error {
 	if err != nil {
 		return err
 	}
-	if r.jobs, err = Jobs(r.k); err != nil {
+	if r.jobs, err = r.k.Jobs(); err != nil {
 		return err
 	}
 	if r.spec.File != nil {

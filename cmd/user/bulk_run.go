@@ -27,15 +27,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// Jobs is where the jobs of bulk runs are.
-func Jobs(k *kit.Kit) (journal.Jobs, error) {
-	cfg, err := k.Config()
-	if err != nil {
-		return journal.Jobs{}, err
-	}
-	return journal.Jobs{Dir: filepath.Join(cfg.StateDir, "jobs")}, nil
-}
-
 // bulkRun is one run of `user bulk` or of `job resume`, from the options to the account of what was done.
 type bulkRun struct {
 	k       *kit.Kit
@@ -103,7 +94,7 @@ func (r *bulkRun) execute(ctx context.Context) (err error) {
 	if r.in, err = r.session.Instance(ctx); err != nil {
 		return err
 	}
-	if r.jobs, err = Jobs(r.k); err != nil {
+	if r.jobs, err = r.k.Jobs(); err != nil {
 		return err
 	}
 	if err := r.identify(ctx); err != nil {

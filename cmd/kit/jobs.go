@@ -1,0 +1,16 @@
+package kit
+
+import (
+	"path/filepath"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+)
+
+// Jobs is where the jobs of bulk runs are.
+func (k *Kit) Jobs() (journal.Jobs, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return journal.Jobs{}, err
+	}
+	return journal.Jobs{Dir: filepath.Join(cfg.StateDir, "jobs")}, nil
+}
