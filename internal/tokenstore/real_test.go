@@ -24,7 +24,7 @@ import (
 const realPassword = "test"
 
 // environ is the process's own environment: the tests of the real keyring have no main that would hand it in.
-var environ = os.Getenv //nolint:forbidigo // a test has no main that collects its world
+var environ = os.Getenv
 
 func init() { children["check"] = childCheck }
 
