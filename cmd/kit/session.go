@@ -174,7 +174,7 @@ func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 	return &auth.Guard{
 		Dir: dir, Now: k.Now,
 		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
-		Wait:    wait,
+		Wait:    Wait,
 		Notify: func(d time.Duration) {
 			k.Streams.Note("waiting " + d.Round(time.Second).String() + ": the service takes five sign-ins a minute from one address")
 		},
@@ -203,7 +203,8 @@ func (k *Kit) askPassword() func(context.Context, string) (secret.String, error)
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits, or ends with the context.
+func Wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -340,7 +340,7 @@ func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
 	run := bulk.Run{
 		API: r.session.API.Once(), Instance: r.in, Begun: r.spec.Begun, Rows: r.source.Rows, Requested: r.spec.Requested,
 		CreateAccessToken: r.spec.CreateAccessToken, Theirs: r.spec.ServerTokens, Custom: r.custom, Concurrency: p.concurrency, Rate: p.rate,
-		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: wait}, Repeat: r.done,
+		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: kit.Wait}, Repeat: r.done,
 	}
 	if r.spec.Quantity != nil {
 		run.BatchSize = r.spec.Quantity.BatchSize
@@ -379,15 +379,4 @@ func (r *bulkRun) lookup(ctx context.Context, deviceToken string) (*userservice.
 		return nil, err
 	}
 	return &found[0], nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
