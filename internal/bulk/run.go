@@ -46,7 +46,7 @@ type Run struct {
 
 	// Emit gets each result as it comes, one at a time; an error ends the run. It owns the pair from then on.
 	Emit func(Result) error
-	// Note is told what a person who watches should know.
+	// Note is told what a person who watches should know, one thing at a time.
 	Note func(string)
 	// Watch, if not nil, is told of the gauge before the first row is sent.
 	Watch func(Gauge)
@@ -90,6 +90,7 @@ type work struct {
 // too (401, 403), a service that is down, too many failures, a journal that cannot be written, or Emit's. Rows that failed one by one are in the
 // totals alone.
 func (o Run) Run(ctx context.Context) (Totals, error) {
+	o.Note = oneAtATime(o.Note)
 	r := &run{Run: o, totals: Totals{Requested: o.Requested}}
 	r.pacer = pace.New(pace.Options{
 		Ceiling: o.Concurrency, Rate: o.Rate, Patience: o.Patience, Probe: o.First, Longest: longestWait, Clock: o.Clock,
@@ -114,6 +115,16 @@ func (o Run) Run(ctx context.Context) (Totals, error) {
 	close(r.work)
 	r.crew.wait()
 	return r.close(ctx)
+}
+
+// oneAtATime lets the workers and the pacer say something without a thought of one another.
+func oneAtATime(note func(string)) func(string) {
+	var mu sync.Mutex
+	return func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		note(text)
+	}
 }
 
 func (r *run) close(ctx context.Context) (Totals, error) {
