@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -58,6 +59,30 @@ func TestScriptsOverASocket(t *testing.T) {
 		return startService(e, "")
 	})
 }
+
+// And a third time with the tokens in the system's keyring, where there is a real one: .ci/keyring runs it.
+func TestRealKeyringScripts(t *testing.T) {
+	if os.Getenv("TELEMATICSCTL_TEST_KEYRING") == "" {
+		t.Skip("needs a Secret Service: .ci/keyring starts one")
+	}
+	runScripts(t, "testdata/both", func(e *testscript.Env) error {
+		e.Setenv("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+		if err := startService(e, ""); err != nil {
+			return err
+		}
+		e.Setenv("TELEMATICSCTL_TOKEN_STORE", "keyring")
+		// The scripts share one keyring: each has a profile of its own in it.
+		profile := fmt.Sprintf("script-%d", scripts.Add(1))
+		e.Setenv("TELEMATICSCTL_PROFILE", profile)
+		dir := filepath.Join(e.WorkDir, "config", "telematicsctl")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("profiles:\n  "+profile+": {}\n"), 0o600)
+	})
+}
+
+var scripts atomic.Int32
 
 func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 	t.Parallel()
