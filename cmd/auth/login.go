@@ -172,6 +172,10 @@ func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor
 		e := *failure.From(err)
 		e.Message = "the sign-in was taken, but its tokens are not good for administering users, and were not kept: " + e.Message
 		e.Hint = "check that this is an admin's account; 403 means that it may not see users"
+		if who != auth.Admin {
+			e.Message = "the sign-in was taken, but its tokens are not good for the user's own profile, and were not kept: " + failure.From(err).Message
+			e.Hint = "check the DeviceToken, and that the user is of this instance"
+		}
 		return errors.Join(&e, s.Auth.Forget(ctx, who))
 	default:
 		e := *failure.From(err)

@@ -166,6 +166,9 @@ func (k *Kit) StoreOf(p config.Profile) (tokenstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !cfg.AccessToken.IsZero() {
+		return nil, failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").WithHint("unset it first")
+	}
 	return k.openStore(cfg, p)
 }
 

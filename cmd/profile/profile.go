@@ -4,6 +4,7 @@ package profile
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -156,6 +158,11 @@ func show(cfg *config.Config, p config.Profile) shown {
 	}
 	if s.InstanceKey == "" {
 		s.InstanceKey = p.TokenStore
+	}
+	for _, url := range []*string{&s.UserURL, &s.AccountsURL, &s.PortalURL} {
+		if strings.Contains(*url, "@") {
+			*url = secret.Redacted // it holds a password, and is refused wherever it would be used
+		}
 	}
 	return s
 }

@@ -37,6 +37,9 @@ func (f *MergeFlags) Add(c *cobra.Command) {
 func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error {
 	var wrong mistakes
 	spec := fileSpec(f.o, &wrong)
+	if f.results != "" && sameFile(f.results, f.o.file) {
+		wrong.add("--results", "it is the input file, which is never written to")
+	}
 	for _, name := range names {
 		if f.results != "" && sameFile(f.results, name) {
 			wrong.add("--results", "it is one of the results files to be joined")

@@ -69,6 +69,9 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 		s.Quantity.BatchSize = o.batchSize
 	}
 	s.Outputs = o.outputs.spec(&wrong, o.file)
+	if o.report != "" {
+		checkReport(&wrong, o.report, o.file, s.Outputs)
+	}
 	if _, err := o.pace.settings(1); err != nil {
 		wrong = append(wrong, failure.From(err).Fields...)
 	}
@@ -173,6 +176,20 @@ func (o outputFlags) spec(wrong *mistakes, input string) journal.Outputs {
 		seen[path] = f.flag
 	}
 	return out
+}
+
+// checkReport holds --report to the rules of the other files that a run writes.
+func checkReport(wrong *mistakes, report, input string, others journal.Outputs) {
+	path, err := filepath.Abs(report)
+	wrong.err("--report", err)
+	switch {
+	case sameFile(path, input):
+		wrong.add("--report", "it is the input file, which is never written to")
+	case path == others.Results || path == others.FailedOut || path == others.TokensOut:
+		wrong.add("--report", "it is the file of another flag")
+	case cannotHold(path) != "":
+		wrong.add("--report", "%s", cannotHold(path))
+	}
 }
 
 // cannotHold tells why no file can be written at a path, before anybody is registered; "" where one can, as far as can be seen.

@@ -188,6 +188,9 @@ func randomHex(n int) string {
 
 // prepare makes the source of the rows and, for a job that is new, holds every row to the rules.
 func (r *bulkRun) prepare(ctx context.Context) error {
+	if r.spec.ServerTokens {
+		r.k.Streams.Warn("the service chooses the DeviceTokens: a registration whose answer is lost cannot be repeated, and it is not known then whether the user exists")
+	}
 	given, err := byField(r.spec.Given)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	var why trouble
 	engine.Emit = func(res bulk.Result) (err error) {
 		why.add(res.Cause)
-		if err := pairs.add(res); err != nil {
+		if err := pairs.add(context.WithoutCancel(ctx), res); err != nil {
 			return err
 		}
 		if !r.k.Streams.OutTTY { // the live line is elsewhere
@@ -151,7 +151,11 @@ type pairs struct {
 	r     *bulkRun
 	file  *bulk.TokensFile // nil: none was named
 	items []tokenstore.Item
+	lost  int // users whose tokens were asked for and did not come
 }
+
+// atOnce is how many pairs wait, at the most, to be stored in one write: a run that is killed loses no more.
+const atOnce = 10
 
 func (r *bulkRun) openPairs() (*pairs, error) {
 	p := &pairs{r: r}
@@ -163,26 +167,42 @@ func (r *bulkRun) openPairs() (*pairs, error) {
 	return p, err
 }
 
-func (p *pairs) add(res bulk.Result) error {
+func (p *pairs) add(ctx context.Context, res bulk.Result) error {
 	switch {
 	case res.Pair == nil:
+		if res.Outcome == bulk.Created && res.Cause == nil && p.r.spec.CreateAccessToken && !p.r.done {
+			p.lost++
+		}
 		return nil
 	case p.file != nil:
 		return p.file.Add(res.DeviceToken, p.r.session.Auth.Record(*res.Pair))
 	case p.r.spec.CreateAccessToken && p.r.session.Stored() != "":
 		p.items = append(p.items, p.r.session.Auth.Item(res.DeviceToken, *res.Pair))
+		if len(p.items) >= atOnce {
+			return p.store(ctx)
+		}
 	}
 	return nil
 }
 
 func (p *pairs) close(ctx context.Context) error {
+	if p.lost > 0 {
+		p.r.k.Streams.Note(fmt.Sprintf("%d of the users have no tokens from this run: they were made by an earlier one, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them", p.lost))
+	}
 	if p.file != nil {
 		return p.file.Close()
 	}
-	if len(p.items) == 0 {
+	return p.store(ctx)
+}
+
+// store puts the pairs that wait into the token store, in one write.
+func (p *pairs) store(ctx context.Context) error {
+	items := p.items
+	p.items = nil
+	if len(items) == 0 {
 		return nil
 	}
-	if err := p.r.session.Store.Put(ctx, p.items...); err != nil {
+	if err := p.r.session.Store.Put(ctx, items...); err != nil {
 		e := *failure.From(err)
 		e.Message = "the users are registered, but their tokens are not stored: " + e.Message
 		return &e

@@ -41,7 +41,8 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin, user := w.signIn(t), w.register(t)
-	for name, given := range map[string]secret.String{"admin": admin.Access, "user": user.Pair.Access} {
+	for _, name := range []string{"admin", "user"} { // the admin first: at the end of a turn every JWT has expired
+		given := map[string]secret.String{"admin": admin.Access, "user": user.Pair.Access}[name]
 		o := w.options()
 		o.Store, o.Given = untouchable{t}, given
 		o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("a password")

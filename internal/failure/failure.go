@@ -57,6 +57,7 @@ type Error struct {
 	RequestID string  // the X-Request-Id that went with the call, if there was a call
 	Cause     error   // for errors.Is and errors.As; never printed by itself
 
+	Title      string        // what the service itself says of the refusal, as far as it may be shown
 	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
 
 	// Unclear is set where a change may have been carried out although its answer says nothing, or was lost.

@@ -19,8 +19,9 @@ type Knife struct {
 	list  []string // known, longest first, so that a part never hides the whole
 }
 
-// shortest is the least length, in bytes, of a value that is cut by itself: shorter ones would cut words.
-const shortest = 6
+// shortest is the least length, in bytes, of a value that is cut by itself. Short ones cut words too: a text that says too little is better than one
+// that says a short password.
+const shortest = 1
 
 var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
 

@@ -76,7 +76,7 @@ func TestReadingASecret(t *testing.T) {
 
 func TestKnifeCutsEveryForm(t *testing.T) {
 	var k secret.Knife
-	k.Know(secret.New(value), secret.New(""), secret.New("abc"))
+	k.Know(secret.New(value), secret.New(""), secret.New("abc12"))
 	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 	odd := `p"w\<&ä`
 	k.Know(secret.New(odd))

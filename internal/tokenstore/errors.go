@@ -43,11 +43,11 @@ func damagedRecord(key Key, why string) error {
 	var hint string
 	switch key.Subject {
 	case SubjectAdmin:
-		hint = "sign in again: telematicsctl auth login --profile " + key.Profile
+		hint = "sign in again: telematicsctl auth login --email ADDRESS --profile " + key.Profile
 	case SubjectAdminPassword:
-		hint = "store it anew: telematicsctl auth login --save-password --profile " + key.Profile
+		hint = "store it anew: telematicsctl auth login --email ADDRESS --save-password --profile " + key.Profile
 	case SubjectInstanceKey:
-		hint = "store it anew: telematicsctl profile add " + key.Profile
+		hint = "store it anew: telematicsctl profile add " + key.Profile + " --replace --instance-key-stdin"
 	default:
 		hint = fmt.Sprintf("sign in again: telematicsctl auth login --device-token %s --profile %s", key.Subject, key.Profile)
 	}

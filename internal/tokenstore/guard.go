@@ -11,6 +11,7 @@ import (
 const (
 	limitWithPerson    = 30 * time.Second
 	limitWithoutPerson = 3 * time.Second
+	stateLimit         = 1500 * time.Millisecond // is it there, and unlocked: asks no person
 )
 
 // errNoAnswer is a call of a keyring that did not come back in time.

@@ -288,7 +288,13 @@ func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err
 }
 
 func (k *keyringStore) state(ctx context.Context) error {
-	_, err := guarded(ctx, &k.guard, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
+	// It asks no person anything: a bus that does not answer at once does not answer.
+	quick := guard{limit: min(k.guard.limit, stateLimit)}
+	_, err := guarded(ctx, &quick, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
+	if errors.Is(err, errNoAnswer) {
+		k.guard.limit = quick.limit // what it was given, for the message
+		k.guard.hung.Store(true)
+	}
 	return err
 }
 

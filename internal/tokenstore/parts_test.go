@@ -166,7 +166,7 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 
 func TestADamagedRecordSaysHowToWriteItAnew(t *testing.T) {
 	for subject, hint := range map[string]string{
-		SubjectAdmin: "auth login --profile prod", SubjectAdminPassword: "auth login --save-password --profile prod",
+		SubjectAdmin: "auth login --email ADDRESS --profile prod", SubjectAdminPassword: "auth login --email ADDRESS --save-password --profile prod",
 		SubjectInstanceKey: "profile add prod", bob: "auth login --device-token " + bob + " --profile prod",
 	} {
 		backend := newFake()

@@ -105,6 +105,7 @@ func (cl *call) refused(resp *http.Response, status int, e envelope) *failure.Er
 	if why == "" {
 		why = http.StatusText(status)
 	}
+	f.Title = cl.cut(strings.TrimSpace(e.Title))
 	f.Message = fmt.Sprintf("%s: the service answered %d %s", cl.name, status, cl.cut(why))
 	for _, entry := range e.Errors {
 		f.Fields = append(f.Fields, failure.Field{Key: cl.cut(entry.Key), Message: cl.cut(entry.Message)})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,31 +123,45 @@ func NoSuchCall(err error) bool {
 }
 
 // TokenTaken tells whether a registration was refused because its CustomToken belongs to a user already. How the service says
-// that is unpublished (assumed: 409, or 422 with an entry for CustomToken that says so); a refusal for any other
-// reason must not be taken for it.
+// that is unpublished (assumed: 409, or 422 with an entry for CustomToken, that says so); a refusal for any other
+// reason must not be taken for it. A bare 409 is taken for it, as a registration can be in conflict with nothing else that is known.
 func TokenTaken(err error) bool {
 	var f *failure.Error
 	if !errors.As(err, &f) || (f.Status != http.StatusConflict && f.Status != http.StatusUnprocessableEntity) {
 		return false
 	}
+	conflict := f.Status == http.StatusConflict
 	for _, entry := range f.Fields {
-		name := strings.ToLower(entry.Key)
-		if name != "customtoken" && name != "devicetoken" {
-			continue
+		if namesToken(entry.Key[strings.LastIndex(entry.Key, ".")+1:]) { // «$.CustomToken» too
+			return saysTaken(entry.Message) || (conflict && !saysOther(entry.Message))
 		}
-		return f.Status == http.StatusConflict || saysTaken(entry.Message)
 	}
-	return f.Status == http.StatusConflict && len(f.Fields) == 0
+	if len(f.Fields) > 0 {
+		return false
+	}
+	return saysTaken(f.Title) && (conflict || namesToken(f.Title)) || (conflict && isBare(f.Title))
 }
 
-func saysTaken(message string) bool {
-	m := strings.ToLower(message)
-	for _, word := range []string{"taken", "exist", "already", "in use", "duplicate", "unique"} {
-		if strings.Contains(m, word) {
-			return true
-		}
-	}
-	return false
+func namesToken(text string) bool {
+	t := strings.ToLower(strings.ReplaceAll(text, " ", ""))
+	return strings.Contains(t, "customtoken") || strings.Contains(t, "devicetoken")
+}
+
+// isBare tells whether a title says nothing but the status.
+func isBare(title string) bool { return title == "" || strings.EqualFold(title, "Conflict") }
+
+func saysTaken(text string) bool {
+	return !saysOther(text) && containsAny(text, "already", "taken", "in use", "exists", "duplicate")
+}
+
+// saysOther tells whether a text is about the token's form, or about something that is not there.
+func saysOther(text string) bool {
+	return containsAny(text, "not valid", "invalid", "not exist", "n't exist", "not found", "malformed", "format", "quota", "limit")
+}
+
+func containsAny(text string, words ...string) bool {
+	t := strings.ToLower(text)
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t, w) })
 }
 
 // registered is the Result of a registration, a sign-in and a refresh (live).

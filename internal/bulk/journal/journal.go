@@ -183,6 +183,10 @@ func (j Jobs) hold(id string) (*flock.Flock, error) {
 	if err := os.MkdirAll(filepath.Join(j.Dir, id), 0o700); err != nil {
 		return nil, unwritable(err)
 	}
+	// The job's folder is to be there after a power cut too, before any row of it is sent.
+	if err := errors.Join(durable.SyncDir(j.Dir), durable.SyncDir(filepath.Dir(j.Dir))); err != nil {
+		return nil, unwritable(err)
+	}
 	lock := flock.New(j.path(id, lockFile), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
