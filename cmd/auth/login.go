@@ -114,6 +114,11 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 	if email == "" {
 		email = s.Auth.AdminEmail
 	}
+	if email == "" && k.Streams.CanPrompt() && !o.passwordStdin {
+		if email, err = k.Streams.Line(ctx, "E-mail address", "--email"); err != nil {
+			return "", rec, err
+		}
+	}
 	if email == "" {
 		return "", rec, failure.New(failure.Invalid, "cannot sign in: whose e-mail address?").WithHint("give --email, or --device-token to sign in as a user")
 	}

@@ -139,9 +139,6 @@ func openTable(slotsPath, textsPath string, rows int) (*Table, error) {
 	return t, nil
 }
 
-// Rows is how many rows the table has room for.
-func (t *Table) Rows() int { return t.rows }
-
 // Put writes the entry of a row (from 1). When it returns, the entry outlives the process; a tenth of a second later, a power cut too.
 // After an error nothing is written any more, and every further call returns it.
 func (t *Table) Put(row int, e Entry) error { return t.PutAll(row, []Entry{e}) }
