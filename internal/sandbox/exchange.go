@@ -47,8 +47,8 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 		return ctx.Err()
 	}
 	effect := e.fate.effect
-	if effect.kind == effectDropBefore {
-		e.drop(ctx)
+	if effect.breaks() && !effect.after {
+		e.drop(ctx, w)
 	}
 	body, refused := read(e.r)
 	e.body = body
@@ -65,8 +65,8 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	if a.err != nil {
 		return a.err
 	}
-	if effect.kind == effectDropAfter {
-		e.drop(ctx)
+	if effect.breaks() {
+		e.drop(ctx, w)
 	}
 	if instead {
 		a = fault
@@ -78,8 +78,11 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 }
 
 // drop breaks the connection.
-func (e *exchange) drop(ctx context.Context) {
+func (e *exchange) drop(ctx context.Context, w http.ResponseWriter) {
 	e.end(ctx)
+	if e.fate.effect.kind == effectReset {
+		reset(w)
+	}
 	panic(http.ErrAbortHandler)
 }
 

@@ -28,7 +28,7 @@ type effect struct {
 	retryAfter   time.Duration // of a status
 	status       int           // of a status, and of a failing envelope
 	shape        string        // the body of a status: json, html or empty
-	after        bool          // a status: the call is carried out all the same
+	after        bool          // a status or a broken connection: the call is carried out all the same
 	size         int64         // huge, in bytes
 }
 
@@ -40,6 +40,7 @@ const (
 	effectStatus     effectKind = "status"      // another answer instead
 	effectDropBefore effectKind = "drop-before" // the connection breaks and nothing was done
 	effectDropAfter  effectKind = "drop-after"  // the call is carried out, and the connection breaks
+	effectReset      effectKind = "reset"       // the same two, and the client's system hears that it was reset
 	effectTruncated  effectKind = "truncated"   // the body ends half way
 	effectSlow       effectKind = "slow"        // the body comes little by little
 	effectHuge       effectKind = "huge"        // the body is padded to a size
@@ -50,9 +51,9 @@ const (
 // FaultGrammar is what ParseFault reads, for help texts.
 const FaultGrammar = `[METHOD] PATH: EFFECT [CHANCE%], EFFECT [CHANCE%], …
 PATH is a path of the contract, or a beginning that ends in *; METHOD is left out for any.
-EFFECT is one of: latency 20ms or latency 20ms±10ms; drop-before; drop-after; truncated; slow 2s; huge 64MB; wrong-type;
-envelope [STATUS]; or a status such as 503, with json, html or empty (its body), after (the call is carried out all the
-same) and retry-after 30s behind it.`
+EFFECT is one of: latency 20ms or latency 20ms±10ms; drop-before; drop-after; reset; truncated; slow 2s; huge 64MB; wrong-type;
+envelope [STATUS]; or a status such as 503, with json, html or empty (its body) and retry-after 30s behind it. Behind reset
+and a status, after means that the call is carried out all the same.`
 
 // ParseFault reads a fault; its error, of code invalid, says what is wrong with the text.
 func ParseFault(text string) (Fault, error) {
@@ -108,7 +109,13 @@ func parseEffect(words []string) (effect, error) {
 	rest := words[1:]
 	var err error
 	switch e.kind {
-	case effectDropBefore, effectDropAfter, effectTruncated, effectWrongType:
+	case effectDropAfter:
+		e.after = true
+	case effectDropBefore, effectTruncated, effectWrongType:
+	case effectReset:
+		if len(rest) > 0 && strings.EqualFold(rest[0], "after") {
+			e.after, rest = true, rest[1:]
+		}
 	case effectLatency, effectSlow:
 		rest, err = e.parseWait(rest)
 	case effectHuge:

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +33,7 @@ func TestTextsThatAreNoFault(t *testing.T) {
 	for _, text := range []string{
 		"", "POST /v1/x", "v1/x: 503", "POST /v1/x: ", "POST /v1/x: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%", "*: sleepy",
 		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB", "*: 503 xml",
-		"*: 429 retry-after", "*: drop-after html", "*: slow -1s",
+		"*: 429 retry-after", "*: drop-after html", "*: reset before", "*: slow -1s",
 	} {
 		if f, err := sandbox.ParseFault(text); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%q was read as %v (%v)", text, f, err)
@@ -41,7 +43,7 @@ func TestTextsThatAreNoFault(t *testing.T) {
 
 func FuzzParseFault(f *testing.F) {
 	f.Add("POST /v1/Registration/create: drop-after 3%, 503 1%, latency 20ms±10ms")
-	f.Add("*: 429 html after retry-after 30s 5%, huge 64MB, envelope 409, slow 2s, truncated, wrong-type")
+	f.Add("*: 429 html after retry-after 30s 5%, huge 64MB, envelope 409, slow 2s, truncated, reset after, wrong-type")
 	f.Fuzz(func(t *testing.T, text string) {
 		one, err := sandbox.ParseFault(text)
 		if err != nil {
@@ -62,6 +64,8 @@ func TestEffects(t *testing.T) {
 	}{
 		"drop-before": {func(_ *http.Response, _ string, err error) bool { return err != nil }, false},
 		"drop-after":  {func(_ *http.Response, _ string, err error) bool { return err != nil }, true},
+		"reset":       {func(_ *http.Response, _ string, err error) bool { return err != nil }, false},
+		"reset after": {func(_ *http.Response, _ string, err error) bool { return err != nil }, true},
 		"503": {func(r *http.Response, b string, _ error) bool {
 			return r.StatusCode == 503 && strings.Contains(b, `"Status":503`)
 		}, false},
@@ -106,7 +110,7 @@ func TestEffects(t *testing.T) {
 					body, err = io.ReadAll(resp.Body)
 					_ = resp.Body.Close()
 				}
-				if (resp == nil && !strings.HasPrefix(text, "drop")) || !c.check(resp, string(body), err) {
+				if (resp == nil && !strings.HasPrefix(text, "drop") && !strings.HasPrefix(text, "reset")) || !c.check(resp, string(body), err) {
 					t.Errorf("got %v %.200q %v", resp, body, err)
 				}
 				p := w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1}`)
@@ -114,6 +118,27 @@ func TestEffects(t *testing.T) {
 					t.Errorf("%d users", p.TotalUsers)
 				}
 			})
+		}
+	}
+}
+
+// A reset is what a firewall does: the client's system says so, and an orderly end is something else.
+func TestAResetIsNoOrderlyEnd(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has a number of its own for a reset")
+	}
+	for text, isReset := range map[string]bool{"reset": true, "reset after": true, "drop-after": false} {
+		server := httptest.NewServer(newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: "+text)}}).box)
+		defer server.Close()
+		req := registration(t.Context())
+		req.URL.Host = strings.TrimPrefix(server.URL, "http://")
+		resp, err := server.Client().Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if err == nil || errors.Is(err, syscall.ECONNRESET) != isReset {
+			t.Errorf("%s: the client gets %v", text, err)
 		}
 	}
 }

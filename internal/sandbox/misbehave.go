@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -129,6 +130,24 @@ func (e effect) instead() (a answer, ok bool) {
 		return a, false
 	}
 	return a, true
+}
+
+// breaks tells whether the connection breaks without an answer.
+func (e effect) breaks() bool {
+	return e.kind == effectDropBefore || e.kind == effectDropAfter || e.kind == effectReset
+}
+
+// reset closes the connection so that the other end's system is told «connection reset by peer» instead of an orderly end. A request that
+// came through no socket has none that could be reset; it is dropped.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // it is about to be closed in any case
+	}
+	_ = conn.Close()
 }
 
 // send writes an answer in the way of the effect. It panics with http.ErrAbortHandler to break the connection.
