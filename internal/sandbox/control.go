@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 // controlPrefix is where the control API is, which the real service does not have.
@@ -71,10 +73,22 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := handle(s, r, o)
 	if err != nil {
-		plain(w, http.StatusBadRequest, map[string]any{"Error": err.Error()})
+		plain(w, controlStatus(err), map[string]any{"Error": err.Error()})
 		return
 	}
 	plain(w, http.StatusOK, result)
+}
+
+// controlStatus is the HTTP status that an error of a control call is answered with.
+func controlStatus(err error) int {
+	switch failure.From(err).Code {
+	case failure.Invalid:
+		return http.StatusUnprocessableEntity
+	case failure.NotFound:
+		return http.StatusNotFound
+	default:
+		return http.StatusServiceUnavailable // the state cannot be had
+	}
 }
 
 // calls lists the control API.
@@ -94,7 +108,7 @@ func (s *Sandbox) showFaults(*http.Request, object) (any, error) {
 func (s *Sandbox) setFaults(r *http.Request, body object) (any, error) {
 	var texts []string
 	if err := json.Unmarshal(body["faults"], &texts); err != nil {
-		return nil, fmt.Errorf("the field Faults must be a list of texts: %w", err)
+		return nil, failure.Because(failure.Invalid, "the field Faults must be a list of texts", err)
 	}
 	list := make([]Fault, len(texts))
 	for i, text := range texts {
@@ -102,6 +116,9 @@ func (s *Sandbox) setFaults(r *http.Request, body object) (any, error) {
 		if list[i], err = ParseFault(text); err != nil {
 			return nil, err
 		}
+	}
+	if err := bind(list, s.routes); err != nil {
+		return nil, err
 	}
 	s.faults.set(list)
 	return s.showFaults(r, nil)
@@ -122,14 +139,14 @@ func (s *Sandbox) moveClock(r *http.Request, body object) (any, error) {
 	if text, ok := in.text("Advance"); ok {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, fmt.Errorf("the field Advance must be a duration such as 25h: %w", err)
+			return nil, failure.Because(failure.Invalid, "the field Advance must be a duration such as 25h", err)
 		}
 		s.offset.Add(int64(d))
 		return s.showClock(r, nil)
 	}
 	to, ok := in.moment("To")
 	if !ok {
-		return nil, fmt.Errorf("the body needs Advance, a duration, or To, a moment in ISO 8601")
+		return nil, failure.New(failure.Invalid, "the body needs Advance, a duration, or To, a moment in ISO 8601")
 	}
 	s.offset.Store(int64(to.Sub(s.options.Now())))
 	return s.showClock(r, nil)
@@ -145,7 +162,7 @@ func (s *Sandbox) expireTokens(r *http.Request, body object) (any, error) {
 	in := &reading{object: body}
 	token, one := in.uuid("DeviceToken")
 	if in.mistakes != nil {
-		return nil, fmt.Errorf("DeviceToken is not a UUID")
+		return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")
 	}
 	known := true
 	err := s.amend(r.Context(), func(st state) {
@@ -161,7 +178,7 @@ func (s *Sandbox) expireTokens(r *http.Request, body object) (any, error) {
 		}
 	})
 	if err == nil && !known {
-		err = fmt.Errorf("there is no user %s", token)
+		err = failure.Newf(failure.NotFound, "there is no user %s", token)
 	}
 	return map[string]any{"Expired": true}, err
 }

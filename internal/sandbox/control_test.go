@@ -46,7 +46,8 @@ func TestTokensExpireWithoutWaiting(t *testing.T) {
 	if status(fresh) != 401 {
 		t.Error("it lives longer than a day")
 	}
-	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+sandbox.CompanyID+`"}`, 400)
+	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+sandbox.CompanyID+`"}`, 404)
+	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "x"}`, 422)
 }
 
 func TestTheClockMoves(t *testing.T) {
@@ -66,8 +67,8 @@ func TestTheClockMoves(t *testing.T) {
 			t.Errorf("%s %s: %s", step.method, step.body, got)
 		}
 	}
-	w.control(t, "POST", "clock", `{"Advance": "soon"}`, 400)
-	w.control(t, "POST", "clock", `{}`, 400)
+	w.control(t, "POST", "clock", `{"Advance": "soon"}`, 422)
+	w.control(t, "POST", "clock", `{}`, 422)
 	w.control(t, "POST", "clock", `[`, 400)
 }
 
@@ -75,7 +76,15 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	w := newWorld(t, sandbox.Options{Control: true})
 	w.control(t, "PUT", "faults", `{"Faults": ["POST /v1/Registration/create: 503"]}`, 200)
 	w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).want(t, 503)
-	w.control(t, "PUT", "faults", `{"Faults": ["nonsense"]}`, 400)
+	for body, want := range map[string]string{
+		`{"Faults": ["nonsense"]}`:                         "there is no : behind the path",
+		`{"Faults": "*: 503"}`:                             "a list of texts",
+		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "there is no call /v1/registrations; the nearest is POST /v1/Registration/create",
+	} {
+		if got := w.control(t, "PUT", "faults", body, 422); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
 	if got := w.control(t, "GET", "faults", "", 200); got != `{"Faults":["POST /v1/Registration/create: 503"]}` {
 		t.Error(got)
 	}

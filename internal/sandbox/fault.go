@@ -15,6 +15,7 @@ import (
 type Fault struct {
 	method string // "" is any
 	path   string // one path of the contract, or a beginning that ends in *
+	exact  bool   // the path's case counts, as all the calls that it names are of the accounts and portal hosts
 	effect []effect
 	text   string
 }
@@ -55,7 +56,8 @@ EFFECT is one of: latency 20ms or latency 20ms±10ms; drop-before; drop-after; r
 envelope [STATUS]; or a status such as 503, with json, html or empty (its body) and retry-after 30s behind it. Behind reset
 and a status, after means that the call is carried out all the same.`
 
-// ParseFault reads a fault; its error, of code invalid, says what is wrong with the text.
+// ParseFault reads a fault; its error, of code invalid, says what is wrong with the text. Whether there is such a call is
+// Open's to say, which knows them.
 func ParseFault(text string) (Fault, error) {
 	f := Fault{text: strings.TrimSpace(text)}
 	where, what, ok := strings.Cut(f.text, ":")
@@ -225,9 +227,9 @@ func (f Fault) fits(method, path string) bool {
 		return false
 	}
 	if beginning, ok := strings.CutSuffix(f.path, "*"); ok {
-		return len(path) >= len(beginning) && strings.EqualFold(path[:len(beginning)], beginning)
+		return len(path) >= len(beginning) && (path[:len(beginning)] == beginning || !f.exact && strings.EqualFold(path[:len(beginning)], beginning))
 	}
-	r := route{segments: strings.Split(strings.Trim(f.path, "/"), "/")}
+	r := route{exact: f.exact, segments: strings.Split(strings.Trim(f.path, "/"), "/")}
 	_, ok := r.fits(strings.Split(strings.Trim(path, "/"), "/"))
 	return ok
 }

@@ -31,7 +31,7 @@ func fault(t testing.TB, text string) sandbox.Fault {
 
 func TestTextsThatAreNoFault(t *testing.T) {
 	for _, text := range []string{
-		"", "POST /v1/x", "v1/x: 503", "POST /v1/x: ", "POST /v1/x: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%", "*: sleepy",
+		"", "POST /v1/x", "v1/x: 503", "POST /*: ", "POST /*: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%", "*: sleepy",
 		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB", "*: 503 xml",
 		"*: 429 retry-after", "*: drop-after html", "*: reset before", "*: slow -1s",
 	} {
@@ -39,6 +39,54 @@ func TestTextsThatAreNoFault(t *testing.T) {
 			t.Errorf("%q was read as %v (%v)", text, f, err)
 		}
 	}
+}
+
+// openWith opens a sandbox with a fault, read from a text.
+func openWith(text string) error {
+	f, err := sandbox.ParseFault(text)
+	if err == nil {
+		_, err = sandbox.Open(sandbox.Options{Faults: []sandbox.Fault{f}})
+	}
+	return err
+}
+
+func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
+	for text, want := range map[string]string{
+		"POST /v1/Registration/creat: 503":     "there is no call /v1/Registration/creat; the nearest is POST /v1/Registration/create",
+		"/v1/Auth/Logn: 503":                   "there is no call /v1/Auth/Logn; the nearest is POST /v1/Auth/Login",
+		"/v2/Registration/*: 503":              "there is no call /v2/Registration/*; the nearest is POST /v1/Registration/create",
+		"GET /v1/Management/users/a/b: 503":    "there is no call /v1/Management/users/a/b; the nearest is GET /v1/Management/users",
+		"GET /v1/Management/users/find/*: 503": "there is no call /v1/Management/users/find/*; the nearest is GET /v1/Management/users/find",
+		"GET /V1/instances/{InstanceId}: 503":  "there is no call /V1/instances/{InstanceId}; the nearest is GET /v1/Instances/{InstanceId}",
+		"/healthz: 503":                        "there is no call /healthz; the nearest is",
+		"GET /v1/Registration/create: 503":     "/v1/Registration/create is called with POST, not with GET",
+		"POST /v1/Management/users/FIND: 503":  "/v1/Management/users/FIND is called with GET or DELETE, not with POST",
+		"DELETE /v1/Management/users: 503":     "/v1/Management/users is called with GET or PUT, not with DELETE",
+		"PATCH /v1/Management/*: 503":          "/v1/Management/* is called with GET or POST or PUT or DELETE, not with PATCH",
+		"FETCH *: 503":                         "no call has the method FETCH",
+	} {
+		if err := openWith(text); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	for _, text := range []string{
+		"*: 503", "* *: 503", "GET *: 503", "/*: 503", "/v1/*: 503", "post /V1/registration/CREATE/: 503", "/v1/Management/us*: 503", "POST /v1/registration/create*: 503",
+		"DELETE /v1/Management/users/{DeviceToken}: 503", "DELETE /v1/Management/users/8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70: 503", "/v1/Management/users/8f14*: 503",
+		"GET /v1/Instances/{InstanceId}: 503", "GET /v1/{any}/{any}/{any}: 503", "POST /v1/Registration/CreateMultiple: 503",
+	} {
+		if err := openWith(text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// The accounts host keeps to the case of its paths, so there two calls differ in a letter's case alone.
+func TestAFaultStrikesTheCallThatItNames(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "/v1/Applications/*: 503"), fault(t, "/v1/auth/*: 504")}})
+	application := "/v1/Applications/" + sandbox.ApplicationID
+	w.do(t, "GET", application, nil, "").want(t, 503)
+	w.do(t, "GET", strings.ToLower(application)+"/instances", nil, "").want(t, 401)
+	w.do(t, "POST", "/V1/AUTH/LOGIN", nil, "{}").want(t, 504)
 }
 
 func FuzzParseFault(f *testing.F) {
@@ -186,7 +234,7 @@ func TestTheSameSeedStrikesTheSameRequests(t *testing.T) {
 
 func TestALogLinePerRequestWithoutSecrets(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []sandbox.Fault{fault(t, "/nowhere: 503")}})
+	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []sandbox.Fault{fault(t, "GET *: 503")}})
 	u := w.register(t, `{}`)
 	w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200)
 	w.do(t, "GET", "/nowhere?secret=1", headers{"X-Request-Id": "r-9"}, "")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,8 @@ type Sandbox struct {
 // largestBody is the most bytes of a request's body (assumed).
 const largestBody = 4 << 20
 
-// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes.
+// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes. Its error is of code
+// invalid where the options ask for what cannot be.
 func Open(o Options) (*Sandbox, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -79,7 +81,12 @@ func Open(o Options) (*Sandbox, error) {
 	if mistakes := o.Layout.check(); mistakes != nil {
 		return nil, failure.Mistakes("the layout cannot be used", mistakes)
 	}
-	s := &Sandbox{options: o, routes: routes(o), faults: newFaults(o.Faults, o.FaultSeed), source: o.Random}
+	o.Faults = slices.Clone(o.Faults)
+	s := &Sandbox{options: o, routes: routes(o), source: o.Random}
+	if err := bind(o.Faults, s.routes); err != nil {
+		return nil, err
+	}
+	s.faults = newFaults(o.Faults, o.FaultSeed)
 	if s.source == nil {
 		s.source = bufio.NewReader(rand.Reader)
 	}
