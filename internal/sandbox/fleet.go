@@ -87,7 +87,6 @@ func (m *maker) chance(part float64) bool { return m.faker.Float64Range(0, 1) < 
 var (
 	fleetActivity = []share[string]{{0.55, "Active"}, {0.15, "Inactive"}, {0.1, "Lost"}, {0.02, "Error"}, {0.18, ""}}
 	fleetGender   = []share[string]{{0.45, "Male"}, {0.45, "Female"}, {0.02, "Other"}, {0.08, ""}}
-	fleetCountry  = []share[string]{{0.5, "United States of America"}, {0.1, "Canada"}, {0.1, "Germany"}, {0.08, "Brazil"}, {0.07, "India"}, {0.15, ""}}
 	fleetPhones   = []share[[3]string]{
 		{0.25, [3]string{"iPhone15,2", "iOS", "18.6"}}, {0.15, [3]string{"iPhone14,5", "iOS", "17.7"}}, {0.1, [3]string{"iPhone12,1", "iOS", "26.0"}},
 		{0.2, [3]string{"SM-S911B", "Android", "15"}}, {0.15, [3]string{"SM-A546B", "Android", "14"}}, {0.15, [3]string{"Pixel 8", "Android", "16"}},
@@ -99,10 +98,8 @@ var (
 func (m *maker) user() *user {
 	f := m.faker
 	first, last := f.FirstName(), f.LastName()
-	country := pick(m, fleetCountry)
-	if country == "" {
-		country = f.Country()
-	}
+	country := pick(m, fleetCountries)
+	at := country.places[f.Number(0, len(country.places)-1)]
 	client := fmt.Sprintf("client-%07d", m.made)
 	u := &user{
 		Token:    m.uuid(),
@@ -112,8 +109,8 @@ func (m *maker) user() *user {
 		ClientID: said(client),
 	}
 	for _, of := range [][2]string{
-		{"FirstName", first}, {"LastName", last}, {"Country", country}, {"City", f.City()}, {"District", f.State()}, {"Address", f.Street()},
-		{"Phone", "+1" + f.Phone()},
+		{"FirstName", first}, {"LastName", last}, {"Country", country.name}, {"City", at.city}, {"District", at.district}, {"Address", f.Street()},
+		{"Phone", country.phone(at, f.Uint64())},
 		{"Email", strings.ToLower(fmt.Sprintf("%s.%s.%d@example.com", plainName(first), plainName(last), m.made))},
 		{"Birthday", f.DateRange(time.Date(1945, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2007, 1, 1, 0, 0, 0, 0, time.UTC)).Format(time.DateOnly) + "T00:00:00"},
 	} {

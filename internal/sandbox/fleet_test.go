@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,16 +68,53 @@ func TestAFleetIsPlausible(t *testing.T) {
 			t.Errorf("%s: %d, want %v", filter, got, between)
 		}
 	}
-	emails := map[string]bool{}
-	for _, u := range w.list(t, as, `{"PageNumber": 1, "PageSize": 1000, "Sort": "LastName"}`).Users {
-		email, _ := u.UserProfile["Email"].(string)
-		emails[email] = true
-		if (u.ActivityStatus == "No Data") != (u.MobileDevice["DeviceModel"] == nil) {
-			t.Errorf("%s with a phone %v", u.ActivityStatus, u.MobileDevice)
+}
+
+// mobileNumbers are those of the countries of a fleet in E.164, whole.
+var mobileNumbers = map[string]string{
+	"United States of America": `\+1[2-9]\d{2}[2-9][2-9]\d{5}`, "Canada": `\+1(204|250|403|416|514|604|613|780|819|902|905)[2-9][2-9]\d{5}`,
+	"Germany": `\+4915\d{9}`, "Brazil": `\+55[1-9]\d9\d{8}`, "India": `\+91[6-9]\d{9}`, "United Kingdom": `\+447[4-9]\d{8}`, "France": `\+33[67]\d{8}`,
+	"Spain": `\+34[67]\d{8}`, "Italy": `\+393\d{9}`, "Mexico": `\+52(33|55|81)\d{8}`, "Netherlands": `\+316[1-58]\d{7}`, "Poland": `\+48[5-8]\d{8}`,
+	"Japan": `\+81[789]0\d{8}`, "Australia": `\+614\d{8}`, "South Africa": `\+27[678]\d{8}`, "Turkey": `\+905\d{9}`,
+}
+
+func TestEveryUserOfAFleetIsPlausible(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.fill(t, 1000, 7)
+	emails, phones, countries := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	districts, cities := map[string]string{}, map[string]string{} // of what
+	inside := func(where map[string]string, inner, outer string) {
+		if was, ok := where[inner]; ok && was != outer || inner == "" {
+			t.Errorf("%q is in %s and in %s", inner, was, outer)
+		}
+		where[inner] = outer
+	}
+	for _, u := range w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1000, "Sort": "LastName", "ShowInactiveUsers": true}`).Users {
+		text := func(name string) string { value, _ := u.UserProfile[name].(string); return value }
+		emails[text("Email")], phones[text("Phone")], countries[text("Country")] = true, true, true
+		inside(districts, text("District"), text("Country"))
+		inside(cities, text("City"), text("District"))
+		if want := mobileNumbers[text("Country")]; want == "" || !regexp.MustCompile("^"+want+"$").MatchString(text("Phone")) {
+			t.Errorf("a phone of %s: %s", text("Country"), text("Phone"))
+		}
+		if born, registered := text("Birthday"), u.DateCreated; born[:4] > "2007" || registered < "2023" || registered >= "2026" {
+			t.Errorf("born %s, registered %s", born, registered)
+		}
+		device := u.MobileDevice
+		if (u.ActivityStatus == "No Data") != (device["DeviceModel"] == nil) || (device["DeviceModel"] == nil) != (device["OsType"] == nil) {
+			t.Errorf("%s with a phone %v", u.ActivityStatus, device)
+		}
+		if os := device["OsType"]; os != nil && (*os == "iOS") != strings.HasPrefix(*device["DeviceModel"], "iPhone") {
+			t.Errorf("a %s with %s", *device["DeviceModel"], *os)
 		}
 	}
-	if len(emails) != 1000 {
-		t.Errorf("%d different addresses", len(emails))
+	if len(emails) != 1000 || len(phones) != 1000 || len(countries) != len(mobileNumbers) {
+		t.Errorf("%d addresses, %d phones, %d countries", len(emails), len(phones), len(countries))
+	}
+	for city, want := range map[string]string{"Boston": "Massachusetts", "Montréal": "Québec", "München": "Bayern", "Mumbai": "Maharashtra"} {
+		if cities[city] != want {
+			t.Errorf("%s is in %q", city, cities[city])
+		}
 	}
 }
 
