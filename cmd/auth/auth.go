@@ -28,16 +28,8 @@ func parseToken(text string) (string, error) {
 
 // deviceToken is what -o ids prints of a subject: the admin has none, so that the users alone are listed.
 func deviceToken(subject string) string {
-	if subject == auth.Admin {
+	if subject == auth.Admin || subject == unknown {
 		return ""
 	}
 	return subject
-}
-
-// needStore is the error where a JWT from the environment stands for all that is stored.
-func needStore(s *kit.Session) error {
-	if s.Stored() != "" {
-		return nil
-	}
-	return failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: nothing is read from or written to a token store").WithHint("unset it first")
 }

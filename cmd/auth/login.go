@@ -88,7 +88,7 @@ func login(ctx context.Context, k *kit.Kit, o loginOptions) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if err := needStore(s); err != nil {
+	if err := s.NeedStore(); err != nil {
 		return err
 	}
 	if o.savePassword && s.Stored() == tokenstore.KindMemory {

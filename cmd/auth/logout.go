@@ -65,7 +65,7 @@ func logout(ctx context.Context, k *kit.Kit, o logoutOptions) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if err := needStore(s); err != nil {
+	if err := s.NeedStore(); err != nil {
 		return err
 	}
 	subjects, err := whoIsThere(ctx, s, o)

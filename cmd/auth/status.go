@@ -60,7 +60,8 @@ func newStatus(k *kit.Kit) *cobra.Command {
 by a refresh, as long as the service takes the stored RefreshToken, or by signing in again, where the credentials for that are at hand. It asks
 the service nothing.
 
-It exits 0 if somebody is signed in or can be without a person, and 3 if not.`,
+It exits 0 if somebody is signed in or can be without a person, and 3 if not. With TELEMATICSCTL_ACCESS_TOKEN set it tells of that JWT alone, by
+its own word; of what is no JWT the subject is "unknown", and it exits 3.`,
 		Example: "  telematicsctl auth status\n  telematicsctl auth status -o json --jq .SignInsBlockedUntil",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return tellStatus(c.Context(), k) },
@@ -90,7 +91,19 @@ func tellStatus(ctx context.Context, k *kit.Kit) error {
 	if err != nil || st.SignedIn {
 		return err
 	}
-	return failure.New(failure.Unauthorized, "nobody is signed in by profile "+s.Profile.Name).WithHint(s.Auth.Mend(auth.Admin))
+	return nobody(s)
+}
+
+// nobody is the error where nobody is signed in.
+func nobody(s *kit.Session) error {
+	if s.Stored() != "" {
+		return failure.New(failure.Unauthorized, "nobody is signed in by profile "+s.Profile.Name).WithHint(s.Auth.Mend(auth.Admin))
+	}
+	if err := s.Auth.GivenExpired(); err != nil {
+		return err
+	}
+	return failure.New(failure.Unauthorized, "whether anybody is signed in is unknown: the value of TELEMATICSCTL_ACCESS_TOKEN is no JWT; it is sent all the same").
+		WithHint(s.Auth.Mend(auth.Admin))
 }
 
 func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, error) {
@@ -104,7 +117,7 @@ func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, e
 		k.Streams.Note("The service blocks sign-ins from this machine until " + blocked.Format(time.RFC3339))
 	}
 	if s.Stored() == "" {
-		st.Subjects, err = givenSubject(ctx, k, s)
+		st.Subjects = givenSubject(k, s)
 	} else {
 		st.Subjects, err = storedSubjects(ctx, k, s)
 	}
@@ -112,23 +125,21 @@ func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, e
 		sub := &st.Subjects[i]
 		sub.RenewsSelf = sub.RenewsBy != ""
 		sub.blockedTill = st.SignInsBlockedUntil
-		st.SignedIn = st.SignedIn || !sub.Expired || sub.RenewsSelf
+		st.SignedIn = st.SignedIn || (!sub.Expired && sub.Subject != unknown) || sub.RenewsSelf
 	}
 	return st, err
 }
 
+// unknown is the subject of what is no JWT: whose it is, only the service knows.
+const unknown = "unknown"
+
 // givenSubject is the one whose JWT is in the environment.
-func givenSubject(ctx context.Context, k *kit.Kit, s *kit.Session) ([]subjectStatus, error) {
-	rec, err := s.Auth.Token(ctx, auth.Admin)
-	if err != nil {
-		return nil, err
+func givenSubject(k *kit.Kit, s *kit.Session) []subjectStatus {
+	who, claims, ok := s.Auth.WhoIsGiven()
+	if !ok {
+		return []subjectStatus{{Subject: unknown, Profile: s.Profile.Name}}
 	}
-	claims, _ := auth.ReadClaims(rec.Access)
-	who := claims.DeviceToken
-	if who == "" {
-		who = auth.Admin
-	}
-	return []subjectStatus{describe(who, s.Profile.Name, "", rec.IssuedAt, rec.ExpiresAt, k.Now())}, nil
+	return []subjectStatus{describe(who, s.Profile.Name, "", claims.IssuedAt, claims.ExpiresAt, k.Now())}
 }
 
 // storedSubjects are those whose pairs are stored for this host, and the admin if it can be signed in without a person.

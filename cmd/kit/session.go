@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -167,9 +169,22 @@ func (k *Kit) StoreOf(p config.Profile) (tokenstore.Store, error) {
 		return nil, err
 	}
 	if !cfg.AccessToken.IsZero() {
-		return nil, failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").WithHint("unset it first")
+		return nil, noStore()
 	}
 	return k.openStore(cfg, p)
+}
+
+// NeedStore is the error of a command that is about what is stored, where a JWT from the environment stands for all of it.
+func (s *Session) NeedStore() error {
+	if s.given {
+		return noStore()
+	}
+	return nil
+}
+
+func noStore() error {
+	return failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").
+		WithHint("`unset TELEMATICSCTL_ACCESS_TOKEN` first")
 }
 
 // guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait is worth it without a person.
@@ -186,15 +201,27 @@ func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 
 // profileFlags are the flags that another command needs to act by the same profile.
 func (k *Kit) profileFlags() string {
-	flags := ""
-	if k.Flags.Config != "" {
-		flags += " --config " + k.Flags.Config
-	}
+	flags := k.configFlag()
 	if k.Flags.Profile != "" {
 		flags += " --profile " + k.Flags.Profile
 	}
 	return flags
 }
+
+// configFlag is the flag that another command needs to read the same file, fit for a shell.
+func (k *Kit) configFlag() string {
+	name := k.Flags.Config
+	switch {
+	case name == "":
+		return ""
+	case strings.Trim(name, plainInShell) != "":
+		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return " --config " + name
+}
+
+// plainInShell are the characters that no shell gives a meaning.
+const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
 
 // askPassword asks the person at the terminal for the admin's password; nil where there is nobody to ask.
 func (k *Kit) askPassword() func(context.Context, string) (secret.String, error) {
@@ -238,21 +265,34 @@ func (s *Session) readKey(ctx context.Context) (secret.String, error) {
 		return p.InstanceKey, nil
 	case p.InstanceKeyCommand != "":
 		return p.RunKeyCommand(ctx)
+	case s.given:
+		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name + ", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").
+			WithHint("set TELEMATICSCTL_INSTANCE_KEY too")
 	}
 	rec, err := s.Store.Get(ctx, tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey})
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
-		return secret.String{}, &failure.Error{
-			Code: failure.Invalid, Message: "no InstanceKey is set for profile " + p.Name, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}},
-			Hint: "store it with `telematicsctl profile add " + p.Name + " --replace --instance-key-stdin`, or set TELEMATICSCTL_INSTANCE_KEY",
-		}
+		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name).WithHint(s.keyHint())
 	case err != nil:
 		return secret.String{}, err
 	case p.InstanceID != rec.InstanceID:
 		return secret.String{}, failure.Newf(failure.Invalid, "the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
-			WithHint("set TELEMATICSCTL_INSTANCE_KEY with TELEMATICSCTL_INSTANCE_ID, or store the key anew with `telematicsctl profile add " + p.Name + " --replace`")
+			WithHint(s.keyHint())
 	}
 	return rec.Value, nil
+}
+
+func noKey(message string) *failure.Error {
+	return &failure.Error{Code: failure.Invalid, Message: message, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
+}
+
+// keyHint names the way to set the InstanceKey: a profile of the file has it stored, one that the environment makes up takes it from there.
+func (s *Session) keyHint() string {
+	if !slices.Contains(s.kit.config.Names(), s.Profile.Name) {
+		return "set TELEMATICSCTL_INSTANCE_KEY"
+	}
+	return "set TELEMATICSCTL_INSTANCE_KEY, or store it with `telematicsctl profile add" + s.kit.configFlag() + " " + s.Profile.Name +
+		" --replace --instance-id " + s.Profile.InstanceID + "`"
 }
 
 // HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.

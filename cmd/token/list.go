@@ -17,6 +17,9 @@ func newList(k *kit.Kit) *cobra.Command {
 				return err
 			}
 			defer func() { _ = s.Close() }()
+			if err := s.NeedStore(); err != nil {
+				return err
+			}
 			entries, err := s.Store.List(c.Context(), s.Profile.Name)
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // printed is what `token print` gives to a program.
@@ -20,9 +21,11 @@ type printed struct {
 func newPrint(k *kit.Kit) *cobra.Command {
 	var ignoreGuard bool
 	c := &cobra.Command{
-		Use:     "print [TOKEN]",
-		Short:   "Write a valid JWT to standard output",
-		Long:    "Writes a JWT of a user, or of the admin when no TOKEN is given, to standard output: the stored one, renewed if need be. It is a secret.",
+		Use:   "print [TOKEN]",
+		Short: "Write a valid JWT to standard output",
+		Long: `Writes a JWT of a user, or of the admin when no TOKEN is given, to standard output: the stored one, renewed if need be. It is a secret.
+
+With TELEMATICSCTL_ACCESS_TOKEN set it writes that one, whosever it is, as long as it has not expired; with a TOKEN only if it is that one's.`,
 		Example: `  curl -H "Authorization: Bearer $(telematicsctl token print)" …`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return printToken(c.Context(), k, args, ignoreGuard) },
@@ -50,7 +53,7 @@ func printToken(ctx context.Context, k *kit.Kit, args []string, ignoreGuard bool
 	}
 	defer func() { _ = s.Close() }()
 	s.Auth.Guard.Ignore = ignoreGuard
-	rec, err := s.Auth.Token(ctx, who)
+	who, rec, err := goodToken(ctx, s, args, who)
 	if err != nil {
 		return err
 	}
@@ -63,4 +66,22 @@ func printToken(ctx context.Context, k *kit.Kit, args []string, ignoreGuard bool
 		out.ExpiresAt = &rec.ExpiresAt
 	}
 	return render.One(p, view, out)
+}
+
+// goodToken is a JWT that is good, and whose it is. The one from the environment is not renewed: it must be good by its own word, and the
+// subject's if one was named.
+func goodToken(ctx context.Context, s *kit.Session, args []string, who string) (string, tokenstore.Record, error) {
+	if s.Stored() != "" {
+		rec, err := s.Auth.Token(ctx, who)
+		return who, rec, err
+	}
+	whose, _, ok := s.Auth.WhoIsGiven()
+	if !ok || (len(args) > 0 && whose != who) {
+		return "", tokenstore.Record{}, s.Auth.NotGiven(who)
+	}
+	if err := s.Auth.GivenExpired(); err != nil {
+		return "", tokenstore.Record{}, err
+	}
+	rec, err := s.Auth.Token(ctx, whose)
+	return whose, rec, err
 }

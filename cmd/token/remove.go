@@ -60,6 +60,9 @@ func remove(ctx context.Context, k *kit.Kit, args []string) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
+	if err := s.NeedStore(); err != nil {
+		return err
+	}
 	results := make([]removed, len(subjects))
 	var there []string
 	for i, who := range subjects {

@@ -75,7 +75,7 @@ func (s *Source) Do(ctx context.Context, subject string, call func(ctx context.C
 		return err
 	}
 	if !s.Given.IsZero() {
-		return withHint(err, "the JWT in TELEMATICSCTL_ACCESS_TOKEN has expired, or is not for this")
+		return s.givenRefused(err)
 	}
 	if s.isUnproven(subject, rec) {
 		return s.stillRefused(subject, err)
@@ -100,7 +100,7 @@ func (s *Source) stillRefused(subject string, err error) error {
 // Token gives a record of the subject whose JWT is good now, renewed where it is about to expire.
 func (s *Source) Token(ctx context.Context, subject string) (tokenstore.Record, error) {
 	if !s.Given.IsZero() {
-		return s.given(), nil
+		return s.given(subject)
 	}
 	rec, err := s.Store.Get(ctx, s.key(subject))
 	switch {
@@ -113,12 +113,6 @@ func (s *Source) Token(ctx context.Context, subject string) (tokenstore.Record, 
 		return rec, nil
 	}
 	return s.renew(ctx, subject, rec)
-}
-
-// given is the record of the JWT from the environment. Its times are its own word.
-func (s *Source) given() tokenstore.Record {
-	claims, _ := ReadClaims(s.Given)
-	return tokenstore.Record{Access: s.Given, IssuedAt: claims.IssuedAt, ExpiresAt: claims.ExpiresAt, InstanceID: claims.InstanceID}
 }
 
 // Refresh renews the pair of a subject whether or not it has expired; where none is stored, the subject is signed in if that needs no person.

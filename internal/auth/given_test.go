@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -69,5 +71,53 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 	}
 	if got := w.seen.counts(); got.Refreshes+got.Spent+got.SignIns > 0 || got.Calls != 4 {
 		t.Errorf("the service saw %+v", got)
+	}
+}
+
+// A user's JWT from the environment is never used for another user, whom the call would then not be about; the error names both, and nothing is sent.
+func TestAGivenTokenIsForNoOtherUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ada, bob := w.register(t), w.register(t)
+	o := w.options()
+	o.Store, o.Given = untouchable{t}, ada.Pair.Access
+	s := auth.New(o)
+	called := false
+	err := s.Do(t.Context(), bob.DeviceToken, func(context.Context, secret.String) error { called = true; return nil })
+	wantFailure(t, err, failure.Unauthorized, "no JWT of user "+bob.DeviceToken+": the one in TELEMATICSCTL_ACCESS_TOKEN is user "+ada.DeviceToken+"'s")
+	wantFailure(t, err, failure.Unauthorized, "`unset TELEMATICSCTL_ACCESS_TOKEN`")
+	if called {
+		t.Error("the call was made")
+	}
+	mustDo(t, s.Do(t.Context(), ada.DeviceToken, func(context.Context, secret.String) error { return nil }))
+}
+
+// What is said of a JWT from the environment is what it says itself.
+func TestWhoIsGiven(t *testing.T) {
+	t.Parallel()
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+	w := newWorld(t)
+	past, future := w.Now().Unix(), w.Now().Unix()+1
+	for name, c := range map[string]struct {
+		jwt     secret.String
+		who     string
+		ok      bool
+		expired bool
+	}{
+		"a user's":      {jwt: jwt(`{"DeviceToken": "` + strings.ToUpper(user) + `"}`), who: user, ok: true},
+		"the admin's":   {jwt: jwt(`{"sub": "1"}`), who: auth.Admin, ok: true},
+		"good":          {jwt: jwt(fmt.Sprintf(`{"exp": %d}`, future)), who: auth.Admin, ok: true},
+		"expired":       {jwt: jwt(fmt.Sprintf(`{"exp": %d}`, past)), who: auth.Admin, ok: true, expired: true},
+		"what is none":  {jwt: secret.New("garbage")},
+		"half a JWT":    {jwt: secret.New("eyJhbGciOiJIUzI1NiJ9.eyJleHAi")},
+		"not even JSON": {jwt: secret.New("a.b.c")},
+	} {
+		o := w.options()
+		o.Given = c.jwt
+		s := auth.New(o)
+		who, _, ok := s.WhoIsGiven()
+		if err := s.GivenExpired(); who != c.who || ok != c.ok || (err != nil) != c.expired {
+			t.Errorf("%s: it is %q's (%v), %v", name, who, ok, err)
+		}
 	}
 }

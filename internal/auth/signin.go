@@ -183,7 +183,7 @@ func (s *Source) SavedLogin(ctx context.Context) (email string, password secret.
 // HasAdmin tells whether the admin's tokens are stored or can be had without asking anybody.
 func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
 	if !s.Given.IsZero() {
-		claims, _ := ReadClaims(s.Given)
+		_, claims, _ := s.WhoIsGiven()
 		return claims.DeviceToken == "", nil
 	}
 	rec, err := s.Store.Get(ctx, s.key(Admin))
@@ -209,8 +209,12 @@ func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 	return e.WithHint(s.Mend(subject))
 }
 
-// Mend is the hint that names the one command by which a subject is signed in.
+// Mend is the hint that names the one command by which a subject is signed in. While a JWT from the environment stands for all that is stored,
+// no sign-in helps, whoever it is about.
 func (s *Source) Mend(subject string) string {
+	if !s.Given.IsZero() {
+		return "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
+	}
 	command := "telematicsctl auth login" + s.Flags
 	switch {
 	case subject != Admin:
