@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -38,27 +40,55 @@ func fieldName(m failure.Field) string {
 	return escape.Clean(m.Key)
 }
 
+// reportJSON writes the error's object piece by piece, as there may be as many fields as a file has rows.
 func reportJSON(k *kit.Kit, f *failure.Error) {
-	type entry struct{ Key, Message string }
-	var out struct {
-		Error struct {
-			Code      string
-			Message   string
-			Hint      string
-			Status    int
-			Fields    []entry
-			RequestID string `json:"RequestId"`
-		}
+	out := bufio.NewWriter(escape.CleanJSON(k.Streams.Err))
+	head := struct {
+		Code    string
+		Message string
+		Hint    string
+		Status  int
+	}{string(f.Code), f.Message, f.Hint, f.Status}
+	_, _ = out.WriteString(`{"Error":`)
+	_, _ = out.Write(bytes.TrimSuffix(inJSON(head), []byte("}")))
+	_, _ = out.WriteString(`,"Fields":[`)
+	comma := ""
+	_ = f.AllFields(func(m failure.Field) error {
+		_, _ = out.WriteString(comma)
+		comma = ","
+		_, err := out.Write(inJSON(newEntry(m)))
+		return err
+	})
+	_, _ = out.WriteString(`],"RequestId":`)
+	_, _ = out.Write(inJSON(f.RequestID))
+	_, _ = out.WriteString("}}\n")
+	_ = out.Flush() // a standard error that is gone leaves nobody to tell
+}
+
+// entry is a field of an error in JSON; what stands in a file says where.
+type entry struct {
+	Key, Message string
+	Row          int     `json:",omitempty"`
+	Line         int     `json:",omitempty"`
+	Column       string  `json:",omitempty"`
+	Value        *string `json:",omitempty"`
+}
+
+func newEntry(m failure.Field) entry {
+	e := entry{Key: m.Key, Message: m.Message}
+	if c := m.Cell; c != nil {
+		e.Row, e.Line, e.Column, e.Value = c.Row, c.Line, c.Column, &c.Value
 	}
-	e := &out.Error
-	e.Code, e.Message, e.Hint, e.Status, e.RequestID = string(f.Code), f.Message, f.Hint, f.Status, f.RequestID
-	e.Fields = []entry{}
-	for _, m := range f.Fields {
-		e.Fields = append(e.Fields, entry(m))
-	}
-	encoder := json.NewEncoder(escape.CleanJSON(k.Streams.Err))
+	return e
+}
+
+// inJSON is a value that JSON can hold.
+func inJSON(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(out) // a standard error that is gone leaves nobody to tell
+	_ = encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // machineReadable tells whether the user asked for JSON, JSON Lines or YAML; where the command line could not be read to its end, whether it

@@ -2,14 +2,9 @@ package user
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
@@ -17,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/durable"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
@@ -70,27 +66,25 @@ func (in *input) close() {
 	}
 }
 
-// mostListed is how many mistakes are told on a terminal.
-const mostListed = 20
-
 // check goes through the whole file and returns how many rows it has and how many of them are not valid. Without skip, a mistake is an
 // error that tells the first ones, and under machine-readable output all of them; the file of report gets all of them in any case.
-func (in *input) check(ctx context.Context, k *kit.Kit, skip bool, report string) (total, bad int, err error) {
-	most := mostListed
-	if k.Flags.Output == "json" || k.Flags.Output == "jsonl" || k.Flags.Output == "yaml" {
-		most = math.MaxInt
+func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip bool, report string) (total, bad int, err error) {
+	list := &mistakeList{}
+	if !skip && isForPrograms(k.Flags.Output) {
+		list.dir = jobs.Dir
 	}
-	var list []failure.Field
-	count := 0
 	pass := func(w io.Writer) error {
-		write := mistakeWriter(w, bulk.IsLines(report))
+		out := newMistakeWriter(w, bulk.IsLines(report))
 		total, bad, err = in.file.Check(ctx, func(m rows.Mistake) error {
-			if count++; count <= most && !skip {
-				list = append(list, failure.Field{Key: mistakeKey(m), Message: mistakeText(m)})
+			if err := list.add(m); err != nil {
+				return err
 			}
-			return write(m)
+			return out.write(m)
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return out.flush()
 	}
 	if report == "" {
 		err = pass(io.Discard)
@@ -98,54 +92,14 @@ func (in *input) check(ctx context.Context, k *kit.Kit, skip bool, report string
 		err = failure.Because(failure.Failed, "--report "+report, err)
 	}
 	if err != nil || bad == 0 || skip {
+		if closeErr := list.close(); err == nil {
+			err = closeErr
+		}
 		return total, bad, err
 	}
-	hint := "mend them, or register the others with --skip-invalid"
-	if len(list) < count {
-		hint = fmt.Sprintf("these are %d of %d mistakes: --report F writes all of them; ", len(list), count) + hint
-	}
-	return 0, 0, &failure.Error{Code: failure.Invalid, Fields: list, Hint: hint,
-		Message: fmt.Sprintf("%d of %d rows are not valid, and nothing was sent", bad, total)}
+	return 0, 0, list.err(fmt.Sprintf("%d of %s %s not valid, and nothing was sent", bad, kit.Count(total, "row", "rows"), kit.Are(bad)))
 }
 
-func mistakeKey(m rows.Mistake) string {
-	key := fmt.Sprintf("row %d (line %d)", m.Row, m.Line)
-	if m.Column != "" {
-		key += ", " + m.Column
-	}
-	return key
-}
-
-// mistakeText names the value where the reason does not quote it already.
-func mistakeText(m rows.Mistake) string {
-	if m.Value == "" || strings.Contains(m.Why, m.Value) {
-		return m.Why
-	}
-	return strconv.QuoteToGraphic(m.Value) + ": " + m.Why
-}
-
-// mistakeWriter writes mistakes as JSON Lines, or as CSV with a head.
-func mistakeWriter(w io.Writer, lines bool) func(rows.Mistake) error {
-	if lines {
-		e := json.NewEncoder(w)
-		return func(m rows.Mistake) error { return e.Encode(m) }
-	}
-	out := csv.NewWriter(w)
-	put := func(cells ...string) error {
-		if err := out.Write(cells); err != nil {
-			return err
-		}
-		out.Flush()
-		return out.Error()
-	}
-	headed := false
-	return func(m rows.Mistake) error {
-		if !headed {
-			headed = true
-			if err := put("Row", "Line", "Column", "Value", "Why"); err != nil {
-				return err
-			}
-		}
-		return put(strconv.Itoa(m.Row), strconv.Itoa(m.Line), m.Column, m.Value, m.Why)
-	}
+func isForPrograms(format string) bool {
+	return format == render.JSON || format == render.JSONL || format == render.YAML
 }

@@ -68,11 +68,12 @@ func InShard(shard, shards int, customToken, clientID string, row int) bool {
 // order has the same shards, or else its number.
 func ShardOf(shards int, customToken, clientID string, row int) int {
 	kind, name := "row", strconv.Itoa(row)
+	client := strings.TrimSpace(clientID) // the joining of results reads a file as it is, and finds the same shards
 	switch {
 	case customToken != "":
 		kind, name = "token", customToken
-	case clientID != "":
-		kind, name = "client", clientID
+	case client != "":
+		kind, name = "client", client
 	}
 	h := binary.BigEndian.Uint64(sum(nil, wordShard, kind, name))
 	return int(h%uint64(max(shards, 1))) + 1 //nolint:gosec // below shards

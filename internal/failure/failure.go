@@ -44,6 +44,14 @@ func (c Code) Exit() int {
 type Field struct {
 	Key     string
 	Message string
+	Cell    *Cell // where it stands in a file; nil for what is not from one
+}
+
+// Cell is a value in a file of rows.
+type Cell struct {
+	Row, Line int    // the data row and the line that it begins at, both from 1
+	Column    string // as the file calls it; "" where the row as a whole is meant
+	Value     string // as it may be shown: cut to a length, and no secret
 }
 
 // Error says what failed and why, and what a person can do about it. Message and Hint have neither a capital
@@ -53,9 +61,12 @@ type Error struct {
 	Message   string  // what failed: why
 	Hint      string  // what to do about it; may be empty
 	Status    int     // the HTTP status, or the failing Status of the envelope; 0 where there was no answer
-	Fields    []Field // one entry a field, where the mistake has one
+	Fields    []Field // one entry a field, where the mistake has one; the first of them where Each has more
 	RequestID string  // the X-Request-Id that went with the call, if there was a call
 	Cause     error   // for errors.Is and errors.As; never printed by itself
+
+	// Each, if not nil, gives all fields in their order, where there may be too many to hold. It can be called once, and ends with do's error.
+	Each func(do func(Field) error) error
 
 	Title      string        // what the service itself says of the refusal, as far as it may be shown
 	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
@@ -74,6 +85,19 @@ func (e *Error) Error() string {
 		parts[i] = strings.TrimPrefix(f.Key+": "+f.Message, ": ")
 	}
 	return e.Message + ": " + strings.Join(parts, "; ")
+}
+
+// AllFields gives every field, by Each where there is one. It can be called once.
+func (e *Error) AllFields(do func(Field) error) error {
+	if e.Each != nil {
+		return e.Each(do)
+	}
+	for _, f := range e.Fields {
+		if err := do(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unwrap is the cause.

@@ -225,3 +225,27 @@ func live() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// A file may be wrong in every row, and have every ClientId twice: what is remembered of it is numbers.
+func TestMemoryDoesNotGrowWithTheMistakes(t *testing.T) {
+	const users = 40_000
+	var b strings.Builder
+	b.WriteString("ClientId,Email\n")
+	for n := range users {
+		fmt.Fprintf(&b, "a-rather-long-client-id-%d,nobody\n", n/2)
+	}
+	f := open(t, rows.Options{Name: file(t, "users.csv", b.String())})
+	before, most, told := live(), uint64(0), 0
+	_, bad, err := f.Check(t.Context(), func(rows.Mistake) error {
+		if told++; told%users == 0 {
+			most = max(most, live())
+		}
+		return nil
+	})
+	if err != nil || bad != users || told != users+users/2 {
+		t.Fatalf("%d bad rows, %d mistakes, %v", bad, told, err)
+	}
+	if each := (int64(most) - int64(before)) / users; each > 32 {
+		t.Errorf("%d bytes for each row", each)
+	}
+}

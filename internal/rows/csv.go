@@ -119,7 +119,11 @@ func (r *csvReader) read(row *Row) {
 		row.Cells = append(row.Cells, "")
 	}
 	if r.wrong != nil {
-		row.mistake("", "", quotes)
+		column := "" // of the cell that cannot be read: those before it could be
+		if len(r.record) < len(columns.header) {
+			column = columns.header[len(r.record)]
+		}
+		row.mistake(column, "", quotes)
 		return
 	}
 	r.beyond(row)

@@ -52,7 +52,7 @@ func (o *object) read(row *Row) {
 	})
 	if err != nil {
 		row.Set, row.DeviceToken = field.Set{}, ""
-		row.mistake("", string(o.raw[:min(len(o.raw), utf8.UTFMax*longestValue)]), whyNot(err))
+		row.mistake("", shownObject(string(o.raw[:min(len(o.raw), utf8.UTFMax*longestValue)])), whyNot(err))
 	}
 }
 

@@ -60,19 +60,13 @@ func (f *File) put(row *Row, column string, m meaning, v any, err error, given a
 	if err != nil {
 		v = given
 	}
+	if text, ok := v.(string); ok && !f.options.Loose && m.field.Kind == field.Text {
+		v = strings.TrimSpace(text) // « a» and «a» are one user
+	}
 	row.Set.Put(m.field, v)
 }
 
-// longestValue is how many characters of a wrong value a Mistake shows.
-const longestValue = 80
-
 func (r *Row) mistake(column, value, why string) {
-	n := 0
-	for at := range value {
-		if n++; n > longestValue {
-			value = value[:at] + "…"
-			break
-		}
-	}
-	r.Mistakes = append(r.Mistakes, Mistake{Row: r.N, Line: r.Line, Column: strings.TrimSpace(column), Value: value, Why: why})
+	column = strings.TrimSpace(column)
+	r.Mistakes = append(r.Mistakes, Mistake{Row: r.N, Line: r.Line, Column: column, Value: shown(column, value), Why: withoutJWT(why)})
 }

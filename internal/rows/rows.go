@@ -80,7 +80,7 @@ type File struct {
 	comma   rune // of csv and tsv
 	skip    int  // lines before the header: Excel's «sep=;»
 	columns columns
-	twice   map[string]int // what Check found to come twice → the row of its first occurrence
+	twice   *repeats // what Check found to come more than once; nil: nothing
 }
 
 // Open opens a file of rows: it keeps standard input (and any other pipe) in SpoolDir, reads the content once through, finds out compression,
@@ -138,7 +138,7 @@ func (f *File) Size() int64 { return f.source.size }
 // context's, or with failure.Invalid where the file is broken or has changed since Open.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 	return f.each(ctx, from, nil, func(row *Row) error {
-		if len(f.twice) > 0 {
+		if f.twice != nil {
 			f.repeated(row, f.twice)
 		}
 		return do(row)
@@ -149,7 +149,7 @@ func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 // nothing else is in its Set. It is several times faster for a row whose outcome is known.
 func (f *File) EachOf(ctx context.Context, look func(n int) bool, do func(*Row) error) error {
 	return f.each(ctx, 1, look, func(row *Row) error {
-		if len(f.twice) > 0 && !row.bare {
+		if f.twice != nil && !row.bare {
 			f.repeated(row, f.twice)
 		}
 		return do(row)
