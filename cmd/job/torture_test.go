@@ -10,10 +10,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,6 +60,7 @@ func program(t *testing.T, home string, env []string, args ...string) *exec.Cmd 
 type service struct {
 	process *exec.Cmd
 	export  string
+	url     string
 	env     []string // what points the program at it
 }
 
@@ -64,7 +68,7 @@ func serve(t *testing.T, faults ...string) *service {
 	t.Helper()
 	home := t.TempDir()
 	s := &service{export: filepath.Join(home, "users.jsonl")}
-	args := []string{"sandbox", "serve", "--memory", "--addr", "127.0.0.1:0", "-o", "json", "--export", s.export}
+	args := []string{"sandbox", "serve", "--memory", "--addr", "127.0.0.1:0", "-o", "json", "--control", "--export", s.export}
 	for _, f := range faults {
 		args = append(args, "--fault", f)
 	}
@@ -86,6 +90,7 @@ func serve(t *testing.T, faults ...string) *service {
 	if err := json.Unmarshal(line, &at); err != nil {
 		t.Fatal(err)
 	}
+	s.url = at.UserURL
 	s.env = []string{
 		"TELEMATICSCTL_USER_URL=" + at.UserURL, "TELEMATICSCTL_INSTANCE_ID=" + at.InstanceId, "TELEMATICSCTL_INSTANCE_KEY=" + at.InstanceKey,
 		"TELEMATICSCTL_ADMIN_EMAIL=" + at.AdminEmail, "TELEMATICSCTL_ADMIN_PASSWORD=" + at.AdminPassword, "TELEMATICSCTL_TOKEN_STORE=file",
@@ -142,77 +147,144 @@ func exit(t *testing.T, err error) int {
 }
 
 // trouble is what the service does to registrations: answers lost after the user was made, bodies cut, resets, 503s, 429s.
-const trouble = "POST /v1/Registration/create: drop-after 3%, truncated 2%, drop-before 2%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
+const trouble = "POST /v1/Registration/create: drop-after 2%, reset after 2%, truncated 2%, drop-before 1%, reset 1%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
+
+// atOnce is how many requests a tortured process has under way, at the most.
+const atOnce = 16
 
 // The torture can be made longer (see docs/performance.md); as it stands it is part of the suite.
 var (
 	tortureRows  = flag.Int("torture.rows", 2000, "rows of the torture test")
 	tortureKills = flag.Int("torture.kills", 20, "how often its process is killed")
-	tortureLife  = flag.Duration("torture.life", 80*time.Millisecond, "how long a process lives at the most")
+	tortureRate  = flag.String("torture.rate", "", "its requests in a time, at the most, as --rate has them")
 )
+
+// torture is a job whose process is killed again and again.
+type torture struct {
+	t           *testing.T
+	service     *service
+	home        string
+	in, results string
+	total       int
+}
 
 // The promise of the whole: 2,000 rows, a service that fares badly and a process that is killed twenty times at any moment, and at the end
 // the service has each user exactly once, and the results file names them all.
 func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
+	t.Parallel()
 	if os.PathSeparator == '\\' {
 		t.Skip("the service cannot be asked to stop and write its users: there are no signals here")
 	}
-	lines := []string{"ClientId,FirstName,tracking"}
-	for i := range *tortureRows {
-		client := fmt.Sprintf("driver-%07d", i)
-		if i%10 == 9 {
-			client = "" // its DeviceToken is drawn at random
-		}
-		lines = append(lines, fmt.Sprintf("%s,Name %d,on", client, i))
-	}
-	exactlyOnce(t, lines, *tortureKills, *tortureLife)
-}
-
-func exactlyOnce(t *testing.T, lines []string, kills int, life time.Duration) {
-	t.Helper()
-	s := serve(t, trouble)
 	home := t.TempDir()
-	in, results := filepath.Join(home, "drivers.csv"), filepath.Join(home, "results.csv")
-	if err := os.WriteFile(in, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+	j := &torture{t: t, service: serve(t, trouble), home: home, total: *tortureRows,
+		in: filepath.Join(home, "drivers.csv"), results: filepath.Join(home, "results.csv")}
+	if err := os.WriteFile(j.in, []byte(strings.Join(tortured(j.total), "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func() *exec.Cmd {
-		return program(t, home, s.env, "user", "bulk", "--file", in, "--results", results, "--concurrency", "16", "-o", "json", "--retries", "20")
+	for i := range *tortureKills {
+		// One in each stretch of the file, so that the kills are spread over the whole job.
+		stretch := j.total * 9 / 10 / *tortureKills
+		j.killAt(i*stretch + rand.N(stretch+1))
 	}
-	killed := 0
-	for range kills {
-		c := run()
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(20*time.Millisecond+rand.N(life), func() { _ = c.Process.Kill() })
-		if c.Wait() != nil {
-			killed++
-		}
-		timer.Stop()
+	j.finish()
+	requests := j.service.counters(t).Requests
+	if most := j.total*5/4 + atOnce**tortureKills; requests > most {
+		t.Errorf("%d requests for %d rows: rows that were done were sent again", requests, j.total)
 	}
-	if killed < kills/2 {
-		t.Errorf("only %d of %d processes were killed at work: the run is too short for this to show anything", killed, kills)
+	j.finish() // there is nothing left to be done
+	if after := j.service.counters(t); after.Requests != requests || after.Users != j.total {
+		t.Errorf("a finished job that is given again takes the service from %d requests to %+v", requests, after)
 	}
-	last := run()
-	var stderr bytes.Buffer
-	last.Stderr = &stderr
-	out, err := last.Output()
-	if code := exit(t, err); code != 0 {
-		t.Fatalf("the last run exits with %d: %s", code, stderr.String())
-	}
-	var account struct{ Requested, Created, Existing, Failed, Unknown int }
-	if err := json.Unmarshal(out, &account); err != nil {
-		t.Fatal(err)
-	}
-	total := len(lines) - 1
-	if account.Requested != total || account.Created != total {
-		t.Errorf("the last run says %+v, and every one of %d users was made by this job", account, total)
-	}
-	compare(t, s.users(t), results, total)
+	compare(t, j.service.users(t), j.results, j.total)
 }
 
-// compare holds a results file against the users of the service.
+// tortured is the input: every tenth row has no ClientId, and its DeviceToken is drawn at random.
+func tortured(rows int) []string {
+	lines := []string{"ClientId,FirstName,tracking"}
+	for i := range rows {
+		client := fmt.Sprintf("driver-%07d", i+1)
+		if i%10 == 9 {
+			client = ""
+		}
+		lines = append(lines, fmt.Sprintf("%s,Name %d,on", client, i+1))
+	}
+	return lines
+}
+
+func (j *torture) command() (*exec.Cmd, *bytes.Buffer) {
+	c := program(j.t, j.home, j.service.env, "user", "bulk", "--file", j.in, "--results", j.results, "--concurrency", strconv.Itoa(atOnce),
+		"-o", "jsonl", "--retries", "20", "--rate", *tortureRate)
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	return c, &stderr
+}
+
+// killAt runs the job and kills its process once it has told of so many rows, those that were done before included. A process that is done
+// before it can be killed must have ended well, and another takes its place: it has every row to tell of again.
+func (j *torture) killAt(rows int) {
+	j.t.Helper()
+	for range 10 {
+		c, stderr := j.command()
+		out, err := c.StdoutPipe()
+		if err != nil {
+			j.t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			j.t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for told := 0; told < rows && lines.Scan(); told++ {
+		}
+		_ = c.Process.Kill() // one that has ended is found out by what it says
+		err = c.Wait()
+		if how, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && how.Signaled() && how.Signal() == syscall.SIGKILL {
+			return
+		}
+		if code := exit(j.t, err); code != 0 && code != 5 {
+			j.t.Fatalf("a process that was not killed exits with %d: %s", code, stderr)
+		}
+	}
+	j.t.Fatalf("no process could be killed at row %d", rows)
+}
+
+// finish lets the job come to its end.
+func (j *torture) finish() {
+	j.t.Helper()
+	c, stderr := j.command()
+	if _, err := c.Output(); err != nil {
+		j.t.Fatalf("the last run exits with %d: %s", exit(j.t, err), stderr)
+	}
+}
+
+// counters are what the service has counted.
+type counters struct{ Requests, Users int }
+
+func (s *service) counters(t *testing.T) (c counters) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/_sandbox/counters", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var all struct {
+		Users int
+		Calls map[string]map[string]int
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	c.Users = all.Users
+	for _, n := range all.Calls["POST /v1/Registration/create"] {
+		c.Requests += n
+	}
+	return c
+}
+
+// compare holds a results file against the users of the service: every row in its order, made by the job, and each user there once.
 func compare(t *testing.T, users map[string]string, results string, total int) {
 	t.Helper()
 	file, err := os.Open(results)
@@ -227,9 +299,12 @@ func compare(t *testing.T, users map[string]string, results string, total int) {
 	if len(users) != total || len(records) != total+1 {
 		t.Fatalf("the service has %d users and the results file %d rows, not %d", len(users), len(records)-1, total)
 	}
+	input := tortured(total)
 	for i, r := range records[1:] {
-		client, known := users[r[3]]
-		if !known || client != r[0] {
+		if strings.Join(r[:3], ",") != input[i+1] || r[4] != "created" || r[5] != "" {
+			t.Fatalf("row %d is %v, and the input has %s", i+1, r, input[i+1])
+		}
+		if client, known := users[r[3]]; !known || client != r[0] {
 			t.Fatalf("row %d is %v, and the service has %q for its DeviceToken (%v)", i+1, r, client, known)
 		}
 		delete(users, r[3])
