@@ -150,7 +150,7 @@ func (o *object) name(name string) {
 	if o.text[len(o.text)-1] != '{' {
 		o.text = append(o.text, ',')
 	}
-	o.value(name)
+	o.string(name)
 	o.text = append(o.text, ':')
 }
 
@@ -168,11 +168,22 @@ func (o *object) value(value any) {
 		o.text = strconv.AppendInt(o.text, v, 10)
 		return
 	case string:
-		if isPlain(v) {
-			o.text = append(append(append(o.text, '"'), v...), '"')
-			return
-		}
+		o.string(v)
+		return
 	}
+	o.marshal(value)
+}
+
+// string is value without a box for the text.
+func (o *object) string(s string) {
+	if isPlain(s) {
+		o.text = append(append(append(o.text, '"'), s...), '"')
+		return
+	}
+	o.marshal(s)
+}
+
+func (o *object) marshal(value any) {
 	text, err := json.Marshal(value)
 	if o.err == nil {
 		o.err = err

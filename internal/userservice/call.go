@@ -33,7 +33,9 @@ type call struct {
 	repeat  repeatable
 	changes bool                      // it changes something: an answer that is lost leaves it unclear whether it did
 	decode  func(result []byte) error // reads Result; nil where the call returns nothing
-	secrets []secret.String           // what goes along and must be cut out of anything that is shown
+	// quick, if set, reads an answer in which all is well in one go, and says false of any other, which is then read step by step.
+	quick   func(answer []byte) bool
+	secrets []secret.String // what goes along and must be cut out of anything that is shown
 }
 
 const jsonKind = "application/json"
@@ -71,7 +73,7 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 	if err != nil {
 		return attempt{err: failure.Because(failure.Invalid, cl.name, err)}
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return attempt{c.broken(parent, ctx, cl, err, sent.Load()), sent.Load()}
 	}
@@ -95,7 +97,9 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 		// transport itself repeats a POST only where it is certain that nothing of it was written.)
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	}
-	ctx = context.WithValue(ctx, secretsKey{}, cl.secrets)
+	if c.trace {
+		ctx = context.WithValue(ctx, secretsKey{}, cl.secrets)
+	}
 	var body io.Reader
 	if cl.body != nil {
 		body = bytes.NewReader(cl.body)
@@ -104,11 +108,12 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", jsonKind)
-	req.Header.Set("User-Agent", c.userAgent)
-	req.Header.Set("X-Request-Id", id)
+	req.Header = make(http.Header, 4+len(cl.header)) // of its final size at once: a bulk run makes a million of them
+	req.Header["Accept"] = []string{jsonKind}
+	req.Header["User-Agent"] = []string{c.userAgent}
+	req.Header["X-Request-Id"] = []string{id}
 	if cl.kind != "" {
-		req.Header.Set("Content-Type", cl.kind)
+		req.Header["Content-Type"] = []string{cl.kind}
 	}
 	for name, value := range cl.header {
 		req.Header.Set(name, value)
@@ -125,10 +130,12 @@ var (
 func TimedOut(err error) bool { return errors.Is(err, errTimeout) }
 
 func readAll(resp *http.Response) ([]byte, error) {
-	var b bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n < 1<<20 {
-		b.Grow(int(n) + bytes.MinRead)
+	if n := resp.ContentLength; n >= 0 && n < 1<<20 { // the usual case: nothing is allocated that is not needed
+		whole := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, whole)
+		return whole, err
 	}
+	var b bytes.Buffer
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, LargestAnswer+1))
 	if n > LargestAnswer {
 		return nil, errTooLarge
@@ -156,12 +163,8 @@ func (c *Client) broken(parent, ctx context.Context, cl call, err error, sent bo
 	return e
 }
 
-// reason is the transport's error without the «Post "https://…":» that net/http puts before it.
+// reason is the transport's error in words.
 func reason(err error) string {
-	var u interface{ Unwrap() error }
-	if errors.As(err, &u) && u.Unwrap() != nil {
-		err = u.Unwrap()
-	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection broke in the middle of it"

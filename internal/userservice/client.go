@@ -58,7 +58,8 @@ type Options struct {
 
 // Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed but its transport.
 type Client struct {
-	http      *http.Client
+	transport http.RoundTripper // never an http.Client: a redirect is an answer like another, so that no credential follows one to another host
+	trace     bool              // the transport shows what goes through it
 	user      string
 	multiple  string
 	timeout   time.Duration
@@ -82,8 +83,8 @@ func New(o Options) (*Client, error) {
 		transport = &tracer{next: transport, out: o.Trace, now: time.Now}
 	}
 	c := &Client{
-		// A redirect is an answer like another, so that no credential ever follows one to another host.
-		http:      &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		transport: transport,
+		trace:     o.Trace != nil,
 		user:      user,
 		multiple:  withDefault(o.RegisterMultiplePath, DefaultRegisterMultiplePath),
 		timeout:   o.Timeout,

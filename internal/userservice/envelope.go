@@ -15,6 +15,11 @@ import (
 // envelope is what every answer comes in (live). Status counts as much as the HTTP status (client).
 type envelope struct {
 	Result json.RawMessage
+	head
+}
+
+// head is an envelope's members but for Result.
+type head struct {
 	Status int
 	Title  string
 	Errors []struct{ Key, Message string }
@@ -59,6 +64,9 @@ func (e envelope) withoutNull() envelope {
 func (cl *call) read(resp *http.Response, body []byte) *failure.Error {
 	status := resp.StatusCode
 	if status == http.StatusNoContent && cl.decode == nil {
+		return nil
+	}
+	if status < 300 && cl.quick != nil && cl.quick(body) {
 		return nil
 	}
 	e, err := decodeEnvelope(body)

@@ -51,6 +51,10 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 			made, err = decodeOne(result)
 			return err
 		},
+		quick: func(answer []byte) (ok bool) {
+			made, ok = decodeRegistration(answer)
+			return ok
+		},
 	}
 	token := user.Text("CustomToken")
 	if token != "" {
@@ -189,6 +193,19 @@ func decodeOne(result []byte) (Registered, error) {
 		return Registered{}, fmt.Errorf("its DeviceToken is no UUID: %.80q", r.DeviceToken)
 	}
 	return Registered{DeviceToken: token, Pair: r.pair()}, nil
+}
+
+// decodeRegistration reads the answer to a registration in one go, where all of it is as it should be.
+func decodeRegistration(answer []byte) (Registered, bool) {
+	var a struct {
+		Result registered
+		head
+	}
+	if json.Unmarshal(answer, &a) != nil || a.Status >= 400 {
+		return Registered{}, false
+	}
+	token, err := field.ParseUUID(a.Result.DeviceToken)
+	return Registered{DeviceToken: token, Pair: a.Result.pair()}, err == nil
 }
 
 func (r registered) pair() *Pair {

@@ -96,7 +96,7 @@ func truncate(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, registered[:60])
 }
 
-func user(t *testing.T, texts map[string]string) field.Set {
+func user(t testing.TB, texts map[string]string) field.Set {
 	t.Helper()
 	r := field.Reader{Use: field.Create, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for name, text := range texts {
