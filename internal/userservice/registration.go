@@ -175,7 +175,7 @@ type registered struct {
 		Token     secret.String
 		ExpiresIn float64 // seconds
 	}
-	RefreshToken secret.String
+	RefreshToken *secret.String
 }
 
 // decodeOne reads one registered user, and holds it to its shape: one without a DeviceToken is no answer.
@@ -212,7 +212,11 @@ func (r registered) pair() *Pair {
 	if r.AccessToken == nil || r.AccessToken.Token.IsZero() {
 		return nil
 	}
-	return &Pair{Access: r.AccessToken.Token, ExpiresIn: seconds(r.AccessToken.ExpiresIn), Refresh: r.RefreshToken}
+	pair := &Pair{Access: r.AccessToken.Token, ExpiresIn: seconds(r.AccessToken.ExpiresIn)}
+	if r.RefreshToken != nil {
+		pair.Refresh = *r.RefreshToken
+	}
+	return pair
 }
 
 // seconds is a lifetime, held between none and a hundred years, whatever number came.
