@@ -37,6 +37,22 @@ func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "nul
 type reading struct {
 	object
 	mistakes []failure.Field
+	asked    func(name string) // is told of each name that is looked for; nil is nobody
+}
+
+// member is what a name, in any case, stands for; nil where it is missing.
+func (r *reading) member(name string) json.RawMessage {
+	raw, _ := r.said(name)
+	return raw
+}
+
+// said is member for whom a null says something too.
+func (r *reading) said(name string) (raw json.RawMessage, sent bool) {
+	if r.asked != nil {
+		r.asked(name)
+	}
+	raw, sent = r.object[strings.ToLower(name)]
+	return raw, sent
 }
 
 func (r *reading) wrong(name, kind string) {
@@ -63,7 +79,7 @@ func scalar(raw json.RawMessage) (string, bool) {
 
 // text is a value as a string; ok is false where it is missing, null, or no scalar, which is a mistake.
 func (r *reading) text(name string) (value string, ok bool) {
-	raw := r.object[strings.ToLower(name)]
+	raw := r.member(name)
 	if isNull(raw) {
 		return "", false
 	}
@@ -140,7 +156,7 @@ func (r *reading) uuids(name string) []string {
 
 // texts is a list of strings; nil where it is missing or null.
 func (r *reading) texts(name string) []string {
-	raw := r.object[strings.ToLower(name)]
+	raw := r.member(name)
 	if isNull(raw) {
 		return nil
 	}
@@ -175,7 +191,7 @@ func (r *reading) moment(name string) (value time.Time, ok bool) {
 // inner is an object inside; a list of one is taken for its content, as the service gives it back so. It is nil where
 // it is missing or null.
 func (r *reading) inner(name string) *reading {
-	raw := r.object[strings.ToLower(name)]
+	raw := r.member(name)
 	if isNull(raw) {
 		return nil
 	}
@@ -188,7 +204,11 @@ func (r *reading) inner(name string) *reading {
 		r.wrong(name, "an object")
 		return nil
 	}
-	return &reading{object: o}
+	in := &reading{object: o}
+	if r.asked != nil {
+		in.asked = func(inside string) { r.asked(name + "/" + inside) }
+	}
+	return in
 }
 
 // isJSON tells whether a content type is one that the service takes for JSON: application/json and its relatives, such
@@ -210,5 +230,5 @@ func (c *call) fields() (*reading, *answer) {
 		a := invalid(mistakes...)
 		return nil, &a
 	}
-	return &reading{object: o}, nil
+	return &reading{object: o, asked: c.askedIn("body")}, nil
 }

@@ -12,6 +12,7 @@ import (
 type call struct {
 	*Sandbox
 	r      *http.Request
+	route  *route
 	body   []byte
 	params map[string]string
 	now    time.Time
@@ -75,9 +76,40 @@ func (c *call) credentials() (id, key string, r refused) {
 	return "", "", &bad
 }
 
+// askedIn is who is told of the names that the call looks for somewhere: in its headers, its query or its body. It is nil but in tests.
+func (c *call) askedIn(where string) func(name string) {
+	if c.asked == nil {
+		return nil
+	}
+	return func(name string) { c.asked(c.route.method+" "+c.route.path, where, name) }
+}
+
+// header is a header's text.
+func (c *call) header(name string) string {
+	if asked := c.askedIn("header"); asked != nil {
+		asked(name)
+	}
+	return c.r.Header.Get(name)
+}
+
+// query reads the call's query. Names go without regard to case (assumed); of a name that comes twice the first counts.
+func (c *call) query() func(name string) string {
+	asked := c.askedIn("query")
+	values := map[string]string{}
+	for name, all := range c.r.URL.Query() {
+		values[strings.ToLower(name)] = all[0]
+	}
+	return func(name string) string {
+		if asked != nil {
+			asked(name)
+		}
+		return values[strings.ToLower(name)]
+	}
+}
+
 // headerUUID reads a header that holds a UUID; wrong says what is the matter with it.
 func (c *call) headerUUID(name string) (value, wrong string) {
-	text := c.r.Header.Get(name)
+	text := c.header(name)
 	if text == "" {
 		return "", "The " + name + " field is required."
 	}
@@ -97,7 +129,7 @@ type who struct {
 
 // caller reads the JWT: missing, forged, expired, or of somebody who is no more gets 401.
 func (c *call) caller(s state) (who, refused) {
-	token, ok := bearer(c.r)
+	token, ok := bearer(c.header("Authorization"))
 	if !ok {
 		return who{}, no(unauthorized())
 	}
@@ -132,8 +164,8 @@ func unauthorized() answer {
 	return a
 }
 
-func bearer(r *http.Request) (string, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+func bearer(header string) (string, bool) {
+	scheme, token, ok := strings.Cut(header, " ")
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 

@@ -21,7 +21,7 @@ func (c *call) signIn() answer {
 				return blocked(wait), true
 			}
 		}
-		raw := r.object["loginfields"]
+		raw := r.member("LoginFields")
 		if isNull(raw) {
 			r.required("LoginFields")
 		}

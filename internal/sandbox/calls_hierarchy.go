@@ -99,7 +99,7 @@ func (c *call) showApplication() answer {
 		if !ok {
 			return nothing()
 		}
-		if !strings.EqualFold(c.r.URL.Query().Get("includeInstances"), "true") {
+		if !strings.EqualFold(c.query()("includeInstances"), "true") {
 			return with(app.short())
 		}
 		full := applicationFull{app.short(), []instanceShort{}}
@@ -132,7 +132,7 @@ func (c *call) listInstances() answer {
 		if !ok {
 			return nothing()
 		}
-		all := strings.EqualFold(c.r.URL.Query().Get("includeDeactivated"), "true")
+		all := strings.EqualFold(c.query()("includeDeactivated"), "true")
 		out := []instanceFull{}
 		for _, i := range s.instances(func(i instance) bool { return i.Application == app.Number }) {
 			if all || i.Status == statusActive {

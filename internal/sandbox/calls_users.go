@@ -10,13 +10,10 @@ import (
 
 // find is «find»: any of the criteria, all of which must hold.
 func (c *call) find() answer {
-	query := map[string]string{}
-	for name, values := range c.r.URL.Query() {
-		query[strings.ToLower(name)] = values[0]
-	}
+	query := c.query()
 	var f finding
 	r := &reading{}
-	if text := query["devicetoken"]; text != "" {
+	if text := query("DeviceToken"); text != "" {
 		token, err := field.ParseUUID(text)
 		if err != nil {
 			r.wrong("DeviceToken", "a UUID")
@@ -24,12 +21,12 @@ func (c *call) find() answer {
 		f.token = token
 	}
 	for _, o := range findOrder {
-		if text := query[strings.ToLower(o.name)]; text != "" {
+		if text := query(o.name); text != "" {
 			f.criteria = append(f.criteria, criterion{o.index, text})
 		}
 	}
 	names := false
-	if text := query["includeaccountinfo"]; text != "" {
+	if text := query("IncludeAccountInfo"); text != "" {
 		var err error
 		if names, err = strconv.ParseBool(strings.ToLower(text)); err != nil {
 			r.wrong("IncludeAccountInfo", "a boolean")
@@ -111,7 +108,7 @@ func (c *call) updated(s state) (*user, refused) {
 		return s.reached(*w.admin, token)
 	}
 	name := "DeviceToken"
-	if c.r.Header.Get(name) == "" && c.r.Header.Get("UserDeviceToken") != "" {
+	if c.header(name) == "" && c.header("UserDeviceToken") != "" {
 		name = "UserDeviceToken"
 	}
 	token, wrong := c.headerUUID(name)

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -55,10 +54,10 @@ func readChange(r *reading, use field.Use) change {
 	c := change{profile: map[string]text{}, createToken: true}
 	for _, f := range profileFields {
 		name := f.Name
-		if _, sent := r.object[strings.ToLower(f.UpdateName)]; sent && f.UpdateName != "" {
+		if f.UpdateName != "" && use == field.Update {
 			name = f.UpdateName
 		}
-		raw, sent := r.object[strings.ToLower(name)]
+		raw, sent := r.said(name)
 		if !sent {
 			continue
 		}
@@ -70,6 +69,8 @@ func readChange(r *reading, use field.Use) change {
 	if use == field.Update {
 		statuses = append(statuses, statusDeleted)
 		c.identityID, c.identityProvider = readSaid(r, "IdentityId"), readSaid(r, "IdentityProvider")
+		r.text("OldPassword") // a user of the sandbox has no password: the two are taken, and change nothing
+		r.text("NewPassword")
 	} else {
 		c.inviteCode, _ = r.text("InstanceInviteCode")
 		c.customToken, _ = r.uuid("CustomToken")
@@ -106,7 +107,7 @@ func (c *change) readFlags(in *reading, fields []*field.Field) {
 }
 
 func readSaid(r *reading, name string) *text {
-	raw, sent := r.object[strings.ToLower(name)]
+	raw, sent := r.said(name)
 	if !sent {
 		return nil
 	}

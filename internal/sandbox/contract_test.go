@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,11 +17,7 @@ import (
 )
 
 func TestEveryRouteInCodeIsInTheContractAndTheOtherWayRound(t *testing.T) {
-	described := map[string]bool{}
-	for _, call := range theContract().Calls() {
-		described[call[:strings.LastIndex(call, " ")]] = true
-	}
-	want := slices.Sorted(maps.Keys(described))
+	want := theContract().Routes()
 	got := slices.Sorted(slices.Values(sandbox.Routes()))
 	if !slices.Equal(got, want) {
 		t.Errorf("in code      %v\nin the contract %v", got, want)
@@ -126,112 +121,65 @@ func member(n *yaml.Node, name string) string {
 	return ""
 }
 
-// Each status that the contract describes is one that the sandbox gives; and an answer with any other fails whichever
-// test asked for it.
-func TestEveryDescribedStatusIsGiven(t *testing.T) {
+// What the contract describes of answers, each status, header and member, is what the sandbox gives; anything else in an answer fails
+// whichever test asked for it.
+func TestEverythingDescribedIsGiven(t *testing.T) {
 	contract, err := contracttest.New(docs.OpenAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newCompanies(t)
-	strict := newWorld(t, sandbox.Options{NoMultiple: true}) // with the limit on sign-ins
-	for _, each := range []*world{w, strict} {
-		each.client = &http.Client{Transport: contract.Transport(sandbox.Transport(each.box), false, func(err error) { t.Error(err) })}
-	}
-	in := headers{"InstanceId": id(111), "InstanceKey": id(9111)}
-	wrong := headers{"InstanceId": id(111), "InstanceKey": id(9112)}
-	u := w.do(t, "POST", "/v1/Registration/create", in, `{}`).want(t, 200).tokens(t)
-	other := w.do(t, "POST", "/v1/Registration/create", headers{"InstanceId": id(211), "InstanceKey": id(9211)}, `{}`).want(t, 200).tokens(t)
-	admin, user := w.as(t, "company"), bearer(u.AccessToken.Token)
-	huge := `{"x": "` + strings.Repeat("x", 4<<20) + `"}`
-	form := headers{"Content-Type": "text/plain"}
-
-	try := func(status int, method, path string, h headers, body string) {
-		t.Helper()
-		if r := w.do(t, method, path, h, body); r.HTTP != status {
-			t.Errorf("%s %s: %d %.200s, want %d", method, path, r.HTTP, r.Raw, status)
+	newWalk(t, contract, nil).everywhere(t)
+	seen := contract.Seen()
+	for _, what := range contract.Given() {
+		if !slices.Contains(seen, what) {
+			t.Errorf("described and never given: %s", what)
 		}
 	}
-	for _, path := range []string{"/v1/Registration/create", sandbox.DefaultMultiplePath} {
-		try(401, "POST", path, wrong, `{"Quantity": 1}`)
-		try(413, "POST", path, in, huge)
-		try(415, "POST", path, in.and(form), `{}`)
-		try(422, "POST", path, nil, `{}`)
-	}
-	try(200, "POST", sandbox.DefaultMultiplePath, in, `{"Quantity": 1}`)
-	try(409, "POST", "/v1/Registration/create", in, `{"CustomToken": "`+u.DeviceToken+`"}`)
+}
 
-	refresh := fmt.Sprintf(`{"AccessToken": %q, "RefreshToken": %q}`, u.AccessToken.Token, *u.RefreshToken)
-	for path, body := range map[string]string{"/v1/Auth/Login": `{"LoginFields": "{\"email\": \"x\"}", "Password": "x"}`, "/v1/Auth/RefreshToken": refresh} {
-		if path == "/v1/Auth/RefreshToken" {
-			try(200, "POST", path, nil, body)
+// And what it describes of requests, each header, parameter and member, is what the sandbox looks for, no more and no less.
+func TestEverythingDescribedIsLookedFor(t *testing.T) {
+	asked := map[string]bool{}
+	newWalk(t, theContract(), func(call, where, name string) { asked[call+" "+where+" "+name] = true }).everywhere(t)
+	described := theContract().Asked()
+	for _, what := range described {
+		if !asked[what] && !strings.Contains(what, "LoginFields/") {
+			t.Errorf("described, and the sandbox never looks for it: %s", what)
 		}
-		try(401, "POST", path, nil, body)
-		try(413, "POST", path, nil, huge)
-		try(415, "POST", path, form, body)
-		try(422, "POST", path, nil, `{}`)
 	}
-	for range 5 {
-		strict.signIn(t, nil, `"{}"`, "x")
+	for what := range asked {
+		if !slices.Contains(described, what) {
+			t.Errorf("the sandbox looks for it, and it is not described: %s", what)
+		}
 	}
-	strict.signIn(t, nil, `"{}"`, "x").want(t, 429)
-	strict.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"Quantity": 1}`).want(t, 404)
+}
 
-	to := func(token string) string {
-		return `{"DeviceToken": "` + token + `", "ToInstanceId": "` + id(112) + `", "ToInstanceKey": "` + id(9112) + `"}`
-	}
-	const users = "/v1/Management/users"
-	for _, c := range []struct{ method, path, good, bad string }{
-		{"GET", users + "/find?LastName=x", "", users + "/find"},
-		{"POST", users + "/GetFilteredPage", `{"PageNumber": 1, "PageSize": 1}`, ""},
-		{"PUT", users, `{}`, ""},
-		{"POST", users + "/instances/change", to(u.DeviceToken), ""},
-		{"GET", "/auth/permissions", "", ""},
-		{"GET", "/v1/Instances/" + id(111), "", ""},
-		{"GET", "/v1/Applications/" + id(11), "", ""},
-		{"GET", "/v1/companies/" + id(1) + "/applications", "", ""},
-		{"GET", "/v1/applications/" + id(11) + "/instances", "", ""},
+// What the contract describes inside LoginFields, as a text and as an object, signs in.
+func TestEveryDescribedLoginFieldSignsIn(t *testing.T) {
+	w := newWorld(t, sandbox.Options{SignInLimit: -1})
+	u := w.register(t, `{}`).DeviceToken
+	for what, c := range map[string]struct {
+		h                headers
+		fields, password string
+	}{
+		"(text)/email":       {nil, strconv.Quote(`{"email": "` + sandbox.AdminEmail + `"}`), sandbox.AdminPassword},
+		"(text)/Devicetoken": {inInstance, userLogin(u), sandbox.InstanceKey},
+		"email":              {nil, `{"email": "` + sandbox.AdminEmail + `"}`, sandbox.AdminPassword},
+		"DeviceToken":        {inInstance, `{"DeviceToken": "` + u + `"}`, sandbox.InstanceKey},
 	} {
-		as := admin.and(headers{"UserDeviceToken": u.DeviceToken})
-		try(200, c.method, c.path, as, c.good)
-		try(401, c.method, c.path, nil, c.good)
-		try(403, c.method, c.path, user.and(in).and(headers{"DeviceToken": other.DeviceToken}), c.good)
-		if c.bad != "" {
-			try(422, c.method, c.bad, as, "")
+		if !slices.Contains(theContract().Asked(), "POST /v1/Auth/Login body LoginFields/"+what) {
+			t.Errorf("%s is not described", what)
 		}
-		if c.good != "" {
-			try(413, c.method, c.path, as, huge)
-			try(415, c.method, c.path, as.and(form), c.good)
-			try(422, c.method, c.path, as, `[]`)
+		w.signIn(t, c.h, c.fields, c.password).want(t, 200)
+	}
+	n := 0
+	for _, what := range theContract().Asked() {
+		if strings.Contains(what, "LoginFields/") {
+			n++
 		}
 	}
-	try(404, "PUT", users, admin.and(headers{"UserDeviceToken": id(5)}), `{}`)
-	try(404, "POST", users+"/instances/change", admin, to(id(5)))
-	w.do(t, "POST", users+"/instances/change", admin, strings.ReplaceAll(to(u.DeviceToken), "112", "111")).want(t, 200)
-
-	try(200, "GET", users, user.and(in), "")
-	try(401, "GET", users, in, "")
-	try(403, "GET", users, admin.and(in), "")
-	try(422, "GET", users, user, "")
-
-	try(200, "POST", users+"/instances/change/AAA", user, "")
-	try(401, "POST", users+"/instances/change/AAA", nil, "")
-	try(403, "POST", users+"/instances/change/AAA", admin, "")
-	try(404, "POST", users+"/instances/change/BBB", user, "")
-	try(413, "POST", users+"/instances/change/AAA", user, huge)
-
-	try(401, "DELETE", users+"/"+u.DeviceToken, nil, "")
-	try(403, "DELETE", users+"/"+other.DeviceToken, admin, "")
-	try(404, "DELETE", users+"/"+id(5), admin, "")
-	try(422, "DELETE", users+"/x", admin, "")
-	try(200, "DELETE", users+"/"+u.DeviceToken, admin, "")
-
-	if got, want := contract.Seen(), contract.Calls(); !slices.Equal(got, want) {
-		for _, call := range want {
-			if !slices.Contains(got, call) {
-				t.Errorf("described and never given: %s", call)
-			}
-		}
+	if n != 4 {
+		t.Errorf("%d are described, and 4 were tried", n)
 	}
 }
 

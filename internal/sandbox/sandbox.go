@@ -49,6 +49,8 @@ type Sandbox struct {
 	offset  atomic.Int64 // nanoseconds that the control API has moved the clock by
 	history history
 
+	asked func(call, where, name string) // in tests: is told of all that a call looks for in its request
+
 	randomMu sync.Mutex
 	source   io.Reader
 }
@@ -232,6 +234,6 @@ func (s *Sandbox) answer(r *http.Request, body []byte) answer {
 		return answer{err: err}
 	}
 	defer release()
-	c := call{Sandbox: s, r: r, body: body, params: params, now: s.now()}
+	c := call{Sandbox: s, r: r, route: found, body: body, params: params, now: s.now()}
 	return found.handle(&c)
 }

@@ -146,6 +146,9 @@ func (s *Sandbox) parseLine(data []byte) (newcomer, error) {
 	for name, value := range l.UserProfile {
 		r.object[strings.ToLower(name)] = value
 	}
+	if _, ok := r.object["externalimageurl"]; !ok {
+		r.object["externalimageurl"] = r.object["imageurl"] // a line may have the one that is shown alone
+	}
 	u := newcomer{instanceID: l.AccountInfo.InstanceID}
 	readChange(r, field.Update).apply(&u.user)
 	u.Token, _ = r.uuid("DeviceToken")

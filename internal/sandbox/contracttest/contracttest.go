@@ -4,32 +4,33 @@ package contracttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 )
 
 // Contract is a contract to hold requests and answers to. It is safe for use by many goroutines.
 type Contract struct {
 	Doc *openapi3.T
 
+	others *openapi3.Operation // all calls that are not described
+
 	mu   sync.Mutex
 	seen map[string]bool
 }
 
-// ErrUndescribed is for a request that the contract knows no path or method for.
-var ErrUndescribed = errors.New("the contract does not describe this call")
-
-// New reads a contract and checks that it is one.
+// New reads a contract and checks that it is one: valid, with answers whose members are all described, and with a word on the calls that it does not
+// describe.
 func New(yaml []byte) (*Contract, error) {
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(yaml)
@@ -39,129 +40,131 @@ func New(yaml []byte) (*Contract, error) {
 	if err := doc.Validate(loader.Context); err != nil {
 		return nil, err
 	}
-	return &Contract{Doc: doc, seen: map[string]bool{}}, nil
+	c := &Contract{Doc: doc, seen: map[string]bool{}}
+	if c.others, err = otherCalls(doc); err != nil {
+		return nil, err
+	}
+	var open []error
+	c.calls(func(name, status string, answer *openapi3.Response) {
+		if err := closed(answer); err != nil {
+			open = append(open, fmt.Errorf("%s %s: %w", name, status, err))
+		}
+	})
+	return c, errors.Join(open...)
 }
 
-// Calls lists what the contract describes: method, path and status, such as «POST /v1/Auth/Login 429».
-func (c *Contract) Calls() []string {
+// Routes lists what the contract describes: method and path, such as «POST /v1/Auth/Login».
+func (c *Contract) Routes() []string {
+	all := map[string]bool{}
+	c.calls(func(name, _ string, _ *openapi3.Response) { all[name] = name != otherCall })
+	maps.DeleteFunc(all, func(_ string, described bool) bool { return !described })
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Given lists all that the contract describes of answers: each status («POST /v1/Auth/Login 429»), and with it each header («… header Retry-After») and
+// each member of the body («… /Errors/*/Key»).
+func (c *Contract) Given() []string {
 	var out []string
-	for path, item := range c.Doc.Paths.Map() {
-		for method, operation := range item.Operations() {
-			for status := range operation.Responses.Map() {
-				out = append(out, method+" "+path+" "+status)
-			}
+	c.calls(func(name, status string, answer *openapi3.Response) {
+		out = append(out, name+" "+status)
+		for header := range answer.Headers {
+			out = append(out, name+" "+status+" header "+header)
 		}
-	}
-	sort.Strings(out)
+		for _, at := range placesOf(answer.Content).members() {
+			out = append(out, name+" "+status+" "+at)
+		}
+	})
+	slices.Sort(out)
 	return out
 }
 
-// Seen lists the answers that were held to the contract, spelled as by Calls.
+// Seen lists what of it was in the answers that were held to the contract, spelled as by Given.
 func (c *Contract) Seen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []string
-	for call := range c.seen {
-		out = append(out, call)
-	}
-	sort.Strings(out)
-	return out
+	return slices.Sorted(maps.Keys(c.seen))
 }
 
-// find is the contract's call for a request. Where two paths fit, the one with fewer parameters is meant; case counts
-// on the paths that have a server of their own.
-func (c *Contract) find(r *http.Request) (*routers.Route, map[string]string, error) {
-	var best *routers.Route
-	var bestParams map[string]string
-	for path, item := range c.Doc.Paths.Map() {
-		params, ok := fits(path, r.URL.Path, item.Servers != nil)
-		operation := item.GetOperation(r.Method)
-		if ok && operation != nil && (best == nil || len(params) < len(bestParams)) {
-			best = &routers.Route{Spec: c.Doc, Path: path, PathItem: item, Method: r.Method, Operation: operation}
-			bestParams = params
+// note remembers what an answer gave.
+func (c *Contract) note(call string, status int, answer *openapi3.Response, header http.Header, body []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[fact(call, status, "")] = true
+	for name := range answer.Headers {
+		if header.Get(name) != "" {
+			c.seen[fact(call, status, "header "+name)] = true
 		}
 	}
-	if best == nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, ErrUndescribed)
+	var value any
+	if json.Unmarshal(body, &value) == nil {
+		placesOf(answer.Content).walk("", value, func(at string) { c.seen[fact(call, status, at)] = true })
 	}
-	return best, bestParams, nil
 }
 
-func fits(template, path string, exact bool) (map[string]string, bool) {
-	want, got := strings.Split(template, "/"), strings.Split(path, "/")
-	if len(want) != len(got) {
-		return nil, false
-	}
-	params := map[string]string{}
-	for i := range want {
-		switch name, ok := strings.CutPrefix(want[i], "{"); {
-		case ok:
-			params[strings.TrimSuffix(name, "}")] = got[i]
-		case want[i] != got[i] && (exact || !strings.EqualFold(want[i], got[i])):
-			return nil, false
-		}
-	}
-	return params, true
-}
-
-func (c *Contract) input(r *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
-	route, params, err := c.find(r)
-	if err != nil {
-		return nil, err
-	}
+func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	return &openapi3filter.RequestValidationInput{
-		Request: copied, PathParams: params, QueryParams: copied.URL.Query(), Route: route,
+		Request: copied, PathParams: m.params, QueryParams: copied.URL.Query(), Route: m.route,
 		Options: &openapi3filter.Options{
-			MultiError: true, IncludeResponseStatus: true, SkipSettingDefaults: true,
+			MultiError: true, SkipSettingDefaults: true,
 			AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc,
 			SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.EnableJSONSchema2020()},
 		},
-	}, nil
+	}
 }
 
-// Request says what is wrong with a request.
+// Request says what is wrong with a request of our own client: what breaks a rule, and what the contract does not describe at all. (A foreign client
+// may send the service more than that.)
 func (c *Contract) Request(r *http.Request, body []byte) error {
-	in, err := c.input(r, body)
-	if err != nil {
-		return err
+	m := c.find(r)
+	if !m.described() {
+		return fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, ErrUndescribed)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
-	return openapi3filter.ValidateRequest(r.Context(), in)
+	return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)), strangers(m.route.Operation, r, body))
 }
 
 // Answer says what is wrong with the answer to a request. An answer without a body is right for a 401, which the
-// service is known to leave bare, and for nothing else.
+// service is known to leave bare, and for nothing else. A call that the contract does not describe is to be refused as it says, whatever the call.
 func (c *Contract) Answer(r *http.Request, status int, header http.Header, body []byte) error {
-	in, err := c.input(r, nil)
-	if err != nil {
+	m := c.find(r)
+	if !m.answers(status) {
+		return fmt.Errorf("%w, and the answer is %d, not %d", ErrUndescribed, status, m.status)
+	}
+	described := m.route.Operation.Responses.Status(status)
+	if described == nil {
+		return fmt.Errorf("the contract does not describe the status %d", status)
+	}
+	c.note(m.name(), status, described.Value, header, body)
+	if err := unknownHeader(described.Value, header); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	c.seen[fmt.Sprintf("%s %s %d", r.Method, in.Route.Path, status)] = true
-	c.mu.Unlock()
 	if status == http.StatusUnauthorized && len(body) == 0 {
 		return nil
 	}
+	in := c.input(m, r, nil)
 	return openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: in.Options,
 	})
 }
 
 // Transport holds what goes through next to the contract and reports what does not fit: every answer, and every
-// request too where requests is set. Bodies are read to their end.
+// request too where requests is set. Bodies are read to their end. What is not the service's, the control API and its like, goes through untouched.
 func (c *Contract) Transport(next http.RoundTripper, requests bool, report func(error)) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if !TheServices(r.URL.Path) {
+			return next.RoundTrip(r)
+		}
 		sent, err := drain(&r.Body)
 		if err != nil {
 			return nil, err
 		}
 		if requests {
 			if err := c.Request(r, sent); err != nil {
-				report(fmt.Errorf("the request does not fit: %w", err))
+				report(fmt.Errorf("%s %s: the request does not fit: %w", r.Method, r.URL.Path, err))
 			}
 		}
 		resp, err := next.RoundTrip(r)
@@ -172,11 +175,16 @@ func (c *Contract) Transport(next http.RoundTripper, requests bool, report func(
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Answer(r, resp.StatusCode, resp.Header, got); err != nil && !errors.Is(err, ErrUndescribed) {
+		if err := c.Answer(r, resp.StatusCode, resp.Header, got); err != nil {
 			report(fmt.Errorf("%s %s: the answer does not fit: %w\n%s", r.Method, r.URL.Path, err, got))
 		}
 		return resp, nil
 	})
+}
+
+// TheServices tells whether a path is one of the service. The sandbox has some besides, which no contract describes.
+func TheServices(path string) bool {
+	return !strings.HasPrefix(path, "/_sandbox/") && path != "/healthz" && path != "/openapi.yaml"
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
