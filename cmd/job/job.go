@@ -4,7 +4,6 @@ package job
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,10 +65,10 @@ func show(s journal.Summary) shown {
 	case s.File != nil:
 		out.Input = s.File.Path
 	default:
-		out.Input = "(" + strconv.Itoa(s.Rows) + " users)"
+		out.Input = "(" + kit.Count(s.Rows, "user", "users") + ")"
 	}
-	if s.File != nil && s.File.Shards > 1 {
-		out.Input += fmt.Sprintf(", shard %d/%d", s.File.Shard, s.File.Shards)
+	if c := s.Choice(); c.Shards > 1 {
+		out.Input += fmt.Sprintf(", shard %d/%d", c.Shard, c.Shards)
 	}
 	return out
 }

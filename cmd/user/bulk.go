@@ -28,6 +28,7 @@ type bulkOptions struct {
 	match         string
 	offset, limit int
 	shard         string
+	run           string
 	restart       bool
 	dryRun        bool
 	deviceToken   string
@@ -100,19 +101,21 @@ func newBulk(k *kit.Kit, run func(context.Context, bulkOptions) error) *cobra.Co
 const bulkHelp = `Registers many users and prints the DeviceToken of each as it comes.
 
 With --file the users are the rows of a CSV, TSV, JSON or JSON Lines file (- is standard input; gzip too), its columns named as the
-fields of the service in any spelling. Every row is checked before the first is sent. With --quantity they are alike, or made by
-templates; users that are alike are registered in calls of up to --batch-size.
+fields of the service in any spelling. Blanks around a text are no part of it. Every row is checked before the first is sent. With
+--quantity they are alike, and registered in calls of up to --batch-size; or templates make rows of them, like those of a file.
 
 Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same command goes on where it stood, and makes no user
 twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written
-down before it is sent; the service refuses one that it has already. A quantity run is gone on with by "telematicsctl job resume ID". A
-batch whose answer was lost is reported as unknown and never sent again, as that could make its users twice.`
+down before it is sent; the service refuses one that it has already. A quantity run is gone on with by
+"telematicsctl job resume ID", or by the same command if --run names it. A batch whose answer was lost is reported as unknown and
+never sent again, as that could make its users twice.`
 
 const bulkExample = `  telematicsctl user bulk --file drivers.csv --results results.csv --failed-out mend.csv
   telematicsctl user bulk --file drivers.csv --dry-run
   zcat drivers.jsonl.gz | telematicsctl user bulk --file - --shard 3/16
   telematicsctl user bulk --quantity 500 --tracking off -o ids > tokens.txt
-  telematicsctl user bulk --quantity 50 --client-id-template 'ci-{{.Run}}-{{.N}}' --email-template 'ci+{{.N}}@example.com'`
+  telematicsctl user bulk --quantity 50 --client-id-template 'ci-{{.Run}}-{{.N}}' --email-template 'ci+{{.N}}@example.com'
+  telematicsctl user bulk --quantity 9000 --client-id-template 'load-{{.Run}}-{{.N}}' --run monday --shard 3/16`
 
 func addBulkFlags(c *cobra.Command, o *bulkOptions) {
 	f := c.Flags()
@@ -121,12 +124,13 @@ func addBulkFlags(c *cobra.Command, o *bulkOptions) {
 	f.StringArrayVar(&o.columns, "map", nil, "a column of the file that is a field under another name: `'Work mail=Email'`")
 	f.BoolVar(&o.ignoreUnknown, "ignore-unknown", false, "pass over the columns that are no field of the service")
 	f.BoolVar(&o.skipInvalid, "skip-invalid", false, "register the rows that are valid, although others are not")
-	f.StringVar(&o.report, "report", "", "write every mistake of the file to a `file`, CSV or (.jsonl) JSON Lines")
+	f.StringVar(&o.report, "report", "", "write every mistake of the rows to a `file`, CSV or (.jsonl) JSON Lines")
 	f.StringVar(&o.match, "match", "", "only rows of which a column matches: `'City=^Berlin'`")
 	f.IntVar(&o.offset, "offset", 0, "pass over the first rows (a run that was cut short is not gone on with in this way)")
 	f.IntVar(&o.limit, "limit", 0, "so many rows at the most")
-	f.StringVar(&o.shard, "shard", "", "only the rows of this shard of the file: `3/16`")
-	f.BoolVar(&o.restart, "restart", false, "begin the job of this file anew")
+	f.StringVar(&o.shard, "shard", "", "only the rows of this shard: `3/16`")
+	f.StringVar(&o.run, "run", "", "the `name` of a run of templates, {{.Run}}: the same command goes on with it, and its shards are of one run")
+	f.BoolVar(&o.restart, "restart", false, "begin the job anew")
 	f.BoolVar(&o.dryRun, "dry-run", false, "do everything but send")
 	f.StringVar(&o.deviceToken, "device-token", "", "`server` leaves the choice of DeviceTokens to the service, and no registration can be repeated")
 	f.IntVar(&o.quantity, "quantity", 0, "how many users to register")

@@ -16,9 +16,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
-// input is a file of users on its way to a job.
+// input is a file of users on its way to a job; what templates make is one too.
 type input struct {
 	file *rows.File
+	made bool   // by templates: its lines are nobody's
 	copy string // standard input, kept until there is a job that takes it; "" where there is none
 }
 
@@ -57,6 +58,24 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 	return in, nil
 }
 
+// openTemplates makes the rows of a quantity run, to be read as a file's.
+func openTemplates(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Spec) (*input, error) {
+	texts, err := byField(s.Quantity.Templates)
+	if err != nil {
+		return nil, err
+	}
+	templates, err := bulk.NewTemplates(texts, s.Rows, s.Quantity.Run)
+	if err != nil {
+		return nil, err
+	}
+	o := rows.Options{Name: "-", Called: "the templates", Format: rows.JSONLines, Loose: s.NoValidate, Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir}
+	file, err := rows.Open(ctx, o, templates.Reader())
+	if err != nil {
+		return nil, err
+	}
+	return &input{file: file, made: true}, nil
+}
+
 func (in *input) close() {
 	if in.file != nil {
 		_ = in.file.Close()
@@ -76,6 +95,9 @@ func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip 
 	pass := func(w io.Writer) error {
 		out := newMistakeWriter(w, bulk.IsLines(report))
 		total, bad, err = in.file.Check(ctx, func(m rows.Mistake) error {
+			if in.made {
+				m.Line = 0
+			}
 			if err := list.add(m); err != nil {
 				return err
 			}

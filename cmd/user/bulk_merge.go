@@ -48,7 +48,7 @@ func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error 
 	if err := failure.Mistakes("the results cannot be joined", wrong); err != nil {
 		return err
 	}
-	choice, err := bulk.NewChoice(*spec)
+	choice, err := bulk.NewChoice(spec.Choice)
 	if err != nil {
 		return err
 	}

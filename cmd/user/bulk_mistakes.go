@@ -109,7 +109,10 @@ func (l *mistakeList) close() error {
 }
 
 func mistakeField(m rows.Mistake) failure.Field {
-	key := fmt.Sprintf("row %d (line %d)", m.Row, m.Line)
+	key := fmt.Sprintf("row %d", m.Row)
+	if m.Line > 0 {
+		key += fmt.Sprintf(" (line %d)", m.Line)
+	}
 	if m.Column != "" {
 		key += ", " + m.Column
 	}

@@ -3,9 +3,11 @@ package user
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,8 +59,7 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 	if o.hasQuantity {
 		wrong.atLeast(1, "--quantity", o.quantity)
 		s.Rows, s.Requested = o.quantity, o.quantity
-		s.Quantity = &journal.Quantity{Templates: byName(o.templates)}
-		wrong.onlyWithFile(o)
+		s.Quantity = quantitySpec(o, &wrong)
 	} else {
 		s.File = fileSpec(o, &wrong)
 	}
@@ -75,7 +76,7 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 	if _, err := o.pace.settings(1); err != nil {
 		wrong = append(wrong, failure.From(err).Fields...)
 	}
-	if o.accessToken && o.hasQuantity && o.quantity > largestStored && o.outputs.tokensOut == "" {
+	if o.accessToken && o.hasQuantity && len(o.templates) == 0 && o.quantity > largestStored && o.outputs.tokensOut == "" {
 		wrong.add("--create-access-token", "%s", tooManyPairs(o.quantity))
 	}
 	return s, failure.Mistakes("the run is not valid, and nothing was sent", wrong)
@@ -85,23 +86,57 @@ func tooManyPairs(n int) string {
 	return fmt.Sprintf("the token store takes the tokens of %d users in one run, not of %d: name a file for them with --tokens-out", largestStored, n)
 }
 
-// onlyWithFile finds the flags that mean nothing without a file.
-func (m *mistakes) onlyWithFile(o bulkOptions) {
-	for _, f := range []struct {
-		name  string
-		given bool
-	}{
-		{"--format", o.format != ""}, {"--map", len(o.columns) > 0}, {"--ignore-unknown", o.ignoreUnknown}, {"--skip-invalid", o.skipInvalid}, {"--report", o.report != ""},
-		{"--match", o.match != ""}, {"--offset", o.offset != 0}, {"--limit", o.limit != 0}, {"--shard", o.shard != ""}, {"--restart", o.restart},
-	} {
-		if f.given {
-			m.add(f.name, "it is for runs of a file alone")
+// onlyWith finds the flags that mean nothing in a run of this kind.
+func (m *mistakes) onlyWith(what string, flags map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if flags[name] {
+			m.add(name, "it is for runs of %s alone", what)
 		}
 	}
 }
 
+// runName is what --run takes: it becomes a part of e-mail addresses and ClientIds.
+var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func quantitySpec(o bulkOptions, wrong *mistakes) *journal.Quantity {
+	wrong.onlyWith("a file", map[string]bool{"--format": o.format != "", "--map": len(o.columns) > 0, "--ignore-unknown": o.ignoreUnknown})
+	q := &journal.Quantity{Templates: byName(o.templates), Run: o.run, Named: o.run != ""}
+	if len(o.templates) == 0 {
+		wrong.onlyWith("a file or of templates", map[string]bool{
+			"--skip-invalid": o.skipInvalid, "--report": o.report != "", "--match": o.match != "", "--offset": o.offset != 0, "--limit": o.limit != 0,
+			"--shard": o.shard != "", "--restart": o.restart,
+		})
+		wrong.onlyWith("templates", map[string]bool{"--run": o.run != ""})
+		return q
+	}
+	q.Choice = choiceSpec(o, wrong)
+	switch {
+	case o.run != "" && !runName.MatchString(o.run):
+		wrong.add("--run", "%q is not a name of up to 64 letters, digits, dots, dashes and underscores", o.run)
+	case o.run == "" && o.restart:
+		wrong.add("--restart", "a quantity run begins anew each time, unless --run names it")
+	case o.run == "" && q.Shards > 0:
+		wrong.add("--shard", "the shards of templates need one name of the run, the same for all: give it with --run")
+	}
+	return q
+}
+
+// choiceSpec reads the flags that say which rows a run is about.
+func choiceSpec(o bulkOptions, wrong *mistakes) journal.Choice {
+	c := journal.Choice{Match: o.match, Offset: o.offset, Limit: o.limit}
+	wrong.atLeast(0, "--offset", o.offset)
+	wrong.atLeast(0, "--limit", o.limit)
+	var err error
+	c.Shard, c.Shards, err = parseShard(o.shard)
+	wrong.err("--shard", err)
+	_, err = bulk.NewChoice(c)
+	wrong.err("--match", err)
+	return c
+}
+
 func fileSpec(o bulkOptions, wrong *mistakes) *journal.File {
-	f := &journal.File{Stdin: o.file == "-", Format: o.format, IgnoreUnknown: o.ignoreUnknown, Match: o.match, Offset: o.offset, Limit: o.limit}
+	f := &journal.File{Stdin: o.file == "-", Format: o.format, IgnoreUnknown: o.ignoreUnknown, Choice: choiceSpec(o, wrong)}
+	wrong.onlyWith("templates", map[string]bool{"--run": o.run != ""})
 	for _, flag := range templateFields() {
 		if _, given := o.templates[flag]; given {
 			wrong.add("--"+flag.Flag+"-template", "it is for --quantity: in a file each row says it")
@@ -126,13 +161,6 @@ func fileSpec(o bulkOptions, wrong *mistakes) *journal.File {
 		}
 		f.Map[strings.TrimSpace(column)] = strings.TrimSpace(to)
 	}
-	wrong.atLeast(0, "--offset", o.offset)
-	wrong.atLeast(0, "--limit", o.limit)
-	var err error
-	f.Shard, f.Shards, err = parseShard(o.shard)
-	wrong.err("--shard", err)
-	_, err = bulk.NewChoice(*f)
-	wrong.err("--match", err)
 	return f
 }
 

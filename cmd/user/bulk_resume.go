@@ -97,6 +97,11 @@ func Results(ctx context.Context, k *kit.Kit, id string, lines bool) error {
 			return err
 		}
 		defer r.input.close()
+	} else if len(r.spec.Quantity.Templates) > 0 {
+		if r.input, err = openTemplates(ctx, r.k, r.jobs, &r.spec); err != nil {
+			return err
+		}
+		defer r.input.close()
 	}
 	if err := r.prepare(ctx); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -36,7 +35,7 @@ type bulkRun struct {
 	in      userservice.Instance
 	spec    journal.Spec
 	pace    paceFlags
-	input   *input // nil for a run of a number of users
+	input   *input // nil for users that are alike
 
 	skipInvalid, restart, dryRun bool
 	report                       string
@@ -97,11 +96,13 @@ func (r *bulkRun) execute(ctx context.Context) (err error) {
 	if r.jobs, err = r.k.Jobs(); err != nil {
 		return err
 	}
+	defer func() {
+		if r.input != nil {
+			r.input.close()
+		}
+	}()
 	if err := r.identify(ctx); err != nil {
 		return err
-	}
-	if r.input != nil {
-		defer r.input.close()
 	}
 	if err := r.prepare(ctx); err != nil {
 		return err
@@ -142,6 +143,13 @@ func (r *bulkRun) identify(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.File == nil && len(s.Quantity.Templates) > 0 {
+		in, err := openTemplates(ctx, r.k, r.jobs, s)
+		if err != nil {
+			return err
+		}
+		r.input = in
+	}
 	if !r.resumed {
 		return nil
 	}
@@ -156,7 +164,7 @@ func (r *bulkRun) identify(ctx context.Context) error {
 func (r *bulkRun) name(keyCheck string) (err error) {
 	s := &r.spec
 	s.Begun, s.KeyCheck, s.Seed = r.k.Now().UTC(), keyCheck, randomHex(32)
-	if s.File == nil {
+	if s.File == nil && !s.Quantity.Named {
 		s.ID, s.Quantity.Run = randomHex(6), strings.Split(uuid.NewString(), "-")[0]
 		return nil
 	}
@@ -174,7 +182,7 @@ func (r *bulkRun) name(keyCheck string) (err error) {
 	given := *s
 	*s = old
 	s.Outputs = given.Outputs
-	if !given.File.Stdin {
+	if s.File != nil && !given.File.Stdin {
 		s.File.Path, s.File.Stdin = given.File.Path, false // where the content is now
 	}
 	return nil
@@ -204,12 +212,11 @@ func (r *bulkRun) prepare(ctx context.Context) error {
 		return err
 	}
 	r.custom = reader.Set
-	if r.spec.File != nil {
-		err = r.prepareFile(ctx)
-	} else {
-		err = r.prepareNumbered()
+	if r.input != nil {
+		return r.prepareInput(ctx)
 	}
-	return err
+	r.source = bulk.NumberedRows{Quantity: r.spec.Rows, Custom: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
+	return nil
 }
 
 // checkPairs makes sure that there is a place for the users' tokens, before anybody is registered.
@@ -226,8 +233,8 @@ func (r *bulkRun) checkPairs(ctx context.Context) error {
 	return r.session.Store.Check(ctx)
 }
 
-func (r *bulkRun) prepareFile(ctx context.Context) error {
-	choice, err := bulk.NewChoice(*r.spec.File)
+func (r *bulkRun) prepareInput(ctx context.Context) error {
+	choice, err := bulk.NewChoice(r.spec.Choice())
 	if err != nil {
 		return err
 	}
@@ -256,28 +263,13 @@ func (r *bulkRun) prepareFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if drawn > 0 && r.spec.File.Shards > 1 {
-		r.k.Streams.Warn(fmt.Sprintf("%d rows of this shard have neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are", drawn))
+	shards := r.spec.Choice().Shards
+	if drawn > 0 && shards > 1 {
+		r.k.Streams.Warn(kit.Count(drawn, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
 	}
-	if r.spec.Requested == 0 && r.spec.File.Shards == 0 {
-		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of the %d rows", total)
+	if r.spec.Requested == 0 && shards == 0 {
+		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of %s", kit.Count(total, "row", "rows"))
 	}
-	return nil
-}
-
-func (r *bulkRun) prepareNumbered() error {
-	q := r.spec.Quantity
-	src := bulk.NumberedRows{Quantity: r.spec.Rows, Custom: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
-	if len(q.Templates) > 0 {
-		texts, err := byField(q.Templates)
-		if err != nil {
-			return err
-		}
-		if src.Templates, err = bulk.NewTemplates(r.custom, texts, r.spec.Rows, q.Run, r.k.Now(), r.spec.NoValidate); err != nil {
-			return err
-		}
-	}
-	r.source = src
 	return nil
 }
 

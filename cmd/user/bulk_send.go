@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
@@ -120,7 +121,7 @@ func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
 	if t.Sent == 0 {
 		return
 	}
-	text := fmt.Sprintf("Job %s: %d rows in %s", r.spec.ID, t.Sent, took.Round(10*time.Millisecond))
+	text := fmt.Sprintf("Job %s: %s in %s", r.spec.ID, kit.Count(t.Sent, "row", "rows"), took.Round(10*time.Millisecond))
 	if s := took.Seconds(); s >= 1 {
 		text += fmt.Sprintf(" (%.1f a second)", float64(t.Sent)/s)
 	}
@@ -141,7 +142,7 @@ func (r *bulkRun) writeFiles(ctx context.Context) error {
 	}
 	n, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.job.Table)
 	if err == nil {
-		r.k.Streams.Note(fmt.Sprintf("The %d rows that failed are in %s", n, o.FailedOut))
+		r.k.Streams.Note(kit.Count(n, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
 	}
 	return err
 }
@@ -187,7 +188,7 @@ func (p *pairs) add(ctx context.Context, res bulk.Result) error {
 
 func (p *pairs) close(ctx context.Context) error {
 	if p.lost > 0 {
-		p.r.k.Streams.Note(fmt.Sprintf("%d of the users have no tokens from this run: they were made by an earlier one, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them", p.lost))
+		p.r.k.Streams.Note(kit.Count(p.lost, "of the users has", "of the users have") + " no tokens from this run: they were made by an earlier one, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
 	}
 	if p.file != nil {
 		return p.file.Close()

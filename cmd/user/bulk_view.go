@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -58,7 +59,7 @@ func shown(r bulk.Result, showTokens bool) bulkUser {
 }
 
 func summary(t bulk.Totals) string {
-	text := fmt.Sprintf("%d of %d users created", t.Created, t.Requested)
+	text := fmt.Sprintf("%d of %s created", t.Created, kit.Count(t.Requested, "user", "users"))
 	for _, part := range []struct {
 		n    int
 		what string
@@ -87,11 +88,12 @@ func (t *trouble) add(err error) {
 	}
 }
 
-// onward says how a job is gone on with: a file run by its own command too, as the file names it; a run of a number of users by its ID alone, as the same
+// onward says how a job is gone on with: by its own command too where the file or --run names it; another quantity run by its ID alone, as the same
 // command would begin another.
 func (r *bulkRun) onward() string {
 	resume := "`telematicsctl job resume " + r.spec.ID + "`"
-	if r.spec.File != nil && !r.restart && !r.spec.File.Stdin {
+	found := r.spec.File != nil && !r.spec.File.Stdin || r.spec.Quantity != nil && r.spec.Quantity.Named
+	if found && !r.restart {
 		return "the same command or " + resume
 	}
 	return resume

@@ -8,20 +8,27 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 )
 
-// Identity is the ID of the job of a file: the same for the same instance, content and options that change what is sent; another for
-// anything else.
+// Identity is the ID of the job of a file, or of a quantity run that has a name: the same for the same instance, content and options that change what
+// is sent; another for anything else.
 func Identity(s journal.Spec) (string, error) {
-	if s.File == nil {
-		return "", fmt.Errorf("a job without a file has no identity but its own")
+	if s.File == nil && (s.Quantity == nil || !s.Quantity.Named) {
+		return "", fmt.Errorf("a job without a file or a name has no identity but its own")
 	}
-	f := *s.File
-	f.Path, f.Stdin, f.IgnoreUnknown = "", false, false // where the content came from changes nothing
-	text, err := json.Marshal(struct {
+	what := struct {
 		Host, Instance                              string
 		File                                        journal.File
 		Given                                       map[string]string
 		NoValidate, CreateAccessToken, ServerTokens bool
-	}{s.Host, s.Instance, f, s.Given, s.NoValidate, s.CreateAccessToken, s.ServerTokens})
+		Quantity                                    *journal.Quantity `json:",omitempty"`
+		Rows                                        int               `json:",omitempty"`
+	}{Host: s.Host, Instance: s.Instance, Given: s.Given, NoValidate: s.NoValidate, CreateAccessToken: s.CreateAccessToken, ServerTokens: s.ServerTokens}
+	if s.File != nil {
+		what.File = *s.File
+		what.File.Path, what.File.Stdin, what.File.IgnoreUnknown = "", false, false // where the content came from changes nothing
+	} else {
+		what.Quantity, what.Rows = s.Quantity, s.Rows
+	}
+	text, err := json.Marshal(what)
 	if err != nil {
 		return "", err
 	}

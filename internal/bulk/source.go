@@ -23,8 +23,8 @@ type Choice struct {
 	shard, shards int
 }
 
-// NewChoice reads a job's options. The error is failure.Invalid for a --match that is not Column=regex.
-func NewChoice(f journal.File) (Choice, error) {
+// NewChoice reads a job's options, The error is failure.Invalid for a --match that is not Column=regex.
+func NewChoice(f journal.Choice) (Choice, error) {
 	c := Choice{offset: f.Offset, limit: f.Limit, shard: f.Shard, shards: f.Shards}
 	if f.Match == "" {
 		return c, nil
@@ -161,13 +161,12 @@ func (f FileRows) token(in *rows.Row, clientID string) (token uuid.UUID, drawn b
 	}
 }
 
-// NumberedRows are the rows of a job without a file.
+// NumberedRows are the rows of a job of users that are alike.
 type NumberedRows struct {
-	Quantity  int
-	Custom    field.Set  // what is said of every user
-	Templates *Templates // nil: the users are alike
-	Tokens    Tokens
-	Theirs    bool
+	Quantity int
+	Custom   field.Set // what is said of every user
+	Tokens   Tokens
+	Theirs   bool
 }
 
 // Rows gives all rows, in order.
@@ -184,18 +183,8 @@ func (q NumberedRows) Rows(ctx context.Context, do func(Row) error) error {
 }
 
 func (q NumberedRows) row(n int) Row {
-	r := Row{N: n}
-	if q.Templates != nil {
-		r.User = q.Templates.Row(n)
-	} else {
-		r.User = q.Custom.Clone()
-	}
-	r.ClientID = r.User.Text("ClientId")
-	switch {
-	case q.Theirs:
-	case r.ClientID != "":
-		r.Token = q.Tokens.OfClient(r.ClientID)
-	default:
+	r := Row{N: n, User: q.Custom.Clone()}
+	if !q.Theirs {
 		r.Token = q.Tokens.OfRow(n)
 	}
 	return r

@@ -41,6 +41,7 @@ const largestRow = 1 << 20
 // Options say which file is read, and how.
 type Options struct {
 	Name          string            // as the user gave it: a path, or «-» for standard input
+	Called        string            // what messages call it; "" is by Name
 	Format        string            // csv, tsv, json, jsonl; "" is by the extension (also behind .gz), else by looking
 	Map           map[string]string // a column of the file (any case) → a field's spelling, or DeviceToken's
 	IgnoreUnknown bool              // pass over the columns that are no field

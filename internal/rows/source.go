@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -35,7 +36,7 @@ type source struct {
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
 	s := &source{called: o.Name}
 	if o.Name == "-" {
-		s.called = "standard input"
+		s.called = cmp.Or(o.Called, "standard input")
 		return s, s.spool(ctx, o.SpoolDir, stdin)
 	}
 	file, err := os.Open(o.Name)
@@ -79,7 +80,7 @@ func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	s.file, s.remove = file, os.Remove(file.Name()) != nil
 	if _, err = io.Copy(file, &interruptible{ctx, in}); err == nil {
 		err = s.stat()
-	} else if ctx.Err() == nil {
+	} else if ctx.Err() == nil && failure.CodeOf(err) == failure.Failed {
 		err = failure.Because(failure.Failed, what, err)
 	}
 	if err != nil {

@@ -58,9 +58,26 @@ type File struct {
 	Format        string // as --format said it
 	Map           map[string]string
 	IgnoreUnknown bool
+	Choice
+}
+
+// Choice says which rows of its input a job is about.
+type Choice struct {
 	Match         string
 	Offset, Limit int
 	Shard, Shards int // 3 of 16; 0 of 0 for all rows
+}
+
+// Choice is the choice of the job's rows.
+func (s Spec) Choice() Choice {
+	switch {
+	case s.File != nil:
+		return s.File.Choice
+	case s.Quantity != nil:
+		return s.Quantity.Choice
+	default:
+		return Choice{}
+	}
 }
 
 // Quantity is what a job without a file makes.
@@ -68,6 +85,8 @@ type Quantity struct {
 	BatchSize int               // users in one call of «register many»; 0: they are registered one by one
 	Templates map[string]string // by the service's names
 	Run       string            // what {{.Run}} gives
+	Named     bool              `json:",omitempty"` // by --run: the job is known by it
+	Choice                      // of the rows that templates make
 }
 
 // Outputs are the files that a run writes, as absolute paths; "" for none.
