@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
@@ -22,6 +23,15 @@ type answer struct {
 	http   int    // the HTTP status where it is not the envelope's
 	camel  bool   // the envelope of the portal host, whose names begin with a small letter
 	err    error  // the store failed; nothing else counts
+
+	borrowed *[]byte // the buffer of the result, where it is one of longAnswers
+}
+
+// sent gives back what the answer borrowed. It must not be used any more.
+func (a answer) sent() {
+	if a.borrowed != nil {
+		longAnswers.Put(a.borrowed)
+	}
 }
 
 // done is the answer to a change: no Result (live).
@@ -139,16 +149,26 @@ func write(w http.ResponseWriter, a answer) {
 
 // appendQuoted appends a JSON string.
 func appendQuoted(b []byte, s string) []byte {
+	var all byte
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, err := json.Marshal(s)
-			if err != nil { // a string always has a JSON form
-				return append(b, `""`...)
-			}
-			return append(b, quoted...)
+		c := s[i]
+		if c < ' ' || c == '"' || c == '\\' {
+			return appendEscaped(b, s)
 		}
+		all |= c
+	}
+	if all >= utf8.RuneSelf && !utf8.ValidString(s) {
+		return appendEscaped(b, s)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	quoted, err := json.Marshal(s)
+	if err != nil { // a string always has a JSON form
+		return append(b, `""`...)
+	}
+	return append(b, quoted...)
 }

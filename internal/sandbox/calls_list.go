@@ -44,15 +44,19 @@ func (c *call) list() answer {
 			return refuse(http.StatusForbidden)
 		}
 		users, total := c.pages.page(s, p.listing, p.number, p.size)
-		view := reader{state: s, names: p.names}
-		count := (total + p.size - 1) / p.size
-		return with(struct {
-			Users                        any
-			HasPreviousPage, HasNextPage bool
-			TotalUsers, TotalPages       int
-			CurrentPage                  int
-		}{view.list(users), p.number > 1, p.number < count, total, count, p.number})
+		return p.answer(&reader{state: s, names: p.names}, users, total)
 	})
+}
+
+// answer is the page as it is read; total is how many users are on all pages.
+func (p pageAsked) answer(r *reader, users []*user, total int) answer {
+	l := newListOf(r, `{"Users":[`)
+	for _, u := range users {
+		l.add(u)
+	}
+	count := (total + p.size - 1) / p.size
+	return l.answer(fmt.Sprintf(`],"HasPreviousPage":%t,"HasNextPage":%t,"TotalUsers":%d,"TotalPages":%d,"CurrentPage":%d}`,
+		p.number > 1, p.number < count, total, count, p.number))
 }
 
 func readPage(r *reading) pageAsked {

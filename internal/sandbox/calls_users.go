@@ -39,10 +39,9 @@ func (c *call) find() answer {
 		if r.mistakes != nil {
 			return invalid(r.mistakes...)
 		}
-		view := reader{state: s, names: names, wallets: true}
-		list := listOf{reader: &view}
+		list := newListOf(&reader{state: s, names: names, wallets: true}, "[")
 		s.find(f, s.instances(a.reaches), list.add)
-		return answer{status: http.StatusOK, result: list.end()}
+		return list.answer("]")
 	})
 }
 

@@ -52,15 +52,14 @@ var errRecord = errors.New("a user's record is damaged")
 
 // decoder reads what encode wrote; bad is set where that cannot be.
 type decoder struct {
-	data []byte
-	rest string // the same
+	rest string
 	bad  bool
 }
 
 // decode reads a record into a user. Lists that the user has already are used again: whoever keeps a user reads the next
 // one into another.
 func (u *user) decode(data []byte) error {
-	d := decoder{data: data, rest: string(data)} // one copy, of which every text is a part
+	d := decoder{rest: string(data)} // one copy, of which every text is a part
 	u.Token, u.Instance = d.text().string, d.number()
 	u.Created = time.UnixMicro(d.signed()).UTC()
 	u.Status, u.Activity = d.text().string, d.text().string
@@ -75,47 +74,48 @@ func (u *user) decode(data []byte) error {
 	return nil
 }
 
-func (d *decoder) skip(n int) (was string) {
-	if n <= 0 || n > len(d.rest) {
-		d.bad, d.rest, d.data = true, "", nil
-		return ""
+func (d *decoder) byte() byte {
+	if d.rest == "" {
+		d.bad = true
+		return 0
 	}
-	was = d.rest[:n]
-	d.rest, d.data = d.rest[n:], d.data[n:]
-	return was
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
 }
 
+// number reads a varint as encoding/binary writes it, which itself reads bytes only.
 func (d *decoder) number() uint64 {
-	v, n := binary.Uvarint(d.data)
-	d.skip(n)
-	return v
+	var v uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b := d.byte()
+		v |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return v
+		}
+	}
+	d.bad = true
+	return 0
 }
 
 func (d *decoder) signed() int64 {
-	v, n := binary.Varint(d.data)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) byte() byte {
-	if b := d.skip(1); b != "" {
-		return b[0]
-	}
-	return 0
+	v := d.number()
+	return int64(v>>1) ^ -int64(v&1) // the sign is the lowest bit
 }
 
 func (d *decoder) text() text {
 	length := d.number()
-	switch {
-	case length == 0:
+	if length == 0 {
 		return text{}
-	case length == 1:
-		return said("")
-	case length > uint64(len(d.rest))+1:
+	}
+	length--
+	if length > uint64(len(d.rest)) {
 		d.bad = true
 		return text{}
 	}
-	return said(d.skip(int(length - 1))) //nolint:gosec // no longer than the record
+	t := said(d.rest[:length])
+	d.rest = d.rest[length:]
+	return t
 }
 
 func (d *decoder) texts(list []text, most int) []text {

@@ -65,6 +65,7 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	if a.err != nil {
 		return a.err
 	}
+	defer a.sent()
 	if effect.breaks() {
 		e.drop(ctx, w)
 	}

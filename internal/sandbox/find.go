@@ -38,11 +38,11 @@ func (s state) find(f finding, instances []instance, fn func(*user)) {
 	}
 	by := f.narrowest()
 	for _, i := range instances {
-		s.each(indexPrefix(i.Number, by.index)+foldValue(by.value)+"\x00", func(key string) bool {
-			if s.readUser(numberOf(key), &u) && u.matches(f) {
+		prefix := indexPrefix(i.Number, by.index) + foldValue(by.value) + "\x00"
+		s.between(prefix, prefix, "", func(number uint64) {
+			if s.readUser(number, &u) && u.matches(f) {
 				fn(&u)
 			}
-			return true
 		})
 	}
 }

@@ -86,7 +86,7 @@ func (c country) phone(at fleetPlace, digits uint64) string {
 	next := func(n uint64) byte {
 		d := digits % n
 		digits /= n
-		return byte(d)
+		return byte(d) //nolint:gosec // one digit
 	}
 	for _, r := range c.mobile {
 		switch r {

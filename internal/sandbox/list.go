@@ -88,13 +88,13 @@ func (n numbers) each(fn func(number uint64)) {
 func (s state) under(into *numbers, l listing, i index, beginning string) {
 	for _, in := range l.within {
 		prefix := indexPrefix(in.Number, i) + beginning
-		s.between(into, prefix, prefix, "")
+		s.between(prefix, prefix, "", into.add)
 	}
 }
 
-// between adds everyone whose entry is not below one key and below another, if that is given, under a prefix. It walks over
-// a million entries without making a text of any.
-func (s state) between(into *numbers, prefix, from, to string) {
+// between calls fn with everyone whose entry is not below one key and below another, if that is given, under a prefix. It
+// walks over a million entries without making a text of any.
+func (s state) between(prefix, from, to string, fn func(number uint64)) {
 	c := s.cursor()
 	want, end := []byte(prefix), []byte(to)
 	for ok := c.seek(from); ok; ok = c.next() {
@@ -102,7 +102,7 @@ func (s state) between(into *numbers, prefix, from, to string) {
 		if !bytes.HasPrefix(key, want) || (to != "" && bytes.Compare(key, end) >= 0) {
 			return
 		}
-		into.add(binary.BigEndian.Uint64(key[len(key)-8:]))
+		fn(binary.BigEndian.Uint64(key[len(key)-8:]))
 	}
 }
 
@@ -186,7 +186,7 @@ func (s state) created(l listing) numbers {
 		if !l.filter.to.IsZero() {
 			to = prefix + momentValue(l.filter.to.UnixMicro()) + "\x01"
 		}
-		s.between(&n, prefix, from, to)
+		s.between(prefix, from, to, n.add)
 	}
 	return n
 }

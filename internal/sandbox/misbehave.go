@@ -152,6 +152,16 @@ func reset(w http.ResponseWriter) {
 
 // send writes an answer in the way of the effect. It panics with http.ErrAbortHandler to break the connection.
 func (e effect) send(ctx context.Context, w http.ResponseWriter, a answer) {
+	switch e.kind {
+	case effectTruncated, effectSlow, effectHuge, effectWrongType:
+		e.spoil(ctx, w, a)
+	default:
+		write(w, a)
+	}
+}
+
+// spoil sends the answer with something wrong about its body.
+func (e effect) spoil(ctx context.Context, w http.ResponseWriter, a answer) {
 	body := a.body()
 	switch e.kind {
 	case effectWrongType:
@@ -170,8 +180,6 @@ func (e effect) send(ctx context.Context, w http.ResponseWriter, a answer) {
 		a.writeHead(w, max(e.size, int64(len(body))))
 		pad(ctx, w, e.size-int64(len(body)))
 		_, _ = w.Write(body)
-	default:
-		write(w, a)
 	}
 }
 

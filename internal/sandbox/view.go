@@ -1,9 +1,10 @@
 package sandbox
 
 import (
-	"encoding/json"
-	"slices"
+	"cmp"
+	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
@@ -20,58 +21,41 @@ var deviceFields = []string{"MobileUid", "DeviceModel", "OsType", "OsVersion", "
 // reader turns users into what is read of them.
 type reader struct {
 	state
-	names   bool // the names of company, application and instance were asked for
-	wallets bool // a find has an empty list where a page of a list has null (live)
-	known   map[uint64]instance
+	names    bool              // the names of company, application and instance were asked for
+	wallets  bool              // a find has an empty list where a page of a list has null (live)
+	accounts map[uint64]string // AccountInfo by instance number, as it was written before
 }
 
-func (r *reader) instanceOf(u *user) instance {
-	in, ok := r.known[u.Instance]
-	if !ok {
-		if r.known == nil {
-			r.known = map[uint64]instance{}
-		}
-		in, _ = r.instance(u.Instance)
-		r.known[u.Instance] = in
-	}
-	return in
-}
+// longAnswers are the buffers of lists. A list of thousands of users is megabytes; to make room for it anew, again and
+// again as it grows, costs more than to write the users.
+var longAnswers = sync.Pool{New: func() any { return new([]byte) }}
 
-// listOf is a JSON list of users, as they come.
+// listOf is a Result with a list of users in it, written as they come. Its bytes are borrowed until the answer was sent.
 type listOf struct {
 	*reader
-	b []byte
+	b     *[]byte
+	users int
+}
+
+// newListOf begins a Result; head is what comes before the first user.
+func newListOf(r *reader, head string) listOf {
+	b, _ := longAnswers.Get().(*[]byte)
+	*b = append((*b)[:0], head...)
+	return listOf{reader: r, b: b}
 }
 
 func (l *listOf) add(u *user) {
-	if l.b == nil {
-		l.b = append(l.b, '[')
-	} else {
-		l.b = append(l.b, ',')
+	if l.users > 0 {
+		*l.b = append(*l.b, ',')
 	}
-	if cap(l.b)-len(l.b) < usualUser {
-		l.b = slices.Grow(l.b, len(l.b)+4*usualUser) // append alone would copy a long list many times
-	}
-	l.b = l.append(l.b, u)
+	*l.b = l.append(*l.b, u)
+	l.users++
 }
 
-// usualUser is more bytes than most users are, as read.
-const usualUser = 1500
-
-func (l *listOf) end() json.RawMessage {
-	if l.b == nil {
-		return json.RawMessage("[]")
-	}
-	return append(l.b, ']')
-}
-
-// list is a JSON list of users.
-func (r *reader) list(users []*user) json.RawMessage {
-	l := listOf{reader: r}
-	for _, u := range users {
-		l.add(u)
-	}
-	return l.end()
+// answer ends the Result with what comes behind the last user.
+func (l *listOf) answer(tail string) answer {
+	*l.b = append(*l.b, tail...)
+	return answer{status: http.StatusOK, result: *l.b, borrowed: l.b}
 }
 
 // append writes a user as it is read: every field there, null where nothing is known.
@@ -81,13 +65,13 @@ func (r *reader) append(b []byte, u *user) []byte {
 		status = "Inactive"
 	}
 	b = appendMember(b, `{"DeviceToken":`, u.Token)
-	b = appendMember(b, `,"DateCreated":`, u.Created.Format(dateCreatedShape))
-	b = appendMember(b, `,"Status":`, status)
+	b = u.Created.AppendFormat(append(b, `,"DateCreated":"`...), dateCreatedShape)
+	b = appendMember(b, `","Status":`, status)
 	b = appendMember(b, `,"ActivityStatus":`, u.activity())
 	b = appendProfile(append(b, `,"UserProfile":{`...), u)
 	b = appendDevice(append(b, `},"MobileDevice":{`...), u)
-	b = r.appendAccount(append(b, `},"AccountInfo":{`...), u)
-	b = append(b, `},"UserWallets":`...)
+	b = append(append(b, `},"AccountInfo":`...), r.account(u.Instance)...)
+	b = append(b, `,"UserWallets":`...)
 	if r.wallets {
 		b = append(b, `[]`...)
 	} else {
@@ -97,9 +81,8 @@ func (r *reader) append(b []byte, u *user) []byte {
 	b = appendOptional(b, `,"IdentityProvider":`, u.IdentityProvider)
 	b = appendOptional(b, `,"UserFields":[{"ClientId":`, u.ClientID)
 	flags := u.flags()
-	for i, f := range flagFields {
-		b = append(append(append(b, `,"`...), f.Name...), `":`...)
-		b = strconv.AppendBool(b, flags&(1<<i) != 0)
+	for i, name := range flagNames {
+		b = strconv.AppendBool(append(b, name...), flags&(1<<i) != 0)
 	}
 	return append(b, `}]}`...)
 }
@@ -115,30 +98,46 @@ func appendOptional(b []byte, name string, value text) []byte {
 	return appendMember(b, name, value.string)
 }
 
+// The names of the members of a profile, of a device and of the telematics parameters, as they stand in JSON, each with
+// what comes before it.
+var (
+	profileNames = memberNames("", profileFields, func(f *field.Field) string { return cmp.Or(f.UpdateName, f.Name) })
+	deviceNames  = memberNames("", deviceFields, func(name string) string { return name })
+	flagNames    = memberNames(",", flagFields, func(f *field.Field) string { return f.Name })
+)
+
+func memberNames[T any](before string, of []T, name func(T) string) []string {
+	var out []string
+	for _, one := range of {
+		out = append(out, before+`"`+name(one)+`":`)
+		before = ","
+	}
+	return out
+}
+
+// The fields of a profile that are not read as they are kept.
+var (
+	genderPlace = profilePlace["Gender"]
+	imagePlace  = profilePlace["ImageUrl"]
+)
+
 // appendProfile writes the profile. The picture has two names: ExternalImageUrl is what was given, ImageUrl what to
 // show (live). Gender is None where it was not said (live).
 func appendProfile(b []byte, u *user) []byte {
 	for i, f := range profileFields {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		name := f.Name
-		if f.UpdateName != "" {
-			name = f.UpdateName
-		}
-		b = append(append(append(b, '"'), name...), `":`...)
+		b = append(b, profileNames[i]...)
 		switch v, ok := u.at(i); {
 		case ok && f.Kind == field.Count:
 			b = append(b, v...)
 		case ok:
 			b = appendQuoted(b, v)
-		case f.Name == "Gender":
+		case i == genderPlace:
 			b = append(b, `"None"`...)
 		default:
 			b = append(b, "null"...)
 		}
 	}
-	image, ok := u.text("ImageUrl")
+	image, ok := u.at(imagePlace)
 	if !ok {
 		image = defaultImage
 	}
@@ -146,36 +145,34 @@ func appendProfile(b []byte, u *user) []byte {
 }
 
 func appendDevice(b []byte, u *user) []byte {
-	for i, name := range deviceFields {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, '"'), name...), `":`...)
-		if u.Device != nil && u.Device[i].there {
-			b = appendQuoted(b, u.Device[i].string)
+	for i, name := range deviceNames {
+		if u.Device == nil {
+			b = append(append(b, name...), "null"...)
 		} else {
-			b = append(b, "null"...)
+			b = appendOptional(b, name, u.Device[i])
 		}
 	}
 	return b
 }
 
-func (r *reader) appendAccount(b []byte, u *user) []byte {
-	in := r.instanceOf(u)
-	for i, level := range []struct{ what, id, name string }{
-		{"Company", in.CompanyID, in.CompanyName}, {"Application", in.ApplicationID, in.ApplicationName}, {"Instance", in.ID, in.Name},
-	} {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, '"'), level.what...), `Id":`...)
-		b = appendQuoted(b, level.id)
-		b = append(append(append(b, `,"`...), level.what...), `Name":`...)
-		if r.names {
-			b = appendQuoted(b, level.name)
-		} else {
-			b = append(b, "null"...)
-		}
+// account is the AccountInfo of an instance's users.
+func (r *reader) account(number uint64) string {
+	if known, ok := r.accounts[number]; ok {
+		return known
 	}
-	return b
+	in, _ := r.instance(number)
+	var b []byte
+	for _, level := range []struct{ id, value, name, text string }{
+		{`{"CompanyId":`, in.CompanyID, `,"CompanyName":`, in.CompanyName},
+		{`,"ApplicationId":`, in.ApplicationID, `,"ApplicationName":`, in.ApplicationName},
+		{`,"InstanceId":`, in.ID, `,"InstanceName":`, in.Name},
+	} {
+		b = appendMember(b, level.id, level.value)
+		b = appendOptional(b, level.name, text{level.text, r.names})
+	}
+	if r.accounts == nil {
+		r.accounts = map[uint64]string{}
+	}
+	r.accounts[number] = string(append(b, '}'))
+	return r.accounts[number]
 }
