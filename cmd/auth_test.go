@@ -66,15 +66,23 @@ func TestASignInIsProvenByACall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, answering(c.path, c.status))
-			words := "auth login"
+			words := "auth login --save-password"
 			if c.user {
 				ada, _ := h.tell(t, 0, "user create --create-access-token=false -o ids", "")
-				words += " --device-token " + ada
+				words = "auth login --device-token " + ada
 			}
 			_, says := h.tell(t, c.exit, words, "")
 			wantIn(t, says, c.says)
 			if stored, _ := h.tell(t, 0, "token list -o json", ""); strings.Contains(stored, "Subject") != c.kept {
 				t.Errorf("stored is %s", stored)
+			}
+			// The password stays or goes with the tokens.
+			if h.without = []string{"TELEMATICSCTL_ADMIN_PASSWORD"}; !c.user && c.kept {
+				h.tell(t, 0, "token remove admin", "")
+				out, _ := h.tell(t, 0, "auth status", "")
+				wantIn(t, out, "sign-in")
+			} else if !c.user {
+				h.tell(t, 3, "auth status", "")
 			}
 		})
 	}

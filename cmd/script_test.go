@@ -114,6 +114,7 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			"exits":    exits,
 			"exits-on": exitsOn,
 			"served":   served,
+			"hinted":   hinted,
 		},
 	})
 }
@@ -371,4 +372,22 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprintf("%o", info.Mode().Perm()); os.PathSeparator == '/' && got != args[1] {
 		ts.Fatalf("%s has mode %s, not %s", args[0], got, args[1])
 	}
+}
+
+// hinted ARGUMENT... types the command that the last hint names, with the arguments behind it.
+func hinted(ts *testscript.TestScript, neg bool, args []string) {
+	_, hint, found := strings.Cut(ts.ReadFile("stderr"), "`telematicsctl ")
+	if neg || !found {
+		ts.Fatalf("no hint names a command")
+	}
+	hint, _, _ = strings.Cut(hint, "`")
+	var words []string
+	for i, part := range strings.Split(hint, "'") {
+		if i%2 == 1 { // within quotation marks
+			words = append(words, part)
+			continue
+		}
+		words = append(words, strings.Fields(part)...)
+	}
+	ts.Check(ts.Exec("telematicsctl", append(words, args...)...))
 }

@@ -135,11 +135,9 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 	if rec, err = s.Auth.LoginAdmin(ctx, email, password); err != nil {
 		return "", rec, err
 	}
-	if err := prove(ctx, s, auth.Admin, userservice.Actor{JWT: rec.Access}); err != nil {
-		return "", rec, err
-	}
-	if o.savePassword {
-		err = s.Auth.SavePassword(ctx, email, password)
+	kept, err := prove(ctx, s, auth.Admin, userservice.Actor{JWT: rec.Access})
+	if kept && o.savePassword {
+		err = errors.Join(err, s.Auth.SavePassword(ctx, email, password))
 	}
 	return auth.Admin, rec, err
 }
@@ -156,7 +154,7 @@ func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions)
 	if rec, err = s.Auth.LoginUser(ctx, token); err != nil {
 		return "", rec, err
 	}
-	err = prove(ctx, s, token, userservice.Actor{JWT: rec.Access, Self: &in})
+	_, err = prove(ctx, s, token, userservice.Actor{JWT: rec.Access, Self: &in})
 	if statusOf(err) == http.StatusForbidden {
 		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
 		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
@@ -166,27 +164,42 @@ func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions)
 }
 
 // prove makes a call with a pair that was just stored. One that the service refuses is removed again; where the service could not
-// be asked, it stays, as it may well be good.
-func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor) error {
-	err := s.API.Prove(ctx, as)
+// be asked, it is kept, as it may well be good.
+func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor) (kept bool, err error) {
+	err = s.API.Prove(ctx, as)
 	status := statusOf(err)
 	switch {
 	case err == nil, who != auth.Admin && status == http.StatusForbidden:
-		return err
+		return true, err
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		e := *failure.From(err)
-		e.Message = "the sign-in was taken, but its tokens are not good for administering users, and were not kept: " + e.Message
-		e.Hint = "check that this is an admin's account; 403 means that it may not see users"
-		if who != auth.Admin {
-			e.Message = "the sign-in was taken, but its tokens are not good for the user's own profile, and were not kept: " + failure.From(err).Message
-			e.Hint = "check the DeviceToken, and that the user is of this instance"
-		}
-		return errors.Join(&e, s.Auth.Forget(ctx, who))
+		return false, notGood(ctx, s, who, failure.From(err))
 	default:
 		e := *failure.From(err)
 		e.Message = "signed in, and the tokens are stored, but a first call with them failed: " + e.Message
-		return &e
+		if e.Hint == "" {
+			e.Hint = "they may well be good: go on when the service answers again"
+		}
+		return true, &e
 	}
+}
+
+// notGood removes a pair that the service has issued and refuses, and says so.
+func notGood(ctx context.Context, s *kit.Session, who string, refusal *failure.Error) error {
+	e := *refusal
+	what := "administering users"
+	e.Hint = "check that this is an admin's account; 403 means that it may not see users"
+	if who != auth.Admin {
+		what = "the user's own profile"
+		e.Hint = "check the DeviceToken, and that the user is of this instance"
+	}
+	removed := "were not kept"
+	err := s.Auth.Forget(ctx, who)
+	if err != nil {
+		removed = "could not be removed again (" + err.Error() + ")"
+	}
+	e.Message = "the sign-in was taken, but its tokens are not good for " + what + ", and " + removed + ": " + refusal.Message
+	e.Cause = errors.Join(refusal.Cause, err)
+	return &e
 }
 
 func statusOf(err error) int {

@@ -65,7 +65,7 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 	s.keyFor = once(s.readKey)
 	s.Auth = auth.New(auth.Options{
 		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
-		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance,
+		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, KeyHint: s.keyHint,
 		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
 	})
 	return s, nil
@@ -286,13 +286,18 @@ func noKey(message string) *failure.Error {
 	return &failure.Error{Code: failure.Invalid, Message: message, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
 }
 
-// keyHint names the way to set the InstanceKey: a profile of the file has it stored, one that the environment makes up takes it from there.
+// keyHint says how the InstanceKey is put right: where it comes from, or, for a profile of the file, by storing it.
 func (s *Session) keyHint() string {
-	if !slices.Contains(s.kit.config.Names(), s.Profile.Name) {
-		return "set TELEMATICSCTL_INSTANCE_KEY"
+	p := s.Profile
+	switch {
+	case p.InstanceKeyFrom == "environment" || !slices.Contains(s.kit.config.Names(), p.Name):
+		return "set TELEMATICSCTL_INSTANCE_KEY to the key of that instance"
+	case p.InstanceKeyFrom == "file":
+		return "mend instance_key of profile " + p.Name + " in " + s.kit.config.Path
+	case p.InstanceKeyFrom == "command":
+		return "mend instance_key_command of profile " + p.Name + " in " + s.kit.config.Path
 	}
-	return "set TELEMATICSCTL_INSTANCE_KEY, or store it with `telematicsctl profile add" + s.kit.configFlag() + " " + s.Profile.Name +
-		" --replace --instance-id " + s.Profile.InstanceID + "`"
+	return "store the key with `telematicsctl profile add" + s.kit.configFlag() + " " + p.Name + " --replace --instance-id " + p.InstanceID + "`, or set TELEMATICSCTL_INSTANCE_KEY"
 }
 
 // HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.

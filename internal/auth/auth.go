@@ -33,8 +33,10 @@ type Options struct {
 	Now     func() time.Time
 	Flags   string // the flags, each after a space, that a command must be given to act by this profile; for hints
 
-	// Instance gives the instance and its key, by which a user can be signed in; nil where there is none.
+	// Instance gives the instance and its key, by which a user can be signed in; nil where there is none. KeyHint is the hint that says how the
+	// key is put right.
 	Instance func(context.Context) (userservice.Instance, error)
+	KeyHint  func() string
 
 	// AdminEmail and AdminPassword sign the admin in without a person; either may be empty. Where there is no password, one that
 	// SavePassword has stored for this host is used.
@@ -139,7 +141,8 @@ func (s *Source) Keep(ctx context.Context, subject string, pair userservice.Pair
 }
 
 // Record is what is stored for a pair that was issued now. The lifetime is the JWT's own (exp less iat) where it says one, as the service's
-// and this machine's clock may differ; the moment is this machine's.
+// and this machine's clock may differ; the moment is this machine's. A JWT that has expired when it is issued says nothing: no end is stored, so
+// that it is used until the service refuses it, and not renewed before each call.
 func (s *Source) Record(pair userservice.Pair) tokenstore.Record {
 	now := s.Now().UTC().Truncate(time.Second)
 	claims, _ := ReadClaims(pair.Access)
@@ -149,7 +152,7 @@ func (s *Source) Record(pair userservice.Pair) tokenstore.Record {
 		rec.ExpiresAt = now.Add(claims.ExpiresAt.Sub(claims.IssuedAt))
 	case pair.ExpiresIn > 0:
 		rec.ExpiresAt = now.Add(pair.ExpiresIn)
-	default:
+	case claims.ExpiresAt.After(now):
 		rec.ExpiresAt = claims.ExpiresAt
 	}
 	return rec

@@ -133,7 +133,7 @@ func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
 	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait}
 	if blocked {
 		e.Message = "sign in: " + host + " has blocked this machine's address for too many sign-ins, until " + at
-		e.Hint = "wait until then, or use tokens that are stored already; `telematicsctl auth login --ignore-guard` tries all the same"
+		e.Hint = "wait until then, or use tokens that are stored already; --ignore-guard of `auth login`, `token refresh` and `token print` tries all the same"
 		return e
 	}
 	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,7 +53,8 @@ func TestTheEndOfAPair(t *testing.T) {
 		"the JWT's own lifetime":                {jwt(`{"iat": 1000, "exp": 4600}`), time.Minute, now.Add(time.Hour)},
 		"as the service says":                   {secret.New("opaque"), time.Minute, now.Add(time.Minute)},
 		"a lifetime that is none":               {jwt(`{"iat": 4600, "exp": 1000}`), time.Minute, now.Add(time.Minute)},
-		"the JWT's end, if all else is missing": {jwt(`{"exp": 4600}`), 0, time.Unix(4600, 0).UTC()},
+		"the JWT's end, if all else is missing": {jwt(fmt.Sprintf(`{"exp": %d}`, now.Unix()+60)), 0, now.Add(time.Minute)},
+		"a JWT that is dead when it is issued":  {jwt(`{"exp": 4600}`), 0, time.Time{}},
 		"nothing":                               {secret.New("opaque"), 0, time.Time{}},
 	} {
 		rec := s.Record(userservice.Pair{Access: c.jwt, ExpiresIn: c.says})

@@ -144,7 +144,7 @@ func TestARefusalIsRemembered(t *testing.T) {
 	o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("wrong")
 	s := auth.New(o)
 	for range 20 {
-		wantFailure(t, w.call(t.Context(), s), "unauthorized", "the credentials are wrong")
+		wantFailure(t, w.call(t.Context(), s), "unauthorized", "the password in TELEMATICSCTL_ADMIN_PASSWORD: set it right")
 	}
 	w.want(t, counts{Spent: 1, SignIns: 1})
 }

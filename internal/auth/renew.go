@@ -79,7 +79,7 @@ func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstor
 		return s.signIn(ctx, subject, nil) // a pair is never sent to another host than its own
 	}
 	rec, err := s.refresh(ctx, subject, now)
-	if !refused(err) {
+	if !pairRefused(err) {
 		return rec, err
 	}
 	// Who does not take the lock (an older version, a restored copy of the store) may have stored another pair meanwhile: look before deciding.
@@ -107,13 +107,15 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	if failure.IsUnclear(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
 		pair, err = s.API.Refresh(ctx, spend)
 	}
-	if err != nil {
-		if failure.IsUnclear(err) {
-			err = withHint(err, "run the command again: if the stored pair was spent, it signs in anew where that needs no person")
-		}
-		return tokenstore.Record{}, err
+	switch {
+	case err == nil:
+		return s.keepNew(ctx, subject, pair)
+	case failure.IsUnclear(err):
+		err = withHint(err, "run the command again: if the stored pair was spent, it signs in anew where that needs no person")
+	case !pairRefused(err):
+		err = notTheService(err)
 	}
-	return s.keepNew(ctx, subject, pair)
+	return tokenstore.Record{}, err
 }
 
 // keepNew stores a pair that was just got, before anybody uses it, and notes that no call has proven it yet.
@@ -197,4 +199,20 @@ func (s *Source) lockPath(subject string) string {
 func refused(err error) bool {
 	var f *failure.Error
 	return errors.As(err, &f) && f.Status >= 400 && f.Status < 500 && f.Status != http.StatusTooManyRequests && f.Status != http.StatusRequestTimeout
+}
+
+// pairRefused tells whether the service has said no to the pair itself. Other 4xx are about the way to it: a wrong path, a proxy.
+func pairRefused(err error) bool {
+	var f *failure.Error
+	return errors.As(err, &f) && slices.Contains([]int{400, 401, 403, 409, 410, 422}, f.Status)
+}
+
+// notTheService says of a 404 that there is no such call where it was sent to: nothing was refused, and no user is missing.
+func notTheService(err error) error {
+	f := *failure.From(err)
+	if f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed || f.Status == http.StatusProxyAuthRequired {
+		f.Code = failure.Failed
+		f.Hint = "that is not the user service: check the base URL (TELEMATICSCTL_USER_URL, user_url) and the proxy"
+	}
+	return &f
 }

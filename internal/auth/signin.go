@@ -25,22 +25,24 @@ func (s *Source) signIn(ctx context.Context, subject string, refusal error) (tok
 	case err != nil:
 		return tokenstore.Record{}, err
 	case password.IsZero():
-		return tokenstore.Record{}, s.signedOut(subject, refusal)
+		return tokenstore.Record{}, s.signedOut(subject, refusal, needsPerson)
 	}
-	return s.login(ctx, Admin, s.sendAdmin(email, password))
+	by := s.sendAdmin(email, password)
+	if password != s.AdminPassword {
+		by.wrong = "the stored password is not right any more: " + s.signInHint("--email "+email+" --save-password")
+	}
+	return s.login(ctx, Admin, by)
 }
 
 func (s *Source) signInUser(ctx context.Context, subject string, refusal error) (tokenstore.Record, error) {
 	if s.Instance == nil {
-		return tokenstore.Record{}, s.signedOut(subject, refusal)
+		return tokenstore.Record{}, s.signedOut(subject, refusal, needsPerson)
 	}
 	in, err := s.Instance(ctx)
 	if failure.Is(err, failure.Invalid) {
 		// Without the key a user cannot be signed in by anybody: the command that mends it is the one that sets the key.
-		e := s.signedOut(subject, refusal)
-		e.Message += ": " + failure.From(err).Message
-		e.Hint = failure.From(err).Hint
-		return tokenstore.Record{}, e
+		e := s.signedOut(subject, refusal, failure.From(err).Message)
+		return tokenstore.Record{}, e.WithHint(failure.From(err).Hint)
 	}
 	if err != nil {
 		return tokenstore.Record{}, err
@@ -84,28 +86,40 @@ func (s *Source) LoginUser(ctx context.Context, deviceToken string) (tokenstore.
 
 // loginByHand signs in under the lock of renewals: a refresh that is under way in another process would else store its pair, which the
 // sign-in has made worthless (seed: the refresh token changes at each sign-in), over the new one.
-func (s *Source) loginByHand(ctx context.Context, subject string, send sender) (tokenstore.Record, error) {
+func (s *Source) loginByHand(ctx context.Context, subject string, by sender) (tokenstore.Record, error) {
 	unlock, err := s.lock(ctx, subject)
 	if err != nil {
 		return tokenstore.Record{}, err
 	}
 	defer unlock()
-	return s.login(ctx, subject, send)
+	return s.login(ctx, subject, by)
 }
 
 // sender sends one sign-in.
-type sender func(context.Context) (userservice.Pair, error)
+type sender struct {
+	send  func(context.Context) (userservice.Pair, error)
+	wrong string // the hint where the service does not know the credentials
+}
 
+// sendAdmin signs the admin in with a password that is the environment's, or that a person has given.
 func (s *Source) sendAdmin(email string, password secret.String) sender {
-	return func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInAdmin(ctx, email, password) }
+	wrong := "check the e-mail address and the password, and " + s.signInHint("--email "+email)
+	if !password.IsZero() && password == s.AdminPassword {
+		wrong = "the e-mail address is wrong, or the password in TELEMATICSCTL_ADMIN_PASSWORD: set it right, or " + s.signInHint("--email "+email+" --password-stdin")
+	}
+	return sender{func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInAdmin(ctx, email, password) }, wrong}
 }
 
 func (s *Source) sendUser(in userservice.Instance, deviceToken string) sender {
-	return func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInUser(ctx, in, deviceToken) }
+	wrong := "the InstanceKey is wrong, or instance " + in.ID + " has no user " + deviceToken
+	if s.KeyHint != nil {
+		wrong += ": " + s.KeyHint()
+	}
+	return sender{func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInUser(ctx, in, deviceToken) }, wrong}
 }
 
 // login signs in and stores the pair. The caller holds the lock.
-func (s *Source) login(ctx context.Context, subject string, send sender) (tokenstore.Record, error) {
+func (s *Source) login(ctx context.Context, subject string, by sender) (tokenstore.Record, error) {
 	if err := s.Store.Check(ctx); err != nil {
 		return tokenstore.Record{}, err
 	}
@@ -115,15 +129,15 @@ func (s *Source) login(ctx context.Context, subject string, send sender) (tokens
 	}
 	ctx, stop := lingering(ctx)
 	defer stop()
-	pair, err := send(ctx)
+	pair, err := by.send(ctx)
 	if err != nil {
-		return tokenstore.Record{}, s.explain(ctx, host, err)
+		return tokenstore.Record{}, s.explain(ctx, host, by, err)
 	}
 	return s.keepNew(ctx, subject, pair)
 }
 
 // explain says what a refused sign-in means, and has the guard remember the service's block.
-func (s *Source) explain(ctx context.Context, host string, err error) error {
+func (s *Source) explain(ctx context.Context, host string, by sender, err error) error {
 	f := *failure.From(err)
 	switch {
 	case f.Status == http.StatusTooManyRequests:
@@ -132,9 +146,9 @@ func (s *Source) explain(ctx context.Context, host string, err error) error {
 			f.Hint = "the service blocks this address for an hour, which could not be written down: " + err.Error()
 		}
 	case f.Status == http.StatusUnauthorized && f.Hint == "":
-		f.Hint = "the credentials are wrong, or the user is not of this instance"
+		f.Hint = by.wrong
 	}
-	return &f
+	return notTheService(&f)
 }
 
 // saved is the password of the admin as it is stored. The record has the host that it is for.
@@ -197,14 +211,20 @@ func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
 	return !password.IsZero(), err
 }
 
-// signedOut is the error of a subject that only a person can sign in.
-func (s *Source) signedOut(subject string, refusal error) *failure.Error {
+// needsPerson is why the admin cannot be signed in anew.
+const needsPerson = "signing in anew needs a person"
+
+// signedOut is the error of a subject that cannot be signed in anew, and why. refusal is the refused refresh that led here, if one did.
+func (s *Source) signedOut(subject string, refusal error, why string) *failure.Error {
 	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s", subject, s.Profile)
 	e.Cause = errSignedOut
-	if refusal != nil {
-		e.Message += ": the service has refused the stored RefreshToken (it has expired, or a renewal was cut off before its pair could be stored), " +
-			"and signing in anew needs a person"
-		e.Cause = errors.Join(errSignedOut, refusal)
+	switch {
+	case refusal != nil:
+		f := failure.From(refusal)
+		e.Message += ": the service has refused the stored RefreshToken (it has expired, or a renewal was cut off before its pair could be stored), and " + why
+		e.Status, e.RequestID, e.Cause = f.Status, f.RequestID, errors.Join(errSignedOut, refusal)
+	case why != needsPerson:
+		e.Message += ": " + why
 	}
 	return e.WithHint(s.Mend(subject))
 }
@@ -212,17 +232,17 @@ func (s *Source) signedOut(subject string, refusal error) *failure.Error {
 // Mend is the hint that names the one command by which a subject is signed in. While a JWT from the environment stands for all that is stored,
 // no sign-in helps, whoever it is about.
 func (s *Source) Mend(subject string) string {
-	if !s.Given.IsZero() {
-		return "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
-	}
-	command := "telematicsctl auth login" + s.Flags
 	switch {
+	case !s.Given.IsZero():
+		return "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
 	case subject != Admin:
-		command += " --device-token " + subject
+		return s.signInHint("--device-token " + subject)
 	case s.AdminEmail != "":
-		command += " --email " + s.AdminEmail
-	default:
-		command += " --email ADDRESS"
+		return s.signInHint("--email " + s.AdminEmail)
 	}
-	return "sign in with `" + command + "`"
+	return s.signInHint("--email ADDRESS")
+}
+
+func (s *Source) signInHint(flags string) string {
+	return "sign in with `telematicsctl auth login" + s.Flags + " " + flags + "`"
 }

@@ -43,10 +43,10 @@ func TestATokenThatIsAboutToExpireIsRefreshedFirst(t *testing.T) {
 	}
 }
 
-// A machine whose clock is off by a day uses a token as long as it lives, and no longer.
+// A machine whose clock is off, by minutes or a day, uses a token as long as it lives, and no longer.
 func TestAClockThatIsOffChangesNothing(t *testing.T) {
 	t.Parallel()
-	for _, off := range []time.Duration{-26 * time.Hour, 26 * time.Hour} {
+	for _, off := range []time.Duration{-26 * time.Hour, -10 * time.Minute, 10 * time.Minute, 26 * time.Hour} {
 		w := newWorld(t)
 		o := w.options()
 		o.Now = func() time.Time { return w.Now().Add(off) }

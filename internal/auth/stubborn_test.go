@@ -1,0 +1,129 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// stubborn is a service that answers each kind of call always the same: a status, and what follows it.
+type stubborn struct{ signIn, refresh, call string }
+
+func (s stubborn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := s.call
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/Login"):
+		answer = s.signIn
+	case strings.HasSuffix(r.URL.Path, "/RefreshToken"):
+		answer = s.refresh
+	}
+	code, body, _ := strings.Cut(answer, " ")
+	status := 0
+	_, _ = fmt.Sscan(code, &status)
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// aPair is an answer with a pair in it.
+func aPair(access secret.String, refresh string) string {
+	return fmt.Sprintf(`200 {"Status":200,"Result":{"AccessToken":{"Token":"%s"},"RefreshToken":"%s"}}`, access.Reveal(), refresh)
+}
+
+// A run of twenty calls with a pair that has expired: what it costs a service that never gives in.
+func TestARunAgainstAServiceThatNeverGivesIn(t *testing.T) {
+	t.Parallel()
+	const well, no, down = `200 {"Status":200,"Result":{"Users":[]}}`, "401", "500"
+	now := newClock().Now().Unix()
+	old := jwt(fmt.Sprintf(`{"iat":%d,"exp":%d}`, now-100, now-10))
+	dead := jwt(fmt.Sprintf(`{"exp":%d}`, now-10))
+	fresh := jwt(fmt.Sprintf(`{"iat":%d,"exp":%d}`, now, now+1000))
+	for name, c := range map[string]struct {
+		service stubborn
+		want    counts
+		code    failure.Code
+		says    string
+	}{
+		"always 401":                       {stubborn{no, no, no}, counts{SignIns: 1, Spent: 1}, failure.Unauthorized, "TELEMATICSCTL_ADMIN_PASSWORD"},
+		"401 to every call":                {stubborn{aPair(fresh, "r2"), aPair(fresh, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "has just issued"},
+		"refuses refreshes":                {stubborn{aPair(fresh, "r2"), no, well}, counts{SignIns: 1, Spent: 1, Calls: 20}, "", ""},
+		"refuses refreshes, sign-ins fail": {stubborn{down, no, well}, counts{SignIns: 5, Spent: 20}, failure.Unavailable, ""},
+		"500 to every refresh":             {stubborn{aPair(fresh, "r2"), down, well}, counts{Refreshes: 40}, failure.Unavailable, "run the command again"},
+		"a pair that has expired":          {stubborn{no, aPair(dead, "r2"), well}, counts{Refreshes: 1, Calls: 20}, "", ""},
+		"an expired pair that is refused":  {stubborn{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "has just issued"},
+		"the same pair again":              {stubborn{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "has just issued"},
+		"half a pair":                      {stubborn{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`, well}, counts{Refreshes: 20}, failure.Failed, "run the command again"},
+		"a wrong path":                     {stubborn{"404 <html>", "404 <html>", well}, counts{Refreshes: 1}, failure.Failed, "check the base URL"},
+		"a proxy that asks who we are":     {stubborn{"407 <html>", "407 <html>", well}, counts{Refreshes: 1}, failure.Failed, "the proxy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.api = newAPI(t, host, sandbox.Transport(w.seen.counting(c.service)))
+			mustDo(t, w.store.Put(t.Context(), tokenstore.Item{Key: adminKey, Record: tokenstore.Record{
+				Access: old, Refresh: secret.New("r1"), Host: host, IssuedAt: w.Now().Add(-100 * time.Second), ExpiresAt: w.Now().Add(-10 * time.Second),
+			}}))
+			s := w.admin()
+			var last error
+			for range 20 {
+				if err := w.call(t.Context(), s); !failure.Is(err, failure.RateLimited) { // the guard's no says nothing of the service
+					last = err
+				}
+			}
+			if failure.CodeOf(last) != c.code || (last != nil && !strings.Contains(failure.From(last).Hint, c.says)) {
+				t.Errorf("got %v (hint %q), want %q with %q", last, failure.From(last).Hint, c.code, c.says)
+			}
+			w.want(t, c.want)
+		})
+	}
+}
+
+// Who is refused is told what to put right, by where the credentials come from.
+func TestRefusedCredentialsAreTracedToWhereTheyComeFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+	o := w.options()
+	o.Flags, o.AdminEmail = " --profile test", sandbox.AdminEmail
+	o.KeyHint = func() string { return "set the key" }
+	stored := auth.New(o)
+	mustDo(t, stored.SavePassword(t.Context(), sandbox.AdminEmail, secret.New("wrong")))
+	_, err := stored.Token(t.Context(), auth.Admin)
+	wantFailure(t, err, failure.Unauthorized, "the stored password is not right any more: sign in with `telematicsctl auth login --profile test --email "+sandbox.AdminEmail+" --save-password`")
+	_, err = stored.LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New("mistyped"))
+	wantFailure(t, err, failure.Unauthorized, "check the e-mail address and the password, and sign in with `telematicsctl auth login --profile test --email "+sandbox.AdminEmail+"`")
+	_, err = stored.LoginUser(t.Context(), user)
+	wantFailure(t, err, failure.Unauthorized, "the InstanceKey is wrong, or instance "+sandbox.InstanceID+" has no user "+user+": set the key")
+	o.AdminPassword = secret.New("wrong")
+	_, err = auth.New(o).Token(t.Context(), auth.Admin)
+	wantFailure(t, err, failure.Unauthorized, "the password in TELEMATICSCTL_ADMIN_PASSWORD: set it right, or sign in with "+
+		"`telematicsctl auth login --profile test --email "+sandbox.AdminEmail+" --password-stdin`")
+	w.want(t, counts{SignIns: 4})
+}
+
+// What a refused refresh is told with has the service's own answer: its status, and the request to ask the vendor about.
+func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signIn(t)
+	w.Move(91 * 24 * time.Hour)
+	err := w.call(t.Context(), w.person())
+	if f := failure.From(err); f.Status != http.StatusUnauthorized || f.RequestID == "" {
+		t.Errorf("status %d, request %q", f.Status, f.RequestID)
+	}
+	o := w.options()
+	o.Instance = func(context.Context) (userservice.Instance, error) {
+		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set for profile test").WithHint("set one")
+	}
+	_, err = auth.New(o).Token(t.Context(), "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
+	wantFailure(t, err, failure.Unauthorized, "in profile test: no InstanceKey is set for profile test\nset one")
+}
