@@ -2,6 +2,7 @@ package tokenstore
 
 import (
 	"context"
+	"errors"
 	"strings"
 )
 
@@ -21,13 +22,20 @@ type Backend interface {
 	// Limit is the length, in bytes, of the longest secret that Set takes for the user; 0 where there is no limit.
 	Limit(service, user string) int
 
-	// Users lists the users for whom something is stored under the service; none where the platform has no such list.
-	Users(ctx context.Context, service string) ([]string, error)
+	// Items gives the keyring's own names of what is stored under the service, without reading any secret: one call, however many
+	// there are. ErrNoList where the platform has no such list. An item keeps its name for as long as it lives.
+	Items(ctx context.Context, service string) ([]string, error)
+
+	// Users tells for which user each of some items of the service is; those that have been removed meanwhile are left out.
+	Users(ctx context.Context, service string, items []string) ([]string, error)
 
 	// State tells whether the keyring is there and unlocked, without asking a person and without starting anything:
 	// nil, an error in which ErrLocked is, or the reason why it cannot be used.
 	State(ctx context.Context) error
 }
+
+// ErrNoList is Items' answer where the platform cannot tell what is stored.
+var ErrNoList = errors.New("the platform has no list of what is stored")
 
 // windowsLimit is the longest secret that Windows' Credential Manager takes, in bytes (from go-keyring's source).
 const windowsLimit = 2560

@@ -32,8 +32,11 @@ func (system) Delete(service, user string) error { return explained(keyring.Dele
 
 func (system) Limit(service, user string) int { return macLimit(service, user) }
 
-// Users is empty: the tool lists everyone's items or none.
-func (system) Users(context.Context, string) ([]string, error) { return nil, nil }
+// Items has no answer: the tool lists everyone's items or none.
+func (system) Items(context.Context, string) ([]string, error) { return nil, ErrNoList }
+
+// Users is not asked where there are no items.
+func (system) Users(context.Context, string, []string) ([]string, error) { return nil, ErrNoList }
 
 // State has nothing to ask: the tool tells of a locked keychain when it is used, and does not wait for anyone
 // where there is no desktop session.

@@ -21,15 +21,24 @@ func (system) Delete(service, user string) error { return keyring.Delete(service
 
 func (system) Limit(string, string) int { return windowsLimit }
 
-// Users reads the names under which go-keyring stores: service:user.
-func (system) Users(_ context.Context, service string) ([]string, error) {
+// Items reads the names under which go-keyring stores: service:user.
+func (system) Items(_ context.Context, service string) ([]string, error) {
 	ours, err := wincred.FilteredList(service + ":*")
 	if err != nil {
 		return nil, err
 	}
-	users := make([]string, len(ours))
+	items := make([]string, len(ours))
 	for i, credential := range ours {
-		users[i] = strings.TrimPrefix(credential.TargetName, service+":")
+		items[i] = credential.TargetName
+	}
+	return items, nil
+}
+
+// Users has them in the names.
+func (system) Users(_ context.Context, service string, items []string) ([]string, error) {
+	users := make([]string, len(items))
+	for i, item := range items {
+		users[i] = strings.TrimPrefix(item, service+":")
 	}
 	return users, nil
 }

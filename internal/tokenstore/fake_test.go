@@ -2,23 +2,13 @@ package tokenstore
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/zalando/go-keyring"
-
-	"github.com/telematicsctl/telematicsctl/internal/durable"
 )
-
-// errCrash is what a fake answers once its writes are used up: the process is gone from there on.
-var errCrash = errors.New("crashed")
 
 // fake is a keyring in memory, with the limit of a platform and the failures that a test asks for.
 type fake struct {
@@ -26,18 +16,18 @@ type fake struct {
 	refuse func(service, user, secret string) bool // Set is too big, by the platform's own reckoning
 	noList bool                                    // the platform cannot list, as macOS
 
-	mu     sync.Mutex
-	items  map[string]string
-	state  error         // what State answers
-	fail   error         // what every call answers
-	hang   chan struct{} // calls wait until it is closed
-	writes int           // how many more writes succeed; negative for all
-	gets   int
-	calls  int
+	mu    sync.Mutex
+	items map[string]string
+	state error         // what State answers
+	fail  error         // what every call answers
+	hang  chan struct{} // calls wait until it is closed
+	gets  int           // how many secrets were asked for
+	users int           // how often it was asked for whom items are
+	calls int
 }
 
 func newFake() *fake {
-	return &fake{limit: func(string, string) int { return 0 }, items: map[string]string{}, writes: -1}
+	return &fake{limit: func(string, string) int { return 0 }, items: map[string]string{}}
 }
 
 func windowsFake() *fake {
@@ -73,17 +63,6 @@ func (f *fake) enter() error {
 	return fail
 }
 
-func (f *fake) write(change func()) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.writes == 0 {
-		return errCrash
-	}
-	f.writes--
-	change()
-	return nil
-}
-
 func (f *fake) Get(service, user string) (string, error) {
 	if err := f.enter(); err != nil {
 		return "", err
@@ -105,7 +84,10 @@ func (f *fake) Set(service, user, secret string) error {
 	if f.refuse != nil && f.refuse(service, user, secret) {
 		return keyring.ErrSetDataTooBig
 	}
-	return f.write(func() { f.items[service+":"+user] = secret })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items[service+":"+user] = secret
+	return nil
 }
 
 func (f *fake) Delete(service, user string) error {
@@ -113,27 +95,40 @@ func (f *fake) Delete(service, user string) error {
 		return err
 	}
 	f.mu.Lock()
-	_, there := f.items[service+":"+user]
-	f.mu.Unlock()
-	if !there {
+	defer f.mu.Unlock()
+	if _, there := f.items[service+":"+user]; !there {
 		return keyring.ErrNotFound
 	}
-	return f.write(func() { delete(f.items, service+":"+user) })
+	delete(f.items, service+":"+user)
+	return nil
 }
 
 func (f *fake) Limit(service, user string) int { return f.limit(service, user) }
 
-func (f *fake) Users(_ context.Context, service string) ([]string, error) {
-	if err := f.enter(); err != nil || f.noList {
+func (f *fake) Items(context.Context, string) ([]string, error) {
+	if f.noList {
+		return nil, ErrNoList
+	}
+	if err := f.enter(); err != nil {
 		return nil, err
 	}
+	return f.names(), nil
+}
+
+func (f *fake) Users(_ context.Context, service string, items []string) ([]string, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	var users []string
-	for name := range f.items {
-		users = append(users, strings.TrimPrefix(name, service+":"))
+	f.users++
+	f.mu.Unlock()
+	return without(service+":", items), f.enter()
+}
+
+// without takes the beginning from each of some names.
+func without(prefix string, names []string) []string {
+	rest := make([]string, len(names))
+	for i, name := range names {
+		rest[i] = strings.TrimPrefix(name, prefix)
 	}
-	return users, nil
+	return rest
 }
 
 func (f *fake) State(context.Context) error {
@@ -162,38 +157,3 @@ func (f *fake) names() []string {
 	defer f.mu.Unlock()
 	return slices.Sorted(maps.Keys(f.items))
 }
-
-// folder is a keyring that several processes share: a file an item. It takes no more than Windows does.
-type folder struct{ dir string }
-
-func (f folder) path(service, user string) string {
-	return filepath.Join(f.dir, hex.EncodeToString([]byte(service+":"+user)))
-}
-
-func (f folder) Get(service, user string) (string, error) {
-	data, err := os.ReadFile(f.path(service, user))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", keyring.ErrNotFound
-	}
-	return string(data), err
-}
-
-func (f folder) Set(service, user, secret string) error {
-	if len(secret) > windowsLimit {
-		return keyring.ErrSetDataTooBig
-	}
-	return durable.WriteFile(f.path(service, user), []byte(secret), 0o600)
-}
-
-func (f folder) Delete(service, user string) error {
-	if err := os.Remove(f.path(service, user)); errors.Is(err, fs.ErrNotExist) {
-		return keyring.ErrNotFound
-	}
-	return nil
-}
-
-func (f folder) Limit(string, string) int { return windowsLimit }
-
-func (f folder) Users(context.Context, string) ([]string, error) { return nil, nil }
-
-func (f folder) State(context.Context) error { return nil }

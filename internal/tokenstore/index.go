@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,13 +13,19 @@ import (
 )
 
 // index says which pairs are in the keyring, so that they can be listed without reading each. It holds no secrets,
-// and it is a help, not the truth: what is missing in it is entered when the record is read, what is stale is dropped then.
+// and it is a help, not the truth: each List and each read holds it against the keyring, and mends it.
+//
+// Before a record is written or removed its entry is marked unsure, and afterwards it is made what was written: what a crash leaves in
+// between is an entry that the next List looks up.
 type index struct {
-	path string
-	all  table // what the file held when it was last read or written, without secrets; nil before
+	path      string
+	stampPath string
+	all       map[Key]indexed // what the file held when it was last read or written; nil before
 }
 
-func newIndex(dir string) index { return index{path: filepath.Join(dir, "keyring.json")} }
+func newIndex(dir string) index {
+	return index{path: filepath.Join(dir, "keyring.json"), stampPath: filepath.Join(dir, "keyring.stamp")}
+}
 
 // indexed is an entry as it is written.
 type indexed struct {
@@ -26,18 +33,18 @@ type indexed struct {
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	Host       string    `json:"host,omitempty"`
 	InstanceID string    `json:"instance_id,omitempty"`
+	Unsure     bool      `json:"unsure,omitempty"` // a write was begun, and is not known to have ended
 }
 
 func toIndexed(r Record) indexed {
-	return indexed{IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, Host: r.Host, InstanceID: r.InstanceID}
+	return indexed{IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
 }
 
-func (e indexed) record() Record {
-	return Record{IssuedAt: utc(e.IssuedAt), ExpiresAt: utc(e.ExpiresAt), Host: e.Host, InstanceID: e.InstanceID}
+// asWritten is what an entry is in the file: itself, its times in UTC.
+func asWritten(e indexed) indexed {
+	e.IssuedAt, e.ExpiresAt = utc(e.IssuedAt), utc(e.ExpiresAt)
+	return e
 }
-
-// shown is the record without its secrets.
-func shown(r Record) Record { return toIndexed(r).record() }
 
 // load reads the file. A file that is not there or is damaged is not whole, and gives an empty index; one that cannot be read
 // is an error.
@@ -50,12 +57,13 @@ func (x *index) load() (whole bool, err error) {
 	if whole = json.Unmarshal(data, &profiles) == nil && profiles != nil; !whole {
 		profiles = nil
 	}
-	x.all = flat(profiles, indexed.record)
+	x.all = flat(profiles, asWritten)
 	return whole, nil
 }
 
 // agrees tells whether the index, as this process last saw it, says of a key what the keyring says; r is nil for
-// what is not there. An index that cannot be read agrees with everything: there is nothing to mend it with.
+// what is not there. An entry that is unsure agrees with everything, as List will look it up, and so does an index that cannot be
+// read: there is nothing to mend it with.
 func (x *index) agrees(key Key, r *Record) bool {
 	if !key.isPair() {
 		return true
@@ -69,19 +77,48 @@ func (x *index) agrees(key Key, r *Record) bool {
 	if r == nil || !there {
 		return (r != nil) == there
 	}
-	return noted == shown(*r)
+	return noted.Unsure || noted == toIndexed(*r)
+}
+
+// isUnsure tells whether an entry waits to be looked up.
+func (x *index) isUnsure() bool {
+	for _, e := range x.all {
+		if e.Unsure {
+			return true
+		}
+	}
+	return false
+}
+
+// mark makes the entries of the pairs among the keys unsure, and writes the file. The caller holds the lock, and has loaded under it.
+func (x *index) mark(keys []Key) error {
+	marked := false
+	for _, key := range keys {
+		if key.isPair() {
+			e := x.all[key]
+			e.Unsure, marked = true, true
+			x.all[key] = e
+		}
+	}
+	if !marked {
+		return nil
+	}
+	return x.write()
 }
 
 // update enters records into what was last loaded, drops those that are nil, and writes the file. The caller holds the lock,
 // and has loaded under it.
 func (x *index) update(changed map[Key]*Record) error {
-	for key, r := range changed {
-		switch {
-		case !key.isPair():
-		case r == nil:
+	pairs := maps.Clone(changed)
+	maps.DeleteFunc(pairs, func(key Key, _ *Record) bool { return !key.isPair() })
+	if len(pairs) == 0 {
+		return nil
+	}
+	for key, r := range pairs {
+		if r == nil {
 			delete(x.all, key)
-		default:
-			x.all[key] = shown(*r)
+		} else {
+			x.all[key] = toIndexed(*r)
 		}
 	}
 	return x.write()
@@ -89,9 +126,21 @@ func (x *index) update(changed map[Key]*Record) error {
 
 // write replaces the file: profile → subject → entry, as JSON. The caller holds the lock.
 func (x *index) write() error {
-	data, err := json.Marshal(nested(x.all, toIndexed))
+	data, err := json.Marshal(nested(x.all, asWritten))
 	if err != nil {
 		return err
 	}
 	return durable.WriteFile(x.path, data, 0o600)
+}
+
+// list gives the entries of a profile, or of all for "", in the order that Store.List promises.
+func (x *index) list(profile string) []Entry {
+	entries := []Entry{}
+	for key, e := range x.all {
+		if profile == "" || key.Profile == profile {
+			entries = append(entries, Entry{Key: key, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt, Host: e.Host, InstanceID: e.InstanceID})
+		}
+	}
+	sortEntries(entries)
+	return entries
 }

@@ -1,10 +1,13 @@
 package tokenstore
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -38,68 +41,240 @@ func TestTheIndexHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestAMissingEntryIsMendedByReading(t *testing.T) {
-	dir, backend := t.TempDir(), newFake()
-	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)})
-	spoil(t, dir, `{"prod":{"`+bob+`":{}}}`)
-	if got := subjects(t, dir, backend); got != bob {
-		t.Fatalf("the spoiled index lists %q", got)
-	}
-	for _, k := range []Key{key(alice), key(bob)} {
-		if _, err := keyringOver(t, dir, backend).Get(t.Context(), k); err != nil {
-			t.Fatal(err)
-		}
-	}
-	entries, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
-	if err != nil || len(entries) != 2 || entries[0] != entry(key(alice), pair("x", short)) || entries[1] != entry(key(bob), pair("x", short)) {
-		t.Errorf("%v, %v", entries, err)
+// Where the keyring can tell what it holds, the list is the truth, whatever the index says; where it cannot, a record that is read
+// mends its entry.
+func TestListIsTheTruth(t *testing.T) {
+	for name, harm := range map[string]func(t *testing.T, dir string, backend Backend){
+		"an entry is missing": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"`+bob+`":{}}}`) },
+		"an entry is stale": func(t *testing.T, _ string, backend Backend) {
+			// As a person removes it, by the desktop's own program.
+			alter(t, backend, func(m map[string]string) { delete(m, "prod/"+alice) })
+		},
+		"as many are stale as are missing": func(t *testing.T, _ string, backend Backend) {
+			alter(t, backend, func(m map[string]string) {
+				m["prod/"+SubjectAdmin] = m["prod/"+alice]
+				delete(m, "prod/"+alice)
+			})
+		},
+		"it is gone":     func(_ *testing.T, dir string, _ Backend) { _ = os.Remove(filepath.Join(dir, "keyring.json")) },
+		"it is damaged":  func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"adm`) },
+		"it is empty":    func(t *testing.T, dir string, _ Backend) { spoil(t, dir, "") },
+		"it is no index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `["admin"]`) },
+		"it is of another keyring": func(t *testing.T, dir string, _ Backend) {
+			spoil(t, dir, `{"other":{"admin":{}},"prod":{"00000000-0000-4000-8000-000000000001":{},"00000000-0000-4000-8000-000000000002":{}}}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachKeyring(t, platforms, func(t *testing.T, backend Backend) {
+				dir := t.TempDir()
+				mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)},
+					Item{key(SubjectInstanceKey), pair("x", short)})
+				subjects(t, dir, backend) // which notes that all is well
+				harm(t, dir, backend)
+				if _, err := backend.Items(t.Context(), service); errors.Is(err, ErrNoList) {
+					for _, k := range []Key{key(SubjectAdmin), key(alice), key(bob), numbered(0), numbered(1)} {
+						_, _ = keyringOver(t, dir, backend).Get(t.Context(), k)
+					}
+				}
+				var want []string
+				for _, name := range names(t, backend) {
+					if k, isHead := keyOf(name); isHead && k.isPair() {
+						want = append(want, k.Subject)
+					}
+				}
+				slices.Sort(want)
+				wanted := strings.Join(want, " ")
+				if before, found := strings.CutSuffix(wanted, " admin"); found {
+					wanted = "admin " + before
+				}
+				for range 2 {
+					if got := subjects(t, dir, backend); got != wanted {
+						t.Errorf("listed: %q, want %q", got, wanted)
+					}
+				}
+			})
+		})
 	}
 }
 
-func TestAStaleEntryIsDroppedByReading(t *testing.T) {
+// A process may be killed between the write to the keyring and the write of the index: what was begun is looked up, on every platform.
+func TestAWriteWhoseIndexWasCutShortIsLookedUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(t *testing.T, s Store)
+		want   []Entry
+	}{
+		"a new pair": {
+			func(t *testing.T, s Store) { mustPut(t, s, Item{key(bob), pair("new", long)}) },
+			[]Entry{entry(key(alice), pair("x", short)), entry(key(bob), pair("new", long))},
+		},
+		"a renewed pair": {
+			func(t *testing.T, s Store) { mustPut(t, s, Item{key(alice), later(pair("new", long))}) },
+			[]Entry{entry(key(alice), later(pair("new", long)))},
+		},
+		"a removed pair": {
+			func(t *testing.T, s Store) {
+				if err := s.Delete(t.Context(), key(alice)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			[]Entry{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachKeyring(t, platforms, func(t *testing.T, backend Backend) {
+				dir := t.TempDir()
+				mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
+				subjects(t, dir, backend)
+				watched := &watching{Backend: backend, path: filepath.Join(dir, "keyring.json")}
+				c.change(t, keyringOver(t, dir, watched))
+				spoil(t, dir, watched.seen) // as the index was while the keyring was written
+				got, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
+				if err != nil || !slices.Equal(got, c.want) {
+					t.Errorf("%v\n got %v\nwant %v", err, got, c.want)
+				}
+				if text, err := os.ReadFile(filepath.Join(dir, "keyring.json")); err != nil || strings.Contains(string(text), "unsure") {
+					t.Errorf("the index was not mended: %s, %v", text, err)
+				}
+			})
+		})
+	}
+}
+
+// later is a record that was issued a day later.
+func later(r Record) Record {
+	r.IssuedAt, r.ExpiresAt = r.IssuedAt.AddDate(0, 0, 1), r.ExpiresAt.AddDate(0, 0, 1)
+	return r
+}
+
+// watching is a keyring that looks, at each change, at what a file has in it.
+type watching struct {
+	Backend
+	path, seen string
+}
+
+func (w *watching) look() {
+	data, _ := os.ReadFile(w.path)
+	w.seen = string(data)
+}
+
+func (w *watching) Set(service, user, secret string) error {
+	w.look()
+	return w.Backend.Set(service, user, secret)
+}
+
+func (w *watching) Delete(service, user string) error {
+	w.look()
+	return w.Backend.Delete(service, user)
+}
+
+// As long as nothing has come or gone, a list takes one call of the keyring and no secret, however many are in it; after that, each that
+// has come is read once.
+func TestAListReadsNoSecretThatItKnows(t *testing.T) {
+	dir, backend := t.TempDir(), windowsFake()
+	mustPut(t, keyringOver(t, dir, backend), users(1000)...)
+	list := func(calls, gets int) {
+		t.Helper()
+		backend.set(func(f *fake) { f.calls, f.gets = 0, 0 })
+		if got, err := keyringOver(t, dir, backend).List(t.Context(), "prod"); err != nil || len(got) < 1000 {
+			t.Fatal(len(got), err)
+		}
+		if backend.calls != calls || backend.gets != gets {
+			t.Errorf("%d calls, %d of them for secrets; want %d and %d", backend.calls, backend.gets, calls, gets)
+		}
+	}
+	list(4, 0) // before the first survey: the items twice, and in two chunks for whom they are
+	list(1, 0)
+	mustPut(t, keyringOver(t, dir, backend), Item{key(bob), pair("x", short)})
+	list(5, 0)
+	list(1, 0)
+	alter(t, backend, func(m map[string]string) { m["prod/"+alice] = m["prod/"+bob] })
+	list(6, 1)
+	list(1, 0)
+	backend.noList = true
+	list(0, 0)
+}
+
+// A pair that is damaged is there: it is listed, so that `auth logout --all` and `profile remove` get at it.
+func TestADamagedPairThatTheIndexHasLostIsListed(t *testing.T) {
+	eachKeyring(t, map[string]func() *fake{"no limit": newFake, "Windows": windowsFake}, func(t *testing.T, backend Backend) {
+		dir := t.TempDir()
+		mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)})
+		alter(t, backend, func(m map[string]string) { m["prod/"+alice] = "{" })
+		spoil(t, dir, "")
+		got, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
+		if want := []Entry{{Key: key(alice)}, entry(key(bob), pair("x", short))}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v\n got %v\nwant %v", err, got, want)
+		}
+		if err := keyringOver(t, dir, backend).Delete(t.Context(), got[0].Key); err != nil {
+			t.Fatal(err)
+		}
+		if got := subjects(t, dir, backend); got != bob {
+			t.Errorf("listed: %q", got)
+		}
+	})
+}
+
+// What cannot be written down is listed all the same.
+func TestAnIndexThatCannotBeMendedDoesNotStopTheList(t *testing.T) {
 	dir, backend := t.TempDir(), newFake()
-	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)})
-	delete(backend.items, "telematicsctl:prod/"+alice) // as a person does, by the desktop's own program
-	wantNothing(t, keyringOver(t, dir, backend), key(alice))
-	if got := subjects(t, dir, backend); got != bob {
+	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
+	spoil(t, dir, "")
+	if err := errors.Join(os.Remove(filepath.Join(dir, keyringLock)), os.Mkdir(filepath.Join(dir, keyringLock), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if got := subjects(t, dir, backend); got != alice {
 		t.Errorf("listed: %q", got)
 	}
 }
 
-func TestALostIndexIsRebuilt(t *testing.T) {
-	for name, harm := range map[string]func(t *testing.T, dir string){
-		"missing":  func(t *testing.T, dir string) { _ = os.Remove(filepath.Join(dir, "keyring.json")) },
-		"damaged":  func(t *testing.T, dir string) { spoil(t, dir, `{"prod":{"adm`) },
-		"empty":    func(t *testing.T, dir string) { spoil(t, dir, "") },
-		"no index": func(t *testing.T, dir string) { spoil(t, dir, `["admin"]`) },
-	} {
-		for platform, c := range map[string]struct {
-			backend          *fake
-			byList, byAPut   string
-			byReadingTheRest string
-		}{
-			"a keyring with a list": {windowsFake(), "admin " + alice, "admin " + alice + " " + bob, "admin " + alice + " " + bob},
-			"a keyring without one": {macFake(), "admin", "admin " + bob, "admin " + alice + " " + bob},
-		} {
-			t.Run(name+", "+platform, func(t *testing.T) {
-				t.Parallel()
-				dir := t.TempDir()
-				mustPut(t, keyringOver(t, dir, c.backend), Item{key(SubjectAdmin), pair("x", long)}, Item{key(alice), pair("x", short)},
-					Item{key(SubjectInstanceKey), pair("x", short)})
-				harm(t, dir)
-				if got := subjects(t, dir, c.backend); got != c.byList {
-					t.Errorf("List: %q, want %q", got, c.byList)
-				}
-				mustPut(t, keyringOver(t, dir, c.backend), Item{key(bob), pair("x", short)})
-				if got := subjects(t, dir, c.backend); got != c.byAPut {
-					t.Errorf("after a Put: %q, want %q", got, c.byAPut)
-				}
-				wantRecord(t, keyringOver(t, dir, c.backend), key(alice), pair("x", short))
-				if got := subjects(t, dir, c.backend); got != c.byReadingTheRest {
-					t.Errorf("after a Get: %q, want %q", got, c.byReadingTheRest)
+// A list that meets what others write just then is of before or after, and what it leaves behind is of after.
+func TestListsBesideWritersEndInTheTruth(t *testing.T) {
+	eachKeyring(t, windows, func(t *testing.T, backend Backend) {
+		dir := t.TempDir()
+		var all sync.WaitGroup
+		for n := range 3 {
+			all.Go(func() {
+				for round := range 4 {
+					mustPutItem(t, keyringOver(t, dir, backend), Item{numbered(10*n + round), pair("x", short)})
+					if _, err := keyringOver(t, dir, backend).List(t.Context(), "prod"); err != nil {
+						t.Error(err)
+					}
 				}
 			})
 		}
+		all.Wait()
+		if got, err := keyringOver(t, dir, backend).List(t.Context(), "prod"); err != nil || len(got) != 12 {
+			t.Errorf("%d of 12 are listed, %v", len(got), err)
+		}
+	})
+}
+
+func TestALostIndexIsRebuiltAsFarAsThePlatformCan(t *testing.T) {
+	for platform, c := range map[string]struct {
+		backend          *fake
+		byList, byAPut   string
+		byReadingTheRest string
+	}{
+		"a keyring with a list": {windowsFake(), "admin " + alice, "admin " + alice + " " + bob, "admin " + alice + " " + bob},
+		"a keyring without one": {macFake(), "admin", "admin " + bob, "admin " + alice + " " + bob},
+	} {
+		t.Run(platform, func(t *testing.T) {
+			dir := t.TempDir()
+			mustPut(t, keyringOver(t, dir, c.backend), Item{key(SubjectAdmin), pair("x", long)}, Item{key(alice), pair("x", short)},
+				Item{key(SubjectInstanceKey), pair("x", short)})
+			spoil(t, dir, "")
+			if got := subjects(t, dir, c.backend); got != c.byList {
+				t.Errorf("List: %q, want %q", got, c.byList)
+			}
+			mustPut(t, keyringOver(t, dir, c.backend), Item{key(bob), pair("x", short)})
+			if got := subjects(t, dir, c.backend); got != c.byAPut {
+				t.Errorf("after a Put: %q, want %q", got, c.byAPut)
+			}
+			wantRecord(t, keyringOver(t, dir, c.backend), key(alice), pair("x", short))
+			if got := subjects(t, dir, c.backend); got != c.byReadingTheRest {
+				t.Errorf("after a Get: %q, want %q", got, c.byReadingTheRest)
+			}
+		})
 	}
 }
 

@@ -3,14 +3,21 @@ package tokenstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/zalando/go-keyring"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// keyringLock is the name of the lock file between the processes that write to the keyring.
-const keyringLock = "keyring.lock"
+const (
+	// keyringLock is the name of the lock file between the processes that write to the keyring.
+	keyringLock = "keyring.lock"
+
+	// keyringLockLimit is how long a write waits for other processes', with a person or without: each of theirs takes several calls of the
+	// keyring, and a pair that is not written is lost.
+	keyringLockLimit = 30 * time.Second
+)
 
 // keyringStore keeps one record a subject in a keyring, and beside it, in the state folder, an index of what is there.
 type keyringStore struct {
@@ -77,7 +84,11 @@ func (k *keyringStore) Put(ctx context.Context, items ...Item) error {
 	if len(items) == 0 {
 		return nil
 	}
-	return k.change(ctx, func(note func(Key, *Record)) error {
+	keys := make([]Key, len(items))
+	for i, item := range items {
+		keys[i] = item.Key
+	}
+	return k.change(ctx, keys, func(note func(Key, *Record)) error {
 		for _, item := range items {
 			r := toWire(item.Record).record()
 			if err := k.save(ctx, item.Key, r); err != nil {
@@ -94,7 +105,7 @@ func (k *keyringStore) Delete(ctx context.Context, keys ...Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return k.change(ctx, func(note func(Key, *Record)) error {
+	return k.change(ctx, keys, func(note func(Key, *Record)) error {
 		for _, key := range keys {
 			if err := k.erase(ctx, key); err != nil {
 				delete(k.seen, key)
@@ -104,24 +115,6 @@ func (k *keyringStore) Delete(ctx context.Context, keys ...Key) error {
 		}
 		return nil
 	})
-}
-
-// List is answered from the index, once the keyring is known to be there: reading a thousand records takes seconds.
-func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error) {
-	if err := k.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer k.turn.give()
-	whole, err := k.index.load()
-	if err != nil {
-		return nil, unusable(ErrUnavailable, err, "the index of the keyring cannot be read: "+err.Error(), "make it readable for you")
-	}
-	if !whole {
-		if err := k.rebuild(ctx, profile); err != nil {
-			return nil, err
-		}
-	}
-	return k.index.all.list(profile), nil
 }
 
 // begin takes the turn and makes sure, once, that the keyring is there. Without an error the caller gives the turn back.
@@ -146,80 +139,24 @@ func (k *keyringStore) begin(ctx context.Context) error {
 
 // change writes to the keyring and the index under the lock between processes. The records of which work has told note are
 // entered into the index even where a later one failed.
-func (k *keyringStore) change(ctx context.Context, work func(note func(Key, *Record)) error) error {
+func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note func(Key, *Record)) error) error {
 	if err := k.begin(ctx); err != nil {
 		return err
 	}
 	defer k.turn.give()
-	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	release, err := lock(ctx, k.dir, keyringLock, keyringLockLimit)
 	if err != nil {
 		return err
 	}
 	defer release()
+	// The records are in the keyring, which is what counts: an index that could not be written is mended by who meets it next.
+	marked := k.loadIndex(ctx) == nil && k.index.mark(keys) == nil
 	changed := map[Key]*Record{}
 	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
-	if len(changed) > 0 {
-		// The records are in the keyring, which is what counts: an index that could not be written is mended by Get.
-		_ = k.note(ctx, changed)
+	if marked || k.loadIndex(ctx) == nil {
+		_ = k.index.update(changed)
 	}
 	return err
-}
-
-// note enters records into the index, or drops those that are nil. The caller holds the lock.
-func (k *keyringStore) note(ctx context.Context, changed map[Key]*Record) error {
-	whole, err := k.index.load()
-	if err != nil {
-		return err
-	}
-	if !whole {
-		if err := k.survey(ctx, ""); err != nil {
-			return err
-		}
-	}
-	return k.index.update(changed)
-}
-
-// rebuild makes the index anew after it was lost.
-func (k *keyringStore) rebuild(ctx context.Context, profile string) error {
-	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if err := k.survey(ctx, profile); err != nil {
-		return err
-	}
-	if err := k.index.write(); err != nil {
-		return unwritable(k.dir, err)
-	}
-	return nil
-}
-
-// survey fills the index, in memory, with what the keyring itself says that it holds, and with the profile's admin where the keyring
-// cannot say. Records that are damaged are left out. The caller holds the lock.
-func (k *keyringStore) survey(ctx context.Context, profile string) error {
-	users, err := guarded(ctx, &k.guard, func(ctx context.Context) ([]string, error) { return k.backend.Users(ctx, service) })
-	if err != nil {
-		return k.unusable(ctx, err)
-	}
-	if profile != "" {
-		users = append(users, headUser(Key{Profile: profile, Subject: SubjectAdmin}))
-	}
-	k.index.all = table{}
-	for _, user := range users {
-		key, isHead := keyOf(user)
-		if !isHead || !key.isPair() {
-			continue
-		}
-		r, err := k.load(ctx, key)
-		if err != nil && !errors.Is(err, ErrDamaged) {
-			return err
-		}
-		if r != nil {
-			k.index.all[key] = shown(*r)
-		}
-	}
-	return nil
 }
 
 // read reads a record anew and mends the index where it says otherwise.
@@ -248,7 +185,9 @@ func (k *keyringStore) mend(ctx context.Context, key Key, seen *Record) (*Record
 	if err != nil {
 		return nil, err
 	}
-	_ = k.note(ctx, map[Key]*Record{key: r}) // as above
+	if k.loadIndex(ctx) == nil {
+		_ = k.index.update(map[Key]*Record{key: r}) // as above
+	}
 	return r, nil
 }
 

@@ -172,10 +172,10 @@ func TestEachItemIsReadOnce(t *testing.T) {
 }
 
 func TestAFailedWriteIsNotBelieved(t *testing.T) {
-	backend := newFake()
+	backend := &stopping{newFake(), -1}
 	s := keyringOver(t, t.TempDir(), backend)
 	mustPut(t, s, Item{key(alice), pair("old", short)})
-	backend.set(func(f *fake) { f.writes = 1 })
+	backend.left = 1
 	err := s.Put(t.Context(), Item{key(bob), pair("new", short)}, Item{key(alice), pair("new", short)})
 	wantBroken(t, err, ErrUnavailable, "the keyring cannot be used", "")
 	if got, err := s.Get(t.Context(), key(alice)); err != nil || got != pair("old", short) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +37,8 @@ func (r renamed) Get(_, user string) (string, error) { return r.Backend.Get(r.se
 func (r renamed) Set(_, user, secret string) error   { return r.Backend.Set(r.service, user, secret) }
 func (r renamed) Delete(_, user string) error        { return r.Backend.Delete(r.service, user) }
 func (r renamed) Limit(string, string) int           { return 0 }
-func (r renamed) Users(ctx context.Context, _ string) ([]string, error) {
-	return r.Backend.Users(ctx, r.service)
+func (r renamed) Items(ctx context.Context, _ string) ([]string, error) {
+	return r.Backend.Items(ctx, r.service)
 }
 
 // moreChildOptions are stores over the system's keyring: "system" finds it as a user's command does, but for the
@@ -48,6 +47,9 @@ func moreChildOptions(kind, dir string) Options {
 	backend := Backend(system{getenv: environ, userDir: dir})
 	if service, ok := strings.CutPrefix(kind, "real:"); ok {
 		backend = renamed{backend, service}
+	}
+	if service, ok := strings.CutPrefix(kind, "real, Windows:"); ok {
+		backend = within{renamed{backend, service}, windowsFake()}
 	}
 	return Options{Kind: KindKeyring, Dir: dir, Backend: backend}
 }
@@ -70,10 +72,13 @@ func childCheck(args []string) error {
 	return nil
 }
 
+// hasReal tells whether the tests were given a real keyring.
+func hasReal() bool { return environ("TELEMATICSCTL_TEST_KEYRING") == "1" }
+
 // needReal skips where no keyring was given to the tests; with one, it must be there.
-func needReal(t *testing.T) {
+func needReal(t testing.TB) {
 	t.Helper()
-	if environ("TELEMATICSCTL_TEST_KEYRING") != "1" {
+	if !hasReal() {
 		t.Skip("needs a Secret Service of its own: run .ci/keyring, which sets TELEMATICSCTL_TEST_KEYRING=1")
 	}
 	if err := newSystem(environ).State(t.Context()); err != nil {
@@ -82,9 +87,9 @@ func needReal(t *testing.T) {
 }
 
 // realKeyring is the Secret Service, with a service's name of the test's own.
-func realKeyring(t *testing.T) Backend {
+func realKeyring(t testing.TB) Backend {
 	t.Helper()
-	service := "telematicsctl-test-" + strings.ReplaceAll(t.Name(), "/", "-")
+	service := "telematicsctl-test-" + strings.NewReplacer("/", "-", ",", "").Replace(t.Name())
 	t.Cleanup(func() {
 		if err := keyring.DeleteAll(service); err != nil {
 			t.Error(err)
@@ -93,32 +98,10 @@ func realKeyring(t *testing.T) Backend {
 	return renamed{newSystem(environ), service}
 }
 
-func TestRealKeyringKeepsThePromises(t *testing.T) {
-	needReal(t)
-	for name, test := range map[string]func(*testing.T, opener){
-		"empty": testEmpty, "round trip": testRoundTrip, "replace": testReplace, "separate": testSeparate, "list": testList,
-		"fresh": testFresh, "goroutines": testGoroutines,
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir, backend := t.TempDir(), realKeyring(t)
-			test(t, func() Store { return keyringOver(t, dir, backend) })
-		})
-	}
-}
-
 func TestRealKeyringManyProcesses(t *testing.T) {
 	needReal(t)
-	service := realKeyring(t).(renamed).service
-	testProcesses(t, "real:"+service, t.TempDir(), 4, 6)
-}
-
-func TestRealKeyringRebuildsALostIndex(t *testing.T) {
-	needReal(t)
-	dir, backend := t.TempDir(), realKeyring(t)
-	mustPut(t, keyringOver(t, dir, backend), Item{key(bob), pair("x", short)}, Item{key(SubjectAdmin), pair("x", long)})
-	spoil(t, dir, "{")
-	if got := subjects(t, dir, backend); got != "admin "+bob {
-		t.Errorf("listed: %q", got)
+	for _, kind := range []string{"real:", "real, Windows:"} {
+		testProcesses(t, kind+realKeyring(t).(renamed).service, t.TempDir(), 4, 6)
 	}
 }
 
@@ -249,15 +232,10 @@ func TestRealKeyringNoService(t *testing.T) {
 
 // BenchmarkRealKeyring is a rotation and a fresh read, as two commands one after the other pay for them.
 func BenchmarkRealKeyring(b *testing.B) {
-	if environ("TELEMATICSCTL_TEST_KEYRING") != "1" {
-		b.Skip("needs a Secret Service of its own: run .ci/keyring, which sets TELEMATICSCTL_TEST_KEYRING=1")
-	}
-	dir, backend := b.TempDir(), renamed{newSystem(environ), "telematicsctl-benchmark-" + strconv.Itoa(os.Getpid())}
+	needReal(b)
+	dir, backend := b.TempDir(), realKeyring(b)
 	for b.Loop() {
 		mustPut(b, keyringOver(b, dir, backend), Item{key(alice), pair("x", 1500)})
 		wantRecord(b, keyringOver(b, dir, backend), key(alice), pair("x", 1500))
-	}
-	if err := keyring.DeleteAll(backend.service); err != nil {
-		b.Fatal(err)
 	}
 }

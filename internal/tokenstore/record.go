@@ -93,8 +93,8 @@ func decodeTable(data []byte) (table, error) {
 	return flat(profiles, wire.record), nil
 }
 
-// nested is the table as profile → subject → record, each record as the function gives it.
-func nested[V any](t table, as func(Record) V) map[string]map[string]V {
+// nested is what stands under keys as profile → subject → value, each as the function gives it.
+func nested[R, V any](t map[Key]R, as func(R) V) map[string]map[string]V {
 	profiles := map[string]map[string]V{}
 	for key, r := range t {
 		if profiles[key.Profile] == nil {
@@ -106,8 +106,8 @@ func nested[V any](t table, as func(Record) V) map[string]map[string]V {
 }
 
 // flat is the reverse of nested.
-func flat[V any](profiles map[string]map[string]V, as func(V) Record) table {
-	t := table{}
+func flat[R, V any](profiles map[string]map[string]V, as func(V) R) map[Key]R {
+	t := map[Key]R{}
 	for profile, subjects := range profiles {
 		for subject, v := range subjects {
 			t[Key{Profile: profile, Subject: subject}] = as(v)

@@ -37,14 +37,10 @@ type opener func() Store
 
 // eachStore runs a test on every kind of store.
 func eachStore(t *testing.T, test func(t *testing.T, open opener)) {
-	fakes := map[string]func() *fake{"keyring": newFake, "keyring, Windows": windowsFake, "keyring, macOS": macFake}
-	for name, make := range fakes {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir, backend := t.TempDir(), make()
-			test(t, func() Store { return mustOpen(t, Options{Kind: KindKeyring, Dir: dir, Backend: backend}) })
-		})
-	}
+	eachKeyring(t, platforms, func(t *testing.T, backend Backend) {
+		dir := t.TempDir()
+		test(t, func() Store { return keyringOver(t, dir, backend) })
+	})
 	t.Run("plain file", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
