@@ -8,49 +8,15 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// tokensFrom gathers the users that a command is about: TOKEN…, and those of --file, each once.
-func tokensFrom(ctx context.Context, k *kit.Kit, args []string, file string) ([]string, error) {
-	tokens, err := deviceTokens(args)
-	if err != nil {
-		return nil, err
-	}
-	if file != "" {
-		more, err := rows.Tokens(ctx, rows.Options{Name: file, Now: k.Now()}, k.Streams.In)
-		if err != nil {
-			return nil, err
-		}
-		if tokens, err = deviceTokens(append(tokens, more...)); err != nil {
-			return nil, err
-		}
-	}
-	if len(tokens) == 0 {
-		return nil, failure.New(failure.Invalid, "no user is named").WithHint("give DeviceTokens, or a file of them with --file")
-	}
-	return tokens, nil
-}
-
-// addTokensFile makes the flag --file of a command that takes TOKEN….
-func addTokensFile(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "file", "", "take the DeviceTokens from a `file` (- is standard input): one a line, or the DeviceToken column of a CSV, TSV, JSON or JSON Lines file")
-}
-
-// deleteOptions are what `user delete` was told.
-type deleteOptions struct {
-	args []string
-	file string
-}
-
-func newDelete(k *kit.Kit, run func(context.Context, deleteOptions) error) *cobra.Command {
+func newDelete(k *kit.Kit, run func(context.Context, whom) error) *cobra.Command {
 	if run == nil {
-		run = func(ctx context.Context, o deleteOptions) error { return deleteUsers(ctx, k, o) }
+		run = func(ctx context.Context, o whom) error { return deleteUsers(ctx, k, o) }
 	}
-	var o deleteOptions
+	var o whom
 	c := &cobra.Command{
 		Use:   "delete TOKEN...",
 		Short: "Delete users for good",
@@ -67,15 +33,17 @@ fails does not stop the others. With --file the users are those of a file, such 
 	return c
 }
 
-func deleteUsers(ctx context.Context, k *kit.Kit, o deleteOptions) error {
+func deleteUsers(ctx context.Context, k *kit.Kit, o whom) error {
 	if err := kit.CheckOutput(ctx, k, changedView); err != nil {
 		return err
 	}
-	tokens, err := tokensFrom(ctx, k, o.args, o.file)
+	users, err := openTokens(ctx, k, o)
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(min(len(tokens), changesAtOnce), len(tokens) > 1)
+	defer users.close()
+	many := users.count()
+	s, err := k.Session(min(many, changesAtOnce), many > 1)
 	if err != nil {
 		return err
 	}
@@ -87,20 +55,16 @@ func deleteUsers(ctx context.Context, k *kit.Kit, o deleteOptions) error {
 	if err := s.BeforeChange(ctx); err != nil {
 		return err
 	}
-	question := fmt.Sprintf("Delete %d users for good, with all their telematics data?", len(tokens))
-	if len(tokens) == 1 {
-		question = "Delete user " + tokens[0] + " for good, with all telematics data?"
+	question := fmt.Sprintf("Delete %s for good, with all telematics data?", kit.Count(many, "user", "users"))
+	if token := users.first(); many == 1 && token != "" {
+		question = "Delete user " + token + " for good, with all telematics data?"
 	}
 	if err := k.Confirm(ctx, question); err != nil {
 		return err
 	}
-	results, errs := forEach(ctx, tokens, "deleted", func(token string) error {
+	return task{users, "deleted", func(ctx context.Context, token string) error {
 		return s.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
 			return s.API.Delete(ctx, userservice.Actor{JWT: jwt}, token)
 		})
-	})
-	if err := kit.PrintList(ctx, k, changedView, results, ""); err != nil {
-		return err
-	}
-	return several(ctx, errs, "deleted")
+	}}.carryOut(ctx, k)
 }

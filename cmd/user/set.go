@@ -2,16 +2,13 @@ package user
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -35,28 +32,9 @@ var switches = []flip{
 type setOptions struct {
 	change flip
 	on     bool
-	tokens []string
+	users  whom
 	as     string // admin, user, or "" for whichever can be had
 }
-
-// changed is what became of one user.
-type changed struct {
-	DeviceToken string
-	Outcome     string
-	Error       *string
-}
-
-var changedView = render.View[changed]{
-	Columns: []render.Column[changed]{
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
-		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
-	},
-	ID: func(c changed) string { return c.DeviceToken },
-}
-
-// changesAtOnce is how many users are changed side by side.
-const changesAtOnce = 16
 
 func newSet(k *kit.Kit, change flip, run func(context.Context, setOptions) error) *cobra.Command {
 	if run == nil {
@@ -80,15 +58,12 @@ fails does not stop the others. With --file the users are those of a file, such 
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o := setOptions{change: change, as: as}
+			o := setOptions{change: change, as: as, users: whom{args[1:], file}}
 			on, err := field.Get(change.field).ParseText(args[0], k.Now())
 			if err != nil {
 				return failure.New(failure.Invalid, "the first argument says on or off: "+err.Error()).WithHint("telematicsctl user " + change.name + " on|off TOKEN...")
 			}
 			o.on = on == true
-			if o.tokens, err = tokensFrom(c.Context(), k, args[1:], file); err != nil {
-				return err
-			}
 			return run(c.Context(), o)
 		},
 	}
@@ -110,7 +85,12 @@ func set(ctx context.Context, k *kit.Kit, o setOptions) error {
 	if err := kit.CheckOutput(ctx, k, changedView); err != nil {
 		return err
 	}
-	s, err := k.Session(min(len(o.tokens), changesAtOnce), len(o.tokens) > 1)
+	users, err := openTokens(ctx, k, o.users)
+	if err != nil {
+		return err
+	}
+	defer users.close()
+	s, err := k.Session(min(users.count(), changesAtOnce), users.count() > 1)
 	if err != nil {
 		return err
 	}
@@ -125,17 +105,13 @@ func set(ctx context.Context, k *kit.Kit, o setOptions) error {
 	if err := s.BeforeChange(ctx); err != nil {
 		return err
 	}
-	var change field.Set
-	change.Put(field.Get(o.change.field), o.on)
-	results, errs := forEach(ctx, o.tokens, "updated", func(token string) error {
+	var body field.Set
+	body.Put(field.Get(o.change.field), o.on)
+	return task{users, "updated", func(ctx context.Context, token string) error {
 		return acting(ctx, token, func(ctx context.Context, as userservice.Actor) error {
-			return s.API.Update(ctx, as, token, change)
+			return s.API.Update(ctx, as, token, body)
 		})
-	})
-	if err := kit.PrintList(ctx, k, changedView, results, ""); err != nil {
-		return err
-	}
-	return several(ctx, errs, "updated")
+	}}.carryOut(ctx, k)
 }
 
 // act makes a call for one user as whoever acts.
@@ -167,59 +143,4 @@ func actor(ctx context.Context, s *kit.Session, as string) (act, error) {
 			return call(ctx, userservice.Actor{JWT: jwt, Self: &in})
 		})
 	}, nil
-}
-
-// forEach does something for each user, a bounded number at once, and gives the results in the order of the tokens. A user for whom it is not
-// known whether it was done is failed, and its error says so.
-func forEach(ctx context.Context, tokens []string, done string, do func(token string) error) ([]changed, []error) {
-	results, errs := make([]changed, len(tokens)), make([]error, len(tokens))
-	var g errgroup.Group
-	g.SetLimit(changesAtOnce)
-	for i, token := range tokens {
-		g.Go(func() error {
-			err := ctx.Err()
-			if err == nil {
-				err = do(token)
-			}
-			results[i], errs[i] = changed{DeviceToken: token, Outcome: done}, err
-			if err != nil {
-				text := err.Error()
-				if failure.IsUnclear(err) {
-					text += "; the user may be " + done + " all the same"
-				}
-				results[i].Outcome, results[i].Error = "failed", &text
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
-	return results, errs
-}
-
-// several makes one error of many: a single user's is its own, Ctrl-C stays Ctrl-C, and otherwise some have failed. done is what the others are.
-func several(ctx context.Context, errs []error, done string) error {
-	failed, unclear := 0, 0
-	for _, err := range errs {
-		switch {
-		case failure.IsUnclear(err):
-			unclear++
-		case err != nil:
-			failed++
-		}
-	}
-	if failed+unclear == 0 {
-		return nil
-	}
-	account := fmt.Sprintf("%d of %d users were %s", len(errs)-failed-unclear, len(errs), done)
-	if unclear > 0 {
-		account += fmt.Sprintf(", %d may have been", unclear)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return failure.New(failure.Interrupted, "interrupted: "+account).
-			WithHint("give the same command again: a user that is " + done + " already stays so")
-	case len(errs) == 1:
-		return errs[0]
-	}
-	return failure.New(failure.Partial, account).WithHint("the error of each user stands beside it; give the same command again for those")
 }

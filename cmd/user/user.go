@@ -2,14 +2,12 @@
 package user
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
@@ -87,23 +85,4 @@ func readInto(r *field.Reader, given map[*field.Field]string) {
 			r.Text(f, text)
 		}
 	}
-}
-
-// deviceTokens reads TOKEN…, each once, and names every one that is none.
-func deviceTokens(args []string) ([]string, error) {
-	var tokens []string
-	var wrong []failure.Field
-	seen := map[string]bool{}
-	for i, arg := range args {
-		token, err := field.ParseUUID(arg)
-		if err != nil {
-			wrong = append(wrong, failure.Field{Key: fmt.Sprintf("DeviceToken %d", i+1), Message: err.Error()})
-			continue
-		}
-		if !seen[token] {
-			seen[token] = true
-			tokens = append(tokens, token)
-		}
-	}
-	return tokens, failure.Mistakes("not every TOKEN is a DeviceToken", wrong)
 }

@@ -63,7 +63,8 @@ func members(value any) ([]member, error) {
 	return out, nil
 }
 
-// jsonFrame writes a list that grows: the whole is valid JSON, with one element a line, once end was called.
+// jsonFrame writes a list that grows: the whole is valid JSON once end was called. Inside an object each element has one line; a bare array
+// is written as List writes it.
 type jsonFrame struct {
 	key   string // "" for a bare array
 	begun bool   // an element was written
@@ -92,15 +93,19 @@ func (f *jsonFrame) begin(head []member) ([]byte, error) {
 }
 
 func (f *jsonFrame) element(text []byte) ([]byte, error) {
-	out := "\n  "
+	var b bytes.Buffer
 	if f.begun {
-		out = ",\n  "
+		b.WriteByte(',')
 	}
-	if f.key != "" {
-		out += "  "
-	}
+	b.WriteString("\n  ")
 	f.begun = true
-	return append([]byte(out), text...), nil
+	if f.key == "" {
+		err := json.Indent(&b, text, "  ", "  ")
+		return b.Bytes(), err
+	}
+	b.WriteString("  ")
+	b.Write(text)
+	return b.Bytes(), nil
 }
 
 func (f *jsonFrame) end(tail []member) ([]byte, error) {

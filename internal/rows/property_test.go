@@ -190,7 +190,7 @@ func FuzzTokens(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		read := func(content string) ([]string, error) {
-			return rows.Tokens(context.Background(), rows.Options{Name: "-", SpoolDir: t.TempDir()}, strings.NewReader(content))
+			return tokensOf(context.Background(), rows.Options{Name: "-", SpoolDir: t.TempDir()}, strings.NewReader(content))
 		}
 		got, err := read(string(content))
 		if err != nil {

@@ -1,7 +1,11 @@
 package rows_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,6 +17,26 @@ const (
 	tokenA = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 	tokenB = "c9f0f895-fb98-4b91-9f3a-0d5a1c2e7b44"
 )
+
+// tokensOf gives the DeviceTokens of a file, which is read twice to see that it can be.
+func tokensOf(ctx context.Context, o rows.Options, stdin io.Reader) ([]string, error) {
+	f, err := rows.OpenTokens(ctx, o, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	var list []string
+	for range 2 {
+		list = nil
+		if err := f.Each(ctx, func(token string) error { list = append(list, token); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	if f.Count() != len(list) {
+		return nil, fmt.Errorf("it counts %d and gives %d", f.Count(), len(list))
+	}
+	return list, nil
+}
 
 // However the tokens come (a pipe of ids, a results file, a list kept by hand), they are the same tokens.
 func TestTokens(t *testing.T) {
@@ -35,7 +59,7 @@ func TestTokens(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := rows.Tokens(t.Context(), rows.Options{Name: file(t, c.file, c.content)}, nil)
+			got, err := tokensOf(t.Context(), rows.Options{Name: file(t, c.file, c.content)}, nil)
 			if err != nil || strings.Join(got, " ") != tokenA+" "+tokenB {
 				t.Errorf("got %v, %v", got, err)
 			}
@@ -44,7 +68,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestTokensOfStandardInput(t *testing.T) {
-	got, err := rows.Tokens(t.Context(), rows.Options{Name: "-", SpoolDir: t.TempDir()}, strings.NewReader(tokenA+"\n"))
+	got, err := tokensOf(t.Context(), rows.Options{Name: "-", SpoolDir: t.TempDir()}, strings.NewReader(tokenA+"\n"))
 	if err != nil || strings.Join(got, " ") != tokenA {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -52,7 +76,7 @@ func TestTokensOfStandardInput(t *testing.T) {
 
 func TestTokensOfARenamedColumn(t *testing.T) {
 	o := rows.Options{Name: file(t, "users", "Phone id,City\n"+tokenA+",Bonn\n"), Map: map[string]string{"Phone id": "DeviceToken"}}
-	if got, err := rows.Tokens(t.Context(), o, nil); err != nil || strings.Join(got, " ") != tokenA {
+	if got, err := tokensOf(t.Context(), o, nil); err != nil || strings.Join(got, " ") != tokenA {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -73,7 +97,7 @@ func TestWhatIsNoToken(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := rows.Tokens(t.Context(), rows.Options{Name: file(t, c.file, c.content)}, nil)
+			got, err := tokensOf(t.Context(), rows.Options{Name: file(t, c.file, c.content)}, nil)
 			if got != nil || !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got  %v, %v\nwant %s", got, err, c.want)
 			}
@@ -83,9 +107,53 @@ func TestWhatIsNoToken(t *testing.T) {
 
 func TestOnlyTheFirstHundredMistakesAreNamed(t *testing.T) {
 	content := tokenA + "\n" + strings.Repeat("x\n", 250)
-	_, err := rows.Tokens(t.Context(), rows.Options{Name: file(t, "tokens", content)}, nil)
+	_, err := tokensOf(t.Context(), rows.Options{Name: file(t, "tokens", content)}, nil)
 	f := failure.From(err)
 	if len(f.Fields) != 100 || !strings.Contains(f.Message, "150 more") || f.Fields[99].Key != fmt.Sprintf("line %d", 101) {
 		t.Errorf("%d are named; %s", len(f.Fields), f.Message)
+	}
+}
+
+// Those that stand in the arguments come first, and are not given once more by the file.
+func TestTokensThatAreGivenBesideAFile(t *testing.T) {
+	f, err := rows.OpenTokens(t.Context(), rows.Options{Name: file(t, "tokens", tokenA+"\n"+tokenB+"\n"+tokenA+"\n")}, nil, tokenB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	var got []string
+	if err := f.Each(t.Context(), func(token string) error { got = append(got, token); return nil }); err != nil || strings.Join(got, " ") != tokenB+" "+tokenA || f.Count() != 2 {
+		t.Errorf("got %v of %d, %v", got, f.Count(), err)
+	}
+	stop := errors.New("stop")
+	if err := f.Each(t.Context(), func(string) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A fleet is as long as it likes: the tokens of a file are not held.
+func TestTokensAreNotHeldInMemory(t *testing.T) {
+	const many = 100_000
+	path := file(t, "tokens", "")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range many {
+		if _, err := fmt.Fprintf(out, "8f14e45f-ceea-467f-8b3e-%012x\n", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := live()
+	f, err := rows.OpenTokens(t.Context(), rows.Options{Name: path}, nil)
+	if err != nil || f.Count() != many {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if more := int64(live()) - int64(before); more > 1<<20 {
+		t.Errorf("%d bytes are held", more)
 	}
 }
