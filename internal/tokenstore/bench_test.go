@@ -5,7 +5,7 @@ import (
 )
 
 // openCostly opens a sealed file with the work that users pay.
-func openCostly(b *testing.B, dir string) Store {
+func openCostly(b testing.TB, dir string) Store {
 	b.Helper()
 	return mustOpen(b, Options{Kind: KindFile, Dir: dir, Passphrase: answer("a passphrase")})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -69,8 +70,45 @@ func TestAPassphraseCostsWorkToGuess(t *testing.T) {
 		t.Fatal(err)
 	}
 	stanza := strings.Fields(strings.Split(string(wrapped), "\n")[1])
-	if len(stanza) != 4 || stanza[1] != "scrypt" || stanza[3] != "15" {
+	if len(stanza) != 4 || stanza[1] != "scrypt" || stanza[3] != "14" {
 		t.Errorf("the key is sealed by %q", stanza)
+	}
+}
+
+// The factor stands in the file: one that was made with another is opened, and stays as it is when it is written.
+func TestAFileOfAnotherWorkFactorIsOpened(t *testing.T) {
+	for _, work := range []int{10, 15} {
+		dir := t.TempDir()
+		s := openSealed(t, dir, "a passphrase")
+		s.(*fileStore).codec.(*sealed).work = work
+		mustPut(t, s, Item{key(alice), pair("x", short)})
+		s = openSealed(t, dir, "a passphrase")
+		wantRecord(t, s, key(alice), pair("x", short))
+		mustPut(t, s, Item{key(bob), pair("y", short)})
+		wantRecord(t, openSealed(t, dir, "a passphrase"), key(alice), pair("x", short))
+	}
+}
+
+// Of what `token list` takes among 1,000 users, the passphrase is most: reading and opening their records adds less than that again. (BenchmarkList1000
+// has the times; this holds on a slow machine too.)
+func TestListing1000UsersCostsLittleMoreThanThePassphrase(t *testing.T) {
+	many, one := t.TempDir(), t.TempDir()
+	mustPut(t, openCostly(t, many), users(1000)...)
+	mustPut(t, openCostly(t, one), users(1)...)
+	list := func(dir string, want int) time.Duration {
+		begun := time.Now()
+		if got, err := openCostly(t, dir).List(t.Context(), "prod"); err != nil || len(got) != want {
+			t.Fatal(len(got), err)
+		}
+		return time.Since(begun)
+	}
+	ofMany, ofOne := time.Hour, time.Hour
+	for range 5 { // the quickest of some, as others use the machine too
+		ofMany, ofOne = min(ofMany, list(many, 1000)), min(ofOne, list(one, 1))
+	}
+	t.Logf("a thousand: %v, one: %v", ofMany, ofOne)
+	if ofMany > 2*ofOne {
+		t.Errorf("a list of 1,000 users took %v, and %v of that for the passphrase", ofMany, ofOne)
 	}
 }
 

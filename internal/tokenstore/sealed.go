@@ -19,8 +19,9 @@ const (
 	// sealedMagic opens the sealed file and names the version of its format.
 	sealedMagic = "telematicsctl-tokens-1 "
 
-	// workFactor is scrypt's, as the logarithm of its cost: the passphrase is worked on once a process.
-	workFactor = 15
+	// workFactor is scrypt's, as the logarithm of its cost (16 MiB, some 40 ms): the passphrase is worked on once a process. A higher one
+	// makes each command slower, and the passphrase harder to guess by as much; files that were made with another one are opened too.
+	workFactor = 14
 
 	// mostWork is the highest factor that is opened, so that no file keeps us busy for minutes.
 	mostWork = 18
