@@ -16,10 +16,6 @@ var (
 	ErrPassphrase  = errors.New("the passphrase does not fit")    // the sealed file's passphrase is wrong or missing
 )
 
-// elsewhere says which other store fits where the keyring does not.
-const elsewhere = "use an encrypted file (token_store: file in the profile, --token-store file of `profile add`, or TELEMATICSCTL_TOKEN_STORE=file, with " +
-	"TELEMATICSCTL_STORE_PASSPHRASE) on a machine that keeps its tokens, or TELEMATICSCTL_TOKEN_STORE=memory for a single run"
-
 // unusable makes the error for a store that cannot be used: kind is one of the sentinels, cause may be nil.
 func unusable(kind, cause error, message, hint string) error {
 	if cause != nil {

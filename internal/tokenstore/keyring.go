@@ -25,6 +25,7 @@ type keyringStore struct {
 	backend     Backend
 	guard       guard
 	interactive bool
+	elsewhere   string // the hint for who cannot use the keyring
 	index       index
 
 	turn  turn
@@ -34,7 +35,7 @@ type keyringStore struct {
 
 func newKeyring(o Options) *keyringStore {
 	k := &keyringStore{
-		dir: o.Dir, backend: o.Backend, interactive: o.Interactive, index: newIndex(o.Dir),
+		dir: o.Dir, backend: o.Backend, interactive: o.Interactive, elsewhere: elsewhere(o), index: newIndex(o.Dir),
 		turn: newTurn(), seen: map[Key]*Record{},
 	}
 	if k.backend == nil {
@@ -249,10 +250,10 @@ func (k *keyringStore) unusable(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return failure.From(ctx.Err())
 	case errors.Is(err, errNoAnswer):
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+k.guard.limit.String(), elsewhere)
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+k.guard.limit.String(), k.elsewhere)
 	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked):
-		return unusable(ErrLocked, err, "the keyring is locked", "unlock it (signing in to the desktop does), or "+elsewhere)
+		return unusable(ErrLocked, err, "the keyring is locked", "unlock it (signing in to the desktop does), or "+k.elsewhere)
 	default:
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), elsewhere)
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), k.elsewhere)
 	}
 }

@@ -51,7 +51,7 @@ func TestAKeyringThatIsNotThereIsNoEmptyKeyring(t *testing.T) {
 	s := keyringOver(t, t.TempDir(), backend)
 	for name, err := range every(t, s) {
 		t.Log(name)
-		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", "TELEMATICSCTL_TOKEN_STORE=file")
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", "TELEMATICSCTL_TOKEN_STORE=memory")
 	}
 	if backend.calls != 0 {
 		t.Errorf("a keyring that is not there was called %d times", backend.calls)
@@ -65,7 +65,7 @@ func TestAKeyringThatFailsIsNoEmptyKeyring(t *testing.T) {
 	backend.fail = errors.New("error 1312")
 	for name, err := range every(t, keyringOver(t, t.TempDir(), backend)) {
 		t.Log(name)
-		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: error 1312", "token_store: file")
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: error 1312", "--token-store memory")
 	}
 }
 
@@ -103,11 +103,10 @@ func TestAHangingKeyringIsLeftBehind(t *testing.T) {
 			s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: interactive})
 			begun := time.Now()
 			err := s.Put(t.Context(), Item{key(alice), pair("x", short)})
-			wantBroken(t, err, ErrUnavailable, "it has not answered within "+limit.String(), "TELEMATICSCTL_TOKEN_STORE=memory")
+			wantBroken(t, err, ErrUnavailable, "it has not answered within "+limit.String(), "TELEMATICSCTL_TOKEN_STORE=")
 			for name, err := range every(t, s) {
-				if name != "List" { // which reads the index alone
-					wantBroken(t, err, ErrUnavailable, "it has not answered", "")
-				}
+				t.Log(name)
+				wantBroken(t, err, ErrUnavailable, "it has not answered", "")
 			}
 			if took := time.Since(begun); took != limit {
 				t.Errorf("took %v, want %v", took, limit)

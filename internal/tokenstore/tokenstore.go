@@ -94,7 +94,8 @@ type Options struct {
 	Passphrase  func(ctx context.Context) (secret.String, error) // opens the sealed file; asked at most once
 	Plain       bool                                             // with KindFile: not sealed, for tokens that open nothing
 	Interactive bool                                             // a person is at a terminal, who can unlock a keyring
-	Getenv      func(string) string                              // the environment, which tells where the keyring is
+	Getenv      func(string) string                              // the environment, which tells where the keyring is, and what fits where there is none
+	Profile     string                                           // the name of the profile in force, for hints
 	Backend     Backend                                          // another keyring than the system's; for tests
 }
 
