@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -53,8 +55,21 @@ func (d *dispatcher) take(row Row) error {
 	case d.batches:
 		return d.gather(row)
 	}
-	// A row that failed without doubt was not made: the next try is the first again.
-	return d.give(work{row: row, tried: e.State == journal.Sent || e.State == journal.Unknown})
+	return d.alone(row, e)
+}
+
+// alone gives a row to the workers that is sent alone. A row that failed without doubt was not made: the next try is the first again.
+func (d *dispatcher) alone(row Row, e journal.Entry) error {
+	w := work{row: row, tried: e.State == journal.Sent || e.State == journal.Unknown}
+	if row.Token == uuid.Nil {
+		return d.give(w) // it is synced by itself before it is sent
+	}
+	if err := d.Table.Reserve(row.N); err != nil {
+		return err
+	}
+	w.doubt = !w.tried && d.Table.InDoubt(row.N)
+	w.tried = w.tried || w.doubt
+	return d.give(w)
 }
 
 // plan is a dry run's account of a row.

@@ -3,8 +3,7 @@ package bulk_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -19,34 +18,41 @@ import (
 // faultsOfOneLife are what a process may meet before it is killed.
 var faultsOfOneLife = []fault{none, none, none, lostBefore, lostAfter, truncated, html, status503, status429}
 
-// life is one process: what becomes of its requests, and at which of them it is killed.
+// life is one process: what becomes of its requests, and at which of them it ends.
 type life struct {
-	faults []fault
-	killed int  // the request, from 1; 0: it is not killed
-	after  bool // the request was done, and its answer died with the process
+	faults   []fault
+	killed   int    // the request, from 1; 0: it is not killed
+	after    bool   // the request was done, and its answer died with the process
+	powerCut bool   // the machine goes down with it
+	dice     uint64 // what the power cut leaves on the disk
+	late     string // the file whose syncs do not end before it
 }
 
 func drawLife(t *rapid.T) life {
 	return life{
-		faults: rapid.SliceOfN(rapid.SampledFrom(faultsOfOneLife), 0, 40).Draw(t, "faults"),
-		killed: rapid.IntRange(0, 30).Draw(t, "killed"),
-		after:  rapid.Bool().Draw(t, "after"),
+		faults:   rapid.SliceOfN(rapid.SampledFrom(faultsOfOneLife), 0, 40).Draw(t, "faults"),
+		killed:   rapid.IntRange(0, 30).Draw(t, "killed"),
+		after:    rapid.Bool().Draw(t, "after"),
+		powerCut: rapid.Bool().Draw(t, "power cut"),
+		dice:     rapid.Uint64().Draw(t, "dice"),
+		late:     rapid.SampledFrom([]string{"", "rows", "texts"}).Draw(t, "late"),
 	}
 }
 
-// live runs the job as a process with such a life. What the disk held when it was killed is what the next one finds.
-func (g *rig) live(t *rapid.T, l life) {
+// live runs the job as a process with such a life. What the disk holds when it ends is what the next one finds.
+func (g *rig) live(disk *memory, l life) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	dead, first := false, g.m.requests
-	var disk map[string][]byte
+	first := g.m.requests
+	disk.late = l.late
+	var image map[string][]byte
 	g.m.fault = func(n int) fault {
 		n -= first
 		switch {
-		case dead:
+		case image != nil:
 			return lostBefore // nobody is there any more to send it
 		case n == l.killed:
-			dead, disk = true, snapshot(t, filepath.Join(g.jobs.Dir, jobID))
+			image = disk.image(l.powerCut, rand.New(rand.NewPCG(l.dice, 0)))
 			cancel()
 			if l.after {
 				return lostAfter
@@ -58,33 +64,14 @@ func (g *rig) live(t *rapid.T, l life) {
 		return none
 	}
 	_, _ = g.run(ctx) // how it ends is no matter: what counts is what the next one makes of it
-	if disk != nil {
-		restore(t, filepath.Join(g.jobs.Dir, jobID), disk)
+	if image != nil {
+		disk.restore(image, l.powerCut)
 	}
 }
 
-func snapshot(t *rapid.T, dir string) map[string][]byte {
-	files := map[string][]byte{}
-	for _, name := range []string{"job.json", "rows", "texts"} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = data
-	}
-	return files
-}
-
-func restore(t *rapid.T, dir string, files map[string][]byte) {
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// The one promise: any sequence of crashes and faults ends in the same state, each row a user, once, and made by this job.
-func TestAnySequenceOfCrashesAndFaultsEndsInTheSameState(t *testing.T) {
+// The one promise: any sequence of crashes, power cuts and faults ends in the same state, each row a user, once. Those whom the service had before
+// are existing, as an admin can look them up, and all others were made by this job.
+func TestAnySequenceOfCrashesPowerCutsAndFaultsEndsInTheSameState(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		names := make([]string, rapid.IntRange(1, 25).Draw(rt, "rows"))
@@ -93,26 +80,60 @@ func TestAnySequenceOfCrashesAndFaultsEndsInTheSameState(t *testing.T) {
 				names[i] = fmt.Sprintf("c-%d", i)
 			}
 		}
-		g := newRig(t, names...)
+		g, disk := newRig(t, names...), newMemory()
+		g.jobs.Disk = disk
+		before := g.haveSome(rt)
 		concurrency := rapid.IntRange(1, 6).Draw(rt, "concurrency")
-		g.change = func(r *bulk.Run) { r.Concurrency = concurrency }
+		g.change = func(r *bulk.Run) {
+			r.Concurrency = concurrency
+			if len(before) > 0 {
+				r.Lookup = g.lookupOf(before)
+			}
+		}
 		for range rapid.IntRange(0, 4).Draw(rt, "lives") {
-			g.live(rt, drawLife(rt))
+			g.live(disk, drawLife(rt))
 		}
 		g.m.fault = nil
 		totals := g.mustRun()
-		if totals.Created != len(names) || !totals.Done() {
-			rt.Fatalf("the last run: %+v", totals)
+		if totals.Existing != len(before) || totals.Created != len(names)-len(before) || !totals.Done() {
+			rt.Fatalf("%d users were there before, and the last run says %+v", len(before), totals)
 		}
 		if len(g.m.users) != len(names) {
 			rt.Fatalf("the service has %d users, not %d", len(g.m.users), len(names))
 		}
 		for _, row := range g.rows {
-			if r := g.results[row.N]; r.DeviceToken != row.Token.String() || g.m.users[r.DeviceToken] != row.ClientID {
+			r := g.results[row.N]
+			if r.DeviceToken != row.Token.String() || g.m.users[r.DeviceToken] != row.ClientID || (r.Outcome == bulk.Existing) != before[r.DeviceToken] {
 				rt.Fatalf("row %d is %+v", row.N, r)
 			}
 		}
 	})
+}
+
+// haveSome lets the service have some of the users before the job begins.
+func (g *rig) haveSome(t *rapid.T) (before map[string]bool) {
+	before = map[string]bool{}
+	if !rapid.Bool().Draw(t, "some are there before") {
+		return before
+	}
+	for _, row := range g.rows {
+		if row.ClientID != "" && rapid.Bool().Draw(t, "is there before") {
+			g.m.users[row.Token.String()] = row.ClientID
+			before[row.Token.String()] = true
+		}
+	}
+	return before
+}
+
+// lookupOf is what an admin sees: those who were there before are older than the job.
+func (g *rig) lookupOf(before map[string]bool) func(context.Context, string) (*userservice.User, error) {
+	return func(_ context.Context, token string) (*userservice.User, error) {
+		user := userservice.User{DateCreated: g.clock.Now()}
+		if before[token] {
+			user.DateCreated = g.m.made
+		}
+		return &user, nil
+	}
 }
 
 // The same row is the same user on any machine and in any version. These values must never change: they are what makes a second run harmless.
@@ -180,6 +201,9 @@ func TestShardsPartition(t *testing.T) {
 		}
 		if named := token != "" || strings.TrimSpace(client) != ""; named && !bulk.InShard(other, shards, token, client, row) {
 			t.Fatal("the row's number counts although it has a name")
+		}
+		if bulk.ShardOf(shards, token, " "+client+"\t", row) != bulk.ShardOf(shards, token, client, row) {
+			t.Fatal("blanks around a name count")
 		}
 	})
 }

@@ -76,6 +76,7 @@ type run struct {
 	crew        crew
 	troubleOnce sync.Once
 	deafOnce    sync.Once
+	doubtOnce   sync.Once
 	deaf        atomic.Bool // the service does not heed CustomToken: nothing may be repeated
 }
 
@@ -83,7 +84,8 @@ type run struct {
 type work struct {
 	row   Row
 	size  int  // of a batch; 0 for a single row
-	tried bool // an earlier run has sent the row, and its answer was lost
+	tried bool // an earlier run has sent the row, or may have, and its answer was lost
+	doubt bool // tried, but it may not have been: the machine went down, and what was written last may be lost
 }
 
 // Run registers the users and counts the outcomes. Its error is what ended the run early: an interrupt, a refusal that every further row would get

@@ -197,7 +197,7 @@ func (r *run) single(sending, requests context.Context, w work) {
 		r.checkHeeded(w.row, made)
 		r.settle(w.row, result, false)
 	case chosen && userservice.TokenTaken(err):
-		r.settleTaken(requests, w.row, result, arrived)
+		r.settleTaken(requests, w, result, arrived)
 	case !errors.Is(err, errStop):
 		result.Why, result.Cause = err.Error(), err
 		r.settle(w.row, result, passing(err) && (chosen || !arrived))
@@ -222,13 +222,16 @@ func passing(err error) bool {
 }
 
 // settleTaken gives a row its outcome whose DeviceToken the service has refused as taken. After a try of ours that may have arrived, that try made
-// the user. Else the user was there before; where an admin can look, that is looked up rather than believed.
-func (r *run) settleTaken(ctx context.Context, row Row, result Result, arrived bool) {
+// the user, and nobody but this job can have made one whose DeviceToken it drew. Else the user was there before; where an admin can look, that is
+// looked up rather than believed.
+func (r *run) settleTaken(ctx context.Context, w work, result Result, arrived bool) {
+	row := w.row
 	result.Outcome, result.Why = Existing, ""
-	if arrived {
+	if arrived || row.Drawn {
 		result.Outcome = Created
 	}
 	if r.Lookup == nil {
+		r.tellDoubt(w)
 		r.settle(row, result, false)
 		return
 	}
@@ -241,6 +244,16 @@ func (r *run) settleTaken(ctx context.Context, row Row, result Result, arrived b
 		result.Outcome = Existing // the user is older than the job
 	}
 	r.settle(row, result, false)
+}
+
+// tellDoubt says once what cannot be told of a user who is there already.
+func (r *run) tellDoubt(w work) {
+	if w.doubt && !w.row.Drawn {
+		r.doubtOnce.Do(func() {
+			r.Note(fmt.Sprintf("the machine went down during an earlier run, perhaps after row %d and others near it were sent: they count as created, though their users may have been there before. "+
+				"Signed in as an admin, such users are looked up", w.row.N))
+		})
+	}
 }
 
 // clockError is how much the service's clock and ours may differ.

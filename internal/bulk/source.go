@@ -185,7 +185,7 @@ func (q NumberedRows) Rows(ctx context.Context, do func(Row) error) error {
 func (q NumberedRows) row(n int) Row {
 	r := Row{N: n, User: q.Custom.Clone()}
 	if !q.Theirs {
-		r.Token = q.Tokens.OfRow(n)
+		r.Token, r.Drawn = q.Tokens.OfRow(n), true
 	}
 	return r
 }

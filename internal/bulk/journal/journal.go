@@ -1,10 +1,13 @@
 // Package journal keeps the account of bulk runs: what was asked, and what became of each row, so that a run goes on where it
-// stood however it ended. A job is a folder with four files:
+// stood however it ended. A job is a folder with these files:
 //
 //	job.json   what was asked (Spec); written once, by rename
 //	run.json   how the last run ended (Status); written by rename
 //	rows       a slot for each row: its state, its DeviceToken (see Table)
 //	texts      why rows failed
+//	mark       up to which row rows may have been sent, synced before they are
+//	input      what came on standard input, where that is the job's file
+//	lock       held by the process that runs the job
 //
 // Nothing secret is in them: neither the InstanceKey nor any AccessToken or RefreshToken.
 package journal
@@ -108,7 +111,10 @@ const (
 )
 
 // Jobs is the folder of all jobs.
-type Jobs struct{ Dir string }
+type Jobs struct {
+	Dir  string
+	Disk Disk // nil is the machine's own
+}
 
 var idShape = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
@@ -117,11 +123,16 @@ const (
 	statusFile = "run.json"
 	slotsFile  = "rows"
 	textsFile  = "texts"
+	markFile   = "mark"
 	lockFile   = "lock"
 	inputFile  = "input"
 )
 
 func (j Jobs) path(id, name string) string { return filepath.Join(j.Dir, id, name) }
+
+func (j Jobs) table(id string) tablePaths {
+	return tablePaths{slots: j.path(id, slotsFile), texts: j.path(id, textsFile), mark: j.path(id, markFile)}
+}
 
 // InputPath is where a job keeps its copy of standard input.
 func (j Jobs) InputPath(id string) string { return j.path(id, inputFile) }
@@ -164,7 +175,7 @@ func (j Jobs) Create(s Spec) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = createTable(j.path(s.ID, slotsFile), j.path(s.ID, textsFile), s.Rows)
+	err = createTable(j.table(s.ID), s.Rows)
 	if err == nil {
 		err = j.writeJSON(s.ID, specFile, s) // last: a job without it does not exist
 	}
@@ -188,7 +199,7 @@ func (j Jobs) Open(id string) (*Job, error) {
 }
 
 func (j Jobs) open(s Spec, lock *flock.Flock) (*Job, error) {
-	t, err := openTable(j.path(s.ID, slotsFile), j.path(s.ID, textsFile), s.Rows)
+	t, err := openTable(j.Disk, j.table(s.ID), s.Rows)
 	if err != nil {
 		err = failure.Because(failure.Failed, "the journal of job "+s.ID+" cannot be used", err).
 			WithHint("begin anew with --restart, or with `telematicsctl job remove " + s.ID + "`")
@@ -237,7 +248,7 @@ func (j *Job) Update(s Spec) error {
 
 // Read opens the account of a job to read it, without holding the job: a process may be running it.
 func (j Jobs) Read(s Spec) (*Table, error) {
-	t, err := openTable(j.path(s.ID, slotsFile), j.path(s.ID, textsFile), s.Rows)
+	t, err := openTable(j.Disk, j.table(s.ID), s.Rows)
 	if err != nil {
 		return nil, failure.Because(failure.Failed, "the journal of job "+s.ID+" cannot be used", err)
 	}

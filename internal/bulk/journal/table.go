@@ -52,7 +52,8 @@ func (e Entry) Settled() bool { return e.State > Sent && !e.Again }
 //	0      state
 //	1      flags
 //	2–3    length of the text
-//	4–11   where the text begins in the texts file
+//	4–8    where the text begins in the texts file
+//	9–11   the low bytes of the text's own CRC-32C
 //	12–27  DeviceToken
 //	28–31  CRC-32C of the above
 const (
@@ -64,7 +65,8 @@ const (
 // longestText is how many bytes of a reason are kept.
 const longestText = 2000
 
-// syncEvery bounds what a power cut can take: the outcomes of so much time, whose rows are sent again and found to exist.
+// syncEvery bounds what a power cut can take: the slots of so much time, whose rows are sent again and found to exist. That they were sent
+// before is known by the mark.
 const syncEvery = 100 * time.Millisecond
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -72,13 +74,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Table holds the entries of all rows. Its methods may be called by many goroutines.
 type Table struct {
 	rows  int
-	slots *os.File
-	texts *os.File
+	slots DiskFile
+	texts DiskFile
+	mark  *mark
 
 	mu      sync.Mutex
 	end     int64            // where the next text goes
 	known   map[string]int64 // the texts that came before: a service that fails says the same thing many times
 	failure error            // the first write that failed; nothing is written after it
+	lossy   bool             // a sync has failed: what it was to keep may be lost
 
 	dirty   chan struct{}
 	stop    chan struct{}
@@ -87,8 +91,11 @@ type Table struct {
 	closed  error
 }
 
+// tablePaths are the files of a table.
+type tablePaths struct{ slots, texts, mark string }
+
 // createTable makes the files of a table and takes all of their room. The error for a disk that is full is failure.Failed.
-func createTable(slotsPath, textsPath string, rows int) error {
+func createTable(at tablePaths, rows int) error {
 	zeros := make([]byte, 1<<16)
 	fill := func(w io.Writer) error {
 		for left := int64(rows) * slotSize; left > 0; {
@@ -100,10 +107,13 @@ func createTable(slotsPath, textsPath string, rows int) error {
 		}
 		return nil
 	}
-	if err := durable.WriteFile(textsPath, nil, 0o600); err != nil {
+	if err := durable.WriteFile(at.texts, nil, 0o600); err != nil {
 		return unwritable(err)
 	}
-	if err := durable.Write(slotsPath, 0o600, fill); err != nil {
+	if err := durable.WriteFile(at.mark, encodeMark(0, 0, 0), 0o600); err != nil {
+		return unwritable(err)
+	}
+	if err := durable.Write(at.slots, 0o600, fill); err != nil {
 		return unwritable(err)
 	}
 	return nil
@@ -114,29 +124,70 @@ func unwritable(err error) error {
 		WithHint("make room on the disk of the state folder")
 }
 
-func openTable(slotsPath, textsPath string, rows int) (*Table, error) {
-	slots, err := os.OpenFile(slotsPath, os.O_RDWR, 0)
-	if err != nil {
+func openTable(d Disk, at tablePaths, rows int) (*Table, error) {
+	if d == nil {
+		d = disk{}
+	}
+	t := &Table{rows: rows, known: map[string]int64{}}
+	if err := t.open(d, at); err != nil {
+		for _, f := range []DiskFile{t.slots, t.texts} {
+			if f != nil {
+				err = errors.Join(err, f.Close())
+			}
+		}
 		return nil, err
-	}
-	texts, err := os.OpenFile(textsPath, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, errors.Join(err, slots.Close())
-	}
-	t := &Table{rows: rows, slots: slots, texts: texts, known: map[string]int64{}}
-	size, err := slots.Seek(0, io.SeekEnd)
-	if err == nil && size != int64(rows)*slotSize {
-		err = fmt.Errorf("it has %d bytes instead of %d", size, int64(rows)*slotSize)
-	}
-	if err == nil {
-		t.end, err = texts.Seek(0, io.SeekEnd)
-	}
-	if err != nil {
-		return nil, errors.Join(err, slots.Close(), texts.Close())
 	}
 	t.dirty, t.stop, t.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go t.syncing()
 	return t, nil
+}
+
+func (t *Table) open(d Disk, at tablePaths) (err error) {
+	if t.slots, err = d.OpenFile(at.slots, os.O_RDWR); err != nil {
+		return err
+	}
+	switch size, err := t.slots.Size(); {
+	case err != nil:
+		return err
+	case size != int64(t.rows)*slotSize:
+		return fmt.Errorf("it has %d bytes instead of %d", size, int64(t.rows)*slotSize)
+	}
+	if t.texts, err = d.OpenFile(at.texts, os.O_RDWR|os.O_CREATE); err != nil {
+		return err
+	}
+	if t.end, err = t.texts.Size(); err != nil {
+		return err
+	}
+	f, err := d.OpenFile(at.mark, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	if t.mark, err = openMark(f, t.rows, d.Boot()); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return nil
+}
+
+// Reserve returns when rows up to this one may be sent: that they may have been is known after a power cut too, which takes the slots of
+// the last tenth of a second. It is for one goroutine, and for rows in their order.
+func (t *Table) Reserve(row int) error {
+	if err := t.mark.reach(row); err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+// InDoubt tells of a row whether an earlier run may have sent it although its slot does not say so.
+func (t *Table) InDoubt(row int) bool { return row <= t.mark.doubt }
+
+// fail keeps the first error, which ends all writing.
+func (t *Table) fail(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure == nil {
+		t.failure = unwritable(err)
+	}
+	return t.failure
 }
 
 // Put writes the entry of a row (from 1). When it returns, the entry outlives the process; a tenth of a second later, a power cut too.
@@ -179,7 +230,7 @@ func (t *Table) PutAll(row int, entries []Entry) error {
 // mostKnown bounds the memory for texts that came before.
 const mostKnown = 256
 
-// text writes a text, if it has not come before, and tells where it is.
+// text writes a text, if it has not come before, and tells where it is: its place, and above that its checksum.
 func (t *Table) text(s string) (at int64, length int, err error) {
 	if s == "" {
 		return 0, 0, nil
@@ -191,12 +242,20 @@ func (t *Table) text(s string) (at int64, length int, err error) {
 	if _, err := t.texts.WriteAt([]byte(s), t.end); err != nil {
 		return 0, 0, err
 	}
-	at = t.end
+	at = t.end | textSum(s)
 	t.end += int64(len(s))
 	if len(t.known) < mostKnown {
 		t.known[s] = at
 	}
 	return at, len(s), nil
+}
+
+// placeBits is how many bits the place of a text has.
+const placeBits = 40
+
+// textSum is the checksum of a text in the bits above its place.
+func textSum(s string) int64 {
+	return int64(crc32.Checksum([]byte(s), castagnoli)) << placeBits // the high byte is lost, which is as well
 }
 
 func encode(e Entry, at int64, length int) []byte {
@@ -209,7 +268,7 @@ func encode(e Entry, at int64, length int) []byte {
 		slot[1] |= flagTheirs
 	}
 	binary.LittleEndian.PutUint16(slot[2:], uint16(length)) //nolint:gosec // at most longestText
-	binary.LittleEndian.PutUint64(slot[4:], uint64(at))     //nolint:gosec // never negative
+	binary.LittleEndian.PutUint64(slot[4:], uint64(at))     //nolint:gosec // the bits as they are
 	copy(slot[12:28], e.Token[:])
 	binary.LittleEndian.PutUint32(slot[28:], crc32.Checksum(slot[:28], castagnoli))
 	return slot
@@ -264,11 +323,9 @@ func (t *Table) Sync() error {
 		return nil
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failure == nil {
-		t.failure = unwritable(err)
-	}
-	return t.failure
+	t.lossy = true
+	t.mu.Unlock()
+	return t.fail(err)
 }
 
 // Close syncs and closes the files. A further call does nothing and returns the same.
@@ -276,90 +333,8 @@ func (t *Table) Close() error {
 	t.closing.Do(func() {
 		close(t.stop)
 		<-t.done
-		t.closed = errors.Join(t.Sync(), t.slots.Close(), t.texts.Close())
+		t.closed = t.Sync()
+		t.closed = errors.Join(t.closed, t.mark.close(!t.lossy), t.slots.Close(), t.texts.Close())
 	})
 	return t.closed
-}
-
-// Reader reads a table's entries, best in the order of the rows. It is for one goroutine.
-type Reader struct {
-	t      *Table
-	theirs bool
-	first  int // the row that the buffer begins with
-	buffer []byte
-	n      int // bytes of the buffer in use
-}
-
-// Read makes a reader. theirs tells what to make of a slot that was torn: whether the service chose the DeviceTokens of this job.
-func (t *Table) Read(theirs bool) *Reader {
-	return &Reader{t: t, theirs: theirs, buffer: make([]byte, 1<<16)}
-}
-
-// Entry reads a row's entry. What was written to the row after the reader came near it may be missing.
-func (r *Reader) Entry(row int) (Entry, error) {
-	slot, err := r.slot(row)
-	if err != nil {
-		return Entry{}, err
-	}
-	e, at, length := decode(slot, r.theirs)
-	if length > 0 {
-		text := make([]byte, length)
-		n, _ := r.t.texts.ReadAt(text, at) // a text that a power cut took is not worth a failure
-		e.Text = string(text[:n])
-	}
-	return e, nil
-}
-
-// Settled tells of a row whether nothing more is to be done for it.
-func (r *Reader) Settled(row int) (bool, error) {
-	slot, err := r.slot(row)
-	if err != nil {
-		return false, err
-	}
-	e, _, _ := decode(slot, r.theirs)
-	return e.Settled(), nil
-}
-
-func (r *Reader) slot(row int) ([]byte, error) {
-	if row < 1 || row > r.t.rows {
-		return nil, failure.Newf(failure.Failed, "the job's journal has no row %d", row)
-	}
-	at := (row - r.first) * slotSize
-	if r.n == 0 || at < 0 || at >= r.n {
-		n, err := r.t.slots.ReadAt(r.buffer, int64(row-1)*slotSize)
-		if err != nil && (!errors.Is(err, io.EOF) || n < slotSize) {
-			return nil, failure.Because(failure.Failed, "the job's journal cannot be read", err)
-		}
-		r.first, r.n, at = row, n, 0
-	}
-	return r.buffer[at : at+slotSize], nil
-}
-
-// Count is how many rows are in each state, and how many of them may be sent again.
-type Count struct {
-	States [Unknown + 1]int
-	Again  int
-}
-
-// Settled is how many rows need nothing more.
-func (c Count) Settled() int {
-	return c.States[Created] + c.States[Existing] + c.States[Failed] + c.States[Unknown] - c.Again
-}
-
-// Count goes through all rows.
-func (t *Table) Count() (Count, error) {
-	var c Count
-	r := t.Read(false)
-	for row := 1; row <= t.rows; row++ {
-		slot, err := r.slot(row)
-		if err != nil {
-			return c, err
-		}
-		e, _, _ := decode(slot, false)
-		c.States[e.State]++
-		if e.Again && e.State > Sent {
-			c.Again++
-		}
-	}
-	return c, nil
 }

@@ -1,0 +1,57 @@
+package bulk_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+)
+
+// afterAPowerCut is a job whose rows were all sent, and whose slots a power cut took.
+func afterAPowerCut(t *testing.T, names ...string) *rig {
+	t.Helper()
+	g, disk := newRig(t, names...), newMemory()
+	g.jobs.Disk, disk.late = disk, "rows"
+	var image map[string][]byte
+	g.change = func(r *bulk.Run) { r.Concurrency = 1 }
+	g.m.fault = func(n int) fault {
+		if n == len(names) {
+			image = disk.image(true, rand.New(nothingLeft{}))
+		}
+		return none
+	}
+	g.mustRun()
+	disk.restore(image, true)
+	g.m.fault = nil
+	return g
+}
+
+// nothingLeft are dice by which a power cut takes all that was not synced.
+type nothingLeft struct{}
+
+func (nothingLeft) Uint64() uint64 { return 0 }
+
+func TestARowOfWhichAPowerCutTookEveryTraceWasMadeByTheJobWhichSaysThatItIsNotSure(t *testing.T) {
+	t.Parallel()
+	g := afterAPowerCut(t, clients(3)...)
+	if totals := g.mustRun(); totals.Created != 3 {
+		t.Errorf("%+v", totals)
+	}
+	g.holds()
+	if notes := strings.Join(g.notes, "\n"); strings.Count(notes, "the machine went down") != 1 {
+		t.Errorf("it is not said once: %q", notes)
+	}
+}
+
+// Nobody but the job knows a DeviceToken that it drew: a user who has it was made by the job, whatever became of its journal.
+func TestAUserWithADrawnDeviceTokenWasMadeByTheJob(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, "", "c-2")
+	for _, row := range g.rows {
+		g.m.users[row.Token.String()] = row.ClientID
+	}
+	if totals := g.mustRun(); totals.Created != 1 || totals.Existing != 1 || g.results[1].Outcome != bulk.Created {
+		t.Errorf("%+v: %+v", totals, g.results)
+	}
+}
