@@ -35,7 +35,9 @@ import (
 type house struct {
 	url, dir string
 	now      time.Time
-	well     bool     // the service behaves
+	password string   // the admin's
+	store    string   // TELEMATICSCTL_TOKEN_STORE
+	well     bool     // the service behaves, and the store keeps what it is given: a command's exit status is the one that is expected
 	terminal bool     // a person is at a terminal
 	without  []string // what is missing in the environment
 	given    string   // TELEMATICSCTL_ACCESS_TOKEN
@@ -46,25 +48,17 @@ type house struct {
 
 func newHouse(t *testing.T, answers func(http.Handler) http.Handler) *house {
 	t.Helper()
-	h := &house{dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}}
-	for _, s := range []string{keptKey, keptPassword, keptWrong, keptPassphrase} {
+	return newHouseWith(t, keptPassword, keptWrong, answers)
+}
+
+// newHouseWith is a house whose admin has this password, and another one by mistake.
+func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handler) http.Handler) *house {
+	t.Helper()
+	h := &house{dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}, password: password, store: "file"}
+	for _, s := range []string{keptKey, password, wrong, keptPassphrase} {
 		h.known[s] = true
 	}
-	layout, err := sandbox.ReadLayout(strings.NewReader(`
-Companies:
-  - Id: 11111111-2222-4333-8444-00000000000c
-    Name: Company
-    Applications:
-      - Id: 11111111-2222-4333-8444-00000000000a
-        Name: App
-        Instances:
-          - {Id: ` + keptInstance + `, Key: ` + keptKey + `, Name: Common}
-Admins:
-  - {Email: ` + keptEmail + `, Password: ` + mustJSON(keptPassword) + `, Companies: [11111111-2222-4333-8444-00000000000c]}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	layout := h.layout(t)
 	box, err := sandbox.Open(sandbox.Options{Layout: &layout, Now: h.Now, SignInLimit: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +71,31 @@ Admins:
 	}
 	h.cheapStore(t)
 	return h
+}
+
+// layout is the company of the house, as a sandbox reads it.
+func (h *house) layout(t *testing.T) sandbox.Layout {
+	t.Helper()
+	layout, err := sandbox.ReadLayout(strings.NewReader(h.layoutText()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layout
+}
+
+func (h *house) layoutText() string {
+	return `
+Companies:
+  - Id: 11111111-2222-4333-8444-00000000000c
+    Name: Company
+    Applications:
+      - Id: 11111111-2222-4333-8444-00000000000a
+        Name: App
+        Instances:
+          - {Id: ` + keptInstance + `, Key: ` + keptKey + `, Name: Common}
+Admins:
+  - {Email: ` + keptEmail + `, Password: ` + mustJSON(h.password) + `, Companies: [11111111-2222-4333-8444-00000000000c]}
+`
 }
 
 // cheapStore makes a sealed token file, without a record, whose passphrase costs little to check: the tool keeps the key that it finds. With
@@ -133,24 +152,29 @@ func (h *house) secrets() []string {
 	return all
 }
 
-var issued = regexp.MustCompile(`"(?:Token|RefreshToken)":"([^"]+)"`)
+var issued = regexp.MustCompile(`"(?:Token|AccessToken|RefreshToken)": ?"([^"]+)"`)
 
-// learning takes the tokens out of all that the service answers. Of a JWT each part that is its own counts, so that a piece of one is found too.
+// learning takes the tokens out of all that the service answers.
 func (h *house) learning(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		next.ServeHTTP(rec, r)
-		h.mu.Lock()
-		for _, m := range issued.FindAllStringSubmatch(rec.Body.String(), -1) {
-			parts := strings.Split(m[1], ".")
-			for _, part := range parts[max(0, len(parts)-2):] {
-				h.known[part] = true
-			}
-		}
-		h.mu.Unlock()
+		h.learn(rec.Body.String())
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rec.Body.Bytes())
 	})
+}
+
+// learn takes the tokens out of a text. Of a JWT each part that is its own counts, so that a piece of one is found too.
+func (h *house) learn(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range issued.FindAllStringSubmatch(text, -1) {
+		parts := strings.Split(m[1], ".")
+		for _, part := range parts[max(0, len(parts)-2):] {
+			h.known[part] = true
+		}
+	}
 }
 
 // echo has registrations and sign-ins done, so that there is something to keep secret, and answers everything else with all the secrets
@@ -160,8 +184,10 @@ func echo(next http.Handler, status int) http.Handler {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		path := strings.ToLower(r.URL.Path)
-		wrong := strings.Contains(string(body), `wr/ong`)
-		if !wrong && (strings.HasSuffix(path, "/registration/create") || strings.HasSuffix(path, "/login")) {
+		var members map[string]any
+		_ = json.Unmarshal(body, &members)
+		right := members["Password"] == keptPassword || members["Password"] == keptKey
+		if strings.HasSuffix(path, "/registration/create") || (right && strings.HasSuffix(path, "/login")) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -169,8 +195,6 @@ func echo(next http.Handler, status int) http.Handler {
 		for _, header := range []string{"InstanceKey", "Authorization"} {
 			sent = append(sent, strings.TrimPrefix(r.Header.Get(header), "Bearer "))
 		}
-		var members map[string]any
-		_ = json.Unmarshal(body, &members)
 		for _, member := range []string{"Password", "AccessToken", "RefreshToken"} {
 			if s, ok := members[member].(string); ok {
 				sent = append(sent, s)
@@ -179,7 +203,8 @@ func echo(next http.Handler, status int) http.Handler {
 		var text []string
 		for _, s := range sent {
 			if s != "" {
-				text = append(text, s, url.QueryEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.URLEncoding.EncodeToString([]byte("u:"+s)))
+				text = append(text, s, url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)),
+					base64.URLEncoding.EncodeToString([]byte("u:"+s)), base64.RawStdEncoding.EncodeToString([]byte("u"+s+"x")))
 			}
 		}
 		all := strings.Join(text, " ")
@@ -237,8 +262,8 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 func (h *house) env() map[string]string {
 	env := map[string]string{
 		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
-		"TELEMATICSCTL_TOKEN_STORE": "file", "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
-		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": keptPassword,
+		"TELEMATICSCTL_TOKEN_STORE": h.store, "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
+		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": h.password,
 		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),
 	}
 	env["TELEMATICSCTL_ACCESS_TOKEN"] = h.given

@@ -23,6 +23,7 @@ const (
 	keptInstance   = "11111111-2222-4333-8444-555555555555"
 	keptKey        = "c0ffee00-dead-4bee-8fee-d00d1e5ca1e5"
 	keptPassword   = `p/ss"w\rd+<&>=ä1`
+	keptShort      = "Qz7!k" // another admin's
 	keptWrong      = `wr/ong"pass\word`
 	keptPassphrase = "open + sesame/2"
 	keptEmail      = "ops@example.com"
@@ -37,12 +38,12 @@ type line struct {
 }
 
 // everyCommand is each command of the tree, some in several ways, in an order in which they find what they need. ADA is a user's DeviceToken
-// PAIR a pair, JOB the last bulk run, DIR the folder whose files are searched, OUT the one of what was asked for. A command that is missing here fails the test.
+// PAIR a pair, PASSWORD the admin's, WRONG one that is not, JOB the last bulk run, DIR the folder whose files are searched, OUT the one of what was asked for. A command that is missing here fails the test.
 func everyCommand() []line {
 	plain := func(words string) line { return line{args: strings.Fields(words)} }
 	return []line{
-		{args: strings.Fields("auth login --email " + keptEmail + " --password-stdin --save-password"), stdin: keptPassword + "\n"},
-		{args: strings.Fields("auth login --email " + keptEmail + " --password-stdin"), stdin: keptWrong, fails: true},
+		{args: strings.Fields("auth login --email " + keptEmail + " --password-stdin --save-password"), stdin: "PASSWORD\n"},
+		{args: strings.Fields("auth login --email " + keptEmail + " --password-stdin"), stdin: "WRONG", fails: true},
 		plain("auth login --device-token ADA"),
 		plain("auth status"),
 		plain("user create --client-id c-1 --custom-token new"),
@@ -89,29 +90,37 @@ func everyCommand() []line {
 	}
 }
 
-const wellService = "a service that is well"
-
 // Every command with every output and --verbose: no secret is in anything that is printed or written, nor is it there in Base64 or
-// URL-escaped; not even where the service answers with what it was sent.
+// URL-escaped; not even where the service answers with what it was sent, and however short the password is.
 func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 	t.Parallel()
-	for name, answers := range map[string]func(http.Handler) http.Handler{
-		wellService:              func(h http.Handler) http.Handler { return h },
-		"a refusal that echoes":  func(h http.Handler) http.Handler { return echo(h, http.StatusUnprocessableEntity) },
-		"a 401 that echoes":      func(h http.Handler) http.Handler { return echo(h, http.StatusUnauthorized) },
-		"a 200 that only echoes": func(h http.Handler) http.Handler { return echo(h, http.StatusOK) },
+	behaves := func(h http.Handler) http.Handler { return h }
+	echoes := func(status int) func(http.Handler) http.Handler {
+		return func(h http.Handler) http.Handler { return echo(h, status) }
+	}
+	errorForms := []string{render.Table, render.JSON}
+	for name, c := range map[string]struct {
+		answers                func(http.Handler) http.Handler
+		password, wrong, store string
+		formats                []string
+		well                   bool
+	}{
+		"a service that is well":   {behaves, keptPassword, keptWrong, "file", render.Formats(), true},
+		"a short password":         {behaves, keptShort, keptWrong, "file", errorForms, true},
+		"the store memory":         {behaves, keptPassword, keptWrong, "memory", errorForms, false},
+		"a store that is not here": {behaves, keptPassword, keptWrong, "keyring", errorForms, false},
+		"a refusal that echoes":    {echoes(http.StatusUnprocessableEntity), keptPassword, keptWrong, "file", errorForms, false},
+		"a 401 that echoes":        {echoes(http.StatusUnauthorized), keptPassword, keptWrong, "file", errorForms, false},
+		"an echoed short password": {echoes(http.StatusUnauthorized), keptPassword, keptShort, "memory", errorForms, false},
+		"a 200 that only echoes":   {echoes(http.StatusOK), keptPassword, keptWrong, "file", errorForms, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			formats := render.Formats()
-			if name != wellService {
-				formats = []string{render.Table, render.JSON} // an error has but two forms
-			}
-			for _, format := range formats {
-				h := newHouse(t, answers)
-				h.well = name == wellService
+			for _, format := range c.formats {
+				h := newHouseWith(t, c.password, c.wrong, c.answers)
 				ada, pair := h.user(t)
-				words := strings.NewReplacer("ADA", ada, "PAIR", pair, "DIR", h.dir, "OUT", t.TempDir())
+				h.well, h.store = c.well, c.store
+				words := strings.NewReplacer("ADA", ada, "PAIR", pair, "PASSWORD", c.password, "WRONG", c.wrong, "DIR", h.dir, "OUT", t.TempDir())
 				for _, l := range everyCommand() {
 					h.run(t, l.with(words), format)
 				}
@@ -122,6 +131,34 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A password in a base URL is refused, and shown by no command: not those that would use it, nor those that show profiles.
+func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
+	t.Parallel()
+	const inURL, broken = "hunter2secret", "hunter3%zzsecret"
+	h := newHouse(t, answering("", 0))
+	h.known = map[string]bool{inURL: true, broken: true}
+	h.without = []string{"TELEMATICSCTL_USER_URL"}
+	text := "current_profile: leaky\nprofiles:\n  leaky:\n    user_url: https://ops:" + inURL + "@user.example.invalid\n" +
+		"    accounts_url: https://ops:" + broken + "@accounts.example.invalid\n    portal_url: https://portal.example.invalid/?key=" + inURL + "\n"
+	if err := os.WriteFile(filepath.Join(h.dir, "config.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := append(everyCommand(),
+		line{args: []string{"profile", "show", "leaky"}},
+		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--user-url", "https://ops:" + inURL + "@user.example.invalid"}},
+		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--portal-url", "https://ops:" + broken + "@user.example.invalid"}})
+	for _, l := range lines {
+		if l.args[0] == "profile" && (l.args[1] == "use" || l.args[1] == "remove") {
+			continue // another profile would be in force
+		}
+		for _, format := range []string{render.Table, render.JSON} {
+			h.run(t, l, format)
+		}
+	}
+	_, says := h.tell(t, 2, "auth status", "")
+	wantIn(t, says, "a base URL may hold no user and no password (its value is not shown)")
 }
 
 func TestTheSecretsTestKnowsEveryCommand(t *testing.T) {

@@ -160,8 +160,8 @@ func show(cfg *config.Config, p config.Profile) shown {
 		s.InstanceKey = p.TokenStore
 	}
 	for _, url := range []*string{&s.UserURL, &s.AccountsURL, &s.PortalURL} {
-		if strings.Contains(*url, "@") {
-			*url = secret.Redacted // it holds a password, and is refused wherever it would be used
+		if strings.ContainsAny(*url, "@?#") {
+			*url = secret.Redacted // it may hold a password, and is refused wherever it would be used
 		}
 	}
 	return s
