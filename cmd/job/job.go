@@ -102,8 +102,9 @@ func newShow(k *kit.Kit) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show JOB",
 		Short: "Show how a bulk run stands, or each of its rows",
-		Long: `Shows how a job stands. With -o csv or -o jsonl it prints the job's results file instead: every row of the input with its DeviceToken, Outcome
-and Error; the input must still be there for that.`,
+		Long: `Shows how a job stands: as a table, or as one object with -o json, jsonl or yaml. With -o csv it prints the job's results file instead: every row of
+the input with its DeviceToken, Outcome and Error; the input must still be there for that. (A results file in JSON Lines is what --results F.jsonl
+of "job resume" or of the job's own command writes.)`,
 		Example: "  telematicsctl job show 5b1f0c9a7e42\n  telematicsctl job show 5b1f0c9a7e42 -o csv > results.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -111,8 +112,8 @@ and Error; the input must still be there for that.`,
 			if err != nil {
 				return err
 			}
-			if f := p.Format(); f == render.CSV || f == render.JSONL {
-				return user.Results(c.Context(), k, args[0], f == render.JSONL)
+			if p.Format() == render.CSV && !p.Queried() {
+				return user.Results(c.Context(), k, args[0])
 			}
 			jobs, err := k.Jobs()
 			if err != nil {

@@ -83,8 +83,8 @@ func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
 	return r, r.checkOutput(ctx)
 }
 
-// Results writes the results file of a job to standard output, as CSV or as JSON Lines.
-func Results(ctx context.Context, k *kit.Kit, id string, lines bool) error {
+// Results writes the results file of a job to standard output, as CSV.
+func Results(ctx context.Context, k *kit.Kit, id string) error {
 	r, err := takeUp(ctx, k, id)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func Results(ctx context.Context, k *kit.Kit, id string, lines bool) error {
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	return bulk.Results(ctx, r.k.Streams.Out, lines, r.source, table)
+	return bulk.Results(ctx, r.k.Streams.Out, false, r.source, table)
 }
 
 // otherInstance is the error for a job of another instance than the profile's.

@@ -45,9 +45,10 @@ type bulkRun struct {
 		Rows(ctx context.Context, do func(bulk.Row) error) error
 	}
 	custom  field.Set
-	job     *journal.Job // nil for a dry run
-	resumed bool         // the job had begun before
-	done    bool         // nothing is left of it
+	job     *journal.Job   // nil for a dry run
+	table   *journal.Table // the job's; nil for a dry run of a job that is not begun
+	resumed bool           // the job had begun before
+	done    bool           // nothing is left of it
 }
 
 func runBulk(ctx context.Context, k *kit.Kit, o bulkOptions) error {
@@ -111,7 +112,7 @@ func (r *bulkRun) execute(ctx context.Context) (err error) {
 		return err
 	}
 	if r.dryRun {
-		return r.send(ctx)
+		return r.plan(ctx)
 	}
 	if err := r.open(ctx); err != nil {
 		return err
@@ -289,11 +290,10 @@ func (r *bulkRun) open(ctx context.Context) (err error) {
 	if err := r.job.Update(r.spec); err != nil {
 		return errors.Join(err, r.job.Close())
 	}
-	count, err := r.job.Table.Count()
-	if err != nil {
+	r.table = r.job.Table
+	if err := r.takeStock(); err != nil {
 		return errors.Join(err, r.job.Close())
 	}
-	r.done = r.resumed && count.Settled() >= r.spec.Requested
 	switch {
 	case r.done:
 		r.k.Streams.Note("Job " + r.spec.ID + " is finished: every row has its outcome, and nothing is sent (--restart begins it anew)")
@@ -301,6 +301,33 @@ func (r *bulkRun) open(ctx context.Context) (err error) {
 		r.k.Streams.Note("Going on with job " + r.spec.ID)
 	}
 	return nil
+}
+
+// takeStock finds out whether anything of the job is left to be done.
+func (r *bulkRun) takeStock() error {
+	count, err := r.table.Count()
+	r.done = err == nil && r.resumed && count.Settled() >= r.spec.Requested
+	return err
+}
+
+// plan is a dry run. What a job that has begun knows already is reported as its next run would.
+func (r *bulkRun) plan(ctx context.Context) (err error) {
+	if !r.resumed {
+		return r.send(ctx)
+	}
+	if r.table, err = r.jobs.Read(r.spec); err != nil {
+		return err
+	}
+	defer func() { _ = r.table.Close() }()
+	if err := r.takeStock(); err != nil {
+		return err
+	}
+	if r.done {
+		r.k.Streams.Note("Job " + r.spec.ID + " is finished: every row has its outcome (--restart would begin it anew)")
+	} else {
+		r.k.Streams.Note("Job " + r.spec.ID + " has begun, and would be gone on with")
+	}
+	return r.send(ctx)
 }
 
 func (r *bulkRun) create() (*journal.Job, error) {
@@ -340,13 +367,14 @@ func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
 	if r.spec.Quantity != nil {
 		run.BatchSize = r.spec.Quantity.BatchSize
 	}
-	if r.dryRun {
-		return run, nil
-	}
-	run.Table = r.job.Table
+	run.Plan = r.dryRun
+	run.Table = r.table
 	if src, ok := r.source.(bulk.FileRows); ok && r.resumed {
 		src.Settled = r.settled()
 		run.Rows = src.Rows
+	}
+	if r.dryRun {
+		return run, nil
 	}
 	// Without an admin, what the service says of a taken token is believed.
 	if has, err := r.session.Auth.HasAdmin(ctx); err == nil && has {
@@ -357,7 +385,7 @@ func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
 
 // settled tells which rows an earlier run has brought to their end. The rows are asked about in their order.
 func (r *bulkRun) settled() func(n int) bool {
-	known := r.job.Table.Read(r.spec.ServerTokens)
+	known := r.table.Read(r.spec.ServerTokens)
 	return func(n int) bool {
 		settled, err := known.Settled(n)
 		return err == nil && settled // a journal that cannot be read ends the run where it is read in earnest

@@ -32,7 +32,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 		return errors.Join(err, pairs.close(ctx))
 	}
 	id := r.spec.ID
-	if r.dryRun {
+	if r.dryRun && !r.resumed {
 		id = ""
 	}
 	out := render.NewStream(r.printer, bulkView, render.Frame{Head: bulkHead{Job: id, Requested: r.spec.Requested}, Key: "Users"})
@@ -91,11 +91,20 @@ func (r *bulkRun) endDryRun(t bulk.Totals, errs ...error) error {
 	}
 	how := "one by one"
 	if r.spec.Quantity != nil && r.spec.Quantity.BatchSize > 0 {
-		how = fmt.Sprintf("in calls of up to %d users", r.spec.Quantity.BatchSize)
+		how = "in calls of up to " + kit.Count(r.spec.Quantity.BatchSize, "user", "users")
 	}
-	text := fmt.Sprintf("Dry run: %d users would be registered %s, at most %d requests at once; nothing was sent", t.Requested-t.Failed, how, r.pace.concurrency)
-	if t.Failed > 0 {
-		text += fmt.Sprintf("; %d rows are not valid", t.Failed)
+	text := "Dry run: nothing would be sent"
+	if n := t.NotSent(); n > 0 {
+		text = fmt.Sprintf("Dry run: %s would be registered %s, at most %s at once; nothing was sent", kit.Count(n, "user", "users"), how, kit.Count(r.pace.concurrency, "request", "requests"))
+	}
+	if n := t.Created + t.Existing + t.Unknown; n > 0 {
+		text += "; " + kit.Count(n, "row is done", "rows are done")
+	}
+	switch {
+	case t.Failed > 0 && r.resumed:
+		text += "; " + kit.Count(t.Failed, "row failed and is not tried again", "rows failed and are not tried again")
+	case t.Failed > 0:
+		text += "; " + kit.Count(t.Failed, "row is not valid", "rows are not valid")
 	}
 	r.k.Streams.Note(text)
 	return nil
@@ -132,7 +141,7 @@ func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
 func (r *bulkRun) writeFiles(ctx context.Context) error {
 	o := r.spec.Outputs
 	if o.Results != "" {
-		if err := bulk.WriteResults(ctx, o.Results, r.source, r.job.Table); err != nil {
+		if err := bulk.WriteResults(ctx, o.Results, r.source, r.table); err != nil {
 			return err
 		}
 		r.k.Streams.Note("Results are in " + o.Results)
@@ -140,7 +149,7 @@ func (r *bulkRun) writeFiles(ctx context.Context) error {
 	if o.FailedOut == "" {
 		return nil
 	}
-	n, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.job.Table)
+	n, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.table)
 	if err == nil {
 		r.k.Streams.Note(kit.Count(n, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
 	}

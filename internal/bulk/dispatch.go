@@ -45,6 +45,8 @@ func (d *dispatcher) take(row Row) error {
 		return err
 	case e.Settled():
 		return d.report(row, e)
+	case d.Plan:
+		return d.plan(row)
 	case e.State == journal.Sent && e.Theirs:
 		d.settle(row, Result{Row: row.N, ClientID: row.ClientID, Outcome: Unknown,
 			Why: "the last run ended before the answer came; it is not sent again, as that could make a second user"}, false)
@@ -85,6 +87,9 @@ func (d *dispatcher) plan(row Row) error {
 		}
 		result.Body = body
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.totals.add(result.Outcome)
 	return d.Emit(result)
 }
 

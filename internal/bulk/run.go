@@ -19,13 +19,14 @@ import (
 type Run struct {
 	API      *userservice.Client // one that sends each call once: the run repeats by itself
 	Instance userservice.Instance
-	Table    *journal.Table // the account of all rows; nil for a dry run
+	Table    *journal.Table // the account of all rows; nil for a dry run of a job that is not begun
 	Begun    time.Time      // when the job's first run began
 
 	// Rows gives every row of the job, in order, and ends early with do's error.
 	Rows      func(ctx context.Context, do func(Row) error) error
 	Requested int // how many rows that is
 
+	Plan              bool // a dry run: say what would be sent, and send nothing
 	CreateAccessToken bool
 	Theirs            bool      // the service chooses the DeviceTokens, and nothing is sent twice
 	BatchSize         int       // users in one call of «register many»; 0: they are registered one by one
@@ -133,7 +134,7 @@ func (r *run) close(ctx context.Context) (Totals, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var err error
-	if r.Table != nil {
+	if r.Table != nil && !r.Plan {
 		err = r.Table.Sync()
 	}
 	switch {
