@@ -26,6 +26,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -42,6 +43,8 @@ type house struct {
 	without  []string // what is missing in the environment
 	given    string   // TELEMATICSCTL_ACCESS_TOKEN
 
+	wire func(http.RoundTripper) http.RoundTripper // holds what the tool sends to the contract
+
 	mu    sync.Mutex
 	known map[string]bool
 }
@@ -54,7 +57,10 @@ func newHouse(t *testing.T, answers func(http.Handler) http.Handler) *house {
 // newHouseWith is a house whose admin has this password, and another one by mistake.
 func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handler) http.Handler) *house {
 	t.Helper()
-	h := &house{dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}, password: password, store: "file"}
+	wire := func(next http.RoundTripper) http.RoundTripper {
+		return theContract().Transport(next, contracttest.Hold{Requests: true, Sample: sampled}, func(err error) { t.Error(err) })
+	}
+	h := &house{wire: wire, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}, password: password, store: "file"}
 	for _, s := range []string{keptKey, password, wrong, keptPassphrase} {
 		h.known[s] = true
 	}
@@ -253,7 +259,7 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	}
 	exit = cmd.Run(ctx, kit.World{
 		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
-		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond},
+		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, Wire: h.wire,
 	})
 	return out.String(), errs.String(), exit
 }

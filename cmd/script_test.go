@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		defer stop()
 		os.Exit(cmd.Run(ctx, kit.World{
 			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
-			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond},
+			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: writingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})
 }
@@ -100,21 +100,23 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			e.Setenv("XDG_RUNTIME_DIR", filepath.Join(e.WorkDir, "run"))
 			e.Setenv("TELEMATICSCTL_PROFILE", "")
 			e.Values[arrivedKey{}] = make(chan struct{}, 1)
+			holdToContract(t, e)
 			if setUp != nil {
 				return setUp(e)
 			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"service":  serviceCommand,
-			"capture":  capture,
-			"lines":    lines,
-			"contains": contains,
-			"mode":     mode,
-			"exits":    exits,
-			"exits-on": exitsOn,
-			"served":   served,
-			"hinted":   hinted,
+			"service":   serviceCommand,
+			"capture":   capture,
+			"lines":     lines,
+			"contains":  contains,
+			"mode":      mode,
+			"exits":     exits,
+			"exits-on":  exitsOn,
+			"served":    served,
+			"exchanged": exchanged,
+			"hinted":    hinted,
 		},
 	})
 }
@@ -127,6 +129,7 @@ func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
 	url, stop, err := newService(args[0], ts.Value(arrivedKey{}).(chan struct{}))
 	ts.Check(err)
 	ts.Defer(stop)
+	ts.Value(unwellKey{}).(*unwell).add(args[0], url)
 	for name, value := range environment(url) {
 		ts.Setenv(name, value)
 	}
@@ -313,7 +316,7 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the part of a script's environment that the program knows.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range append(slices.Collect(maps.Keys(environment(""))), "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TELEMATICSCTL_PROFILE") {
+	for _, name := range append(slices.Collect(maps.Keys(environment(""))), exchangesFolder, "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TELEMATICSCTL_PROFILE") {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

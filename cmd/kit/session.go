@@ -56,6 +56,9 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k.Wire != nil {
+		transport = k.Wire(transport)
+	}
 	if s.API, err = userservice.New(k.clientOptions(p, transport)); err != nil {
 		return nil, err
 	}

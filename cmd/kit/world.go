@@ -5,6 +5,7 @@ package kit
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,9 @@ type World struct {
 	Now     func() time.Time
 	Version string
 	Retry   userservice.Retry // how calls are repeated; the zero value is the service's own rule
+
+	// Wire is put around the way to the service, so that a test sees what goes over it; nil is nothing.
+	Wire func(http.RoundTripper) http.RoundTripper
 }
 
 // Globals are the flags that every command has.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,7 @@ type world struct {
 	api   *userservice.Client
 	store tokenstore.Store
 	dir   string
+	ill   atomic.Bool // it was told to misbehave
 }
 
 const host = "http://sandbox.localhost"
@@ -114,13 +116,13 @@ func newWorld(t testing.TB) *world {
 	if w.box, err = sandbox.Open(sandbox.Options{Now: w.Now, Control: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.api = newAPI(t, host, sandbox.Transport(w.seen.counting(w.box)))
+	w.api = newAPI(t, host, w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
 	return w
 }
 
 func newAPI(t testing.TB, url string, transport http.RoundTripper) *userservice.Client {
 	t.Helper()
-	api, err := userservice.New(userservice.Options{UserURL: url, Transport: transport, Retry: userservice.Retry{First: time.Nanosecond, Longest: time.Nanosecond}})
+	api, err := userservice.New(userservice.Options{UserURL: url, Transport: holding(t, transport, requestsHeld), Retry: userservice.Retry{First: time.Nanosecond, Longest: time.Nanosecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +198,7 @@ func (w *world) expire(t testing.TB) {
 func (w *world) misbehave(t testing.TB, faults string) {
 	t.Helper()
 	r := httptest.NewRecorder()
+	w.ill.Store(faults != "")
 	w.box.ServeHTTP(r, httptest.NewRequest(http.MethodPut, "/_sandbox/faults", strings.NewReader(`{"Faults": [`+faults+`]}`)))
 	if r.Code != http.StatusOK {
 		t.Fatal(r.Body)

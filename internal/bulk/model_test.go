@@ -225,7 +225,7 @@ func (g *rig) run(ctx context.Context) (bulk.Totals, error) {
 			g.t.Fatal(err)
 		}
 	}()
-	api, err := userservice.New(userservice.Options{UserURL: "https://service.example", Transport: g.m})
+	api, err := userservice.New(userservice.Options{UserURL: "https://service.example", Transport: held(g.t, g.m)})
 	if err != nil {
 		g.t.Fatal(err)
 	}

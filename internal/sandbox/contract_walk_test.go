@@ -37,7 +37,7 @@ func newWalk(t *testing.T, contract *contracttest.Contract, asked func(call, whe
 	t.Helper()
 	w := &walk{world: newCompanies(t), strict: newWorld(t, sandbox.Options{NoMultiple: true})}
 	for _, each := range []*world{w.world, w.strict} {
-		each.client = &http.Client{Transport: contract.Transport(sandbox.Transport(each.box), false, func(err error) { t.Error(err) })}
+		each.client = &http.Client{Transport: contract.Transport(sandbox.Transport(each.box), contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })}
 		each.box.OnAsked(asked)
 	}
 	w.in = headers{"InstanceId": id(111), "InstanceKey": id(9111)}

@@ -63,7 +63,7 @@ func newWorld(t testing.TB, o sandbox.Options) *world {
 	transport := sandbox.Transport(box)
 	if o.Faults == nil && !o.Control && o.MultiplePath == "" {
 		// Whatever a test is about, each answer must fit the contract, unless it is told to misbehave or where to do so.
-		transport = theContract().Transport(transport, false, func(err error) { t.Error(err) })
+		transport = theContract().Transport(transport, contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })
 	}
 	w.box, w.client = box, &http.Client{Transport: transport}
 	return w

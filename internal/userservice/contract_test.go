@@ -31,7 +31,7 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Close() })
-	wire := contract.Transport(sandbox.Transport(box), true, func(err error) { t.Error(err) })
+	wire := contract.Transport(sandbox.Transport(box), contracttest.Hold{Requests: true, Answers: true}, func(err error) { t.Error(err) })
 	c := client(t, "http://sandbox.localhost", func(o *userservice.Options) { o.Transport = wire })
 	ctx := context.Background()
 	in := userservice.Instance{ID: sandbox.InstanceID, Key: secret.New(sandbox.InstanceKey)}

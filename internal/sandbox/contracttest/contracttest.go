@@ -151,53 +151,7 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	})
 }
 
-// Transport holds what goes through next to the contract and reports what does not fit: every answer, and every
-// request too where requests is set. Bodies are read to their end. What is not the service's, the control API and its like, goes through untouched.
-func (c *Contract) Transport(next http.RoundTripper, requests bool, report func(error)) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		if !TheServices(r.URL.Path) {
-			return next.RoundTrip(r)
-		}
-		sent, err := drain(&r.Body)
-		if err != nil {
-			return nil, err
-		}
-		if requests {
-			if err := c.Request(r, sent); err != nil {
-				report(fmt.Errorf("%s %s: the request does not fit: %w", r.Method, r.URL.Path, err))
-			}
-		}
-		resp, err := next.RoundTrip(r)
-		if err != nil {
-			return nil, err
-		}
-		got, err := drain(&resp.Body)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.Answer(r, resp.StatusCode, resp.Header, got); err != nil {
-			report(fmt.Errorf("%s %s: the answer does not fit: %w\n%s", r.Method, r.URL.Path, err, got))
-		}
-		return resp, nil
-	})
-}
-
 // TheServices tells whether a path is one of the service. The sandbox has some besides, which no contract describes.
 func TheServices(path string) bool {
 	return !strings.HasPrefix(path, "/_sandbox/") && path != "/healthz" && path != "/openapi.yaml"
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// drain reads a body and puts an unread copy in its place.
-func drain(body *io.ReadCloser) ([]byte, error) {
-	if *body == nil {
-		return nil, nil
-	}
-	data, err := io.ReadAll(*body)
-	err = errors.Join(err, (*body).Close())
-	*body = io.NopCloser(bytes.NewReader(data))
-	return data, err
 }

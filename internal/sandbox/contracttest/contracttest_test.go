@@ -72,7 +72,7 @@ func TestWhatDoesNotFitIsReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var reports []string
-			next := contract.Transport(answering(c.status, c.answer), true, func(err error) { reports = append(reports, err.Error()) })
+			next := contract.Transport(answering(c.status, c.answer), contracttest.Hold{Requests: true, Answers: true}, func(err error) { reports = append(reports, err.Error()) })
 			req := httptest.NewRequest(c.method, "http://sandbox"+c.path, strings.NewReader(c.body))
 			req.Header.Set("Content-Type", "application/json")
 			for k, v := range c.header {
