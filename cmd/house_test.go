@@ -42,6 +42,7 @@ type house struct {
 	terminal bool     // a person is at a terminal
 	without  []string // what is missing in the environment
 	given    string   // TELEMATICSCTL_ACCESS_TOKEN
+	keyring  *counted // where tokens are kept; nil for the sealed file
 
 	wire func(http.RoundTripper) http.RoundTripper // holds what the tool sends to the contract
 
@@ -257,10 +258,14 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
 		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
 	}
-	exit = cmd.Run(ctx, kit.World{
+	w := kit.World{
 		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
 		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, Wire: h.wire,
-	})
+	}
+	if h.keyring != nil {
+		w.Keyring = h.keyring
+	}
+	exit = cmd.Run(ctx, w)
 	return out.String(), errs.String(), exit
 }
 
@@ -273,6 +278,9 @@ func (h *house) env() map[string]string {
 		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),
 	}
 	env["TELEMATICSCTL_ACCESS_TOKEN"] = h.given
+	if h.keyring != nil {
+		env["TELEMATICSCTL_TOKEN_STORE"] = "keyring"
+	}
 	for _, name := range h.without {
 		delete(env, name)
 	}

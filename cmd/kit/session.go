@@ -152,7 +152,9 @@ func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
 
 // openStore makes the token store of a profile; it reads nothing yet.
 func (k *Kit) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
-	o := tokenstore.Options{Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Profile: p.Name}
+	o := tokenstore.Options{
+		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Profile: p.Name, Backend: k.Keyring,
+	}
 	if p.Sandbox {
 		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -24,7 +25,8 @@ type World struct {
 	Getenv  func(string) string
 	Now     func() time.Time
 	Version string
-	Retry   userservice.Retry // how calls are repeated; the zero value is the service's own rule
+	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
+	Keyring tokenstore.Backend // another keyring than the system's; for tests
 
 	// Wire is put around the way to the service, so that a test sees what goes over it; nil is nothing.
 	Wire func(http.RoundTripper) http.RoundTripper

@@ -12,7 +12,7 @@ const service = "telematicsctl"
 // Backend is a keyring as we use it. The system's is the one that go-keyring finds; tests have others, with the limits and the
 // failures of each platform.
 //
-// Get, Set and Delete are go-keyring's, errors included: keyring.ErrNotFound where nothing is there. They may hang;
+// Get, Set and Delete are go-keyring's, errors included: keyring.ErrNotFound, or ours, where nothing is there. They may hang;
 // the caller has a deadline. An error in which ErrLocked is means that a person would have to unlock the keyring.
 type Backend interface {
 	Get(service, user string) (string, error)

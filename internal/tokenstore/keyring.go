@@ -205,11 +205,16 @@ func (k *keyringStore) fetch(ctx context.Context, user string) (secret string, t
 	switch {
 	case err == nil:
 		return secret, true, nil
-	case errors.Is(err, keyring.ErrNotFound):
+	case isMissing(err):
 		return "", false, nil
 	default:
 		return "", false, k.unusable(ctx, err)
 	}
+}
+
+// isMissing tells whether a keyring has answered that nothing is there.
+func isMissing(err error) bool {
+	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, ErrNotFound)
 }
 
 // store writes one item of the keyring.
@@ -221,7 +226,7 @@ func (k *keyringStore) store(ctx context.Context, user, secret string) error {
 // remove removes one item of the keyring, and tells whether it was there.
 func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err error) {
 	_, err = guarded(ctx, &k.guard, func(context.Context) (none, error) { return none{}, k.backend.Delete(service, user) })
-	if errors.Is(err, keyring.ErrNotFound) {
+	if isMissing(err) {
 		return false, nil
 	}
 	return err == nil, k.unusable(ctx, err)

@@ -239,3 +239,31 @@ func BenchmarkRealKeyring(b *testing.B) {
 		wantRecord(b, keyringOver(b, dir, backend), key(alice), pair("x", 1500))
 	}
 }
+
+// BenchmarkRealKeyringList1000 lists 1,000 stored users as `token list` does: when nothing has changed since the last list, and when one has come.
+func BenchmarkRealKeyringList1000(b *testing.B) {
+	needReal(b)
+	dir, backend := b.TempDir(), realKeyring(b)
+	mustPut(b, keyringOver(b, dir, backend), users(1000)...)
+	list := func(b *testing.B) {
+		if got, err := keyringOver(b, dir, backend).List(b.Context(), "prod"); err != nil || len(got) < 1000 {
+			b.Fatal(len(got), err)
+		}
+	}
+	b.Run("as it was", func(b *testing.B) {
+		list(b)
+		for b.Loop() {
+			list(b)
+		}
+	})
+	b.Run("after a change", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			if err := os.Remove(filepath.Join(dir, "keyring.stamp")); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			list(b)
+		}
+	})
+}
