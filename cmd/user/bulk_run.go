@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -337,12 +335,9 @@ func (r *bulkRun) create() (*journal.Job, error) {
 		}
 	}
 	if r.input != nil && r.input.copy != "" {
-		path := r.jobs.InputPath(r.spec.ID)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
-		}
-		if err := os.Rename(r.input.copy, path); err != nil {
-			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
+		path, err := r.jobs.KeepInput(r.spec.ID, r.input.copy)
+		if err != nil {
+			return nil, err
 		}
 		r.input.copy, r.spec.File.Path = "", path
 	}

@@ -199,10 +199,13 @@ func (p *pairs) close(ctx context.Context) error {
 	if p.lost > 0 {
 		p.r.k.Streams.Note(kit.Count(p.lost, "of the users has", "of the users have") + " no tokens from this run: they were made by an earlier one, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
 	}
-	if p.file != nil {
-		return p.file.Close()
+	if p.file == nil {
+		return p.store(ctx)
 	}
-	return p.store(ctx)
+	if n := p.file.Lost(); n > 0 {
+		p.r.k.Streams.Warn(kit.Count(n, "user is", "users are") + " registered whose tokens could not be written: `telematicsctl auth login --device-token TOKEN` gets them")
+	}
+	return p.file.Close()
 }
 
 // store puts the pairs that wait into the token store, in one write.

@@ -1,11 +1,14 @@
 package bulk
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -17,11 +20,13 @@ import (
 type TokensFile struct {
 	file  *os.File
 	lines bool
+	end   int64 // of the last pair that was written whole
+	lost  int
 }
 
 // OpenTokensFile makes the file. One that exists already is added to where a job goes on, and else refused.
 func OpenTokensFile(path string, goingOn bool) (*TokensFile, error) {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	flags := os.O_RDWR | os.O_CREATE | os.O_APPEND
 	if !goingOn {
 		flags |= os.O_EXCL
 	}
@@ -33,17 +38,68 @@ func OpenTokensFile(path string, goingOn bool) (*TokensFile, error) {
 		return nil, failure.Because(failure.Invalid, "--tokens-out", err)
 	}
 	t := &TokensFile{file: file, lines: IsLines(path)}
-	info, err := file.Stat()
-	if err == nil && info.Mode().Perm() != 0o600 {
-		err = file.Chmod(0o600)
-	}
-	if err == nil && info.Size() == 0 && !t.lines {
-		err = t.row("DeviceToken", "AccessToken", "RefreshToken", "ExpiresAt")
-	}
-	if err != nil {
-		return nil, errors.Join(failure.Because(failure.Failed, "--tokens-out", err), file.Close())
+	if err := t.begin(); err != nil {
+		if !failure.Is(err, failure.Invalid) {
+			err = unwritten(err)
+		}
+		return nil, errors.Join(err, file.Close())
 	}
 	return t, nil
+}
+
+// begin makes sure that the file ends in a whole line: a full disk or a power cut may have left a part of one.
+func (t *TokensFile) begin() error {
+	info, err := t.file.Stat()
+	if err == nil && info.Mode().Perm() != 0o600 {
+		err = t.file.Chmod(0o600)
+	}
+	if err != nil {
+		return err
+	}
+	if t.end, err = t.whole(info.Size()); err != nil {
+		return err
+	}
+	if t.end < info.Size() {
+		if err := os.Truncate(t.file.Name(), t.end); err != nil {
+			return err
+		}
+	}
+	if t.end > 0 || t.lines {
+		return nil
+	}
+	return t.put(func(w io.Writer) error { _, err := io.WriteString(w, tokensHead); return err })
+}
+
+// What files of tokens begin with.
+const (
+	tokensHead  = "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n"
+	tokensFirst = `{"AccessToken":`
+)
+
+// whole is where the last whole line ends. A line is far shorter than what is looked at. A file that does not begin as one of tokens is somebody
+// else's, and refused.
+func (t *TokensFile) whole(size int64) (int64, error) {
+	want := tokensHead
+	if t.lines {
+		want = tokensFirst
+	}
+	head, tail := make([]byte, min(size, int64(len(want)))), make([]byte, min(size, 1<<16))
+	from := size - int64(len(tail))
+	_, err := t.file.ReadAt(head, 0)
+	if err == nil || errors.Is(err, io.EOF) {
+		_, err = t.file.ReadAt(tail, from)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	if !strings.HasPrefix(want, string(head)) {
+		return 0, failure.Newf(failure.Invalid, "%s is not a file of tokens", t.file.Name()).WithHint("name another file")
+	}
+	return from + int64(bytes.LastIndexByte(tail, '\n')) + 1, nil
+}
+
+func unwritten(err error) error {
+	return failure.Because(failure.Failed, "--tokens-out", err).WithHint("make room on its disk")
 }
 
 // Add writes the pair of a user.
@@ -52,22 +108,40 @@ func (t *TokensFile) Add(deviceToken string, rec tokenstore.Record) error {
 	if !rec.ExpiresAt.IsZero() {
 		expires = rec.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	var err error
-	if t.lines {
-		err = json.NewEncoder(t.file).Encode(map[string]string{
+	err := t.put(func(w io.Writer) error {
+		if !t.lines {
+			return csvLine(w, deviceToken, rec.Access.Reveal(), rec.Refresh.Reveal(), expires)
+		}
+		return json.NewEncoder(w).Encode(map[string]string{
 			"DeviceToken": deviceToken, "AccessToken": rec.Access.Reveal(), "RefreshToken": rec.Refresh.Reveal(), "ExpiresAt": expires,
 		})
-	} else {
-		err = t.row(deviceToken, rec.Access.Reveal(), rec.Refresh.Reveal(), expires)
-	}
+	})
 	if err != nil {
-		return failure.Because(failure.Failed, "--tokens-out", err)
+		t.lost++
+		return unwritten(err)
 	}
 	return nil
 }
 
-func (t *TokensFile) row(cells ...string) error {
-	w := csv.NewWriter(t.file)
+// Lost is how many pairs could not be written.
+func (t *TokensFile) Lost() int { return t.lost }
+
+// put writes a line in one piece. Of one that finds no room nothing is left.
+func (t *TokensFile) put(fill func(io.Writer) error) error {
+	var line bytes.Buffer
+	if err := fill(&line); err != nil {
+		return err
+	}
+	if _, err := t.file.Write(line.Bytes()); err != nil {
+		_ = os.Truncate(t.file.Name(), t.end) // where that fails too, the next run does it
+		return err
+	}
+	t.end += int64(line.Len())
+	return nil
+}
+
+func csvLine(out io.Writer, cells ...string) error {
+	w := csv.NewWriter(out)
 	if err := w.Write(cells); err != nil {
 		return err
 	}

@@ -134,8 +134,30 @@ func (j Jobs) table(id string) tablePaths {
 	return tablePaths{slots: j.path(id, slotsFile), texts: j.path(id, textsFile), mark: j.path(id, markFile)}
 }
 
-// InputPath is where a job keeps its copy of standard input.
-func (j Jobs) InputPath(id string) string { return j.path(id, inputFile) }
+// KeepInput moves a copy of standard input into the folder of a job that is about to be created, and tells where it is then. It outlives a power
+// cut as soon as the job does.
+func (j Jobs) KeepInput(id, from string) (path string, err error) {
+	path = j.path(id, inputFile)
+	err = os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = syncFile(from)
+	}
+	if err == nil {
+		err = os.Rename(from, path)
+	}
+	if err != nil {
+		return "", failure.Because(failure.Failed, "standard input cannot be kept", err).WithHint("make room on the disk of the state folder")
+	}
+	return path, nil
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
 
 // Job is a job that this process holds: no other can run it meanwhile.
 type Job struct {
