@@ -53,6 +53,9 @@ func TestBothEnginesAreOneStore(t *testing.T) {
 		var writes []write
 		for range dice.IntN(20) {
 			w := write{key: strings.Repeat("k", 1+dice.IntN(30)) + fmt.Sprint(dice.IntN(60))}
+			if dice.IntN(4) == 0 {
+				w.key = numbered(prefixUser, 1+dice.Uint64N(40))
+			}
 			if dice.IntN(3) > 0 {
 				w.value = bytes.Repeat([]byte{byte(round)}, dice.IntN(dice.IntN(3)*70000+50))
 			}

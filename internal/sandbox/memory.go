@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 
 	"github.com/tidwall/btree"
@@ -12,6 +13,7 @@ type memory struct {
 	mu      sync.RWMutex
 	slabs   *slabs
 	tree    *btree.BTreeG[entry]
+	users   []ref // the users' records once more, by number: a find reads thousands, and the way down the tree is long
 	probes  *probes
 	changes uint64
 }
@@ -23,7 +25,7 @@ func newMemory() *memory {
 }
 
 func (m *memory) empty() {
-	m.slabs = newSlabs()
+	m.slabs, m.users = newSlabs(), nil
 	m.tree = btree.NewBTreeGOptions(m.before, btree.Options{NoLocks: true})
 }
 
@@ -86,7 +88,33 @@ func (t *memoryTx) lookFor(key string) entry {
 	return newEntry(key, ref{probeChunk, t.probe})
 }
 
+// userOf is the number of the user whose record a key is, 0 where it is none.
+func userOf[K string | []byte](key K) uint64 {
+	if len(key) != len(prefixUser)+8 || string(key[:len(prefixUser)]) != prefixUser {
+		return 0
+	}
+	return binary.BigEndian.Uint64([]byte(key[len(prefixUser):]))
+}
+
+// setUser keeps users as the tree is; r is the zero ref where the user has gone.
+func (m *memory) setUser(number uint64, r ref) {
+	if number == 0 {
+		return
+	}
+	for uint64(len(m.users)) <= number {
+		m.users = append(m.users, ref{})
+	}
+	m.users[number] = r
+}
+
 func (t *memoryTx) get(key string) []byte {
+	if n := userOf(key); n != 0 {
+		if n >= uint64(len(t.m.users)) || t.m.users[n] == (ref{}) {
+			return nil
+		}
+		_, value := t.m.slabs.read(t.m.users[n])
+		return value
+	}
 	e, ok := t.m.tree.Get(t.lookFor(key))
 	if !ok {
 		return nil
@@ -98,12 +126,14 @@ func (t *memoryTx) get(key string) []byte {
 func (t *memoryTx) put(key string, value []byte) {
 	came := newEntry(key, t.m.slabs.add(key, value))
 	went, _ := t.m.tree.Set(came)
+	t.m.setUser(userOf(key), came.ref)
 	t.changes = append(t.changes, memoryChange{came, went})
 }
 
 func (t *memoryTx) delete(key string) {
 	if went, had := t.m.tree.Delete(t.lookFor(key)); had {
 		t.changes = append(t.changes, memoryChange{went: went})
+		t.m.setUser(userOf(key), ref{})
 	}
 }
 
@@ -112,8 +142,10 @@ func (t *memoryTx) undo() {
 		c := t.changes[i]
 		if c.went != (entry{}) {
 			t.m.tree.Set(c.went)
+			t.m.setUser(userOf(t.m.slabs.key(c.went.ref)), c.went.ref)
 		} else {
 			t.m.tree.Delete(c.came)
+			t.m.setUser(userOf(t.m.slabs.key(c.came.ref)), ref{})
 		}
 		if c.came != (entry{}) {
 			t.m.slabs.remove(c.came.ref)
