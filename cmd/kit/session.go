@@ -32,7 +32,8 @@ type Session struct {
 	Auth    *auth.Source
 
 	kit    *Kit
-	given  bool // the JWT is from the environment, and nothing is stored
+	given  bool                // the JWT is from the environment, and nothing is stored
+	preset sandbox.Credentials // of the sandbox, where the profile is its own
 	close  []func() error
 	keyFor func(context.Context) (secret.String, error)
 }
@@ -52,6 +53,11 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 		return nil, failure.Newf(failure.Invalid, "--timeout %s is not a time to wait", k.Flags.Timeout)
 	}
 	s := &Session{Profile: p, kit: k, given: !cfg.AccessToken.IsZero()}
+	if p.Sandbox {
+		if s.preset, err = SandboxCredentials(cfg); err != nil {
+			return nil, err
+		}
+	}
 	transport, err := s.transport(cfg, workers)
 	if err != nil {
 		return nil, err
@@ -93,6 +99,15 @@ func (s *Session) dir(cfg *config.Config) string {
 
 // SandboxDir is where the sandbox keeps its users.
 func SandboxDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "sandbox") }
+
+// SandboxCredentials are those by which the profile «sandbox» acts: of the first instance and the first admin of the sandbox's layout.
+func SandboxCredentials(cfg *config.Config) (sandbox.Credentials, error) {
+	l, err := sandbox.LayoutOf(SandboxDir(cfg))
+	if err != nil {
+		return sandbox.Credentials{}, err
+	}
+	return l.Credentials(), nil
+}
 
 func (k *Kit) clientOptions(p config.Profile, transport http.RoundTripper) userservice.Options {
 	o := userservice.Options{
@@ -254,7 +269,7 @@ func Wait(ctx context.Context, d time.Duration) error {
 // failure.Invalid.
 func (s *Session) Instance(ctx context.Context) (userservice.Instance, error) {
 	if s.Profile.Sandbox {
-		return userservice.Instance{ID: sandbox.InstanceID, Key: secret.New(sandbox.InstanceKey)}, nil
+		return userservice.Instance{ID: s.preset.InstanceID, Key: secret.New(s.preset.InstanceKey)}, nil
 	}
 	if err := s.Profile.NeedInstance(); err != nil {
 		return userservice.Instance{}, err
@@ -320,7 +335,7 @@ func (s *Session) HasInstanceKey(ctx context.Context) (bool, error) {
 // InstanceID is the profile's InstanceId, "" where none is set.
 func (s *Session) InstanceID() string {
 	if s.Profile.Sandbox {
-		return sandbox.InstanceID
+		return s.preset.InstanceID
 	}
 	return s.Profile.InstanceID
 }
@@ -335,7 +350,7 @@ func (s *Session) Stored() string {
 
 func (s *Session) adminEmail() string {
 	if s.Profile.Sandbox {
-		return sandbox.AdminEmail
+		return s.preset.AdminEmail
 	}
 	return s.Profile.AdminEmail
 }
@@ -343,7 +358,7 @@ func (s *Session) adminEmail() string {
 // adminPassword is the one that can be had without asking: the sandbox's own, or the environment's.
 func (s *Session) adminPassword(cfg *config.Config) secret.String {
 	if s.Profile.Sandbox {
-		return secret.New(sandbox.AdminPassword)
+		return secret.New(s.preset.AdminPassword)
 	}
 	return cfg.AdminPassword
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -85,7 +84,11 @@ func newList(k *kit.Kit) *cobra.Command {
 				if err != nil {
 					k.Streams.Warn(err.Error()) // the others, and the way to mend it, must not be lost with it
 				}
-				list = append(list, show(cfg, p))
+				one, err := show(cfg, p)
+				if err != nil {
+					k.Streams.Warn(err.Error())
+				}
+				list = append(list, one)
 			}
 			return kit.PrintList(c.Context(), k, shortView, list, "")
 		},
@@ -114,7 +117,11 @@ func newShow(k *kit.Kit) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printOne(c.Context(), k, show(cfg, p))
+			one, err := show(cfg, p)
+			if err != nil {
+				return err
+			}
+			return printOne(c.Context(), k, one)
 		},
 	}
 }
@@ -143,7 +150,7 @@ func printOne(ctx context.Context, k *kit.Kit, s shown) error {
 	})
 }
 
-func show(cfg *config.Config, p config.Profile) shown {
+func show(cfg *config.Config, p config.Profile) (shown, error) {
 	s := shown{
 		Name: p.Name, Current: p.Name == cfg.Chosen(), InstanceID: p.InstanceID, InstanceKey: p.InstanceKeyFrom, TokenStore: p.TokenStore, Protected: p.Protected,
 		AdminEmail: p.AdminEmail, CAFile: p.CAFile,
@@ -153,7 +160,11 @@ func show(cfg *config.Config, p config.Profile) shown {
 		RegisterMultiplePath: cmp.Or(p.RegisterMultiplePath, userservice.DefaultRegisterMultiplePath),
 	}
 	if p.Sandbox {
-		s.InstanceID, s.InstanceKey, s.AdminEmail = sandbox.InstanceID, "built in", sandbox.AdminEmail
+		preset, err := kit.SandboxCredentials(cfg)
+		if err != nil {
+			return s, err
+		}
+		s.InstanceID, s.InstanceKey, s.AdminEmail = preset.InstanceID, "built in", preset.AdminEmail
 		s.UserURL, s.AccountsURL, s.PortalURL = kit.SandboxURL, kit.SandboxURL, kit.SandboxURL
 	}
 	if s.InstanceKey == "" {
@@ -164,7 +175,7 @@ func show(cfg *config.Config, p config.Profile) shown {
 			*url = secret.Redacted // it may hold a password, and is refused wherever it would be used
 		}
 	}
-	return s
+	return s, nil
 }
 
 func newUse(k *kit.Kit) *cobra.Command {

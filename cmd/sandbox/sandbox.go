@@ -20,22 +20,44 @@ func New(k *kit.Kit) *cobra.Command {
 	return c
 }
 
-func newReset(k *kit.Kit) *cobra.Command {
-	return &cobra.Command{
-		Use:   "reset",
-		Short: "Empty the sandbox",
-		Long:  "Removes every user of the sandbox, the tokens stored for its profile, and its bulk runs. It does not ask: nothing in it is of worth.",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return reset(c.Context(), k) },
-	}
+// resetOptions are what `sandbox reset` was told.
+type resetOptions struct {
+	layout string
+	all    bool
 }
 
-func reset(ctx context.Context, k *kit.Kit) error {
+func newReset(k *kit.Kit) *cobra.Command {
+	var o resetOptions
+	c := &cobra.Command{
+		Use:   "reset",
+		Short: "Empty the sandbox",
+		Long: `Removes every user of the sandbox, the tokens stored for its profile, and its bulk runs. It does not ask: nothing in it is of worth. The layout that it was
+furnished with stays, unless --layout brings another or --all goes back to the built-in one.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return reset(c.Context(), k, o) },
+	}
+	c.Flags().StringVar(&o.layout, "layout", "", "furnish it anew with the companies, applications, instances and admins of a YAML `file`")
+	c.Flags().BoolVar(&o.all, "all", false, "remove its layout too: back to the built-in instances")
+	c.MarkFlagsMutuallyExclusive("layout", "all")
+	return c
+}
+
+func reset(ctx context.Context, k *kit.Kit, o resetOptions) error {
 	cfg, err := k.Config()
 	if err != nil {
 		return err
 	}
-	box, err := sandbox.Open(sandbox.Options{Dir: kit.SandboxDir(cfg), Now: k.Now})
+	opts := sandbox.Options{Dir: kit.SandboxDir(cfg), Now: k.Now}
+	switch {
+	case o.layout != "":
+		if opts.Layout, err = readLayout(o.layout); err != nil {
+			return err
+		}
+	case o.all:
+		preset := sandbox.DefaultLayout()
+		opts.Layout = &preset
+	}
+	box, err := sandbox.Open(opts)
 	if err != nil {
 		return err
 	}
@@ -43,13 +65,26 @@ func reset(ctx context.Context, k *kit.Kit) error {
 	if err := box.Reset(ctx); err != nil {
 		return failure.Because(failure.From(err).Code, "sandbox reset", err)
 	}
+	if opts.Layout != nil {
+		if err := box.Settle(ctx); err != nil {
+			return err
+		}
+	}
 	if err := k.Forget(ctx, config.Profile{Name: config.SandboxProfile, Sandbox: true, TokenStore: tokenstore.KindFile}); err != nil {
 		return err
 	}
 	if err := forgetJobs(k); err != nil {
 		return err
 	}
-	k.Streams.Note("The sandbox is empty")
+	layout, err := box.Layout(ctx)
+	if err != nil {
+		return err
+	}
+	note := "The sandbox is empty"
+	if !layout.IsDefault() {
+		note += "; its own layout is kept, --all removes it"
+	}
+	k.Streams.Note(note)
 	return nil
 }
 

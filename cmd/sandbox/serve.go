@@ -71,7 +71,7 @@ it, how to make it misbehave, and how to use it in CI.`,
 	f.BoolVar(&o.memory, "memory", false, "keep everything in memory, for this run alone")
 	f.IntVar(&o.users, "users", 0, "begin with a made-up fleet of so many users")
 	f.Uint64Var(&o.seed, "seed", 1, "what the fleet and the faults are drawn from: the same seed, the same fleet")
-	f.StringVar(&o.layout, "layout", "", "furnish an empty sandbox with the companies, applications, instances and admins of a YAML `file`")
+	f.StringVar(&o.layout, "layout", "", "furnish an empty sandbox with the companies, applications, instances and admins of a YAML `file`; the folder keeps them")
 	f.StringVar(&o.importFrom, "import", "", "begin with the users of a JSON Lines `file` (- is standard input)")
 	f.StringVar(&o.exportTo, "export", "", "write every user to a JSON Lines `file` at the end")
 	f.StringArrayVar(&o.faults, "fault", nil, "misbehave; can be given again. "+sandbox.FaultGrammar)
@@ -101,6 +101,11 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 		return err
 	}
 	defer func() { _ = box.Close() }()
+	if opts.Layout != nil && opts.Dir != "" {
+		if err := box.Settle(ctx); err != nil {
+			return err
+		}
+	}
 	if err := fill(ctx, k, box, o); err != nil {
 		return err
 	}
@@ -109,7 +114,7 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	if err != nil {
 		return failure.Because(failure.Failed, "sandbox serve", err).WithHint("--addr 127.0.0.1:0 takes a free port")
 	}
-	layout, err := box.Layout(ctx) // that of the folder, whatever --layout says
+	layout, err := box.Layout(ctx)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -126,9 +131,8 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 }
 
 func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
-	layout := sandbox.DefaultLayout()
 	opts := sandbox.Options{
-		Now: k.Now, Layout: &layout, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI,
+		Now: k.Now, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI,
 		SignInLimit: cmp.Or(max(o.signInLimit, -1), -1),
 	}
 	cfg, err := k.Config()
@@ -158,20 +162,22 @@ func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
 		return opts, failure.Newf(failure.Invalid, "--log-format %q is neither text nor json", o.logFormat)
 	}
 	if o.layout != "" {
-		if !o.memory {
-			k.Streams.Warn("the profile sandbox knows the built-in instance alone and will not fit a folder with another layout: " +
-				"use --memory, or a folder of its own by TELEMATICSCTL_STATE_DIR")
-		}
-		f, err := os.Open(o.layout)
-		if err != nil {
-			return opts, failure.Because(failure.Invalid, "--layout", err)
-		}
-		defer func() { _ = f.Close() }()
-		if layout, err = sandbox.ReadLayout(f); err != nil {
+		if opts.Layout, err = readLayout(o.layout); err != nil {
 			return opts, err
 		}
 	}
 	return opts, nil
+}
+
+// readLayout reads the file of a flag --layout.
+func readLayout(path string) (*sandbox.Layout, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, failure.Because(failure.Invalid, "--layout", err)
+	}
+	defer func() { _ = f.Close() }()
+	l, err := sandbox.ReadLayout(f)
+	return &l, err
 }
 
 // fill puts the users in that the sandbox is to begin with.
@@ -220,22 +226,13 @@ func export(ctx context.Context, k *kit.Kit, opts sandbox.Options, box *sandbox.
 	return nil
 }
 
-// readyAt is where the sandbox is, with the first instance and the first admin of its layout.
+// readyAt is where the sandbox is, with the credentials of its layout.
 func readyAt(url string, l sandbox.Layout) ready {
-	r := ready{UserURL: url, AccountsURL: url, PortalURL: url}
-	for _, company := range l.Companies {
-		for _, app := range company.Applications {
-			for _, in := range app.Instances {
-				if r.InstanceID == "" {
-					r.InstanceID, r.InstanceKey = in.ID, in.Key
-				}
-			}
-		}
+	c := l.Credentials()
+	return ready{
+		UserURL: url, AccountsURL: url, PortalURL: url,
+		InstanceID: c.InstanceID, InstanceKey: c.InstanceKey, AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword,
 	}
-	if len(l.Admins) > 0 {
-		r.AdminEmail, r.AdminPassword = l.Admins[0].Email, l.Admins[0].Password
-	}
-	return r
 }
 
 // announce says where the sandbox is. Its credentials are no secrets: they are the same everywhere, and open nothing else.

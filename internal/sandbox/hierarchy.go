@@ -37,6 +37,7 @@ type instance struct {
 // admin may act on everything under the companies and applications, and on the instances, that it names by their ids.
 type admin struct {
 	ID, Email, Password                string
+	Place                              int // in the layout
 	Companies, Applications, Instances []string
 }
 
@@ -45,9 +46,9 @@ func (s state) furnish(l Layout, newUUID func() uuid.UUID) {
 	for _, c := range l.Companies {
 		s.addCompany(c)
 	}
-	for _, a := range l.Admins {
+	for i, a := range l.Admins {
 		s.save(prefixAdmin+strings.ToLower(a.Email), admin{
-			ID: newUUID().String(), Email: a.Email, Password: a.Password,
+			ID: newUUID().String(), Email: a.Email, Password: a.Password, Place: i,
 			Companies: a.Companies, Applications: a.Applications, Instances: a.Instances,
 		})
 	}
@@ -159,11 +160,16 @@ func (s state) layout() Layout {
 		l.Companies = append(l.Companies, lc)
 		return true
 	})
+	var admins []admin
 	s.each(prefixAdmin, func(key string) bool {
 		var a admin
 		s.load(key, &a)
-		l.Admins = append(l.Admins, LayoutAdmin{a.Email, a.Password, a.Companies, a.Applications, a.Instances})
+		admins = append(admins, a)
 		return true
 	})
+	slices.SortStableFunc(admins, func(a, b admin) int { return a.Place - b.Place })
+	for _, a := range admins {
+		l.Admins = append(l.Admins, LayoutAdmin{a.Email, a.Password, a.Companies, a.Applications, a.Instances})
+	}
 	return l
 }

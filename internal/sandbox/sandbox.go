@@ -25,7 +25,7 @@ type Options struct {
 	Dir    string           // the folder that keeps its state; "" keeps it in memory
 	Now    func() time.Time // its clock; nil is the system's
 	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
-	Layout *Layout          // what a new state is furnished with; nil is DefaultLayout
+	Layout *Layout          // what a new state is furnished with; nil is LayoutOf(Dir)
 
 	MultiplePath string // where many users are registered at once; "" is DefaultMultiplePath
 	NoMultiple   bool   // there is no such path
@@ -58,7 +58,7 @@ type Sandbox struct {
 // largestBody is the most bytes of a request's body (assumed).
 const largestBody = 4 << 20
 
-// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes. Its error is of code
+// Open makes a sandbox. It takes no lock and changes no file: that happens when a request comes. Its error is of code
 // invalid where the options ask for what cannot be.
 func Open(o Options) (*Sandbox, error) {
 	if o.Now == nil {
@@ -77,7 +77,10 @@ func Open(o Options) (*Sandbox, error) {
 		o.SignInLimit = 5
 	}
 	if o.Layout == nil {
-		l := DefaultLayout()
+		l, err := LayoutOf(o.Dir)
+		if err != nil {
+			return nil, err
+		}
 		o.Layout = &l
 	}
 	if mistakes := o.Layout.check(); mistakes != nil {
@@ -166,7 +169,7 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 }
 
 // Layout is what the sandbox's state was furnished with, which for a folder need not be what Options say: those count for
-// a new state only. The admins come in the order of their e-mail addresses.
+// a new state only.
 func (s *Sandbox) Layout(ctx context.Context) (Layout, error) {
 	var l Layout
 	release, err := s.engine.acquire(ctx)
