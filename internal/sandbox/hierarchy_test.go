@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,7 +168,6 @@ func TestAFolderKeepsItsLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(l.Admins, func(a, b sandbox.LayoutAdmin) int { return strings.Compare(a.Email, b.Email) })
 	if !reflect.DeepEqual(got, l) {
 		t.Errorf("got  %+v\nwant %+v", got, l)
 	}

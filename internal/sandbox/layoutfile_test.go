@@ -19,7 +19,7 @@ Admins:
 - {Email: adam@example.com, Password: two, Instances: [00000000-0000-4000-8000-000000000001]}
 `
 
-func TestAFolderKeepsItsLayout(t *testing.T) {
+func TestASettledLayoutIsThatOfTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	own, err := sandbox.ReadLayout(strings.NewReader(ownLayout))
 	if err != nil {
