@@ -94,6 +94,9 @@ func login(ctx context.Context, k *kit.Kit, o loginOptions) error {
 	if o.savePassword && s.Stored() == tokenstore.KindMemory {
 		return failure.New(failure.Invalid, "the token store memory keeps no password").WithHint("leave --save-password out, or use another token_store")
 	}
+	if s.Stored() == tokenstore.KindMemory {
+		k.Streams.Warn("the token_store memory keeps the tokens for this command alone: the next one is not signed in by it")
+	}
 	s.Auth.Guard.Ignore = o.ignoreGuard
 	who, rec, err := signIn(ctx, k, s, o)
 	if err != nil {

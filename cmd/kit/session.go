@@ -214,7 +214,7 @@ func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
 		Wait:    Wait,
 		Notify: func(d time.Duration) {
-			k.Streams.Note("waiting " + d.Round(time.Second).String() + ": the service takes five sign-ins a minute from one address")
+			k.Streams.Note("waiting " + (d + time.Second - 1).Truncate(time.Second).String() + ": the service takes five sign-ins a minute from one address")
 		},
 	}
 }

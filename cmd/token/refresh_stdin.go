@@ -19,6 +19,7 @@ func refreshStdin(ctx context.Context, k *kit.Kit) error {
 			WithHint("give --show-tokens with --stdin")
 	}
 	view := renewedView(true)
+	view.ID = nil // -o ids would leave the new pair out
 	if err := kit.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
@@ -43,7 +44,13 @@ func refreshStdin(ctx context.Context, k *kit.Kit) error {
 	if claims, _ := auth.ReadClaims(pair.Access); claims.DeviceToken != "" {
 		who = claims.DeviceToken
 	}
-	return kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair)))
+	if err := kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
+		e := *failure.From(err)
+		e.Code = failure.Failed // whatever was wrong with the output, something was sent
+		e.Message = "the new pair could not be printed and is lost, and the old one is worthless: " + e.Message
+		return &e
+	}
+	return nil
 }
 
 // readPair reads {"AccessToken", "RefreshToken"}; the AccessToken may also be the object that the service itself sends. Errors show nothing of it.
@@ -84,5 +91,5 @@ func explainStdin(err error) error {
 	case e.Unclear:
 		e.Hint = "the pair may be spent: try it once more, and sign in anew if it is refused"
 	}
-	return &e
+	return auth.NotTheService(&e)
 }

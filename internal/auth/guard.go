@@ -76,7 +76,17 @@ func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Durati
 	if retryAfter <= 0 {
 		retryAfter = blockLasts
 	}
-	return g.change(ctx, host, func(r *record) { r.BlockedUntil = g.Now().Add(retryAfter).UTC() })
+	return g.change(ctx, host, func(r *record) {
+		r.BlockedUntil = g.Now().Add(retryAfter + time.Second - 1).UTC().Truncate(time.Second)
+	})
+}
+
+// Passed records that the service took a sign-in that was sent in spite of the guard: there is no block any more.
+func (g *Guard) Passed(ctx context.Context, host string) error {
+	if !g.Ignore {
+		return nil
+	}
+	return g.change(ctx, host, func(r *record) { r.BlockedUntil = time.Time{} })
 }
 
 // BlockedUntil is when the service's own block of this machine ends; zero where there is none.
@@ -129,7 +139,7 @@ func (r *record) wait(now time.Time) (wait time.Duration, blocked bool) {
 const longestBlock = 2 * time.Hour
 
 func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
-	at := g.Now().Add(wait).Format("15:04:05") + " (in " + (wait + time.Second - 1).Truncate(time.Second).String() + ")"
+	at := g.at(wait)
 	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait}
 	if blocked {
 		e.Message = "sign in: " + host + " has blocked this machine's address for too many sign-ins, until " + at
@@ -137,9 +147,17 @@ func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
 		return e
 	}
 	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at
-	e.Hint = "try again then; a command at a terminal, or a run of several users, waits by itself where the wait is under --timeout"
+	e.Hint = "try again then; a command at a terminal, or a run of several users, waits by itself with --timeout " + seconds(wait+time.Second).String() + " or more"
 	return e
 }
+
+// at is a moment that is so far off, by the clock and by the wait.
+func (g *Guard) at(wait time.Duration) string {
+	return g.Now().Add(wait).Format("15:04:05") + " (in " + seconds(wait).String() + ")"
+}
+
+// seconds is a wait in whole seconds, never less than it is.
+func seconds(wait time.Duration) time.Duration { return (wait + time.Second - 1).Truncate(time.Second) }
 
 func (g *Guard) path() string { return filepath.Join(g.Dir, "sign-ins.json") }
 

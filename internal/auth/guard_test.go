@@ -78,7 +78,7 @@ func TestAWaitThatIsNotAllowedIsRefused(t *testing.T) {
 	g := newGuarded(t)
 	g.enter(t, 5)
 	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
-	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "--timeout")
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "waits by itself with --timeout 1m3s or more")
 	if g.waits != nil {
 		t.Errorf("waited %v", g.waits)
 	}
@@ -156,6 +156,25 @@ func TestA429StopsTheNextSignIn(t *testing.T) {
 		wantFailure(t, err, failure.RateLimited, "block")
 	}
 	w.want(t, counts{SignIns: 1})
+}
+
+// A sign-in that was sent in spite of the block, and that the service took, shows that there is none any more.
+func TestASignInThatTheServiceTakesEndsTheBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.misbehave(t, `"POST /v1/Auth/Login: 429 retry-after 90s"`)
+	_, err := w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
+	wantFailure(t, err, failure.RateLimited, "none is sent until "+w.Now().Add(90*time.Second).Format("15:04:05")+" (in 1m30s); tokens that are stored already go on working")
+	w.misbehave(t, "")
+	o := w.options()
+	o.Guard.Ignore = true
+	_, err = auth.New(o).LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
+	mustDo(t, err)
+	if at, err := w.options().Guard.BlockedUntil(host); err != nil || !at.IsZero() {
+		t.Errorf("blocked until %v, %v", at, err)
+	}
+	_, err = w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
+	mustDo(t, err)
 }
 
 // Who knows better may ignore what is written down, but not what the service has just said to this very process.

@@ -113,7 +113,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	case failure.IsUnclear(err):
 		err = withHint(err, "run the command again: if the stored pair was spent, it signs in anew where that needs no person")
 	case !pairRefused(err):
-		err = notTheService(err)
+		err = NotTheService(err)
 	}
 	return tokenstore.Record{}, err
 }
@@ -207,8 +207,8 @@ func pairRefused(err error) bool {
 	return errors.As(err, &f) && slices.Contains([]int{400, 401, 403, 409, 410, 422}, f.Status)
 }
 
-// notTheService says of a 404 that there is no such call where it was sent to: nothing was refused, and no user is missing.
-func notTheService(err error) error {
+// NotTheService says of a 404 that there is no such call where it was sent to: nothing was refused, and no user is missing.
+func NotTheService(err error) error {
 	f := *failure.From(err)
 	if f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed || f.Status == http.StatusProxyAuthRequired {
 		f.Code = failure.Failed

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,7 +134,11 @@ func (s *Source) login(ctx context.Context, subject string, by sender) (tokensto
 	if err != nil {
 		return tokenstore.Record{}, s.explain(ctx, host, by, err)
 	}
-	return s.keepNew(ctx, subject, pair)
+	rec, err := s.keepNew(ctx, subject, pair)
+	if err == nil {
+		_ = s.Guard.Passed(ctx, host) // a block that cannot be forgotten ends by itself
+	}
+	return rec, err
 }
 
 // explain says what a refused sign-in means, and has the guard remember the service's block.
@@ -141,14 +146,15 @@ func (s *Source) explain(ctx context.Context, host string, by sender, err error)
 	f := *failure.From(err)
 	switch {
 	case f.Status == http.StatusTooManyRequests:
-		f.Hint = "the service blocks this address for too many sign-ins, and none is sent until that is over; tokens that are stored already go on working"
-		if err := s.Guard.Blocked(ctx, host, f.RetryAfter); err != nil {
-			f.Hint = "the service blocks this address for an hour, which could not be written down: " + err.Error()
+		lasts := cmp.Or(f.RetryAfter, blockLasts)
+		f.Hint = "the service blocks this address for too many sign-ins, and none is sent until " + s.Guard.at(lasts) + "; tokens that are stored already go on working"
+		if err := s.Guard.Blocked(ctx, host, lasts); err != nil {
+			f.Hint = "the service blocks this address until " + s.Guard.at(lasts) + ", which could not be written down: " + err.Error()
 		}
 	case f.Status == http.StatusUnauthorized && f.Hint == "":
 		f.Hint = by.wrong
 	}
-	return notTheService(&f)
+	return NotTheService(&f)
 }
 
 // saved is the password of the admin as it is stored. The record has the host that it is for.
@@ -237,6 +243,8 @@ func (s *Source) Mend(subject string) string {
 		return "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
 	case subject != Admin:
 		return s.signInHint("--device-token " + subject)
+	case s.Store.Kind() == tokenstore.KindMemory:
+		return "set TELEMATICSCTL_ADMIN_EMAIL and TELEMATICSCTL_ADMIN_PASSWORD: the token_store memory keeps no sign-in for the next command"
 	case s.AdminEmail != "":
 		return s.signInHint("--email " + s.AdminEmail)
 	}
