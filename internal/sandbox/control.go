@@ -16,28 +16,24 @@ import (
 // controlPrefix is where the control API is, which the real service does not have.
 const controlPrefix = "/_sandbox/"
 
-// besides is the handler of a request that is none of the service; nil where it is the service's.
-func (s *Sandbox) besides(r *http.Request) http.HandlerFunc {
+// besides answers a request that is none of the service; ok is false where it is the service's.
+func (s *Sandbox) besides(r *http.Request) (a answer, ok bool) {
 	switch path := r.URL.Path; {
 	case path == "/healthz":
-		return func(w http.ResponseWriter, _ *http.Request) {
-			plain(w, http.StatusOK, map[string]bool{"Healthy": true})
-		}
+		return plain(http.StatusOK, map[string]bool{"Healthy": true}), true
 	case path == "/openapi.yaml" && s.options.Contract != nil:
-		return func(w http.ResponseWriter, _ *http.Request) {
-			write(w, answer{status: http.StatusOK, bare: true, raw: s.options.Contract, header: map[string]string{"Content-Type": "application/yaml"}})
-		}
+		return answer{status: http.StatusOK, bare: true, raw: s.options.Contract, header: map[string]string{"Content-Type": "application/yaml"}}, true
 	case s.options.Control && strings.HasPrefix(path, controlPrefix):
-		return s.control
+		return s.control(r), true
 	default:
-		return nil
+		return a, false
 	}
 }
 
-// plain writes JSON without an envelope.
-func plain(w http.ResponseWriter, status int, v any) {
+// plain is JSON without an envelope.
+func plain(status int, v any) answer {
 	a := with(v)
-	write(w, answer{status: status, bare: true, raw: a.result, header: map[string]string{"Content-Type": "application/json"}})
+	return answer{status: status, bare: true, raw: a.result, header: map[string]string{"Content-Type": "application/json"}}
 }
 
 // controls are the calls of the control API.
@@ -54,29 +50,25 @@ var controls = map[string]func(s *Sandbox, r *http.Request, body object) (result
 	"POST reset":         (*Sandbox).resetByControl,
 }
 
-func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) control(r *http.Request) answer {
 	name := r.Method + " " + strings.TrimPrefix(r.URL.Path, controlPrefix)
 	handle, ok := controls[name]
 	if !ok {
-		plain(w, http.StatusNotFound, map[string]any{"Error": "there is no " + name, "Calls": calls()})
-		return
+		return plain(http.StatusNotFound, map[string]any{"Error": "there is no " + name, "Calls": calls()})
 	}
 	body, refused := read(r)
 	if refused != nil {
-		write(w, *refused)
-		return
+		return *refused
 	}
 	o, mistakes := parseObject(body)
 	if mistakes != nil && len(body) > 0 {
-		plain(w, http.StatusBadRequest, map[string]any{"Error": "the body is not a JSON object"})
-		return
+		return plain(http.StatusBadRequest, map[string]any{"Error": "the body is not a JSON object"})
 	}
 	result, err := handle(s, r, o)
 	if err != nil {
-		plain(w, controlStatus(err), map[string]any{"Error": err.Error()})
-		return
+		return plain(controlStatus(err), map[string]any{"Error": err.Error()})
 	}
-	plain(w, http.StatusOK, result)
+	return plain(http.StatusOK, result)
 }
 
 // controlStatus is the HTTP status that an error of a control call is answered with.
@@ -133,22 +125,30 @@ func (s *Sandbox) showClock(*http.Request, object) (any, error) {
 	return map[string]any{"Now": s.now().UTC(), "Offset": time.Duration(s.offset.Load()).String()}, nil
 }
 
+// farthest is how far the clock can be moved from the system's: durations have an end.
+const farthest = 100 * 365 * 24 * time.Hour
+
 // moveClock sets the clock by Advance, a duration, or To, a moment.
 func (s *Sandbox) moveClock(r *http.Request, body object) (any, error) {
 	in := &reading{object: body}
+	offset := time.Duration(s.offset.Load())
 	if text, ok := in.text("Advance"); ok {
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			return nil, failure.Because(failure.Invalid, "the field Advance must be a duration such as 25h", err)
 		}
-		s.offset.Add(int64(d))
-		return s.showClock(r, nil)
+		offset += max(min(d, 2*farthest), -2*farthest)
+	} else {
+		to, ok := in.moment("To")
+		if !ok {
+			return nil, failure.New(failure.Invalid, "the body needs Advance, a duration, or To, a moment in ISO 8601")
+		}
+		offset = to.Sub(s.options.Now())
 	}
-	to, ok := in.moment("To")
-	if !ok {
-		return nil, failure.New(failure.Invalid, "the body needs Advance, a duration, or To, a moment in ISO 8601")
+	if offset > farthest || offset < -farthest {
+		return nil, failure.New(failure.Invalid, "the clock moves up to a hundred years from the system's")
 	}
-	s.offset.Store(int64(to.Sub(s.options.Now())))
+	s.offset.Store(int64(offset))
 	return s.showClock(r, nil)
 }
 

@@ -70,6 +70,11 @@ func TestTheClockMoves(t *testing.T) {
 	w.control(t, "POST", "clock", `{"Advance": "soon"}`, 422)
 	w.control(t, "POST", "clock", `{}`, 422)
 	w.control(t, "POST", "clock", `[`, 400)
+	for _, body := range []string{`{"Advance": "2000000h"}`, `{"Advance": "-2000000h"}`, `{"To": "2200-01-01T00:00:00Z"}`} {
+		w.control(t, "POST", "clock", body, 422)
+	}
+	w.control(t, "POST", "clock", `{"Advance": "700000h"}`, 200)
+	w.control(t, "POST", "clock", `{"Advance": "700000h"}`, 422)
 }
 
 func TestFaultsAreSetWhileItRuns(t *testing.T) {

@@ -36,7 +36,7 @@ type Exchange struct {
 
 func (s *Sandbox) begin(r *http.Request, id string) *exchange {
 	return &exchange{
-		s: s, r: r, begun: time.Now(), fate: s.faults.draw(r.Method, r.URL.Path),
+		s: s, r: r, begun: time.Now(),
 		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: r.URL.Path, RequestID: id},
 	}
 }
@@ -44,6 +44,7 @@ func (s *Sandbox) begin(r *http.Request, id string) *exchange {
 // run answers the request, with what fate has in store for it.
 func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	if pause(ctx, e.fate.wait) != nil {
+		e.end(ctx) // the client has gone
 		return ctx.Err()
 	}
 	effect := e.fate.effect
@@ -63,6 +64,8 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 		a = e.s.answer(e.r, body)
 	}
 	if a.err != nil {
+		e.entry.Status = http.StatusServiceUnavailable
+		e.end(ctx)
 		return a.err
 	}
 	defer a.sent()
@@ -89,22 +92,28 @@ func (e *exchange) drop(ctx context.Context, w http.ResponseWriter) {
 
 // end writes the log's line and remembers the exchange.
 func (e *exchange) end(ctx context.Context) {
-	e.entry.Took = float64(time.Since(e.begun).Microseconds()) / 1000
-	e.entry.Fault = e.fate.names
-	if log := e.s.options.Log; log != nil {
-		attributes := []slog.Attr{
-			slog.String("method", e.entry.Method), slog.String("path", e.entry.Path), slog.Int("status", e.entry.Status),
-			slog.Float64("ms", e.entry.Took), slog.String("request_id", e.entry.RequestID),
-		}
-		if e.entry.Fault != "" {
-			attributes = append(attributes, slog.String("fault", e.entry.Fault))
-		}
-		log.LogAttrs(ctx, slog.LevelInfo, "request", attributes...)
-	}
+	e.log(ctx)
 	if e.s.options.Control {
 		e.entry.Body = cut(e.body)
 		e.s.history.add(e.entry, e.s.callName(e.r))
 	}
+}
+
+func (e *exchange) log(ctx context.Context) {
+	e.entry.Took = float64(time.Since(e.begun).Microseconds()) / 1000
+	e.entry.Fault = e.fate.names
+	log := e.s.options.Log
+	if log == nil {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", e.entry.Method), slog.String("path", e.entry.Path), slog.Int("status", e.entry.Status),
+		slog.Float64("ms", e.entry.Took), slog.String("request_id", e.entry.RequestID),
+	}
+	if e.entry.Fault != "" {
+		attributes = append(attributes, slog.String("fault", e.entry.Fault))
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "request", attributes...)
 }
 
 // callName is the method and the path of the contract, "" for a call that there is not.

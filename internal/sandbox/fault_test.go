@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -229,6 +230,46 @@ func TestTheSameSeedStrikesTheSameRequests(t *testing.T) {
 	}
 	if struck < 30 || struck > 90 {
 		t.Errorf("%d of 200 at 30%%", struck)
+	}
+}
+
+func TestAResetThrowsTheSameDiceAgain(t *testing.T) {
+	w := newWorld(t, sandbox.Options{FaultSeed: 7, Control: true, Faults: []sandbox.Fault{fault(t, "*: 503 30%")}})
+	run := func() (out string) {
+		for range 50 {
+			out += fmt.Sprint(w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).HTTP, " ")
+		}
+		return out
+	}
+	first := run()
+	w.control(t, "POST", "reset", "", 200)
+	if again := run(); again != first {
+		t.Errorf("%s\n%s", first, again)
+	}
+	w.control(t, "PUT", "faults", `{"Faults": ["*: 503 30%"]}`, 200)
+	if again := run(); again != first {
+		t.Errorf("set anew: %s\n%s", first, again)
+	}
+}
+
+func TestEveryRequestHasALogLine(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Control: true, Contract: []byte("x")})
+	w.do(t, "GET", "/healthz", nil, "")
+	w.control(t, "GET", "clock", "", 200)
+	w.control(t, "GET", "nothing", "", 404)
+	w.do(t, "GET", "/nowhere", nil, "").want(t, 404)
+	w.control(t, "PUT", "faults", `{"Faults": ["*: latency 1h"]}`, 200)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.box.ServeHTTP(httptest.NewRecorder(), registration(ctx)) // by a client that goes away
+	for _, want := range []string{
+		"path=/healthz status=200", "path=/_sandbox/clock status=200", "path=/_sandbox/nothing status=404", "path=/nowhere status=404",
+		"path=/_sandbox/faults status=200", "path=/v1/Registration/create status=0",
+	} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("%s is not there once: %s", want, log.String())
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func LayoutOf(dir string) (Layout, error) {
 		return DefaultLayout(), nil
 	}
 	path := filepath.Join(dir, layoutFile)
-	data, err := os.ReadFile(path) //nolint:gosec // the user names the folder
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return DefaultLayout(), nil
 	}

@@ -17,19 +17,25 @@ type faults struct {
 	mu   sync.RWMutex
 	list []Fault
 
+	seed   uint64
 	diceMu sync.Mutex
 	dice   *rand.Rand
 	struck atomic.Int64 // requests that a fault happened to
 }
 
 func newFaults(list []Fault, seed uint64) *faults {
-	return &faults{list: list, dice: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // which request fails is no secret
+	f := &faults{seed: seed}
+	f.set(list)
+	return f
 }
 
+// set puts faults in force, and takes the dice up anew: what they strike from here on does not depend on what was before.
 func (f *faults) set(list []Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.list = list
+	f.diceMu.Lock()
+	defer f.diceMu.Unlock()
+	f.list, f.dice = list, rand.New(rand.NewPCG(f.seed, f.seed)) //nolint:gosec // which request fails is no secret
 }
 
 func (f *faults) texts() []string {

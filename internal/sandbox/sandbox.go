@@ -198,11 +198,14 @@ func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		id = s.newUUID().String()
 	}
 	w.Header().Set("X-Request-Id", id)
-	if handle := s.besides(r); handle != nil {
-		handle(w, r)
+	e := s.begin(r, id)
+	if a, ok := s.besides(r); ok {
+		e.entry.Status = a.code()
+		e.log(r.Context())
+		write(w, a)
 		return nil
 	}
-	e := s.begin(r, id)
+	e.fate = s.faults.draw(r.Method, r.URL.Path)
 	return e.run(r.Context(), w)
 }
 
