@@ -67,21 +67,21 @@ func (t *TokensFile) begin() error {
 	if t.end > 0 || t.lines {
 		return nil
 	}
-	return t.put(func(w io.Writer) error { _, err := io.WriteString(w, tokensHead); return err })
+	return t.put(func(w io.Writer) error { _, err := io.WriteString(w, pairsHead); return err })
 }
 
 // What files of tokens begin with.
 const (
-	tokensHead  = "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n"
-	tokensFirst = `{"AccessToken":`
+	pairsHead  = "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n"
+	pairsFirst = `{"AccessToken":`
 )
 
 // whole is where the last whole line ends. A line is far shorter than what is looked at. A file that does not begin as one of tokens is somebody
 // else's, and refused.
 func (t *TokensFile) whole(size int64) (int64, error) {
-	want := tokensHead
+	want := pairsHead
 	if t.lines {
-		want = tokensFirst
+		want = pairsFirst
 	}
 	head, tail := make([]byte, min(size, int64(len(want)))), make([]byte, min(size, 1<<16))
 	from := size - int64(len(tail))

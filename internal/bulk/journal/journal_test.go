@@ -265,16 +265,6 @@ func TestAFullDiskLosesNoOutcome(t *testing.T) {
 	_ = job.Close()
 }
 
-func BenchmarkPut(b *testing.B) {
-	_, job := begin(b, 1_000_000)
-	e := journal.Entry{State: journal.Created, Token: uuid.New()}
-	for i := 0; b.Loop(); i++ {
-		if err := job.Table.Put(i%1_000_000+1, e); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkCountOfAMillionRows(b *testing.B) {
 	_, job := begin(b, 1_000_000)
 	for b.Loop() {
