@@ -32,6 +32,7 @@ func Run(ctx context.Context, w kit.World) int {
 		root.SetIn(w.Streams.In)
 		root.SetOut(w.Streams.Out)
 		root.SetErr(w.Streams.Err)
+		finishDefaults(root, &started)
 		err := execute(ctx, root)
 		if err != nil && !started {
 			err = usage(root, w.Args, err) // cobra's own complaint: nothing has run
@@ -102,6 +103,20 @@ func globalFlags(root *cobra.Command, k *kit.Kit) {
 	})
 }
 
+// finishDefaults makes cobra's own commands, which hold on to the streams that the tree has by now, and lets them fail as all others do.
+func finishDefaults(root *cobra.Command, started *bool) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = checkHelp(root)
+		case "completion":
+			finish(c, started)
+		}
+	}
+}
+
 // finish gives every command of the tree what cobra leaves out: a group that is called with a wrong word must fail, and whatever cobra
 // itself finds wrong must be known for wrong usage.
 func finish(c *cobra.Command, started *bool) {
@@ -117,14 +132,11 @@ func finish(c *cobra.Command, started *bool) {
 			return c.Help()
 		}
 	}
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return wrongUsage(c, err)
-			}
-			return nil
-		}
+	allowed := c.Args
+	if allowed == nil {
+		allowed = cobra.ArbitraryArgs
 	}
+	c.Args = func(c *cobra.Command, args []string) error { return checkUsage(c, args, allowed) }
 	if run := c.RunE; run != nil {
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if started != nil {
@@ -133,29 +145,4 @@ func finish(c *cobra.Command, started *bool) {
 			return run(c, args)
 		}
 	}
-}
-
-func noSuchCommand(c *cobra.Command, word string) error {
-	e := failure.Newf(failure.Invalid, "%s has no command %q", c.CommandPath(), word)
-	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(word); len(near) > 0 {
-		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")
-	}
-	return e.WithHint("see `" + c.CommandPath() + " --help`")
-}
-
-func wrongUsage(c *cobra.Command, err error) error {
-	if isFailure(err) {
-		return err
-	}
-	return failure.New(failure.Invalid, err.Error()).WithHint("see `" + c.CommandPath() + " --help`")
-}
-
-// usage classifies an error that was made before any command ran.
-func usage(root *cobra.Command, args []string, err error) error {
-	c, _, findErr := root.Find(args)
-	if findErr != nil || c == nil {
-		c = root
-	}
-	return wrongUsage(c, err)
 }

@@ -65,7 +65,9 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 	}
 	r := field.Reader{Use: field.Create, Now: k.Now(), Loose: o.noValidate}
 	readInto(&r, o.given)
-	wrong = append(wrong, r.Mistakes...)
+	for _, m := range r.Mistakes {
+		wrong.add(flagOf(m.Key), "%s", m.Message)
+	}
 	if s.Quantity != nil && len(o.templates) == 0 && canCarry(r.Set) {
 		s.Quantity.BatchSize = o.batchSize
 	}
@@ -80,6 +82,14 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 		wrong.add("--create-access-token", "%s", tooManyPairs(o.quantity))
 	}
 	return s, failure.Mistakes("the run is not valid, and nothing was sent", wrong)
+}
+
+// flagOf is the flag that a field of the service was given by.
+func flagOf(path string) string {
+	if f, ok := field.Lookup(path); ok {
+		return "--" + f.Flag
+	}
+	return path
 }
 
 func tooManyPairs(n int) string {

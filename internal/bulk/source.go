@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 
 	"github.com/google/uuid"
@@ -31,14 +32,23 @@ func NewChoice(f journal.Choice) (Choice, error) {
 	}
 	column, pattern, ok := strings.Cut(f.Match, "=")
 	if !ok || strings.TrimSpace(column) == "" {
-		return c, failure.Newf(failure.Invalid, "--match %q is not Column=regex", f.Match).WithHint("for example --match 'City=^Ber'")
+		return c, failure.Newf(failure.Invalid, "%q is not Column=pattern, as in City=^Ber", f.Match)
 	}
 	compiled, err := regexp.Compile(pattern)
 	if err != nil {
-		return c, failure.Because(failure.Invalid, "--match", err)
+		return c, failure.Newf(failure.Invalid, "%q is not a regular expression: %s", pattern, wrongPattern(err))
 	}
 	c.column, c.pattern = strings.TrimSpace(column), compiled
 	return c, nil
+}
+
+// wrongPattern says what is wrong with a regular expression, and where.
+func wrongPattern(err error) string {
+	var s *syntax.Error
+	if errors.As(err, &s) {
+		return string(s.Code) + ": " + s.Expr
+	}
+	return err.Error()
 }
 
 // All tells whether every row is chosen.

@@ -231,7 +231,7 @@ func (r *Reader) JSON(data []byte) {
 	d.UseNumber()
 	var body map[string]any
 	if err := d.Decode(&body); err != nil {
-		r.mistake("", "not a JSON object: "+err.Error())
+		r.mistake("", "not a JSON object: "+JSONTrouble(err))
 		return
 	}
 	if body == nil || d.More() {

@@ -24,13 +24,13 @@ func (p *Printer) parse() error {
 			p.query, err = gojq.Compile(query)
 		}
 		if err != nil {
-			return invalid("--jq", err, "see https://jqlang.org/manual for the language")
+			return notRead("--jq", p.opts.JQ, "a jq expression", err, "see https://jqlang.org/manual for the language")
 		}
 		return nil
 	}
 	form, err := template.New("--template").Funcs(template.FuncMap{"json": templateJSON, "join": templateJoin}).Parse(p.opts.Template)
 	if err != nil {
-		return invalid("--template", err, "see https://pkg.go.dev/text/template for the language; json and join are added")
+		return notRead("--template", p.opts.Template, "a Go template", err, "see https://pkg.go.dev/text/template for the language; json and join are added")
 	}
 	p.form = form
 	return nil
@@ -40,6 +40,13 @@ func (p *Printer) parse() error {
 func invalid(what string, err error, hint string) error {
 	why := strings.TrimPrefix(err.Error(), "template: --template:")
 	return &failure.Error{Code: failure.Invalid, Message: what + ": " + escape.Clean(why), Hint: hint, Cause: err}
+}
+
+// notRead is the error of an expression that is none.
+func notRead(flag, text, what string, err error, hint string) error {
+	e := failure.From(invalid(flag, err, hint))
+	why := strings.TrimPrefix(e.Message, flag+": ")
+	return &failure.Error{Code: e.Code, Message: fmt.Sprintf("%s: %s is not %s: %s", flag, strconv.QuoteToGraphic(text), what, why), Hint: hint, Cause: err}
 }
 
 // ask prints what the expression or the template makes of a JSON document.

@@ -143,9 +143,9 @@ func TestWhatDoesNotFitIsSaidBeforeAnyWork(t *testing.T) {
 		message string
 	}{
 		{render.Options{Format: "xml"}, `unknown output format "xml"`},
-		{render.Options{JQ: ".["}, "--jq: unexpected EOF"},
-		{render.Options{JQ: "nosuch"}, "--jq: function not defined: nosuch/0"},
-		{render.Options{Template: "{{.A"}, "--template: 1: unclosed action"},
+		{render.Options{JQ: ".["}, `--jq: ".[" is not a jq expression: unexpected EOF`},
+		{render.Options{JQ: "nosuch"}, `--jq: "nosuch" is not a jq expression: function not defined: nosuch/0`},
+		{render.Options{Template: "{{.A"}, `--template: "{{.A" is not a Go template: 1: unclosed action`},
 		{render.Options{JQ: ".", Template: "x"}, "--jq and --template exclude each other"},
 		{render.Options{JQ: ".", Format: "csv"}, "--jq and --template work on JSON, not on csv"},
 		{render.Options{Template: "x", Format: "jsonl"}, "--jq and --template work on JSON, not on jsonl"},

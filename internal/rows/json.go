@@ -94,7 +94,7 @@ func (r *jsonReader) failed(err error) error {
 	if errors.As(json.Unmarshal(value, new(json.RawMessage)), &where) {
 		at += where.Offset - 1
 	}
-	return r.file.source.broken(fmt.Sprintf("it is not JSON in row %d (line %d): %s", r.n+1, r.lines.at(at), syntax.Error()))
+	return r.file.source.broken(fmt.Sprintf("it is not JSON in row %d (line %d): %s", r.n+1, r.lines.at(at), field.JSONTrouble(syntax)))
 }
 
 func (r *jsonReader) read(row *Row) { r.object.read(row) }

@@ -80,10 +80,10 @@ func TestMistakesOfJSONRows(t *testing.T) {
 func TestABrokenLineIsTheMistakeOfItsRow(t *testing.T) {
 	f := open(t, rows.Options{Name: file(t, "users.jsonl", "{}\n{\"City\": \"Bonn\",}\n{\"City\": \n{} {}\nCity\n{}")})
 	want := `1@1 {}
-2@2 {} !: it is not JSON: invalid character '}' looking for beginning of object key string
+2@2 {} !: it is not JSON: '}' stands where a name in double quotes is wanted
 3@3 {} !: it is not JSON: it ends early
 4@4 {} !: something follows the JSON object
-5@5 {} !: it is not JSON: invalid character 'C' looking for beginning of value
+5@5 {} !: it is not JSON: 'C' stands where a value is wanted: a string in double quotes, a number, true, false or null
 6@6 {}
 `
 	if got := told(t, f); got != want {

@@ -59,14 +59,10 @@ func (o *object) read(row *Row) {
 // whyNot says why a row is no object.
 func whyNot(err error) string {
 	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return "it is not JSON: " + err.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "it is not JSON: it ends early"
-	default:
-		return err.Error()
+	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it is not JSON: " + field.JSONTrouble(err)
 	}
+	return err.Error()
 }
 
 // say reads one member into the row. null says nothing, nor does a string without anything in it.

@@ -3,6 +3,7 @@ package rows
 import (
 	"bufio"
 	"cmp"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -198,20 +199,21 @@ func (s *source) damaged(line int, err error) error {
 		return err
 	}
 	why := "it cannot be read"
-	if s.gzip {
+	var corrupt flate.CorruptInputError
+	short, damaged := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF), errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
+	switch {
+	case s.gzip && short:
+		why = "the compressed file ends early"
+	case s.gzip && damaged:
 		why = "the compressed file is damaged"
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			why = "the compressed file ends early"
-		}
 	}
 	if line > 0 {
 		why += fmt.Sprintf(", at line %d of its content", line)
 	}
-	e := failure.Because(failure.Invalid, s.called+": "+why, err)
-	if s.gzip {
-		e = e.WithHint("fetch or compress the file again; nothing of it was sent")
+	if s.gzip && (short || damaged) {
+		return &failure.Error{Code: failure.Invalid, Message: s.called + ": " + why, Cause: err, Hint: "fetch or compress the file again; nothing of it was sent"}
 	}
-	return e
+	return failure.Because(failure.Invalid, s.called+": "+why, err)
 }
 
 // interruptible is a reader that ends with its context.

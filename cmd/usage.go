@@ -1,0 +1,168 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// wrongUsage puts what the libraries find wrong with a command line into the program's own words: the flag or the argument, its value, and what would
+// be right.
+func wrongUsage(c *cobra.Command, err error) error {
+	if isFailure(err) {
+		return err
+	}
+	return invalidUsage(c, flagText(err))
+}
+
+func invalidUsage(c *cobra.Command, message string) error {
+	return failure.New(failure.Invalid, message).WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+func flagText(err error) string {
+	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
+	var unknown *pflag.NotExistError
+	var syntax *pflag.InvalidSyntaxError
+	switch {
+	case errors.As(err, &value):
+		return fmt.Sprintf("--%s: %s %s", value.GetFlag().Name, shortened(value.GetValue()), valueText(value))
+	case errors.As(err, &missing):
+		return "--" + missing.GetFlag().Name + " needs a value"
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return "unknown flag: -" + unknown.GetSpecifiedName()
+	case errors.As(err, &syntax):
+		return shortened(syntax.GetSpecifiedFlag()) + " is no flag"
+	default:
+		return err.Error()
+	}
+}
+
+// valueText says what the value of a flag is not.
+func valueText(e *pflag.InvalidValueError) string {
+	switch kind := e.GetFlag().Value.Type(); {
+	case errors.Is(e, strconv.ErrRange):
+		return "is too large"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		return "is not a whole number"
+	case strings.HasPrefix(kind, "float"):
+		return "is not a number"
+	case kind == "bool":
+		return "is neither true nor false"
+	case kind == "duration":
+		return "is not a time such as 500ms, 30s or 5m"
+	default:
+		return "is not valid: " + e.Unwrap().Error()
+	}
+}
+
+// longestShown is how many characters of a wrong value an error shows.
+const longestShown = 80
+
+// shortened is a value in quotes, cut to a length that can be read.
+func shortened(value string) string {
+	if r := []rune(value); len(r) > longestShown {
+		value = string(r[:longestShown]) + "…"
+	}
+	return strconv.QuoteToGraphic(value)
+}
+
+// exclusive is cobra's own name of the annotation by which MarkFlagsMutuallyExclusive leaves its groups at each of their flags.
+const exclusive = "cobra_annotation_mutually_exclusive"
+
+// checkUsage holds a command line against what the command asks for, before cobra does so in words of its own.
+func checkUsage(c *cobra.Command, args []string, allowed cobra.PositionalArgs) error {
+	if err := allowed(c, args); err != nil {
+		if isFailure(err) {
+			return err
+		}
+		return invalidUsage(c, argsText(c, args, allowed))
+	}
+	var text string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if text != "" {
+			return
+		}
+		if len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0 && !f.Changed {
+			text = "--" + f.Name + " is missing"
+		}
+		for _, group := range f.Annotations[exclusive] {
+			if given := givenOf(c, strings.Fields(group)); len(given) > 1 {
+				text = strings.Join(given, " and ") + " cannot be given together"
+			}
+		}
+	})
+	if text != "" {
+		return invalidUsage(c, text)
+	}
+	return nil
+}
+
+func givenOf(c *cobra.Command, names []string) []string {
+	var given []string
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	slices.Sort(given)
+	return given
+}
+
+// argsText says which argument is one too many, or that one is missing.
+func argsText(c *cobra.Command, args []string, allowed cobra.PositionalArgs) string {
+	for most := len(args) - 1; most >= 0; most-- {
+		switch {
+		case allowed(c, args[:most]) != nil:
+		case most == 0:
+			return fmt.Sprintf("%s takes no arguments, and %s is one", c.CommandPath(), shortened(args[0]))
+		default:
+			return fmt.Sprintf("%s is one argument too many: the command is %s", shortened(args[most]), form(c))
+		}
+	}
+	return "an argument is missing: the command is " + form(c)
+}
+
+// form is how a command is written.
+func form(c *cobra.Command) string {
+	if c.HasParent() {
+		return c.Parent().CommandPath() + " " + c.Use
+	}
+	return c.Use
+}
+
+// usage classifies an error that was made before any command ran.
+func usage(root *cobra.Command, args []string, err error) error {
+	c, _, findErr := root.Find(args)
+	if findErr != nil || c == nil {
+		c = root
+	}
+	return wrongUsage(c, err)
+}
+
+func noSuchCommand(c *cobra.Command, word string) error {
+	e := failure.Newf(failure.Invalid, "%s has no command %s", c.CommandPath(), shortened(word))
+	c.SuggestionsMinimumDistance = 2
+	if near := c.SuggestionsFor(word); word != "" && len(near) > 0 {
+		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")
+	}
+	return e.WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+// checkHelp lets «help» fail where the command that it is asked about is none.
+func checkHelp(root *cobra.Command) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		c, rest, err := root.Find(args)
+		if err == nil && c != nil && len(rest) > 0 && (c == root || c.HasSubCommands()) {
+			return noSuchCommand(c, rest[0])
+		}
+		return nil
+	}
+}
