@@ -109,7 +109,7 @@ func (s system) State(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if err := offered(ctx, conn); err != nil {
+	if err := s.offered(ctx, conn); err != nil {
 		return err
 	}
 	collection, err := collectionInUse(ctx, conn)
@@ -157,8 +157,9 @@ func (s system) address() string {
 	return ""
 }
 
-// offered tells whether anyone on the bus is the Secret Service, or can be started by the bus as such.
-func offered(ctx context.Context, conn *dbus.Conn) error {
+// offered tells whether anyone on the bus is the Secret Service; or, on a desktop, can be started by the bus as such. Elsewhere a
+// daemon that was started for us would stay, and with nobody to unlock it.
+func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	var running bool
 	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, secretsName).Store(&running); err != nil {
 		return fmt.Errorf("the D-Bus session bus does not answer: %w", err)
@@ -170,10 +171,18 @@ func offered(ctx context.Context, conn *dbus.Conn) error {
 	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.ListActivatableNames", 0).Store(&startable); err != nil {
 		return fmt.Errorf("the D-Bus session bus does not answer: %w", err)
 	}
-	if !slices.Contains(startable, secretsName) {
+	switch {
+	case !slices.Contains(startable, secretsName):
 		return errors.New("the D-Bus session bus has no Secret Service (gnome-keyring, KWallet, KeePassXC)")
+	case !s.onDesktop():
+		return errors.New("the Secret Service is not running, and this is no desktop session that it could be started for")
 	}
 	return nil
+}
+
+// onDesktop tells whether the process belongs to a desktop session of this machine.
+func (s system) onDesktop() bool {
+	return (s.getenv("WAYLAND_DISPLAY") != "" || s.getenv("DISPLAY") != "") && s.getenv("SSH_CONNECTION") == ""
 }
 
 // collectionInUse is the collection that the library reads and writes: the one named login, else the default.

@@ -14,8 +14,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// fileLockLimit is how long a write waits for another process's, which takes some milliseconds.
-const fileLockLimit = 10 * time.Second
+// fileLockLimit is how long a write waits for other processes', each of which takes some milliseconds: a pair that is not written is lost.
+const fileLockLimit = 30 * time.Second
 
 // codec turns a table into a file's content and back.
 type codec interface {

@@ -24,6 +24,7 @@ type keyringStore struct {
 	dir         string
 	backend     Backend
 	guard       guard
+	quick       guard // for its state, which asks no person anything
 	interactive bool
 	elsewhere   string // the hint for who cannot use the keyring
 	index       index
@@ -232,12 +233,12 @@ func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err
 	return err == nil, k.unusable(ctx, err)
 }
 
+// state asks the keyring whether it can be used. A bus that does not answer at once does not answer: neither is asked again.
 func (k *keyringStore) state(ctx context.Context) error {
-	// It asks no person anything: a bus that does not answer at once does not answer.
-	quick := guard{limit: min(k.guard.limit, stateLimit)}
-	_, err := guarded(ctx, &quick, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
+	k.quick.limit = min(k.guard.limit, stateLimit)
+	_, err := guarded(ctx, &k.quick, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
 	if errors.Is(err, errNoAnswer) {
-		k.guard.limit = quick.limit // what it was given, for the message
+		k.guard.limit = k.quick.limit // what it was given, for the message
 		k.guard.hung.Store(true)
 	}
 	return err
@@ -249,15 +250,16 @@ type none struct{}
 // unusable makes our error of a keyring's: locked or unavailable. A keyring's error does not say which, so it is
 // asked for its state. The end of the context stays what it is; nil stays nil.
 func (k *keyringStore) unusable(ctx context.Context, err error) error {
+	limit := k.guard.limit
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return failure.From(ctx.Err())
-	case errors.Is(err, errNoAnswer):
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+k.guard.limit.String(), k.elsewhere)
-	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked):
+	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked): // one that is locked waits for a person, and does not answer
 		return unusable(ErrLocked, err, "the keyring is locked", "unlock it (signing in to the desktop does), or "+k.elsewhere)
+	case errors.Is(err, errNoAnswer):
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+limit.String(), k.elsewhere)
 	default:
 		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), k.elsewhere)
 	}

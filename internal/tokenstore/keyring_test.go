@@ -118,6 +118,43 @@ func TestAHangingKeyringIsLeftBehind(t *testing.T) {
 	}
 }
 
+// A keyring that is locked while a command runs waits for a person: that it does not answer is not all that is said.
+func TestAKeyringThatWaitsForAPersonIsLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := newFake()
+		s := keyringOver(t, t.TempDir(), backend)
+		wantNothing(t, s, key(alice))
+		backend.set(func(f *fake) { f.state, f.hang = ErrLocked, make(chan struct{}) })
+		defer close(backend.hang)
+		_, err := s.Fresh(t.Context(), key(alice))
+		wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+	})
+}
+
+// A bus that does not say whether the keyring is there costs one deadline, however often it is needed, and less than two seconds.
+func TestAStateThatIsNotToldIsAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := &silent{newFake()}
+		s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: true})
+		begun := time.Now()
+		for range 3 {
+			_, err := s.Get(t.Context(), key(alice))
+			wantBroken(t, err, ErrUnavailable, "it has not answered within 1.5s", "")
+		}
+		if took := time.Since(begun); took != stateLimit {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// silent is a keyring whose state is never told.
+type silent struct{ Backend }
+
+func (*silent) State(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func TestACommandThatEndsDoesNotWaitForTheKeyring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := newFake()

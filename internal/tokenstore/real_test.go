@@ -194,17 +194,52 @@ func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 }
 
-// A bus without a Secret Service, and without anyone whom it could start as one.
+// A bus without a Secret Service is told at once; one that could start it is asked to on a desktop alone.
 func TestRealKeyringNoService(t *testing.T) {
 	needReal(t)
-	dir := shortDir(t)
-	config := filepath.Join(dir, "bus.conf")
-	text := `<busconfig><type>session</type><listen>unix:dir=` + dir + `</listen><policy context="default">` +
-		`<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		startable   bool
+		environment []string
+		says        string
+		started     bool
+	}{
+		"nobody to be started": {false, nil, "the D-Bus session bus has no Secret Service", false},
+		"no desktop":           {true, nil, "the Secret Service is not running", false},
+		"by SSH":               {true, []string{"DISPLAY=:10", "SSH_CONNECTION=10.0.0.1 1 10.0.0.2 22"}, "the Secret Service is not running", false},
+		"a desktop":            {true, []string{"WAYLAND_DISPLAY=wayland-0"}, "it has not answered within 1.5s", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := shortDir(t)
+			address := bareBus(t, dir, c.startable)
+			begun := time.Now()
+			said, err := runChild(t, append(c.environment, busVariable+"="+address), "check", "system", dir)
+			if err != nil || !strings.Contains(said, "unavailable: the keyring cannot be used: "+c.says) {
+				t.Errorf("%v: %s", err, said)
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "started")); (err == nil) != c.started {
+				t.Errorf("started: %v", err == nil)
+			}
+		})
 	}
-	daemon := exec.CommandContext(t.Context(), "dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
+}
+
+// bareBus is a bus of its own, on which nobody is. It may know how to start a Secret Service, which writes the file dir/started and ends.
+func bareBus(t *testing.T, dir string, startable bool) (address string) {
+	t.Helper()
+	files := map[string]string{"bus.conf": `<busconfig><type>session</type><listen>unix:dir=` + dir + `</listen><servicedir>` + dir + `</servicedir>` +
+		`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`}
+	if startable {
+		files["secrets.service"] = "[D-BUS Service]\nName=" + secretsName + "\nExec=/usr/bin/touch " + dir + "/started\n"
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	daemon := exec.CommandContext(t.Context(), "dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"), "--nofork", "--nopidfile", "--print-address")
 	out, err := daemon.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -212,22 +247,14 @@ func TestRealKeyringNoService(t *testing.T) {
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = daemon.Process.Kill()
 		_ = daemon.Wait()
-	}()
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
+	})
+	if address, err = bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
-	said, err := runChild(t, []string{busVariable + "=" + strings.TrimSpace(address)}, "check", "system", dir)
-	if err != nil || !strings.Contains(said, "unavailable: the keyring cannot be used: the D-Bus session bus has no Secret Service") {
-		t.Errorf("%v: %s", err, said)
-	}
-	if took := time.Since(begun); took > 2*time.Second {
-		t.Errorf("took %v", took)
-	}
+	return strings.TrimSpace(address)
 }
 
 // BenchmarkRealKeyring is a rotation and a fresh read, as two commands one after the other pay for them.
