@@ -98,7 +98,7 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 	echoes := func(status int) func(http.Handler) http.Handler {
 		return func(h http.Handler) http.Handler { return echo(h, status) }
 	}
-	errorForms := []string{render.Table, render.JSON}
+	oneForm, errorForms := []string{render.JSON}, []string{render.Table, render.JSON}
 	for name, c := range map[string]struct {
 		answers                func(http.Handler) http.Handler
 		password, wrong, store string
@@ -106,9 +106,9 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 		well                   bool
 	}{
 		"a service that is well":   {behaves, keptPassword, keptWrong, "file", render.Formats(), true},
-		"a short password":         {behaves, keptShort, keptWrong, "file", errorForms, true},
-		"the store memory":         {behaves, keptPassword, keptWrong, "memory", errorForms, false},
-		"a store that is not here": {behaves, keptPassword, keptWrong, "keyring", errorForms, false},
+		"a short password":         {behaves, keptShort, keptWrong, "file", oneForm, true},
+		"the store memory":         {behaves, keptPassword, keptWrong, "memory", oneForm, false},
+		"a store that is not here": {behaves, keptPassword, keptWrong, "keyring", oneForm, false},
 		"a refusal that echoes":    {echoes(http.StatusUnprocessableEntity), keptPassword, keptWrong, "file", errorForms, false},
 		"a 401 that echoes":        {echoes(http.StatusUnauthorized), keptPassword, keptWrong, "file", errorForms, false},
 		"an echoed short password": {echoes(http.StatusUnauthorized), keptPassword, keptShort, "memory", errorForms, false},
