@@ -65,7 +65,9 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 	if k.Wire != nil {
 		transport = k.Wire(transport)
 	}
-	if s.API, err = userservice.New(k.clientOptions(p, transport)); err != nil {
+	api := k.clientOptions(p, transport)
+	api.KeyHint = s.keyHint
+	if s.API, err = userservice.New(api); err != nil {
 		return nil, err
 	}
 	if s.Store, err = s.openStore(cfg); err != nil {

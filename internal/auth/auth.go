@@ -74,7 +74,7 @@ func (s *Source) Do(ctx context.Context, subject string, call func(ctx context.C
 	err = call(ctx, rec.Access)
 	if !unauthorized(err) {
 		s.proven(subject, rec)
-		return err
+		return s.forbidden(subject, err)
 	}
 	if !s.Given.IsZero() {
 		return s.givenRefused(err)
@@ -89,9 +89,26 @@ func (s *Source) Do(ctx context.Context, subject string, call func(ctx context.C
 	err = call(ctx, rec.Access)
 	if !unauthorized(err) {
 		s.proven(subject, rec)
-		return err
+		return s.forbidden(subject, err)
 	}
 	return s.stillRefused(subject, err)
+}
+
+// forbidden explains a 403: the JWT is known, and of the wrong kind, or the user is not within its reach.
+func (s *Source) forbidden(subject string, err error) error {
+	if f := failure.From(err); f == nil || f.Status != http.StatusForbidden || f.Hint != "" {
+		return err
+	}
+	if whose, _, ok := s.WhoIsGiven(); ok {
+		subject = whose
+	}
+	switch {
+	case subject != Admin:
+		return withHint(err, "the service does not let a user do this by itself: "+s.Mend(Admin))
+	case !s.Given.IsZero():
+		return withHint(err, "this admin may not do this, or not to this user: "+s.Mend(Admin))
+	}
+	return withHint(err, "this admin may not do this, or not to this user: as another, "+s.signInHint("--email ADDRESS"))
 }
 
 // stillRefused explains a 401 to a JWT that is new.

@@ -127,3 +127,29 @@ func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
 	_, err = auth.New(o).Token(t.Context(), "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
 	wantFailure(t, err, failure.Unauthorized, "in profile test: no InstanceKey is set for profile test\nset one")
 }
+
+// A 403 is not mended by another JWT of the same one: who else can do it is said.
+func TestA403SaysWhoMayDoIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signIn(t)
+	made := w.register(t)
+	w.misbehave(t, `"*: 403"`)
+	do := func(s *auth.Source, subject string) error {
+		return s.Do(t.Context(), subject, func(ctx context.Context, jwt secret.String) error {
+			return w.api.Prove(ctx, userservice.Actor{JWT: jwt})
+		})
+	}
+	wantFailure(t, do(w.admin(), auth.Admin), failure.Unauthorized, "this admin may not do this, or not to this user: as another, sign in with `telematicsctl auth login --email ADDRESS`")
+	o := w.options()
+	o.AdminEmail = sandbox.AdminEmail
+	o.Given = made.Pair.Access
+	wantFailure(t, do(auth.New(o), made.DeviceToken), failure.Unauthorized, "the service does not let a user do this by itself: `unset TELEMATICSCTL_ACCESS_TOKEN`")
+	wantFailure(t, do(auth.New(o), auth.Admin), failure.Unauthorized, "the service does not let a user do this by itself")
+	o.Given = secret.String{}
+	s := auth.New(o)
+	_, err := s.Keep(t.Context(), made.DeviceToken, *made.Pair)
+	mustDo(t, err)
+	wantFailure(t, do(s, made.DeviceToken), failure.Unauthorized, "sign in with `telematicsctl auth login --email "+sandbox.AdminEmail+"`")
+	w.want(t, counts{Calls: 4})
+}

@@ -54,6 +54,7 @@ type Options struct {
 	Trace                io.Writer // where each request and answer is shown, its secrets cut out; nowhere where nil
 	Retry                Retry
 	NewRequestID         func() string // a UUID where nil
+	KeyHint              func() string // says how the InstanceKey is put right, for hints; may be nil
 }
 
 // Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed but its transport.
@@ -66,6 +67,7 @@ type Client struct {
 	userAgent string
 	retry     Retry
 	requestID func() string
+	keyHint   func() string
 }
 
 // New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is none, or that is plain
@@ -91,6 +93,7 @@ func New(o Options) (*Client, error) {
 		userAgent: withDefault(o.UserAgent, "telematicsctl"),
 		retry:     o.Retry.withDefaults(),
 		requestID: o.NewRequestID,
+		keyHint:   o.KeyHint,
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout

@@ -69,7 +69,7 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	case token != "" && TokenTaken(err):
 		return Registered{}, hinted(err, "a user has the DeviceToken "+token+" already")
 	}
-	return Registered{}, byKey(err)
+	return Registered{}, c.byKey(err)
 }
 
 // RegisterMany makes quantity users alike (path and answer are assumed; its body is from the seed). custom may
@@ -100,15 +100,19 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 			return err
 		},
 	})
-	return made, byKey(err)
+	return made, c.byKey(err)
 }
 
 // byKey says of a refusal by InstanceId and InstanceKey what to look at.
-func byKey(err error) error {
-	if failure.Is(err, failure.Unauthorized) {
-		return hinted(err, "check the InstanceId and the InstanceKey: they must be of one instance, and of this service")
+func (c *Client) byKey(err error) error {
+	if !failure.Is(err, failure.Unauthorized) {
+		return err
 	}
-	return err
+	hint := "check the InstanceId and the InstanceKey: they must be of one instance, and of this service"
+	if c.keyHint != nil {
+		hint += "; " + c.keyHint()
+	}
+	return hinted(err, hint)
 }
 
 // hinted gives an error a hint, where it has none.
