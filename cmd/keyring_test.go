@@ -146,3 +146,18 @@ func TestCommandsForAllFindPairsThatTheIndexHasLost(t *testing.T) {
 		})
 	}
 }
+
+// A pair that is damaged is not passed over: its renewal fails, and says how it is mended.
+func TestRenewingAllReportsADamagedPair(t *testing.T) {
+	t.Parallel()
+	h, user := newKeyringHouse(t)
+	const lost = "11111111-2222-4333-8444-0000000000ff"
+	h.keyring.items["default/"+lost] = "{"
+	out, _ := h.tell(t, 5, "token refresh --all -o json --within 999h", "")
+	wantIn(t, out, "the keyring's record for "+lost+" of the profile default is damaged")
+	if strings.Count(out, `"Outcome": "renewed"`) != 2 || !strings.Contains(out, user) {
+		t.Error(out)
+	}
+	h.tell(t, 0, "token remove "+lost, "")
+	h.tell(t, 0, "token refresh --all --within 999h", "")
+}

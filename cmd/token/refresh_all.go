@@ -64,7 +64,8 @@ func refreshAll(ctx context.Context, k *kit.Kit, o refreshOptions) error {
 	return allRenewed(ctx, errs)
 }
 
-// expiring are the stored pairs of this host that expire soon. One that says no end counts as expiring.
+// expiring are the stored pairs of this host that expire soon. One that says no end counts as expiring, and one that says no host, as it is
+// damaged, is to be reported.
 func expiring(ctx context.Context, k *kit.Kit, s *kit.Session, o refreshOptions) ([]tokenstore.Entry, error) {
 	all, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
@@ -72,7 +73,7 @@ func expiring(ctx context.Context, k *kit.Kit, s *kit.Session, o refreshOptions)
 	}
 	var soon []tokenstore.Entry
 	for _, e := range all {
-		if e.Host == s.API.Host() && e.ExpiresAt.Sub(k.Now()) <= o.within {
+		if (e.Host == s.API.Host() || e.Host == "") && e.ExpiresAt.Sub(k.Now()) <= o.within {
 			soon = append(soon, e)
 		}
 	}

@@ -83,7 +83,7 @@ type Store interface {
 	Delete(ctx context.Context, keys ...Key) error
 
 	// List gives the stored pairs of a profile (of every profile for ""), sorted by profile, admin first, then by
-	// DeviceToken. Instance keys and passwords are not in it.
+	// DeviceToken. Instance keys and passwords are not in it. A pair of the keyring that is damaged may have neither times nor host.
 	List(ctx context.Context, profile string) ([]Entry, error)
 }
 
