@@ -27,7 +27,26 @@ func parseObject(data []byte) (object, []failure.Field) {
 	for name, value := range raw {
 		o[strings.ToLower(name)] = value
 	}
+	if len(o) < len(raw) {
+		o.readAgain(data)
+	}
 	return o, nil
+}
+
+// readAgain takes the members in the order of the text, so that of names that differ in case alone the last counts.
+func (o object) readAgain(data []byte) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	_, err := d.Token() // {
+	for err == nil && d.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = d.Token(); err == nil {
+			err = d.Decode(&value)
+		}
+		if err == nil {
+			o[strings.ToLower(fmt.Sprint(name))] = value
+		}
+	}
 }
 
 func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }

@@ -90,7 +90,7 @@ func TestInstanceHeadersAreChecked(t *testing.T) {
 
 // Paths go without regard to case on the user host; the vendor's clients spell them in several ways, and field names too.
 func TestOtherClientsSpellings(t *testing.T) {
-	w := newWorld(t, sandbox.Options{})
+	w := newWorld(t, sandbox.Options{SignInLimit: -1})
 	for _, path := range []string{"/v1/Registration/Create", "/V1/REGISTRATION/CREATE", "/v1/registration/create/"} {
 		w.do(t, "POST", path, theInstance, `{}`).want(t, 200)
 	}
@@ -98,6 +98,12 @@ func TestOtherClientsSpellings(t *testing.T) {
 	p := w.find(t, w.asAdmin(t), "devicetoken="+got.DeviceToken)
 	if len(p) != 1 || p[0].UserProfile["FirstName"] != "Ada" || p[0].UserFields[0]["ClientId"] != "c-1" || p[0].UserFields[0]["EnableRealTimeLocation"] != true {
 		t.Errorf("read back %+v", p)
+	}
+	for range 20 { // of one name in two spellings the last counts, always
+		got = w.register(t, `{"FirstName": "Ada", "LastName": "L", "firstname": "Grace", "FIRSTNAME": "Joan"}`)
+		if p = w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken); p[0].UserProfile["FirstName"] != "Joan" || p[0].UserProfile["LastName"] != "L" {
+			t.Fatalf("read back %+v", p)
+		}
 	}
 }
 
