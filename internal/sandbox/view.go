@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -37,6 +38,9 @@ type listOf struct {
 	users int
 }
 
+// usualUser is more bytes than most users are, as read.
+const usualUser = 1500
+
 // newListOf begins a Result; head is what comes before the first user.
 func newListOf(r *reader, head string) listOf {
 	b, _ := longAnswers.Get().(*[]byte)
@@ -45,6 +49,9 @@ func newListOf(r *reader, head string) listOf {
 }
 
 func (l *listOf) add(u *user) {
+	if cap(*l.b)-len(*l.b) < usualUser {
+		*l.b = slices.Grow(*l.b, max(len(*l.b), 16*usualUser)) // twice as much: append alone grows a long list by little
+	}
 	if l.users > 0 {
 		*l.b = append(*l.b, ',')
 	}
