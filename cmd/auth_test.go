@@ -110,6 +110,25 @@ func TestARenewalAsksForThePasswordAtATerminal(t *testing.T) {
 	}
 }
 
+// While the service blocks sign-ins, nobody is asked for a password that would not be sent.
+func TestNobodyIsAskedForAPasswordWhileSignInsAreBlocked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("/v1/Auth/Login", http.StatusTooManyRequests))
+	h.without = []string{"TELEMATICSCTL_ADMIN_PASSWORD"}
+	h.terminal = true
+	_, says := h.tell(t, 6, "auth login", keptPassword+"\n")
+	wantIn(t, says, "Password of "+keptEmail+": ")
+	for _, words := range []string{"auth login", "token print"} {
+		_, says := h.tell(t, 6, words, keptPassword+"\n")
+		wantIn(t, says, "has blocked this machine's address")
+		if strings.Contains(says, "Password") {
+			t.Errorf("%s asked for it:\n%s", words, says)
+		}
+	}
+	_, says = h.tell(t, 6, "auth login --ignore-guard", keptPassword+"\n")
+	wantIn(t, says, "Password of "+keptEmail+": ")
+}
+
 // Of many pairs that are renewed, one that fails does not stop the others, and no more than --concurrency are under way at once.
 func TestRenewingAllReportsEach(t *testing.T) {
 	t.Parallel()

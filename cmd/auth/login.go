@@ -131,6 +131,9 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 	if err := s.Store.Check(ctx); err != nil {
 		return "", rec, err // before the password is asked for
 	}
+	if err := s.Auth.Guard.Check(s.API.Host()); err != nil {
+		return "", rec, err
+	}
 	password, err := adminPassword(ctx, k, s, email, o.passwordStdin)
 	if err != nil {
 		return "", rec, err

@@ -89,6 +89,15 @@ func (g *Guard) Passed(ctx context.Context, host string) error {
 	return g.change(ctx, host, func(r *record) { r.BlockedUntil = time.Time{} })
 }
 
+// Check is the error of a sign-in that the service's block stands against, so that nobody types a password for it; it records nothing.
+func (g *Guard) Check(host string) error {
+	until, err := g.BlockedUntil(host)
+	if err != nil || until.IsZero() || g.Ignore {
+		return err
+	}
+	return g.refuse(host, until.Sub(g.Now()), true)
+}
+
 // BlockedUntil is when the service's own block of this machine ends; zero where there is none.
 func (g *Guard) BlockedUntil(host string) (time.Time, error) {
 	all, err := g.load()

@@ -48,7 +48,10 @@ func (s *Source) renewOnce(ctx context.Context, subject string, seen tokenstore.
 	if errors.Is(err, errSignedOut) && subject == Admin && s.AdminEmail != "" && s.AskPassword != nil {
 		// The person is asked without the lock: others must not wait for somebody who is at lunch.
 		var password secret.String
-		if password, err = s.AskPassword(ctx, s.AdminEmail); err == nil {
+		if err = s.Guard.Check(s.API.Host()); err == nil {
+			password, err = s.AskPassword(ctx, s.AdminEmail)
+		}
+		if err == nil {
 			rec, err = s.signInAsked(ctx, seen, password)
 		}
 	}
