@@ -36,8 +36,11 @@ func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
 		if head["alg"] != "HS256" {
 			t.Errorf("signed by %v", head["alg"])
 		}
+		if n := len(got.AccessToken.Token); n < 800 || n > 2000 {
+			t.Errorf("the JWT is %d bytes; live ones are 1 to 2 kB", n)
+		}
 		for name, want := range map[string]any{
-			"sub": got.DeviceToken, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID, "CompanyId": sandbox.CompanyID,
+			"RefreshToken": *got.RefreshToken, "InstanceKey": sandbox.InstanceKey, "sub": got.DeviceToken, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID, "CompanyId": sandbox.CompanyID,
 			"SdkEnableTracking": true, "SdkEnableLogging": false, "SdkEnableRealTimeLocation": false,
 			"iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
 		} {

@@ -22,7 +22,8 @@ const (
 	issuer           = "telematicsctl-sandbox" // so that nobody takes such a JWT for the real service's
 )
 
-// claims are a JWT's (live), save Generation, by which the sandbox makes JWTs expire at once.
+// claims are a JWT's (live), save Generation, by which the sandbox makes JWTs expire at once. A user's carries its refresh token and its instance's key, as
+// those of some issuers do (live): a JWT is a secret whatever it is used for.
 type claims struct {
 	jwt.RegisteredClaims
 	InstanceID             string  `json:"InstanceId,omitempty"`
@@ -33,6 +34,8 @@ type claims struct {
 	EnableLogging          *bool   `json:"SdkEnableLogging,omitempty"`
 	EnableRealTimeLocation *bool   `json:"SdkEnableRealTimeLocation,omitempty"`
 	ClientID               *string `json:"SdkClientId,omitempty"`
+	RefreshToken           string  `json:"RefreshToken,omitempty"`
+	InstanceKey            string  `json:"InstanceKey,omitempty"`
 	Generation             string  `json:"Generation"`
 }
 
@@ -53,7 +56,7 @@ func (s state) userClaims(u *user, in instance) claims {
 	tracking, logging, realtime := u.flag("EnableTracking"), u.flag("EnableLogging"), u.flag("EnableRealTimeLocation")
 	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Token},
-		InstanceID:       in.ID, DeviceToken: u.Token, CompanyID: in.CompanyID,
+		InstanceID:       in.ID, InstanceKey: in.Key, DeviceToken: u.Token, CompanyID: in.CompanyID,
 		EnableTracking: &tracking, EnableLogging: &logging, EnableRealTimeLocation: &realtime,
 		Generation: s.generation(u),
 	}
@@ -81,11 +84,14 @@ func (c *call) issue(s state, cl claims, life time.Duration) issued {
 	cl.ID = c.newUUID().String()
 	cl.IssuedAt = jwt.NewNumericDate(c.now)
 	cl.ExpiresAt = jwt.NewNumericDate(c.now.Add(life))
+	refresh := base64.RawURLEncoding.EncodeToString(c.random(refreshLength))
+	if cl.DeviceToken != "" {
+		cl.RefreshToken = refresh
+	}
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, cl).SignedString(s.get(keySigning))
 	if err != nil {
 		s.fail(err)
 	}
-	refresh := base64.RawURLEncoding.EncodeToString(c.random(refreshLength))
 	s.setNumber(pairKey(cl, refresh), uint64(c.now.Add(refreshLife).UnixMilli()))
 	out := issued{AccessToken: &accessToken{signed, int64(life / time.Second)}, RefreshToken: &refresh}
 	if cl.DeviceToken != "" {
