@@ -46,7 +46,7 @@ func with(result any) answer {
 // nothing is how the accounts host says that there is no such thing: HTTP 200 and a null Result (live).
 func nothing() answer { return answer{status: http.StatusOK, result: json.RawMessage("null")} }
 
-// refuse is a failure without entries. Its title is the status's own name.
+// refuse is a failure without entries, with the status's own name as its title (assumed: entries).
 func refuse(status int) answer { return answer{status: status, title: http.StatusText(status)} }
 
 // invalid is a validation failure with one entry for each field (live).
@@ -56,7 +56,7 @@ func invalid(mistakes ...failure.Field) answer {
 
 func mistake(key, message string) failure.Field { return failure.Field{Key: key, Message: message} }
 
-// blocked is the answer to who tries too often.
+// blocked is the answer to who tries too often (live; that it says for how long is assumed: sign-in-limit).
 func blocked(wait time.Duration) answer {
 	a := refuse(http.StatusTooManyRequests)
 	seconds := int64((wait + time.Second - 1) / time.Second)

@@ -52,7 +52,7 @@ func (o object) readAgain(data []byte) {
 func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
 
 // reading takes values out of an object and keeps account of what is wrong with them. It converts where the real
-// service does: numbers and booleans in strings, and the other way round (assumed).
+// service does: numbers and booleans in strings, and the other way round (assumed: conversion).
 type reading struct {
 	object
 	mistakes []failure.Field
@@ -207,7 +207,7 @@ func (r *reading) moment(name string) (value time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// inner is an object inside; a list of one is taken for its content, as the service gives it back so. It is nil where
+// inner is an object inside; a list of one is taken for its content, as the service gives it back so (assumed: conversion). It is nil where
 // it is missing or null.
 func (r *reading) inner(name string) *reading {
 	raw := r.member(name)
@@ -231,7 +231,7 @@ func (r *reading) inner(name string) *reading {
 }
 
 // isJSON tells whether a content type is one that the service takes for JSON: application/json and its relatives, such
-// as the application/json-patch+json of the published samples (live; that others get 415 is assumed).
+// as the application/json-patch+json of the published samples (live; that others get 415 is assumed: content-type).
 func isJSON(contentType string) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
 	kind = strings.TrimSpace(kind)

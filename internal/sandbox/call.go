@@ -46,7 +46,7 @@ type refused = *answer
 func no(a answer) refused { return &a }
 
 // instanceOf checks the headers InstanceId and InstanceKey: missing or malformed 422, a wrong key or an unknown
-// instance 401 (assumed).
+// instance 401 (assumed: headers, wrong-key).
 func (c *call) instanceOf(s state) (instance, refused) {
 	id, key, no422 := c.credentials()
 	if no422 != nil {
@@ -92,7 +92,7 @@ func (c *call) header(name string) string {
 	return c.r.Header.Get(name)
 }
 
-// query reads the call's query. Names go without regard to case (assumed); of a name that comes twice the first counts.
+// query reads the call's query. Names go without regard to case (assumed: names); of a name that comes twice the first counts.
 func (c *call) query() func(name string) string {
 	asked := c.askedIn("query")
 	values := map[string]string{}
@@ -144,7 +144,7 @@ func (c *call) caller(s state) (who, refused) {
 	return w, nil
 }
 
-// subject is whom claims speak of.
+// subject is whom claims speak of; a user who was deleted is nobody (assumed: deleted-jwt).
 func (s state) subject(cl claims) (who, bool) {
 	if cl.DeviceToken == "" {
 		a, ok := s.admin(cl.Email)
@@ -158,6 +158,7 @@ func (s state) subject(cl claims) (who, bool) {
 	return who{user: u, in: in}, ok
 }
 
+// unauthorized is the answer to who has no JWT that does (that it names the scheme is assumed: challenge).
 func unauthorized() answer {
 	a := refuse(http.StatusUnauthorized)
 	a.header = map[string]string{"WWW-Authenticate": "Bearer"}
@@ -212,7 +213,7 @@ func (c *call) asUser(s state) (who, refused) {
 	return w, r
 }
 
-// reached finds a user that the admin may act on: unknown 404, outside its reach 403.
+// reached finds a user that the admin may act on: unknown 404 (live), outside its reach 403 (assumed: reach).
 func (s state) reached(a admin, token string) (*user, refused) {
 	u, ok := s.userByToken(token)
 	if !ok {

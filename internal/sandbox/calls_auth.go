@@ -9,7 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// signIn is «sign in», as an admin or as a user. Every try whose body is JSON counts against the address's limit, refused or not.
+// signIn is «sign in», as an admin or as a user. Every try whose body is JSON counts against the address's limit,
+// refused or not (assumed: sign-in-limit).
 func (c *call) signIn() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -86,7 +87,8 @@ func (c *call) signInUser(s state, token, password string) answer {
 }
 
 // refresh is «refresh»: the old JWT, expired or not, and the refresh token, which is spent by it. Whatever is wrong with
-// the two gets 401. That a refreshed JWT lives as long as one from a sign-in is live.
+// the two gets 401. That a refreshed JWT lives as long as one from a sign-in is live;
+// that the old one lives on is assumed: refreshed.
 func (c *call) refresh() answer {
 	r, bad := c.fields()
 	if bad != nil {

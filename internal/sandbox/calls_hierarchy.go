@@ -80,7 +80,8 @@ func (c *call) permissions() answer {
 	return a
 }
 
-// showInstance is one instance in full, its key with it. What does not exist or is out of reach is null (live, assumed).
+// showInstance is one instance in full, its key with it. What does not exist is null (live), and what is out of reach
+// too (assumed: reach).
 func (c *call) showInstance() answer {
 	return c.viewAsAdmin(func(s state, a admin) answer {
 		i, ok := s.instanceByID(strings.ToLower(c.params["InstanceId"]))
@@ -92,7 +93,7 @@ func (c *call) showInstance() answer {
 }
 
 // showApplication is one application, with its instances where they are asked for. An admin of an instance alone sees
-// no application (assumed).
+// no application (assumed: reach).
 func (c *call) showApplication() answer {
 	return c.viewAsAdmin(func(s state, a admin) answer {
 		app, ok := s.reachedApplication(a, c.params["AppId"])

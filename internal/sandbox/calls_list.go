@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// largestPage is the most users on a page (assumed).
+// largestPage is the most users on a page (assumed: page).
 const largestPage = 1000
 
 // activities are the ActivityStatuses of a filter, and how each is read back (live).
@@ -22,7 +22,7 @@ type pageAsked struct {
 }
 
 // list is «list». The vendor's table calls Sort, IncludeAccountInfo and ShowInactiveUsers required as well, but clients
-// leave them out: then the list goes by DateCreated, without names, active users only (assumed).
+// leave them out: then the list goes by DateCreated, without names, active users only (assumed: list-defaults).
 func (c *call) list() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -123,7 +123,7 @@ func readSort(r *reading) (by index, desc bool) {
 }
 
 // meant are the instances that the list is about: those within the admin's reach that are under all that was named.
-// It is false where something was named that the admin may not see.
+// It is false where something was named that the admin may not see (assumed: reach).
 func (p pageAsked) meant(s state, a admin) ([]instance, bool) {
 	reach := s.instances(a.reaches)
 	for _, named := range []struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// register is «register one user».
+// register is «register one user». What a token that is taken and an invite code that is none get is assumed: taken, invite.
 func (c *call) register() answer {
 	if _, _, r := c.credentials(); r != nil {
 		return *r
@@ -58,8 +58,7 @@ func (c *call) create(s state, in instance, ch change) issued {
 	return c.issue(s, s.userClaims(u, in), registrationLife)
 }
 
-// registerMany is «register many users at once». Its path, the shape of its answer and the largest Quantity are
-// assumed.
+// registerMany is «register many users at once». Its path, the shape of its answer and the largest Quantity are assumed: many.
 func (c *call) registerMany() answer {
 	if _, _, r := c.credentials(); r != nil {
 		return *r

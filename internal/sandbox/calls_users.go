@@ -93,7 +93,7 @@ func (c *call) update() answer {
 	})
 }
 
-// updated is the user whom an update means.
+// updated is the user whom an update means. A user may say so in either header (assumed: own-header).
 func (c *call) updated(s state) (*user, refused) {
 	w, r := c.caller(s)
 	if r != nil {
@@ -136,7 +136,7 @@ func (c *call) remove() answer {
 	})
 }
 
-// move is «move» into another instance; its id and key must fit (what else gets is assumed).
+// move is «move» into another instance; its id and key must fit (what else gets is assumed: move-key).
 func (c *call) move() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -174,7 +174,7 @@ func (c *call) move() answer {
 	})
 }
 
-// join is «join by code», with a user's JWT.
+// join is «join by code», with a user's JWT (what a code that is none gets is assumed: invite).
 func (c *call) join() answer {
 	return c.change(func(s state) (answer, bool) {
 		w, no := c.asUser(s)

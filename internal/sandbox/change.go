@@ -12,7 +12,7 @@ type change struct {
 	profile map[string]text // not there: said to be null
 	flags   map[string]bool
 	client  *text  // nil is not said
-	status  string // Active, Deactivated or Deleted; "" is not said
+	status  string // Active, Deactivated or Deleted, which leaves the user (assumed: deleted-status); "" is not said
 
 	identityID, identityProvider *text
 
@@ -49,7 +49,7 @@ var flagFields = func() []*field.Field {
 }()
 
 // readChange takes a change out of a body. The service does not validate texts (live); only what cannot be converted
-// to the field's type is a mistake. Unknown fields are passed over (assumed).
+// to the field's type is a mistake. Unknown fields are passed over (assumed: names).
 func readChange(r *reading, use field.Use) change {
 	c := change{profile: map[string]text{}, createToken: true}
 	for _, f := range profileFields {
@@ -69,7 +69,7 @@ func readChange(r *reading, use field.Use) change {
 	if use == field.Update {
 		statuses = append(statuses, statusDeleted)
 		c.identityID, c.identityProvider = readSaid(r, "IdentityId"), readSaid(r, "IdentityProvider")
-		r.text("OldPassword") // a user of the sandbox has no password: the two are taken, and change nothing
+		r.text("OldPassword") // taken, and without effect: a user of the sandbox has no password (assumed: passwords)
 		r.text("NewPassword")
 	} else {
 		c.inviteCode, _ = r.text("InstanceInviteCode")

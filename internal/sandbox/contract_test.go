@@ -3,6 +3,9 @@ package sandbox_test
 import (
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +67,7 @@ func same(t *testing.T, what string, got, want []string) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("%s: the contract has %v, the table %v", what, got, want)
+		t.Errorf("%s: there is %q, and there should be %q", what, got, want)
 	}
 }
 
@@ -195,4 +198,66 @@ func TestTheContractIsServed(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || resp.ContentLength != int64(len(docs.OpenAPI)) {
 		t.Errorf("%d, %d bytes", resp.StatusCode, resp.ContentLength)
 	}
+}
+
+// Each thing that is assumed has a name: the contract lists it, the sandbox's code says where it acts by it, and the page for people has it as a row.
+func TestEveryAssumptionIsListed(t *testing.T) {
+	var listed struct {
+		Assumed map[string]struct{ What, Here string } `yaml:"x-assumed"`
+	}
+	if err := yaml.Unmarshal(docs.OpenAPI, &listed); err != nil {
+		t.Fatal(err)
+	}
+	named := assumedInCode(t)
+	for name := range listed.Assumed {
+		if !named[name] {
+			t.Errorf("the contract assumes %q, and nothing in the code says so", name)
+		}
+	}
+	for name := range named {
+		if _, ok := listed.Assumed[name]; !ok {
+			t.Errorf("the code assumes %q, and the contract's x-assumed does not list it", name)
+		}
+	}
+	page, err := os.ReadFile("../../docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| assumed | here |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want []string
+	for _, a := range listed.Assumed {
+		want = append(want, "| "+a.What+" | "+a.Here+" |")
+	}
+	same(t, "docs/sandbox.md", strings.Split(strings.TrimSpace(table), "\n"), want)
+}
+
+var assumed = regexp.MustCompile(`\bassumed(?:: ([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*))?`)
+
+// assumedInCode are the names in comments such as «(assumed: page)». A comment that says so without a name fails.
+func assumedInCode(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range assumed.FindAllStringSubmatch(string(code), -1) {
+			if m[1] == "" {
+				t.Errorf("%s: something is assumed that has no name; call it «assumed: name» and list it in the contract's x-assumed", file)
+			}
+			for _, name := range strings.Split(m[1], ", ") {
+				named[name] = true
+			}
+		}
+	}
+	return named
 }

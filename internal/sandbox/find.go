@@ -2,7 +2,7 @@ package sandbox
 
 import "strings"
 
-// finding is what a find asks for; all that is said must hold. Text is compared without regard to case (assumed).
+// finding is what a find asks for; all that is said must hold. Text is compared without regard to case (assumed: text).
 type finding struct {
 	token    string // in lower case; "" is not said
 	criteria []criterion

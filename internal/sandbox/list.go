@@ -18,7 +18,7 @@ type listing struct {
 
 // filter is what the users of a list must be; the zero value lets all pass. Text is compared without regard to case.
 type filter struct {
-	search     string   // any of searched begins with it (assumed)
+	search     string   // any of searched begins with it (assumed: search)
 	country    string   //
 	city       string   //
 	activities []string // as they are read; none is all
@@ -27,7 +27,7 @@ type filter struct {
 	realtime   *bool
 }
 
-// searched are the indexes that a search term is looked up in (assumed).
+// searched are the indexes that a search term is looked up in (assumed: search).
 var searched = []index{
 	byToken, byClientID, byFullName, profileIndex("LastName"), profileIndex("Nickname"), profileIndex("Email"), profileIndex("Phone"),
 }
@@ -221,7 +221,7 @@ func (s state) sorted(l listing, set numbers) []*user {
 		a, b := all[i], all[j]
 		switch {
 		case a.there != b.there:
-			return a.there // who has no value comes last, whichever way it is sorted (assumed)
+			return a.there // who has no value comes last, whichever way it is sorted (assumed: sort-missing)
 		case !a.there:
 			return momentValue(a.u.Created.UnixMicro()) < momentValue(b.u.Created.UnixMicro())
 		case a.key != b.key:

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// DefaultMultiplePath is where many users are registered at once (assumed).
+// DefaultMultiplePath is where many users are registered at once (assumed: many).
 const DefaultMultiplePath = "/v1/Registration/CreateMultiple"
 
 // route is one call of the service. A segment in braces stands for any one segment, its text a parameter.
 type route struct {
 	method string
 	path   string
-	exact  bool // the accounts and portal hosts keep to the case of their paths (live); the user host does not (client)
+	exact  bool // the accounts host keeps to the case of its paths (live), the portal host too (assumed: paths); the user host does not (client)
 	handle func(*call) answer
 
 	segments []string
@@ -46,7 +46,7 @@ func routes(o Options) []route {
 	return all
 }
 
-// match finds the route of a request; where only the method is wrong, allowed lists those that are right.
+// match finds the route of a request, with or without slashes at its ends (assumed: paths); where only the method is wrong, allowed lists those that are right.
 func match(all []route, method, path string) (found *route, params map[string]string, allowed []string) {
 	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for i := range all {

@@ -55,7 +55,7 @@ type Sandbox struct {
 	source   io.Reader
 }
 
-// largestBody is the most bytes of a request's body (assumed).
+// largestBody is the most bytes of a request's body (assumed: body-size).
 const largestBody = 4 << 20
 
 // Open makes a sandbox. It takes no lock and changes no file: that happens when a request comes. Its error is of code
@@ -193,7 +193,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the state cannot be had, nothing
 // was done nor written, and the error says why. It is an ErrServed where another process serves the folder.
 func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	id := r.Header.Get("X-Request-Id")
+	id := r.Header.Get("X-Request-Id") // comes back (assumed: request-id)
 	if id == "" {
 		id = s.newUUID().String()
 	}
@@ -224,7 +224,7 @@ func read(r *http.Request) ([]byte, refused) {
 	return body, nil
 }
 
-// answer carries out a request, with the state taken for as long as that lasts and no longer.
+// answer carries out a request (what one gets that there is not is assumed: other-calls), with the state taken for as long as that lasts and no longer.
 func (s *Sandbox) answer(r *http.Request, body []byte) answer {
 	found, params, allowed := match(s.routes, r.Method, r.URL.Path)
 	if found == nil {

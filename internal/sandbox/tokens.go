@@ -16,14 +16,15 @@ import (
 const (
 	registrationLife = 432000 * time.Second    // a JWT from a registration (live)
 	signInLife       = 86400 * time.Second     // a JWT from a sign-in or a refresh (live)
-	refreshLife      = 90 * 24 * time.Hour     // a refresh token: three months for an admin (live), for a user too (assumed)
+	refreshLife      = 90 * 24 * time.Hour     // a refresh token: three months for an admin (live), for a user too (assumed: refresh-life)
 	signingKeyLength = 32                      // bytes
 	refreshLength    = 48                      // bytes
 	issuer           = "telematicsctl-sandbox" // so that nobody takes such a JWT for the real service's
 )
 
 // claims are a JWT's (live), save Generation, by which the sandbox makes JWTs expire at once. A user's carries its refresh token and its instance's key, as
-// those of some issuers do (live): a JWT is a secret whatever it is used for.
+// those of some issuers do (live): a JWT is a secret whatever it is used for. What more there is in those
+// of the real service, which are larger, is not known (assumed: jwt-size).
 type claims struct {
 	jwt.RegisteredClaims
 	InstanceID             string  `json:"InstanceId,omitempty"`
@@ -78,7 +79,7 @@ func (s state) generation(u *user) string {
 	return fmt.Sprintf("%d.%d", s.number(keyGeneration), u.Generation)
 }
 
-// issue signs a JWT and, within an update, keeps a new refresh token for its subject.
+// issue signs a JWT and (that a refresh gives the DeviceToken too is assumed: refreshed), within an update, keeps a new refresh token for its subject.
 func (c *call) issue(s state, cl claims, life time.Duration) issued {
 	cl.Issuer = issuer
 	cl.ID = c.newUUID().String()
@@ -190,7 +191,8 @@ func (s state) signIn(address string, limit int, now time.Time) time.Duration {
 }
 
 // loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an object (client). The names in
-// an object go without regard to case, as the vendor's Android library writes DeviceToken there; in a string they are exact (live).
+// an object go without regard to case, as the vendor's Android library writes DeviceToken there (for email that is
+// assumed: login-object); in a string they are exact (live).
 func loginFields(raw json.RawMessage) (map[string]string, bool) {
 	var inner string
 	if json.Unmarshal(raw, &inner) == nil {
