@@ -44,7 +44,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.GetBody != nil {
 		if body, err := req.GetBody(); err == nil {
 			data, _ := io.ReadAll(body)
-			fmt.Fprintf(&b, "> %s\n", ShowBody(data))
+			fmt.Fprintf(&b, "> %s\n", showBody(data, &knife))
 		}
 	}
 	start := t.now()
@@ -61,7 +61,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	_ = resp.Body.Close()
 	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data), failing{readErr}))
 	if len(data) > 0 {
-		fmt.Fprintf(&b, "< %s\n", ShowBody(data))
+		fmt.Fprintf(&b, "< %s\n", showBody(data, &knife))
 	}
 	t.write(knife.Cut(b.String()))
 	return resp, nil
@@ -104,8 +104,9 @@ var secretMembers = map[string]bool{
 	"instancekey": true, "toinstancekey": true, "key": true,
 }
 
-// ShowBody is a body of the service as it may be shown: JSON on one line with its secrets cut out, or the size of anything else.
-func ShowBody(data []byte) string {
+// showBody is a body of the service as it may be shown: JSON on one line with its secrets cut out, or the size of anything else. The beginning of a long
+// one is taken last: of a secret that it ended in the knife would not know the half.
+func showBody(data []byte, knife *secret.Knife) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -118,9 +119,10 @@ func ShowBody(data []byte) string {
 	if err := e.Encode(cutMembers(v)); err != nil {
 		return fmt.Sprintf("(%d bytes)", len(data))
 	}
-	text := strings.TrimSpace(out.String())
+	size := out.Len() - 1 // without the line's end
+	text := knife.Cut(strings.TrimSpace(out.String()))
 	if len(text) > longestShown {
-		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), len(text))
+		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), size)
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -282,6 +283,22 @@ func TestEchoesAreCut(t *testing.T) {
 	}
 	if !strings.Contains(trace.String(), "> POST ") || !strings.Contains(trace.String(), "< 422") || !strings.Contains(trace.String(), `"Key":"InstanceKey"`) {
 		t.Errorf("the trace shows too little: %s", trace.String())
+	}
+}
+
+// An answer so long that its beginning alone is shown may have a secret where that ends: no part of it is shown.
+func TestTheBeginningOfALongAnswerEndsInNoSecret(t *testing.T) {
+	t.Parallel()
+	const shown = 16 << 10
+	part := base64.StdEncoding.EncodeToString([]byte(instanceKey))[:12]
+	for before := shown - 100; before < shown; before += 7 {
+		title := strings.Repeat("x", before) + base64.StdEncoding.EncodeToString([]byte(instanceKey)) + strings.Repeat("x", 100)
+		s := serve(t, answer(422, `{"Status":422,"Title":"`+title+`","Errors":[]}`))
+		var trace bytes.Buffer
+		_, _ = register(client(t, s.URL, func(o *userservice.Options) { o.Trace = &trace }), field.Set{})
+		if !strings.Contains(trace.String(), "bytes in all") || strings.Contains(trace.String(), part) {
+			t.Errorf("%d bytes before the key: %.60s…%s", before, trace.String(), trace.String()[trace.Len()-100:])
+		}
 	}
 }
 
