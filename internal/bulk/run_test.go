@@ -12,7 +12,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
 // wrote tells the client, as a real transport does, that the request had left before the connection broke.
@@ -112,36 +111,6 @@ func TestATokenThatIsTakenAnsweredByPlainSuccess(t *testing.T) {
 		t.Errorf("the totals are %+v", got)
 	}
 	g.holds()
-}
-
-// With an admin's JWT the service is asked who has the token.
-func TestATakenTokenIsLookedUp(t *testing.T) {
-	t.Parallel()
-	old, young := time.Unix(1_700_000_000, 0), time.Unix(1_800_000_001, 0)
-	for name, c := range map[string]struct {
-		faults []fault
-		user   *userservice.User
-		want   bulk.Outcome
-	}{
-		"it was there before":                    {nil, &userservice.User{DateCreated: old}, bulk.Existing},
-		"it belongs to nobody in reach":          {nil, nil, bulk.Failed},
-		"our first try made it":                  {[]fault{lostAfter}, &userservice.User{DateCreated: young}, bulk.Created},
-		"our first try met a user from long ago": {[]fault{lostAfter}, &userservice.User{DateCreated: old}, bulk.Existing},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newRig(t, "c-1")
-			g.m.users[g.rows[0].Token.String()] = "c-1"
-			g.m.fault = script(c.faults...)
-			g.change = func(r *bulk.Run) {
-				r.Lookup = func(context.Context, string) (*userservice.User, error) { return c.user, nil }
-			}
-			g.mustRun()
-			if got := g.results[1].Outcome; got != c.want {
-				t.Errorf("the outcome is %s, not %s", got, c.want)
-			}
-		})
-	}
 }
 
 // A row that is refused fails at once, and the run goes on.

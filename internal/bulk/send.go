@@ -235,7 +235,7 @@ func (r *run) settleTaken(ctx context.Context, w work, result Result, arrived bo
 		r.settle(row, result, false)
 		return
 	}
-	user, err := r.Lookup(ctx, result.DeviceToken)
+	user, err := r.lookUp(ctx, w.row.N, result.DeviceToken)
 	switch {
 	case err != nil: // what cannot be looked up is believed
 	case user == nil:
@@ -244,6 +244,24 @@ func (r *run) settleTaken(ctx context.Context, w work, result Result, arrived bo
 		result.Outcome = Existing // the user is older than the job
 	}
 	r.settle(row, result, false)
+}
+
+// lookUp asks who has a DeviceToken, at the pace of the run: it is a request like any other.
+func (r *run) lookUp(ctx context.Context, row int, deviceToken string) (*userservice.User, error) {
+	permit, err := r.pacer.Enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user, err := r.Lookup(ctx, deviceToken)
+	verdict := pace.Idle // how long it takes says nothing of registrations
+	if err != nil {
+		verdict = judge(err)
+	}
+	permit.Done(row, verdict, err)
+	if f := failure.From(err); f != nil && f.RetryAfter > 0 && f.RetryAfter <= r.Patience {
+		r.pacer.RetryAfter(f.RetryAfter)
+	}
+	return user, err
 }
 
 // tellDoubt says once what cannot be told of a user who is there already.

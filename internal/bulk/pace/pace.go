@@ -95,20 +95,23 @@ func (p *Pacer) Enter(ctx context.Context) (Permit, error) {
 			p.giveTurn(probe)
 			return Permit{}, err
 		}
-		// The world may have changed while this request waited for room.
-		if (!probe && p.downed.Load()) || p.mustWait() > 0 {
-			p.limit.leave(epoch, 0, Idle)
-			p.giveTurn(probe)
-			continue
+		// The world may change while this request waits for room, and while it waits for its share of the rate.
+		if !p.closed(probe) {
+			err = p.throttle(ctx)
+			if err == nil && !p.closed(probe) {
+				return Permit{p: p, epoch: epoch, start: p.o.Clock.Now(), probe: probe}, nil
+			}
 		}
-		if err := p.throttle(ctx); err != nil {
-			p.limit.leave(epoch, 0, Idle)
-			p.giveTurn(probe)
+		p.limit.leave(epoch, 0, Idle)
+		p.giveTurn(probe)
+		if err != nil {
 			return Permit{}, err
 		}
-		return Permit{p: p, epoch: epoch, start: p.o.Clock.Now(), probe: probe}, nil
 	}
 }
+
+// closed tells whether nobody may send now, save for the one who tries a service that is down.
+func (p *Pacer) closed(probe bool) bool { return (!probe && p.downed.Load()) || p.mustWait() > 0 }
 
 func (p *Pacer) throttle(ctx context.Context) error {
 	if p.rate == nil {

@@ -130,6 +130,29 @@ func TestRetryAfterStopsAllAndNobodyBefore(t *testing.T) {
 }
 
 // While the service is down, one request at a time tries it, ever more seldom.
+// Those who wait for their share of the rate have not been sent: Retry-After is for them too.
+func TestRetryAfterStopsThoseWhoWaitForTheRate(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 8, Rate: 1}, func(t *testing.T, p *pace.Pacer) {
+		began := time.Now()
+		var group sync.WaitGroup
+		for n := range 4 {
+			group.Go(func() {
+				permit, err := p.Enter(context.Background())
+				if err != nil {
+					t.Error(err)
+				}
+				if after := time.Since(began); after > 0 && after < time.Minute {
+					t.Errorf("a request was sent %s after the service asked for a minute", after)
+				}
+				permit.Done(n, pace.Answered, nil)
+			})
+		}
+		synctest.Wait() // one has been sent, and the others wait
+		p.RetryAfter(time.Minute)
+		group.Wait()
+	})
+}
+
 func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
 	ups := 0
 	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) {}, Up: func() { ups++ }}
