@@ -89,7 +89,7 @@ func TestAFileOfAnotherWorkFactorIsOpened(t *testing.T) {
 	}
 }
 
-// Of what `token list` takes among 1,000 users, the passphrase is most: reading and opening their records adds less than that again. (BenchmarkList1000
+// Of what `token list` takes among 1,000 users, the passphrase is most: reading and opening their records adds a quarter, and never as much again. (BenchmarkList1000
 // has the times; this holds on a slow machine too.)
 func TestListing1000UsersCostsLittleMoreThanThePassphrase(t *testing.T) {
 	many, one := t.TempDir(), t.TempDir()
@@ -102,12 +102,16 @@ func TestListing1000UsersCostsLittleMoreThanThePassphrase(t *testing.T) {
 		}
 		return time.Since(begun)
 	}
+	most := time.Duration(2)
+	if withRaceDetector {
+		most = 6
+	}
+	// Others use the machine too: the quickest of some, and of more where that says too much.
 	ofMany, ofOne := time.Hour, time.Hour
-	for range 5 { // the quickest of some, as others use the machine too
+	for round := 0; round < 3 || round < 50 && ofMany > most*ofOne; round++ {
 		ofMany, ofOne = min(ofMany, list(many, 1000)), min(ofOne, list(one, 1))
 	}
-	t.Logf("a thousand: %v, one: %v", ofMany, ofOne)
-	if ofMany > 2*ofOne {
+	if ofMany > most*ofOne {
 		t.Errorf("a list of 1,000 users took %v, and %v of that for the passphrase", ofMany, ofOne)
 	}
 }

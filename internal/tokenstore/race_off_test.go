@@ -1,0 +1,5 @@
+//go:build !race
+
+package tokenstore
+
+const withRaceDetector = false
