@@ -39,15 +39,7 @@ type bulkOptions struct {
 	pace          paceFlags
 	given         map[*field.Field]string // --tracking, --logging, --enabled, --realtime
 	templates     map[*field.Field]string
-}
-
-// outputFlags name the files that a run writes.
-type outputFlags struct{ results, failedOut, tokensOut string }
-
-func (o *outputFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&o.results, "results", "", "write every row with its outcome to a `file`, CSV or (.jsonl) JSON Lines, at the end")
-	c.Flags().StringVar(&o.failedOut, "failed-out", "", "write the rows that failed, with the reason, to a `file`, to be mended and given back")
-	c.Flags().StringVar(&o.tokensOut, "tokens-out", "", "write the users' AccessTokens and RefreshTokens to a `file`, mode 0600, as they come")
+	empty         []string // flags that were given without a value, as a script does whose variable is not set
 }
 
 // paceFlags say how fast a run goes and how much it puts up with. They change nothing that is sent.
@@ -88,6 +80,7 @@ func newBulk(k *kit.Kit, run func(context.Context, bulkOptions) error) *cobra.Co
 				return failure.New(failure.Invalid, "user bulk needs to know which users to register, or how many").
 					WithHint("give either --file F or --quantity N")
 			}
+			o.empty = emptyFlags(c, "file", "format", "report", "match", "shard", "run", "device-token", "results", "failed-out", "tokens-out", "rate", "max-failures")
 			o.given, o.templates = flags.given(), templates.given()
 			return run(c.Context(), o)
 		},
@@ -96,6 +89,17 @@ func newBulk(k *kit.Kit, run func(context.Context, bulkOptions) error) *cobra.Co
 	flags = addFieldFlags(c, bulkFlags(), "")
 	templates = addFieldFlags(c, templateFields(), "-template")
 	return c
+}
+
+// emptyFlags are those of the flags that were given and say nothing.
+func emptyFlags(c *cobra.Command, names ...string) []string {
+	var out []string
+	for _, name := range names {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			out = append(out, "--"+name)
+		}
+	}
+	return out
 }
 
 const bulkHelp = `Registers many users and prints the DeviceToken of each as it comes.

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -37,13 +38,8 @@ func (f *MergeFlags) Add(c *cobra.Command) {
 func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error {
 	var wrong mistakes
 	spec := fileSpec(f.o, &wrong)
-	if f.results != "" && sameFile(f.results, f.o.file) {
-		wrong.add("--results", "it is the input file, which is never written to")
-	}
-	for _, name := range names {
-		if f.results != "" && sameFile(f.results, name) {
-			wrong.add("--results", "it is one of the results files to be joined")
-		}
+	if f.results != "" {
+		f.checkResults(&wrong, names)
 	}
 	if err := failure.Mistakes("the results cannot be joined", wrong); err != nil {
 		return err
@@ -85,4 +81,17 @@ func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error 
 		return failure.New(failure.Partial, summary(totals)).WithHint("give the command of each shard that is not done again, and join the results anew")
 	}
 	return nil
+}
+
+// checkResults finds out whether the joined results can be written, and are none of what they are made of.
+func (f MergeFlags) checkResults(wrong *mistakes, names []string) {
+	path, err := filepath.Abs(f.results)
+	wrong.err("--results", err)
+	for _, name := range names {
+		if sameFile(path, name) {
+			wrong.add("--results", "it is one of the results files to be joined")
+			return
+		}
+	}
+	checkOutputs(wrong, []output{{"--results", path}}, f.o.file)
 }

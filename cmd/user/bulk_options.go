@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -71,10 +70,10 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 	if s.Quantity != nil && len(o.templates) == 0 && canCarry(r.Set) {
 		s.Quantity.BatchSize = o.batchSize
 	}
-	s.Outputs = o.outputs.spec(&wrong, o.file)
-	if o.report != "" {
-		checkReport(&wrong, o.report, o.file, s.Outputs)
+	for _, flag := range o.empty {
+		wrong.add(flag, "it says nothing: leave it out, or give it a value")
 	}
+	s.Outputs = o.outputs.spec(&wrong, o.file, o.report)
 	if _, err := o.pace.settings(1); err != nil {
 		wrong = append(wrong, failure.From(err).Fields...)
 	}
@@ -185,70 +184,6 @@ func parseShard(text string) (shard, shards int, err error) {
 		return 0, 0, failure.Newf(failure.Invalid, "%q is not a shard such as 3/16: the first number goes from 1 to the second", text)
 	}
 	return shard, shards, nil
-}
-
-// spec makes the paths absolute, so that `job resume` finds them from anywhere, and holds them apart.
-func (o outputFlags) spec(wrong *mistakes, input string) journal.Outputs {
-	var out journal.Outputs
-	seen := map[string]string{}
-	for _, f := range []struct {
-		flag, given string
-		to          *string
-	}{{"--results", o.results, &out.Results}, {"--failed-out", o.failedOut, &out.FailedOut}, {"--tokens-out", o.tokensOut, &out.TokensOut}} {
-		if f.given == "" {
-			continue
-		}
-		path, err := filepath.Abs(f.given)
-		wrong.err(f.flag, err)
-		*f.to = path
-		switch other := seen[path]; {
-		case f.given == "-":
-			wrong.add(f.flag, "it names a file: standard output has the rows already")
-		case sameFile(path, input):
-			wrong.add(f.flag, "it is the input file, which is never written to")
-		case cannotHold(path) != "":
-			wrong.add(f.flag, "%s", cannotHold(path))
-		case other != "":
-			wrong.add(f.flag, "it is the file of %s", other)
-		}
-		seen[path] = f.flag
-	}
-	return out
-}
-
-// checkReport holds --report to the rules of the other files that a run writes.
-func checkReport(wrong *mistakes, report, input string, others journal.Outputs) {
-	path, err := filepath.Abs(report)
-	wrong.err("--report", err)
-	switch {
-	case sameFile(path, input):
-		wrong.add("--report", "it is the input file, which is never written to")
-	case path == others.Results || path == others.FailedOut || path == others.TokensOut:
-		wrong.add("--report", "it is the file of another flag")
-	case cannotHold(path) != "":
-		wrong.add("--report", "%s", cannotHold(path))
-	}
-}
-
-// cannotHold tells why no file can be written at a path, before anybody is registered; "" where one can, as far as can be seen.
-func cannotHold(path string) string {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return "it is a folder"
-	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return "there is no folder " + filepath.Dir(path)
-	}
-	return ""
-}
-
-func sameFile(path, input string) bool {
-	a, err1 := os.Stat(path)
-	b, err2 := os.Stat(input)
-	if err1 == nil && err2 == nil {
-		return os.SameFile(a, b)
-	}
-	abs, err := filepath.Abs(input)
-	return err == nil && input != "" && abs == path
 }
 
 // settings are the pace of a run in the engine's terms.

@@ -41,11 +41,14 @@ func Resume(ctx context.Context, k *kit.Kit, id string, f ResumeFlags) error {
 	if r.spec.File != nil {
 		inputPath = r.spec.File.Path
 	}
-	out := f.outputs.spec(&wrong, inputPath)
+	given := f.outputs.spec(&wrong, inputPath, "")
+	if len(wrong) == 0 {
+		r.spec.Outputs = override(r.spec.Outputs, given)
+		checkOutputs(&wrong, outputsOf(r.spec.Outputs), inputPath)
+	}
 	if err := failure.Mistakes("the run is not valid, and nothing was sent", wrong); err != nil {
 		return err
 	}
-	r.spec.Outputs = override(r.spec.Outputs, out)
 	return r.execute(ctx)
 }
 

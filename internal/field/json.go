@@ -21,6 +21,7 @@ var places = []struct{ called, wanted string }{
 	{"in literal ", "in a word that is none of true, false and null: a string stands in double quotes"},
 	{"in numeric literal", "in a number: a string stands in double quotes"},
 	{"after decimal point in numeric literal", "behind a decimal point, where a digit is wanted"},
+	{"exceeded max depth", "deeper than 10,000 levels inside one another"},
 	{"in exponent of numeric literal", "in an exponent, where a digit is wanted"},
 }
 
