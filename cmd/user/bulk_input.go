@@ -98,6 +98,9 @@ func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip 
 			if in.made {
 				m.Line = 0
 			}
+			if m.Unknown {
+				list.known = in.file.Known()
+			}
 			if err := list.add(m); err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ type mistakeList struct {
 	dir   string // "": the first are enough
 	first []failure.Field
 	count int
+	known string // what a column may be, once one was not
 
 	file   *os.File
 	buffer *bufio.Writer
@@ -62,6 +63,9 @@ func (l *mistakeList) keep(m rows.Mistake) error {
 // err is the error that tells the mistakes.
 func (l *mistakeList) err(message string) error {
 	hint := "mend them, or register the others with --skip-invalid"
+	if l.known != "" {
+		hint += "; the known fields are " + l.known + ": --map 'Column=Field' renames one, and --ignore-unknown passes over those that are none"
+	}
 	e := &failure.Error{Code: failure.Invalid, Message: message, Fields: l.first}
 	switch {
 	case l.file != nil:

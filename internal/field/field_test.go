@@ -56,6 +56,10 @@ func TestRules(t *testing.T) {
 		{"Phone", "+0123", nil},
 		{"Phone", "0170 1234567", "0170 1234567"},
 		{"Phone", "call me", nil},
+		{"Phone", "4.91701E+11", nil}, // as a spreadsheet shows what it took for a number
+		{"Phone", "4,91701e+11", nil},
+		{"Phone", "491701234567.0", nil}, // as a data frame writes it
+		{"Phone", "0170.123.45.0", "0170.123.45.0"},
 		{"Gender", "fEMALE", "Female"},
 		{"Gender", "F", nil},
 		{"Status", "deactivated", "Deactivated"},

@@ -168,10 +168,20 @@ var (
 	phoneNoise = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "")
 	e164       = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
 	localPhone = regexp.MustCompile(`^[0-9]{3,15}$`)
+
+	// What spreadsheets and data frames make of phone numbers that they take for numbers.
+	shortenedPhone = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
+	decimalPhone   = regexp.MustCompile(`^\+?[0-9]{6,}[.,]0+$`)
 )
 
 // checkPhone holds a number that begins with + to E.164 (its usual separators aside), any other to 3 to 15 digits.
 func checkPhone(s string) error {
+	switch {
+	case shortenedPhone.MatchString(s):
+		return fmt.Errorf("%s is a phone number that was taken for a number, and its last digits are lost: make the column text where it is from", quote(s))
+	case decimalPhone.MatchString(s):
+		return fmt.Errorf("%s is a phone number that was taken for a number: make the column text where it is from", quote(s))
+	}
 	digits := phoneNoise.Replace(s)
 	if strings.HasPrefix(digits, "+") {
 		if !e164.MatchString(digits) {

@@ -68,5 +68,5 @@ func (f *File) put(row *Row, column string, m meaning, v any, err error, given a
 
 func (r *Row) mistake(column, value, why string) {
 	column = strings.TrimSpace(column)
-	r.Mistakes = append(r.Mistakes, Mistake{Row: r.N, Line: r.Line, Column: column, Value: shown(column, value), Why: withoutJWT(why)})
+	r.Mistakes = append(r.Mistakes, Mistake{Row: r.N, Line: r.Line, Column: column, Value: shown(column, value), Why: withoutJWT(why), Unknown: why == noField})
 }

@@ -71,6 +71,8 @@ type Mistake struct {
 	Column string // as the file calls it; "" where the row as a whole is wrong
 	Value  string // what stands there, cut to a length that can be shown
 	Why    string // why it is wrong; lower case, no full stop
+
+	Unknown bool // the column is no field
 }
 
 // File is an open file of rows. It is for one goroutine at a time, and belongs to its opener, who closes it.
@@ -126,6 +128,9 @@ func (f *File) begin(ctx context.Context) error {
 // Header is the file's own names of its columns, in its order. For JSON these are the members of the first object (those of UserFields as
 // UserFields.ClientId) and then, as rows are read, those that were not met before: it is whole after Check, or an Each to the end. The caller must not change it.
 func (f *File) Header() []string { return f.columns.header }
+
+// Known lists what a column may be, for a message.
+func (f *File) Known() string { return f.columns.names.known() }
 
 // Digest is the SHA-256, in hex, of the content as it was read, after decompression: the same users in the same bytes
 // have the same digest, compressed or not, from a file or from standard input.
