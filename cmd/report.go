@@ -107,6 +107,8 @@ func machineReadable(k *kit.Kit) bool {
 			value = k.Args[i+1]
 		case !found && strings.HasPrefix(arg, "-o"):
 			value = strings.TrimPrefix(arg[2:], "=")
+		case !found:
+			continue
 		}
 		if slices.Contains(formats, value) {
 			return true

@@ -105,8 +105,9 @@ func emptyFlags(c *cobra.Command, names ...string) []string {
 const bulkHelp = `Registers many users and prints the DeviceToken of each as it comes.
 
 With --file the users are the rows of a CSV, TSV, JSON or JSON Lines file (- is standard input; gzip too), its columns named as the
-fields of the service in any spelling. Blanks around a text are no part of it. Every row is checked before the first is sent. With
---quantity they are alike, and registered in calls of up to --batch-size; or templates make rows of them, like those of a file.
+fields of the service in any spelling. Blanks around a text are no part of it. With --quantity they are alike, and registered in calls of up to
+--batch-size; or templates make rows of them, like those of a file. Every row is checked before the first is sent: the first 20
+mistakes are told, and all of them, each with its Row, Line, Column and Value, by the error of -o json or in the file of --report.
 
 Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same command goes on where it stood, and makes no user
 twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written

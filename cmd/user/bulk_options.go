@@ -144,14 +144,15 @@ func choiceSpec(o bulkOptions, wrong *mistakes) journal.Choice {
 }
 
 func fileSpec(o bulkOptions, wrong *mistakes) *journal.File {
-	f := &journal.File{Stdin: o.file == "-", Format: o.format, IgnoreUnknown: o.ignoreUnknown, Choice: choiceSpec(o, wrong)}
+	format := strings.ToLower(o.format)
+	f := &journal.File{Stdin: o.file == "-", Format: format, IgnoreUnknown: o.ignoreUnknown, Choice: choiceSpec(o, wrong)}
 	wrong.onlyWith("templates", map[string]bool{"--run": o.run != ""})
 	for _, flag := range templateFields() {
 		if _, given := o.templates[flag]; given {
 			wrong.add("--"+flag.Flag+"-template", "it is for --quantity: in a file each row says it")
 		}
 	}
-	if o.format != "" && !slices.Contains(rows.Formats(), o.format) {
+	if format != "" && !slices.Contains(rows.Formats(), format) {
 		wrong.add("--format", "%q is none of %s", o.format, strings.Join(rows.Formats(), ", "))
 	}
 	if o.file != "-" {
@@ -159,18 +160,28 @@ func fileSpec(o bulkOptions, wrong *mistakes) *journal.File {
 		wrong.err("--file", err)
 		f.Path = path
 	}
-	for _, text := range o.columns {
-		column, to, ok := strings.Cut(text, "=")
-		if !ok || strings.TrimSpace(column) == "" || strings.TrimSpace(to) == "" {
-			wrong.add("--map", "%q is not Column=Field", text)
-			continue
-		}
-		if f.Map == nil {
-			f.Map = map[string]string{}
-		}
-		f.Map[strings.TrimSpace(column)] = strings.TrimSpace(to)
-	}
+	f.Map = readMap(o.columns, wrong)
 	return f
+}
+
+// readMap reads --map; nil for none.
+func readMap(columns []string, wrong *mistakes) map[string]string {
+	var out map[string]string
+	for _, text := range columns {
+		column, to, ok := strings.Cut(text, "=")
+		column, to = strings.TrimSpace(column), strings.TrimSpace(to)
+		switch _, twice := out[column]; {
+		case !ok || column == "" || to == "":
+			wrong.add("--map", "%q is not Column=Field", text)
+		case twice:
+			wrong.add("--map", "the column %q is renamed twice", column)
+		case out == nil:
+			out = map[string]string{column: to}
+		default:
+			out[column] = to
+		}
+	}
+	return out
 }
 
 func parseShard(text string) (shard, shards int, err error) {

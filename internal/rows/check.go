@@ -94,6 +94,16 @@ func (f *File) repeated(row *Row, twice *repeats) {
 	}
 }
 
+// agree makes sure that a row does not name two users.
+func (f *File) agree(row *Row) {
+	if row.DeviceToken == "" {
+		return
+	}
+	if token := row.Set.Text("CustomToken"); token != "" && token != row.DeviceToken {
+		row.mistake(f.columnOf(row, DeviceTokenColumn), row.DeviceToken, "the row's CustomToken is another")
+	}
+}
+
 // columnOf is the column that a row has a field in.
 func (f *File) columnOf(row *Row, name string) string {
 	for i, m := range f.columns.meanings {

@@ -157,7 +157,7 @@ func (c *columns) checkSome(file string) error {
 	}
 	if c.names.use == 0 {
 		return failure.New(failure.Invalid, file+": no column is "+DeviceTokenColumn).
-			WithHint("give one DeviceToken a line, or a column of that name; --map 'Column=DeviceToken' renames one")
+			WithHint("give one DeviceToken a line, or a column of that name")
 	}
 	return failure.New(failure.Invalid, file+": no column is a field; the known ones are "+c.names.known()).
 		WithHint("the first line names the columns; --map 'Column=Field' renames one")

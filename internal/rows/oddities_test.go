@@ -107,6 +107,7 @@ func TestMistakesOfRows(t *testing.T) {
 		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe", `1@2 {} !City: a quote (") stands where none may`},
 		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it holds a NUL character: the file is damaged`},
 		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n", `!Email: "x" is not an e-mail address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
+		{"two names of one user", "City,CustomToken,Device Token\nBonn," + tokenA + "," + tokenB + "\nBonn," + tokenA + ",{" + tokenA + "}\n", `!Device Token: the row's CustomToken is another`},
 		{"no UUID in a DeviceToken column", "City,Device Token\nBonn,7\n", `!Device Token: "7" is not a UUID`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -209,6 +209,7 @@ func (f *File) each(ctx context.Context, from int, look func(n int) bool, do fun
 		}
 		row = Row{N: n, Line: line, Cells: row.Cells[:0], Mistakes: row.Mistakes[:0], bare: look != nil && !look(n)}
 		r.read(&row)
+		f.agree(&row)
 		if err := do(&row); err != nil {
 			return err
 		}
