@@ -202,6 +202,65 @@ func TestTheGitHubActionStartsASandbox(t *testing.T) {
 	answers(t, env, 50)
 }
 
+// The pages' examples are copied into pipelines: they are YAML, and what they give the action and the include is known to these.
+func TestTheExamplesInTheDocsAreTrue(t *testing.T) {
+	text, err := os.ReadFile("../../docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a action
+	readYAML(t, "../../action.yml", &a)
+	var include map[string]struct{ Variables map[string]string }
+	readYAML(t, "../../ci/gitlab.yml", &include)
+	uses, extends := 0, 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		var root yaml.Node
+		if err := yaml.Unmarshal([]byte(block[1]), &root); err != nil {
+			t.Errorf("%v in\n%s", err, block[1])
+			continue
+		}
+		var github struct {
+			Jobs map[string]struct {
+				Steps []struct {
+					Uses string
+					With map[string]string
+				}
+			}
+		}
+		if root.Decode(&github) == nil && github.Jobs != nil {
+			for _, step := range github.Jobs["test"].Steps {
+				if !strings.HasPrefix(step.Uses, "telematicsctl/") {
+					continue
+				}
+				uses++
+				for name := range step.With {
+					if _, ok := a.Inputs[name]; !ok {
+						t.Errorf("the action has no input %s", name)
+					}
+				}
+			}
+			continue
+		}
+		var gitlab struct {
+			Test struct {
+				Extends   string
+				Variables map[string]string
+			}
+		}
+		if root.Decode(&gitlab) == nil && gitlab.Test.Extends != "" {
+			extends++
+			for name := range gitlab.Test.Variables {
+				if _, ok := include[gitlab.Test.Extends].Variables[name]; !ok {
+					t.Errorf("%s has no variable %s", gitlab.Test.Extends, name)
+				}
+			}
+		}
+	}
+	if uses != 1 || extends != 1 {
+		t.Errorf("%d examples for GitHub, %d for GitLab", uses, extends)
+	}
+}
+
 func TestTheGitHubActionFailsWithTheLogOfASandboxThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	_, output, err := runAction(t, map[string]string{"args": "--fault '/v1/nowhere: 503'"})
