@@ -191,6 +191,7 @@ func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	if most := j.total*5/4 + atOnce**tortureKills; requests > most {
 		t.Errorf("%d requests for %d rows: rows that were done were sent again", requests, j.total)
 	}
+	t.Logf("%d rows, %d kills, %d requests", j.total, *tortureKills, requests)
 	j.finish() // there is nothing left to be done
 	if after := j.service.counters(t); after.Requests != requests || after.Users != j.total {
 		t.Errorf("a finished job that is given again takes the service from %d requests to %+v", requests, after)
