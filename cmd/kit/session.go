@@ -312,6 +312,8 @@ func noKey(message string) *failure.Error {
 func (s *Session) keyHint() string {
 	p := s.Profile
 	switch {
+	case p.Sandbox:
+		return "" // its key is built in
 	case p.InstanceKeyFrom == "environment" || !slices.Contains(s.kit.config.Names(), p.Name):
 		return "set TELEMATICSCTL_INSTANCE_KEY to the key of that instance"
 	case p.InstanceKeyFrom == "file":

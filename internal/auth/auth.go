@@ -34,7 +34,7 @@ type Options struct {
 	Flags   string // the flags, each after a space, that a command must be given to act by this profile; for hints
 
 	// Instance gives the instance and its key, by which a user can be signed in; nil where there is none. KeyHint is the hint that says how the
-	// key is put right.
+	// key is put right; "" or nil where it cannot be.
 	Instance func(context.Context) (userservice.Instance, error)
 	KeyHint  func() string
 

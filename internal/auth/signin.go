@@ -113,10 +113,17 @@ func (s *Source) sendAdmin(email string, password secret.String) sender {
 
 func (s *Source) sendUser(in userservice.Instance, deviceToken string) sender {
 	wrong := "the InstanceKey is wrong, or instance " + in.ID + " has no user " + deviceToken
-	if s.KeyHint != nil {
-		wrong += ": " + s.KeyHint()
+	if hint := s.keyHint(); hint != "" {
+		wrong += ": " + hint
 	}
 	return sender{func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInUser(ctx, in, deviceToken) }, wrong}
+}
+
+func (s *Source) keyHint() string {
+	if s.KeyHint == nil {
+		return ""
+	}
+	return s.KeyHint()
 }
 
 // login signs in and stores the pair. The caller holds the lock.

@@ -54,7 +54,7 @@ type Options struct {
 	Trace                io.Writer // where each request and answer is shown, its secrets cut out; nowhere where nil
 	Retry                Retry
 	NewRequestID         func() string // a UUID where nil
-	KeyHint              func() string // says how the InstanceKey is put right, for hints; may be nil
+	KeyHint              func() string // says how the InstanceKey is put right, for hints; may be nil, or give ""
 }
 
 // Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed but its transport.

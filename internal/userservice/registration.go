@@ -109,7 +109,7 @@ func (c *Client) byKey(err error) error {
 		return err
 	}
 	hint := "check the InstanceId and the InstanceKey: they must be of one instance, and of this service"
-	if c.keyHint != nil {
+	if c.keyHint != nil && c.keyHint() != "" {
 		hint += "; " + c.keyHint()
 	}
 	return hinted(err, hint)
