@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,14 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
+
+var theContract = sync.OnceValue(func() *contracttest.Contract {
+	c, err := contracttest.New(docs.OpenAPI)
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
 
 // Every call of the client, with every field there is, is a request that the contract (docs/openapi.yaml) describes, and what the sandbox answers fits it
 // too. The contract holds both sides; neither knows the other.

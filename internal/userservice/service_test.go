@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -71,6 +73,10 @@ func client(t *testing.T, url string, change ...func(*userservice.Options)) *use
 		Retry: userservice.Retry{First: time.Millisecond}, NewRequestID: func() string { return "request-1" }}
 	for _, c := range change {
 		c(&o)
+	}
+	if o.RegisterMultiplePath == "" && !strings.Contains(o.UserURL, "/proxy") {
+		// Whatever a test is about, each request must fit the contract, unless its path is the test's own.
+		o.Transport = theContract().Transport(o.Transport, contracttest.Hold{Requests: true}, func(err error) { t.Error(err) })
 	}
 	c, err := userservice.New(o)
 	if err != nil {
