@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // A client in another language goes through a user's whole life. It needs python3 and is skipped only where there is none.
@@ -40,7 +41,9 @@ func TestManyClientsAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, o)
 			server := httptest.NewServer(w.box)
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+			socket := &http.Transport{MaxIdleConnsPerHost: 64}
+			wire := theContract().Transport(socket, contracttest.Hold{Answers: true, Sample: 5}, func(err error) { t.Error(err) })
+			client := &http.Client{Transport: wire}
 			before := inUse()
 			begun := time.Now()
 			var wg sync.WaitGroup
@@ -49,7 +52,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 				wg.Go(func() { alive[i] = manyLives(t, client, server.URL, uint64(i), begun.Add(*soak)) })
 			}
 			wg.Wait()
-			client.CloseIdleConnections()
+			socket.CloseIdleConnections()
 			server.Close()
 			total := 0
 			for _, n := range alive {
