@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 )
 
@@ -54,4 +57,30 @@ func TestAUserWithADrawnDeviceTokenWasMadeByTheJob(t *testing.T) {
 	if totals := g.mustRun(); totals.Created != 1 || totals.Existing != 1 || g.results[1].Outcome != bulk.Created {
 		t.Errorf("%+v: %+v", totals, g.results)
 	}
+}
+
+// Where the service chooses the DeviceTokens, no crash and no power cut makes it be asked twice for a row: it never has more users than rows, and each
+// that it has is known, or is said to be unknown.
+func TestNoCrashOrPowerCutMakesAUserTwiceWhereTheServiceChooses(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		g, disk := newRig(t, make([]string, rapid.IntRange(1, 25).Draw(rt, "rows"))...), newMemory()
+		g.jobs.Disk = disk
+		for i := range g.rows {
+			g.rows[i].Token, g.rows[i].Drawn = uuid.Nil, false
+		}
+		batch := rapid.SampledFrom([]int{0, 1, 4}).Draw(rt, "users in a batch")
+		g.m.batch = rapid.Bool().Draw(rt, "the service has batches")
+		g.change = func(r *bulk.Run) { r.Theirs, r.BatchSize, r.Concurrency = true, batch, 3 }
+		for range rapid.IntRange(0, 4).Draw(rt, "lives") {
+			l := drawLife(rt)
+			l.late = "" // here it is waited for each sync
+			g.live(disk, l)
+		}
+		g.m.fault = nil
+		totals := g.mustRun()
+		if users := len(g.m.users); users > len(g.rows) || users < totals.Created || users > totals.Created+totals.Unknown {
+			rt.Fatalf("the service has %d users for %d rows, and the last run says %+v", users, len(g.rows), totals)
+		}
+	})
 }
