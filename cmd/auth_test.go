@@ -261,6 +261,43 @@ func TestEightCommandsShareOneRefresh(t *testing.T) {
 	}
 }
 
+// Of eight commands, as processes of their own, that each must sign in, five do; the others are told when they may, and the address is not blocked.
+func TestOfEightSignInsSideBySideFiveAreSent(t *testing.T) {
+	t.Parallel()
+	var signIns atomic.Int32
+	h := newHouse(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/Login") {
+				signIns.Add(1)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	h.now = time.Now() // the processes go by the real clock
+	users, _ := h.tell(t, 0, "user bulk --quantity 8 -o ids", "")
+	var done, heldBack atomic.Int32
+	var all sync.WaitGroup
+	for user := range strings.FieldsSeq(users) {
+		all.Go(func() {
+			c := h.process(t, "user", "set-tracking", "off", user, "--as", "user")
+			says, _ := c.CombinedOutput()
+			switch c.ProcessState.ExitCode() {
+			case 0:
+				done.Add(1)
+			case 6:
+				heldBack.Add(1)
+				wantIn(t, string(says), "the next may be sent at ")
+			default:
+				t.Errorf("%v\n%s", c.ProcessState, says)
+			}
+		})
+	}
+	all.Wait()
+	if signIns.Load() != 5 || done.Load() != 5 || heldBack.Load() != 3 {
+		t.Errorf("%d sign-ins; %d commands did it, %d were held back", signIns.Load(), done.Load(), heldBack.Load())
+	}
+}
+
 // process is the program as a process of its own, in the house.
 func (h *house) process(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
