@@ -106,7 +106,7 @@ Admins:
 }
 
 // cheapStore makes a sealed token file, without a record, whose passphrase costs little to check: the tool keeps the key that it finds. With
-// the key that it would make itself each of the commands would work on it for some 80 ms.
+// the key that it would make itself each of the commands would work on it for some 40 ms.
 func (h *house) cheapStore(t *testing.T) {
 	t.Helper()
 	identity, err := age.GenerateX25519Identity()
