@@ -43,7 +43,7 @@ func (s *Sandbox) begin(r *http.Request, id string) *exchange {
 
 // run answers the request, with what fate has in store for it.
 func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
-	if pause(ctx, e.fate.wait) != nil {
+	if faultPause(ctx, e.fate.wait) != nil {
 		e.end(ctx) // the client has gone
 		return ctx.Err()
 	}

@@ -194,12 +194,27 @@ func flush(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
+// faultPause is pause for the time that a fault asks for: it ends, too, when the server stops, which waits for no fault.
+func faultPause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	stop, _ := ctx.Value(stopKey{}).(<-chan struct{})
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	select {
+	case <-waiting.Done():
+	case <-stop:
+	}
+	return ctx.Err()
+}
+
 // slowSteps is into how many pieces a slow body is cut.
 const slowSteps = 10
 
 func dribble(ctx context.Context, w http.ResponseWriter, body []byte, whole time.Duration) {
 	for i := range slowSteps {
-		if pause(ctx, whole/slowSteps) != nil {
+		if faultPause(ctx, whole/slowSteps) != nil {
 			panic(http.ErrAbortHandler)
 		}
 		if _, err := w.Write(body[len(body)*i/slowSteps : len(body)*(i+1)/slowSteps]); err != nil {

@@ -32,8 +32,11 @@ func CheckAddr(addr string, allowRemote bool) error {
 		WithHint("its credentials are known to everybody; --allow-remote takes them to the network all the same")
 }
 
-// Serve answers on the listener until the context ends, then stops taking requests, lets those under way finish, and
-// closes the sandbox and returns nil. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
+// stopKey is where a request's context has the channel that is closed when the server stops.
+type stopKey struct{}
+
+// Serve answers on the listener until the context ends, then stops taking requests, lets those under way finish (without the waits of
+// faults), and closes the sandbox and returns nil. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
 // waiting; it fails, of code failed, where another process serves the folder already. ready, where it is not nil, is called with the
 // server's URL once requests are answered. The listener is Serve's, and closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
@@ -45,7 +48,9 @@ func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url stri
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: headerTimeout,
 		// Requests under way are to finish, so they do not end with ctx.
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx.Done())
+		},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()

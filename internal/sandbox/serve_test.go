@@ -148,3 +148,37 @@ func TestRequestsUnderWayFinishWhenTheServerStops(t *testing.T) {
 	}
 	_ = conn.Close()
 }
+
+func TestAServerThatStopsWaitsForNoFault(t *testing.T) {
+	for _, text := range []string{"POST *: latency 1h", "POST *: slow 1h"} {
+		t.Run(text, func(t *testing.T) {
+			url, stop := serving(t, sandbox.Options{Control: true, Faults: []sandbox.Fault{fault(t, text)}})
+			req := registration(t.Context())
+			req.URL.Host = strings.TrimPrefix(url, "http://")
+			got := make(chan string, 1)
+			go func() { got <- answered(req) }()
+			for !strings.Contains(send(t, http.DefaultClient, url, "GET", "/_sandbox/counters", nil, "").Raw, `"Faults":1`) {
+				continue // it is on its way
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if r := <-got; !strings.HasPrefix(r, "200 OK") || !strings.HasSuffix(r, `"Errors":[]}`) {
+				t.Errorf("got %s", r)
+			}
+		})
+	}
+}
+
+// answered is the status and the body that a request gets, or what kept it from them.
+func answered(req *http.Request) string {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return err.Error()
+	}
+	return resp.Status + " " + string(body)
+}
