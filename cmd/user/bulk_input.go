@@ -93,7 +93,7 @@ func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip 
 		list.dir = jobs.Dir
 	}
 	pass := func(w io.Writer) error {
-		out := newMistakeWriter(w, bulk.IsLines(report))
+		out := newMistakeWriter(w, bulk.FormatOf(report))
 		total, bad, err = in.file.Check(ctx, func(m rows.Mistake) error {
 			if in.made {
 				m.Line = 0

@@ -65,7 +65,7 @@ func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error 
 	}
 	var totals bulk.Totals
 	merge := func(w io.Writer) (err error) {
-		totals, err = bulk.Merge(ctx, w, bulk.IsLines(f.results), bulk.FileRows{File: file, Choice: choice}, shards, names)
+		totals, err = bulk.Merge(ctx, w, bulk.FormatOf(f.results), bulk.FileRows{File: file, Choice: choice}, shards, names)
 		return err
 	}
 	if f.results == "" {

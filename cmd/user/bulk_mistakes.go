@@ -132,21 +132,24 @@ func mistakeText(m rows.Mistake) string {
 	return quoted + ": " + m.Why
 }
 
-// mistakeWriter writes mistakes as JSON Lines, or as CSV with a head.
+// mistakeWriter writes mistakes as JSON Lines, or as CSV or TSV with a head.
 type mistakeWriter struct {
 	buffer *bufio.Writer
 	lines  *json.Encoder // nil: CSV
 	csv    *csv.Writer
 }
 
-func newMistakeWriter(w io.Writer, lines bool) *mistakeWriter {
+func newMistakeWriter(w io.Writer, format string) *mistakeWriter {
 	out := &mistakeWriter{buffer: bufio.NewWriter(w)}
-	if lines {
+	if format == rows.JSONLines {
 		out.lines = json.NewEncoder(out.buffer)
 		out.lines.SetEscapeHTML(false)
 		return out
 	}
 	out.csv = csv.NewWriter(out.buffer)
+	if format == rows.TSV {
+		out.csv.Comma = '\t'
+	}
 	_ = out.csv.Write([]string{"Row", "Line", "Column", "Value", "Error"}) // a csv.Writer keeps its error for flush
 	return out
 }

@@ -103,16 +103,17 @@ func TestTheTextOfAMistakeHoldsItsValue(t *testing.T) {
 }
 
 func TestTheReportHasACellForEachPartOfAMistake(t *testing.T) {
-	for lines, want := range map[bool]string{
-		false: "Row,Line,Column,Value,Error\n7,8,Email,nobody,\"\"\"nobody\"\" is not an e-mail address\"\n",
-		true:  `{"Row":7,"Line":8,"Column":"Email","Value":"nobody","Error":"\"nobody\" is not an e-mail address"}` + "\n",
+	for format, want := range map[string]string{
+		rows.TSV:       "Row\tLine\tColumn\tValue\tError\n7\t8\tEmail\tnobody\t\"\"\"nobody\"\" is not an e-mail address\"\n",
+		rows.CSV:       "Row,Line,Column,Value,Error\n7,8,Email,nobody,\"\"\"nobody\"\" is not an e-mail address\"\n",
+		rows.JSONLines: `{"Row":7,"Line":8,"Column":"Email","Value":"nobody","Error":"\"nobody\" is not an e-mail address"}` + "\n",
 	} {
 		var b bytes.Buffer
-		w := newMistakeWriter(&b, lines)
+		w := newMistakeWriter(&b, format)
 		if err := errors.Join(w.write(wrongEmail(7)), w.flush()); err != nil || b.String() != want {
 			t.Errorf("got  %s (%v)\nwant %s", b.String(), err, want)
 		}
-		if lines && !json.Valid(b.Bytes()) {
+		if format == rows.JSONLines && !json.Valid(b.Bytes()) {
 			t.Error("it is not JSON")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ import (
 type outputFlags struct{ results, failedOut, tokensOut string }
 
 func (o *outputFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&o.results, "results", "", "write every row with its outcome to a `file`, CSV or (.jsonl) JSON Lines, at the end")
+	c.Flags().StringVar(&o.results, "results", "", "write every row with its outcome to a `file`, CSV, or TSV (.tsv) or JSON Lines (.jsonl), at the end")
 	c.Flags().StringVar(&o.failedOut, "failed-out", "", "write the rows that failed, with the reason, to a `file`, to be mended and given back")
 	c.Flags().StringVar(&o.tokensOut, "tokens-out", "", "write the users' AccessTokens and RefreshTokens to a `file`, mode 0600, as they come")
 }
@@ -76,6 +77,10 @@ func checkOutputs(wrong *mistakes, outputs []output, input string) {
 // cannotHold tells why no file can be written at a path; "" where one can, as far as can be seen. It makes a file beside it for a moment, as writing
 // does: permissions alone do not tell.
 func cannotHold(path string) string {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".gz", ".zip", ".xlsx", ".xls":
+		return "it is written as CSV (.csv), TSV (.tsv) or JSON Lines (.jsonl), and not as " + ext
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():

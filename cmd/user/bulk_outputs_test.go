@@ -18,6 +18,7 @@ func TestWhereNoFileCanBeWritten(t *testing.T) {
 	cases := map[string]string{
 		filepath.Join(dir, "new.csv"):           "",
 		dir:                                     "it is a folder",
+		filepath.Join(dir, "new.csv.gz"):        "it is written as CSV",
 		filepath.Join(dir, "none", "new.csv"):   "there is no folder",
 		filepath.Join(dir, "file.csv"):          "",
 		filepath.Join(dir, "file.csv", "x.csv"): "there is no folder",

@@ -12,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // ResumeFlags are the flags of `job resume`.
@@ -114,7 +115,7 @@ func Results(ctx context.Context, k *kit.Kit, id string) error {
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	return bulk.Results(ctx, r.k.Streams.Out, false, r.source, table)
+	return bulk.Results(ctx, r.k.Streams.Out, rows.CSV, r.source, table)
 }
 
 // otherInstance is the error for a job of another instance than the profile's.

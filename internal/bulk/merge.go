@@ -16,9 +16,9 @@ import (
 // Merge joins the results of all shards of one file into the results of the whole, in the order of the file. shards are the results files in the order
 // of the shards. Every row must be in the results of its shard: else failure.Invalid names the row and the file. The totals count the outcomes; a row
 // without one counts as not sent.
-func Merge(ctx context.Context, w io.Writer, lines bool, in FileRows, shards []*rows.File, names []string) (Totals, error) {
-	m := &merger{in: in, names: names, out: csv.NewWriter(w)}
-	if lines {
+func Merge(ctx context.Context, w io.Writer, format string, in FileRows, shards []*rows.File, names []string) (Totals, error) {
+	m := &merger{in: in, names: names, out: newCSV(w, format)}
+	if format == rows.JSONLines {
 		m.json = json.NewEncoder(w)
 	}
 	for _, f := range shards {

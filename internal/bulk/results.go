@@ -82,16 +82,31 @@ func cellText(v any) string {
 // The columns that a results file adds to the input's own; one of the same name in the input gives way.
 var added = []string{rows.DeviceTokenColumn, rows.OutcomeColumn, rows.ErrorColumn}
 
-// WriteResults writes every row of a job with its outcome to path: as JSON Lines where it ends in .jsonl, else as CSV. The file appears, mode
-// 0600, when it is whole.
+// WriteResults writes every row of a job with its outcome to path, in the format of its name (FormatOf). The file appears, mode 0600, when it is whole.
 func WriteResults(ctx context.Context, path string, in Table, account *journal.Table) error {
-	return write(path, "--results", func(w io.Writer) error { return Results(ctx, w, IsLines(path), in, account) })
+	return write(path, "--results", func(w io.Writer) error { return Results(ctx, w, FormatOf(path), in, account) })
 }
 
-// IsLines tells whether a file of that name is written as JSON Lines.
-func IsLines(path string) bool {
-	ext := strings.ToLower(filepath.Ext(path))
-	return ext == ".jsonl" || ext == ".ndjson" || ext == ".json"
+// FormatOf is what a file of that name is written as: JSON Lines where it ends in .jsonl, .ndjson or .json, TSV where it ends in .tsv or .tab, else
+// CSV. So it can be read again by its name.
+func FormatOf(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".jsonl", ".ndjson", ".json":
+		return rows.JSONLines
+	case ".tsv", ".tab":
+		return rows.TSV
+	default:
+		return rows.CSV
+	}
+}
+
+// newCSV writes CSV, or TSV.
+func newCSV(w io.Writer, format string) *csv.Writer {
+	out := csv.NewWriter(w)
+	if format == rows.TSV {
+		out.Comma = '\t'
+	}
+	return out
 }
 
 func write(path, flag string, fill func(io.Writer) error) error {
@@ -113,9 +128,9 @@ func write(path, flag string, fill func(io.Writer) error) error {
 }
 
 // Results writes what WriteResults does to w.
-func Results(ctx context.Context, w io.Writer, lines bool, in Table, account *journal.Table) error {
+func Results(ctx context.Context, w io.Writer, format string, in Table, account *journal.Table) error {
 	known := account.Read(false)
-	out := newRecords(w, lines, in, added)
+	out := newRecords(w, format, in, added)
 	return out.all(ctx, func(r Record) ([]string, error) {
 		e, err := known.Entry(r.Row.N)
 		if err != nil {
@@ -135,7 +150,7 @@ func WriteFailed(ctx context.Context, path string, in Table, account *journal.Ta
 	known := account.Read(false)
 	n := 0
 	err := write(path, "--failed-out", func(w io.Writer) error {
-		out := newRecords(w, IsLines(path), in, added[2:])
+		out := newRecords(w, FormatOf(path), in, added[2:])
 		return out.all(ctx, func(r Record) ([]string, error) {
 			e, err := known.Entry(r.Row.N)
 			if err != nil || (e.State != journal.Failed && e.State != journal.Unknown) {
@@ -160,12 +175,12 @@ type records struct {
 	names []string
 }
 
-func newRecords(w io.Writer, lines bool, in Table, add []string) *records {
-	r := &records{in: in, lines: lines, add: add}
-	if lines {
+func newRecords(w io.Writer, format string, in Table, add []string) *records {
+	r := &records{in: in, lines: format == rows.JSONLines, add: add}
+	if r.lines {
 		r.json = bufio.NewWriter(w)
 	} else {
-		r.csv = csv.NewWriter(w)
+		r.csv = newCSV(w, format)
 	}
 	return r
 }

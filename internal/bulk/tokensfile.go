@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
@@ -37,7 +38,7 @@ func OpenTokensFile(path string, goingOn bool) (*TokensFile, error) {
 	if err != nil {
 		return nil, failure.Because(failure.Invalid, "--tokens-out", err)
 	}
-	t := &TokensFile{file: file, lines: IsLines(path)}
+	t := &TokensFile{file: file, lines: FormatOf(path) == rows.JSONLines}
 	if err := t.begin(); err != nil {
 		if !failure.Is(err, failure.Invalid) {
 			err = unwritten(err)

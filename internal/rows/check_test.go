@@ -74,9 +74,9 @@ func TestAfterCheckEachKnowsWhatComesTwice(t *testing.T) {
 	}
 }
 
-func TestWhatComesTwiceInJSONIsNamedByItsMember(t *testing.T) {
+func TestWhatComesTwiceInJSONIsNamedByItsColumn(t *testing.T) {
 	f := open(t, rows.Options{Name: file(t, "users.jsonl", `{"ClientId": 7}`+"\n"+`{"UserFields": {"client_id": "7"}}`)})
-	if got, want := checked(t, f), "2@2 UserFields.client_id \"7\": the same ClientId stands in row 1\n1 of 2 bad"; got != want {
+	if got, want := checked(t, f), "2@2 ClientId \"7\": the same ClientId stands in row 1\n1 of 2 bad"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

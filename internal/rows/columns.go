@@ -108,20 +108,25 @@ func (c *columns) add(name string) {
 	c.meanings = append(c.meanings, c.names.of(name))
 }
 
-// at is the place of a JSON member's column, which is made where there is none; -1 where there are too many.
+// at is the place of a JSON member's column, which is made where there is none; -1 where there are too many. Spellings of one field share a column,
+// that of the first, so that what is written with these columns can be read again.
 func (c *columns) at(name string) int {
 	if i, ok := c.places[name]; ok {
 		return i
 	}
-	if len(c.header) == mostColumns {
+	if len(c.places) == mostColumns {
 		return -1
 	}
 	if c.places == nil {
 		c.places = map[string]int{}
 	}
-	c.places[name] = len(c.header)
-	c.add(name)
-	return len(c.header) - 1
+	i := slices.IndexFunc(c.meanings, c.names.of(name).same)
+	if i < 0 {
+		i = len(c.header)
+		c.add(name)
+	}
+	c.places[name] = i
+	return i
 }
 
 const noField = "it is no field"
@@ -167,6 +172,9 @@ func (c *columns) checkSome(file string) error {
 func (c *columns) checkMap(file string) error {
 	missing := maps.Clone(c.names.written)
 	for _, name := range c.header {
+		delete(missing, fold(name))
+	}
+	for name := range c.places {
 		delete(missing, fold(name))
 	}
 	if len(missing) == 0 {

@@ -130,3 +130,20 @@ func TestTheColumnsOfJSONAreBounded(t *testing.T) {
 		t.Errorf("%d rows, %d bad, %v, %d columns", n, bad, err, len(f.Header()))
 	}
 }
+
+// Objects may spell a field differently. It has one column all the same, or what is written with the columns could not be read again.
+func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
+	f := open(t, rows.Options{Name: file(t, "users.jsonl", `{"UserFields":{"ClientId":"1"},"Work mail":"a@example.com"}`+"\n"+`{"client_id":"2","Email":"b@example.com"}`+"\n"+`{"clientId":"3","UserFields":{"ClientId":null}}`),
+		Map: map[string]string{"Work mail": "Email"}})
+	var got []string
+	if _, bad, err := f.Check(t.Context(), func(rows.Mistake) error { return nil }); bad != 0 || err != nil {
+		t.Fatal(bad, err)
+	}
+	err := f.Each(t.Context(), 1, func(r *rows.Row) error {
+		got = append(got, strings.Join(r.Cells, "|"))
+		return nil
+	})
+	if header, cells := strings.Join(f.Header(), "|"), strings.Join(got, " "); err != nil || header != "UserFields.ClientId|Work mail" || cells != "1|a@example.com 2|b@example.com 3|" {
+		t.Errorf("%s: %s, %v", header, cells, err)
+	}
+}

@@ -47,8 +47,11 @@ func (o *object) read(row *Row) {
 		for len(row.Cells) <= i {
 			row.Cells = append(row.Cells, "")
 		}
-		row.Cells[i] = textOf(v)
-		o.say(row, name, columns.meanings[i], v, row.Cells[i])
+		text := textOf(v)
+		if !isBlank(text) || row.Cells[i] == "" {
+			row.Cells[i] = text
+		}
+		o.say(row, name, columns.meanings[i], v, text)
 	})
 	if err != nil {
 		row.Set, row.DeviceToken = field.Set{}, ""
