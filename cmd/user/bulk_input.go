@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
@@ -36,7 +38,8 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 		if err := os.MkdirAll(jobs.Dir, 0o700); err != nil {
 			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
 		}
-		kept, err := os.CreateTemp(jobs.Dir, ".input-*")
+		sweep(jobs.Dir, k.Now())
+		kept, err := os.CreateTemp(jobs.Dir, keptInput)
 		if err != nil {
 			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
 		}
@@ -56,6 +59,19 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 	}
 	s.File.Digest = file.Digest()
 	return in, nil
+}
+
+// keptInput names copies of standard input that no job has taken yet.
+const keptInput = ".input-*"
+
+// sweep removes such copies that are more than a day old: their runs were killed before there was a job.
+func sweep(dir string, now time.Time) {
+	names, _ := filepath.Glob(filepath.Join(dir, keptInput)) // the pattern is good
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && now.Sub(info.ModTime()) > 24*time.Hour {
+			_ = os.Remove(name) // what cannot be removed now is tried again
+		}
+	}
 }
 
 // openTemplates makes the rows of a quantity run, to be read as a file's.
