@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // outputFlags name the files that a run writes.
@@ -68,6 +70,8 @@ func checkOutputs(wrong *mistakes, outputs []output, input string) {
 			wrong.add(o.flag, "it is the input file, which is never written to")
 		case other != "":
 			wrong.add(o.flag, "it is the file of %s", other)
+		case o.flag == "--tokens-out" && bulk.FormatOf(o.path) == rows.TSV:
+			wrong.add(o.flag, "it is written as CSV (.csv) or JSON Lines (.jsonl)")
 		case why != "":
 			wrong.add(o.flag, "%s", why)
 		}

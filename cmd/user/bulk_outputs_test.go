@@ -70,6 +70,7 @@ func TestOutputsAreHeldApart(t *testing.T) {
 		{outputFlags{results: filepath.Join(dir, "new.csv"), tokensOut: filepath.Join(dir, ".", "new.csv")}, "", "--tokens-out: it is the file of --results"},
 		{outputFlags{failedOut: out}, out, "--report: it is the file of --failed-out"},
 		{outputFlags{}, in, "--report: it is the input file"},
+		{outputFlags{results: filepath.Join(dir, "new.tsv"), tokensOut: filepath.Join(dir, "tokens.tsv")}, "", "--tokens-out: it is written as CSV"},
 		{outputFlags{results: "-"}, "", "--results: it names a file"},
 	} {
 		var wrong mistakes

@@ -150,8 +150,12 @@ func (c *columns) check(file string) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return &failure.Error{Code: failure.Invalid, Fields: wrong,
-		Message: file + ": the columns are not valid; the known ones are " + c.names.known(),
+	message := file + ": the columns are not valid; the known ones are " + c.names.known()
+	if more := len(wrong) - mostShown; more > 0 {
+		wrong = wrong[:mostShown]
+		message += fmt.Sprintf(" (%d more columns are not named here)", more)
+	}
+	return &failure.Error{Code: failure.Invalid, Fields: wrong, Message: message,
 		Hint:    "the first line names the columns; --map 'Column=Field' renames one, and --ignore-unknown passes over those that are no field"}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
@@ -161,5 +162,13 @@ func TestCellsAreTheInputsOwn(t *testing.T) {
 	})
 	if err != nil || strings.Join(got, "\n") != " Bonn |43|\nKöln|44|a@example.com" || strings.Join(f.Header(), "|") != "City|Shoe size|Email" {
 		t.Errorf("got %q under %q, %v", got, f.Header(), err)
+	}
+}
+
+// A file that is something else altogether does not fill the screen.
+func TestOnlyTheFirstHundredUnknownColumnsAreNamed(t *testing.T) {
+	f := failure.From(whole(t, rows.Options{Name: file(t, "users.csv", strings.Repeat("Shoe,", 250)+"Hat\n")}))
+	if len(f.Fields) != 100 || !strings.Contains(f.Message, "(151 more columns are not named here)") {
+		t.Errorf("%d are named; %s", len(f.Fields), f.Message)
 	}
 }
