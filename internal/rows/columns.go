@@ -156,7 +156,7 @@ func (c *columns) check(file string) error {
 		message += fmt.Sprintf(" (%d more columns are not named here)", more)
 	}
 	return &failure.Error{Code: failure.Invalid, Fields: wrong, Message: message,
-		Hint:    "the first line names the columns; --map 'Column=Field' renames one, and --ignore-unknown passes over those that are no field"}
+		Hint: "the first line names the columns; --map 'Column=Field' renames one, and --ignore-unknown passes over those that are no field"}
 }
 
 // checkSome wants a column that says something.
