@@ -42,7 +42,7 @@ func TestARowOfWhichAPowerCutTookEveryTraceWasMadeByTheJobWhichSaysThatItIsNotSu
 		t.Errorf("%+v", totals)
 	}
 	g.holds()
-	if notes := strings.Join(g.notes, "\n"); strings.Count(notes, "the machine went down") != 1 {
+	if notes := strings.Join(g.notes, "\n"); strings.Count(notes, "an earlier run was cut off") != 1 {
 		t.Errorf("it is not said once: %q", notes)
 	}
 }

@@ -238,6 +238,7 @@ func (r *run) settleTaken(ctx context.Context, w work, result Result, arrived bo
 	user, err := r.lookUp(ctx, w.row.N, result.DeviceToken)
 	switch {
 	case err != nil: // what cannot be looked up is believed
+		r.tellDoubt(w)
 	case user == nil:
 		result.Outcome, result.Why = Failed, "the service refuses its DeviceToken as taken, yet shows no such user: it belongs to a user out of reach"
 	case arrived && !user.DateCreated.IsZero() && user.DateCreated.Before(r.Begun.Add(-clockError)):
@@ -268,7 +269,7 @@ func (r *run) lookUp(ctx context.Context, row int, deviceToken string) (*userser
 func (r *run) tellDoubt(w work) {
 	if w.doubt && !w.row.Drawn {
 		r.doubtOnce.Do(func() {
-			r.Note(fmt.Sprintf("the machine went down during an earlier run, perhaps after row %d and others near it were sent: they count as created, though their users may have been there before. "+
+			r.Note(fmt.Sprintf("an earlier run was cut off, by a power cut for all that can be told, perhaps after row %d and others near it were sent: they count as created, though their users may have been there before. "+
 				"Signed in as an admin, such users are looked up", w.row.N))
 		})
 	}
