@@ -296,9 +296,14 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	defer func() { _ = stdin.Close() }()
 	var out, errOut bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errOut
+	arrived := ts.Value(arrivedKey{}).(chan struct{})
+	select {
+	case <-arrived: // a further request of the command before
+	default:
+	}
 	ts.Check(c.Start())
 	select {
-	case <-ts.Value(arrivedKey{}).(chan struct{}):
+	case <-arrived:
 	case <-time.After(700 * time.Millisecond):
 	}
 	begun := time.Now()
