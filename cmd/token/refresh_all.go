@@ -81,7 +81,7 @@ func expiring(ctx context.Context, k *kit.Kit, s *kit.Session, o refreshOptions)
 }
 
 func refreshOne(ctx context.Context, k *kit.Kit, s *kit.Session, e tokenstore.Entry) (reported, error) {
-	rec, err := s.Auth.Refresh(ctx, e.Subject)
+	rec, err := s.Auth.RefreshListed(ctx, e)
 	if err == nil {
 		return reported{renewed: renewedOf(k, e.Subject, e.Profile, s.Stored(), rec), Outcome: "renewed"}, nil
 	}

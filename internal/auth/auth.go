@@ -147,6 +147,19 @@ func (s *Source) Refresh(ctx context.Context, subject string) (tokenstore.Record
 	return s.renew(ctx, subject, rec)
 }
 
+// RefreshListed renews a stored pair that was found in a list. One that another process has renewed since then is taken as it is, so that processes
+// side by side, each with a list of its own, renew it once among them.
+func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenstore.Record, error) {
+	rec, err := s.Store.Get(ctx, s.key(e.Subject))
+	switch {
+	case err == nil && rec.IssuedAt.After(e.IssuedAt) && s.good(rec):
+		return rec, nil
+	case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
+		return tokenstore.Record{}, err
+	}
+	return s.renew(ctx, e.Subject, rec)
+}
+
 // Keep stores a pair that the service has just issued, together with its times on this machine's clock. With a JWT given by the
 // environment it stores nothing.
 func (s *Source) Keep(ctx context.Context, subject string, pair userservice.Pair) (tokenstore.Record, error) {

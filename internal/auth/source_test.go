@@ -301,6 +301,31 @@ func TestGoroutinesThatAreAllAnswered401ShareOneRefresh(t *testing.T) {
 	}
 }
 
+// Processes side by side that each found the same pairs in a list renew each of them once among them, even where a pair that was renewed is one that
+// they were asked for, too.
+func TestAPairThatWasRenewedSinceItWasListedIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signIn(t)
+	w.Move(time.Hour)
+	listed, err := mustStore(t, w.dir).List(t.Context(), adminKey.Profile)
+	mustDo(t, err)
+	first, err := w.person().RefreshListed(t.Context(), listed[0])
+	mustDo(t, err)
+	second, err := w.person().RefreshListed(t.Context(), listed[0])
+	mustDo(t, err)
+	if first.Access != second.Access {
+		t.Error("another pair was got")
+	}
+	w.want(t, counts{Refreshes: 1})
+	w.Move(time.Hour)
+	listed, err = mustStore(t, w.dir).List(t.Context(), adminKey.Profile)
+	mustDo(t, err)
+	_, err = w.person().RefreshListed(t.Context(), listed[0])
+	mustDo(t, err)
+	w.want(t, counts{Refreshes: 2})
+}
+
 // With Ctrl-C in the middle of a refresh, the answer that is on its way is still stored.
 func TestAnInterruptDoesNotLoseAPair(t *testing.T) {
 	t.Parallel()

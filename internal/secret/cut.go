@@ -34,7 +34,7 @@ func (k *Knife) Know(secrets ...String) {
 	}
 	before := len(k.known)
 	for _, s := range secrets {
-		v := s.value
+		v := s.Reveal()
 		if len(v) < shortest {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"unique"
 )
 
 // Redacted is what stands where a secret was.
@@ -15,21 +16,34 @@ const Redacted = "[redacted]"
 
 // String is a secret: an AccessToken, a RefreshToken, an InstanceKey, a password, a passphrase. Whatever prints
 // it (fmt with any verb, JSON, YAML, text, slog) prints Redacted; only Reveal gives the value, and each call of it
-// is a place to look at. The zero value is "no secret".
-type String struct{ value string }
+// is a place to look at. The zero value is "no secret". Two of them are equal (==) where their values are.
+//
+// The value lies behind a handle: fmt asks no method of a secret in an unexported field of a struct, but goes into it, and
+// finds an address there.
+type String struct{ handle unique.Handle[string] }
 
 // New makes a secret of a value.
-func New(value string) String { return String{value} }
+func New(value string) String {
+	if value == "" {
+		return String{}
+	}
+	return String{unique.Make(value)}
+}
 
 // Reveal is the value itself: for a header, a body or a store, and for what the user asked to be shown.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.handle.Value()
+}
 
 // IsZero tells whether there is no secret at all.
-func (s String) IsZero() bool { return s.value == "" }
+func (s String) IsZero() bool { return s == String{} }
 
 // String implements fmt.Stringer. An empty secret prints as nothing.
 func (s String) String() string {
-	if s.value == "" {
+	if s.IsZero() {
 		return ""
 	}
 	return Redacted
@@ -52,9 +66,16 @@ func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // UnmarshalText implements encoding.TextUnmarshaler: what comes in as text is a secret from then on.
 func (s *String) UnmarshalText(text []byte) error {
-	s.value = string(text)
+	*s = New(string(text))
 	return nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler: null is no secret, anything but a string an error.
-func (s *String) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &s.value) }
+func (s *String) UnmarshalJSON(data []byte) error {
+	var value string
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	*s = New(value)
+	return nil
+}

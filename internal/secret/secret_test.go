@@ -24,10 +24,14 @@ func TestNothingPrintsASecret(t *testing.T) {
 		Key  secret.String
 		Many []secret.String
 		By   map[string]secret.String
+
+		key  secret.String // fmt calls no method of what is not exported
+		many []secret.String
+		by   map[string]secret.String
 	}
-	h := holder{s, []secret.String{s}, map[string]secret.String{"k": s}}
+	h := holder{s, []secret.String{s}, map[string]secret.String{"k": s}, s, []secret.String{s}, map[string]secret.String{"k": s}}
 	var out []string
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%T %v"} {
 		args := []any{h}
 		if strings.Count(verb, "%") == 2 {
 			args = append(args, h)
@@ -58,6 +62,9 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 	if s.Reveal() != value {
 		t.Error("Reveal is not the value")
+	}
+	if secret.New(strings.Clone(value)) != s || secret.New("") != (secret.String{}) || secret.New("x") == s {
+		t.Error("secrets are not equal where their values are")
 	}
 }
 
