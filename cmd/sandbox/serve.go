@@ -118,21 +118,22 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	if o.exportTo != "" {
-		defer k.Saving()() // Ctrl-C ends the serving, not the writing after it
-	}
+	defer k.Saving()() // Ctrl-C ends the serving, neither the requests under way nor the writing after them
+	served := false
 	err = sandbox.Serve(ctx, box, ln, func(url string) {
+		served = true
 		announce(k, p, readyAt(url, layout))
 	})
-	if err != nil || o.exportTo == "" {
+	if !served || o.exportTo == "" {
 		return err
 	}
-	return export(context.WithoutCancel(ctx), k, opts, box, o.exportTo)
+	// However the serving ended, its users are there.
+	return errors.Join(err, export(context.WithoutCancel(ctx), k, opts, box, o.exportTo))
 }
 
 func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
 	opts := sandbox.Options{
-		Now: k.Now, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI,
+		Now: k.Now, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI, Warn: k.Streams.Warn,
 		SignInLimit: cmp.Or(max(o.signInLimit, -1), -1),
 	}
 	cfg, err := k.Config()

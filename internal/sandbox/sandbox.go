@@ -36,6 +36,7 @@ type Options struct {
 	FaultSeed uint64       // the same seed, the same requests that are struck
 	Control   bool         // the control API under /_sandbox/
 	Log       *slog.Logger // a line per request, without secrets; nil is none
+	Warn      func(string) // is told what Serve could not do well; nil is nobody
 	Contract  []byte       // what /openapi.yaml answers; nil is 404
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -36,7 +37,8 @@ func CheckAddr(addr string, allowRemote bool) error {
 type stopKey struct{}
 
 // Serve answers on the listener until the context ends, then stops taking requests, lets those under way finish (without the waits of
-// faults), and closes the sandbox and returns nil. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
+// faults), and closes the sandbox and returns nil. Requests that do not finish within five seconds, as their clients neither send nor read on, are cut
+// off, of which Options.Warn is told. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
 // waiting; it fails, of code failed, where another process serves the folder already. ready, where it is not nil, is called with the
 // server's URL once requests are answered. The listener is Serve's, and closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
@@ -45,8 +47,9 @@ func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url stri
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	waiting := unused{conns: map[net.Conn]bool{}}
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: headerTimeout,
+		Handler: s, ReadHeaderTimeout: headerTimeout, ConnState: waiting.watch,
 		// Requests under way are to finish, so they do not end with ctx.
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx.Done())
@@ -64,12 +67,53 @@ func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url stri
 	return giveUp(func() error {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
 		defer cancel()
+		waiting.stop()
 		stopped := server.Shutdown(stopping)
-		if stopped != nil {
-			stopped = errors.Join(failure.Because(failure.Failed, "the sandbox did not stop in time", stopped), server.Close())
+		if errors.Is(stopped, context.DeadlineExceeded) {
+			stopped = server.Close()
+			s.warn("requests that did not finish within " + graceful.String() + " of the end were cut off")
 		}
 		return errors.Join(err, stopped, s.engine.close())
 	})
+}
+
+// warn tells of what goes wrong without ending anything.
+func (s *Sandbox) warn(text string) {
+	if s.options.Warn != nil {
+		s.options.Warn(text)
+	}
+}
+
+// unused are the connections on which no request has come yet. A client opens them ahead of its requests, and net/http waits for a request on each,
+// for five seconds from its beginning, before it stops. It is safe for use by many goroutines.
+type unused struct {
+	mu       sync.Mutex
+	stopping bool
+	conns    map[net.Conn]bool
+}
+
+// watch is told of each state of each connection.
+func (u *unused) watch(c net.Conn, is http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case is != http.StateNew:
+		delete(u.conns, c)
+	case u.stopping: // it came while the listener was being closed
+		_ = c.Close()
+	default:
+		u.conns[c] = true
+	}
+}
+
+// stop closes them, and those that come from here on.
+func (u *unused) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stopping = true
+	for c := range u.conns {
+		_ = c.Close()
+	}
 }
 
 // claim holds the state folder; a sandbox in memory has none.
