@@ -123,9 +123,11 @@ func readSort(r *reading) (by index, desc bool) {
 }
 
 // meant are the instances that the list is about: those within the admin's reach that are under all that was named.
-// It is false where something was named that the admin may not see (assumed: reach).
+// It is false where something was named that the admin may not see (assumed: reach); things that it may see and that have nothing in common are under
+// no instance.
 func (p pageAsked) meant(s state, a admin) ([]instance, bool) {
 	reach := s.instances(a.reaches)
+	meant := slices.Clone(reach)
 	for _, named := range []struct {
 		ids []string
 		of  func(instance) string
@@ -140,8 +142,8 @@ func (p pageAsked) meant(s state, a admin) ([]instance, bool) {
 			}
 		}
 		if len(named.ids) > 0 {
-			reach = slices.DeleteFunc(slices.Clone(reach), func(i instance) bool { return !slices.Contains(named.ids, named.of(i)) })
+			meant = slices.DeleteFunc(meant, func(i instance) bool { return !slices.Contains(named.ids, named.of(i)) })
 		}
 	}
-	return reach, true
+	return meant, true
 }

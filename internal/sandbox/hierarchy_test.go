@@ -133,6 +133,43 @@ func TestAnAdminSeesAndChangesOnlyItsOwn(t *testing.T) {
 	w.do(t, "DELETE", "/v1/Management/users/"+users[112], as, "").want(t, 200)
 }
 
+// A list may name things at each of the three levels. One that the admin may not see is refused; those that it may see and that do not overlap leave nobody.
+func TestAListIsAboutWhatAllThatItNamesHaveInCommon(t *testing.T) {
+	w := newCompanies(t)
+	for _, n := range []int{111, 112, 121, 211} {
+		w.do(t, "POST", "/v1/Registration/create", headers{"InstanceId": id(n), "InstanceKey": id(9000 + n)}, `{}`).want(t, 200)
+	}
+	for _, c := range []struct {
+		as, companies, applications, instances string
+		status, users                          int
+	}{
+		{"company", id(1), id(11), id(111), 200, 1},
+		{"company", id(1), id(11), id(121), 200, 0},
+		{"company", "", id(12), id(112), 200, 0},
+		{"company", "", id(11), "", 200, 2},
+		{"company", id(1), id(12), id(211), 403, 0},
+		{"company", id(1), id(21), "", 403, 0},
+		{"company", id(2), "", id(111), 403, 0},
+		{"instance", "", id(11), id(111), 200, 1},
+		{"instance", "", id(11), id(112), 403, 0},
+	} {
+		body := `{"PageNumber": 1, "PageSize": 10`
+		for name, id := range map[string]string{"CompanyIds": c.companies, "ApplicationIds": c.applications, "InstanceIds": c.instances} {
+			if id != "" {
+				body += fmt.Sprintf(`, %q: [%q]`, name, id)
+			}
+		}
+		r := w.do(t, "POST", "/v1/Management/users/GetFilteredPage", w.as(t, c.as), body+"}").want(t, c.status)
+		if c.status != 200 {
+			continue
+		}
+		var p page
+		if r.into(t, &p); p.TotalUsers != c.users || len(p.Users) != c.users {
+			t.Errorf("%s lists %s: %d users, want %d", c.as, body, p.TotalUsers, c.users)
+		}
+	}
+}
+
 func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
 	_, err := sandbox.ReadLayout(strings.NewReader(`{"Companies": [{"Id": "x", "Applications": [{"Id": "` + id(1) + `", "Status": "Gone",
 		"Instances": [{"Id": "` + id(1) + `", "Key": "k"}]}]}], "Admins": [{"Email": "a", "Companies": ["` + id(9) + `"]}]}`))
