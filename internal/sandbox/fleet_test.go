@@ -162,6 +162,9 @@ func TestImportedLines(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+	if _, err := w.box.Import(t.Context(), strings.NewReader("[]")); failure.From(err).Hint != "a line is a user as the sandbox exports it: sandbox serve --export" {
+		t.Errorf("the hint: %q", failure.From(err).Hint)
+	}
 }
 
 func TestFillingEndsWithItsContext(t *testing.T) {

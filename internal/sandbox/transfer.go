@@ -131,7 +131,7 @@ func (s *Sandbox) importBatch(in *bufio.Reader, line *int) ([]newcomer, error) {
 
 func badLine(line int, why error) error {
 	return failure.Newf(failure.Invalid, "line %d cannot be imported: %v", line, why).
-		WithHint("a line is a user as the sandbox exports it, or as «user list -o jsonl» prints it")
+		WithHint("a line is a user as the sandbox exports it: sandbox serve --export")
 }
 
 func (s *Sandbox) parseLine(data []byte) (newcomer, error) {
