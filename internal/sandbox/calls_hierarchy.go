@@ -46,7 +46,7 @@ const roleID = "rol_sandbox"
 
 // permissions is what the JWT may act on, by the three levels.
 func (c *call) permissions() answer {
-	a := c.viewAsAdmin(func(s state, a admin) answer {
+	return c.viewAsAdmin(func(s state, a admin) answer {
 		out := struct {
 			UserID    string       `json:"userId"`
 			IsGod     bool         `json:"isGod"`
@@ -76,8 +76,6 @@ func (c *call) permissions() answer {
 		}
 		return with(out)
 	})
-	a.camel = true
-	return a
 }
 
 // showInstance is one instance in full, its key with it. What does not exist is null (live), and what is out of reach

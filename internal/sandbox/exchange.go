@@ -54,6 +54,7 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	body, refused := read(e.r)
 	e.body = body
 	fault, instead := effect.instead()
+	fault.camel = e.s.isCamel(e.r)
 	var a answer
 	switch {
 	case refused != nil:
@@ -122,6 +123,12 @@ func (s *Sandbox) callName(r *http.Request) string {
 		return found.method + " " + found.path
 	}
 	return "(none)"
+}
+
+// isCamel tells whether the call's envelope is in camelCase.
+func (s *Sandbox) isCamel(r *http.Request) bool {
+	found, _, _ := match(s.routes, r.Method, r.URL.Path)
+	return found != nil && found.camel
 }
 
 // longestBody is how much of a body is remembered, in bytes.

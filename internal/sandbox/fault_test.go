@@ -171,6 +171,28 @@ func TestEffects(t *testing.T) {
 	}
 }
 
+// The portal host's envelope is in camelCase, that of a fault too.
+func TestAFaultSpeaksAsTheCallsHostDoes(t *testing.T) {
+	for text, want := range map[string]string{
+		"GET /auth/permissions: 503":       `{"status":503,"title":"Service Unavailable","errors":[]}`,
+		"GET /auth/permissions: 401 after": `{"status":401,"title":"Unauthorized","errors":[]}`,
+		"GET /auth/permissions: envelope":  `{"status":422,"title":"Unprocessable Entity","errors":[{"key":"","message":"A fault was asked for."}]}`,
+		"GET *: envelope 409":              `{"status":409,"title":"Conflict","errors":[{"key":"","message":"A fault was asked for."}]}`,
+		"GET /auth/permissions: 503 empty": ``,
+	} {
+		w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, text)}})
+		if r := w.do(t, "GET", "/auth/permissions", nil, ""); r.Raw != want {
+			t.Errorf("%s: %s", text, r.Raw)
+		}
+	}
+	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: 503")}})
+	for _, path := range []string{"/v1/Management/users/find", "/v1/Instances/x", "/nowhere"} {
+		if r := w.do(t, "GET", path, nil, ""); r.Raw != `{"Status":503,"Title":"Service Unavailable","Errors":[]}` {
+			t.Errorf("%s: %s", path, r.Raw)
+		}
+	}
+}
+
 // A reset is what a firewall does: the client's system says so, and an orderly end is something else.
 func TestAResetIsNoOrderlyEnd(t *testing.T) {
 	t.Parallel()

@@ -115,7 +115,7 @@ func (f *faults) spread(d time.Duration) time.Duration {
 // htmlPage is what a proxy in between may answer with.
 const htmlPage = "<!DOCTYPE html>\n<html><head><title>Service unavailable</title></head><body><h1>Service unavailable</h1></body></html>\n"
 
-// instead is the answer of an effect that replaces the call's; ok is false where the effect does not.
+// instead is the answer of an effect that replaces the call's, whose envelope is for the caller to name; ok is false where the effect does not.
 func (e effect) instead() (a answer, ok bool) {
 	switch e.kind {
 	case effectEnvelope:

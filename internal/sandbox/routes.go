@@ -13,6 +13,7 @@ type route struct {
 	method string
 	path   string
 	exact  bool // the accounts host keeps to the case of its paths (live), the portal host too (assumed: paths); the user host does not (client)
+	camel  bool // its envelope is the portal host's, in camelCase (live)
 	handle func(*call) answer
 
 	segments []string
@@ -31,7 +32,7 @@ func routes(o Options) []route {
 		{method: http.MethodDelete, path: "/v1/Management/users/{DeviceToken}", handle: (*call).remove},
 		{method: http.MethodPost, path: "/v1/Management/users/instances/change", handle: (*call).move},
 		{method: http.MethodPost, path: "/v1/Management/users/instances/change/{InviteCode}", handle: (*call).join},
-		{method: http.MethodGet, path: "/auth/permissions", exact: true, handle: (*call).permissions},
+		{method: http.MethodGet, path: "/auth/permissions", exact: true, camel: true, handle: (*call).permissions},
 		{method: http.MethodGet, path: "/v1/Instances/{InstanceId}", exact: true, handle: (*call).showInstance},
 		{method: http.MethodGet, path: "/v1/Applications/{AppId}", exact: true, handle: (*call).showApplication},
 		{method: http.MethodGet, path: "/v1/companies/{CompanyId}/applications", exact: true, handle: (*call).listApplications},

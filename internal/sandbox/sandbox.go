@@ -186,6 +186,7 @@ func (s *Sandbox) Layout(ctx context.Context) (Layout, error) {
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.TryServeHTTP(w, r); err != nil {
 		a := refuse(http.StatusServiceUnavailable)
+		a.camel = s.isCamel(r)
 		a.errors = append(a.errors, mistake("", err.Error()))
 		write(w, a)
 	}
@@ -242,5 +243,7 @@ func (s *Sandbox) answer(r *http.Request, body []byte) answer {
 	}
 	defer release()
 	c := call{Sandbox: s, r: r, route: found, body: body, params: params, now: s.now()}
-	return found.handle(&c)
+	a := found.handle(&c)
+	a.camel = found.camel
+	return a
 }
