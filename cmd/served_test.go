@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,5 +26,28 @@ func TestAServedSandboxIsExportedWhateverItsClientsKeepOpen(t *testing.T) {
 		if err != nil || strings.Count(string(data), "\n") != 5 || !strings.Contains(log, "5 users exported") {
 			t.Errorf("%s: %v %d bytes\n%s", kept, err, len(data), log)
 		}
+	}
+}
+
+// A reset over the control API brings back the users that the flags put in.
+func TestAServedSandboxThatIsResetBeginsAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "two.jsonl")
+	if err := os.WriteFile(file, []byte("{}\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	served := newHouse(t, answering("", 0)).serve(t, "--memory", "--control", "--users", "5", "--import", file)
+	for range 2 {
+		resp, err := http.Post(served.url+"/_sandbox/reset", "application/json", http.NoBody)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
+		}
+		_ = resp.Body.Close()
+		if counters, _ := get(t, served.url+"/_sandbox/counters"); !strings.Contains(counters, `"Users":7`) {
+			t.Error(counters)
+		}
+	}
+	if log := served.end(); !strings.Contains(log, "2 users imported") {
+		t.Error(log)
 	}
 }

@@ -183,26 +183,23 @@ func readLayout(path string) (*sandbox.Layout, error) {
 
 // fill puts the users in that the sandbox is to begin with.
 func fill(ctx context.Context, k *kit.Kit, box *sandbox.Sandbox, o serveOptions) error {
+	start := sandbox.Start{Fleet: sandbox.Fleet{Users: o.users, Seed: o.seed}}
 	if o.importFrom != "" {
-		in := k.Streams.In
+		start.Import = k.Streams.In
 		if o.importFrom != "-" {
 			f, err := os.Open(o.importFrom)
 			if err != nil {
 				return failure.Because(failure.Invalid, "--import", err)
 			}
 			defer func() { _ = f.Close() }()
-			in = f
+			start.Import = f
 		}
-		n, err := box.Import(ctx, in)
-		if err != nil {
-			return err
-		}
+	}
+	n, err := box.Begin(ctx, start)
+	if err == nil && o.importFrom != "" {
 		k.Streams.Note(fmt.Sprintf("%d users imported", n))
 	}
-	if o.users == 0 {
-		return nil
-	}
-	return box.Fill(ctx, sandbox.Fleet{Users: o.users, Seed: o.seed})
+	return err
 }
 
 // export writes every user to a file when the serving has ended: of the same sandbox where it is in memory, else of its folder, which has been given up.

@@ -226,11 +226,11 @@ func (s *Sandbox) showRequests(*http.Request, object) (any, error) {
 }
 
 func (s *Sandbox) resetByControl(r *http.Request, _ object) (any, error) {
-	if err := s.Reset(r.Context()); err != nil {
+	s.offset.Store(0)
+	if err := s.beginAgain(context.WithoutCancel(r.Context())); err != nil { // a client that goes away must not leave a part of the users
 		return nil, err
 	}
 	s.faults.set(s.options.Faults)
-	s.offset.Store(0)
 	s.faults.struck.Store(0)
 	s.history.forget()
 	return map[string]any{"Reset": true}, nil

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,6 +127,43 @@ func TestResetByControl(t *testing.T) {
 	}
 	if got := w.control(t, "GET", "nothing", "", 404); !strings.Contains(got, "POST /_sandbox/reset") {
 		t.Errorf("the calls are not listed: %s", got)
+	}
+}
+
+// A back-end that resets between its tests finds the same users each time, DeviceTokens that were drawn included.
+func TestAResetBringsBackWhatItBeganWith(t *testing.T) {
+	for name, dir := range map[string]string{"memory": "", "folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{Control: true, Dir: dir, FaultSeed: 3})
+			n, err := w.box.Begin(t.Context(), sandbox.Start{
+				Import: strings.NewReader(`{"UserProfile": {"FirstName": "Ada"}}` + "\n" + `{"DeviceToken": "` + id(1) + `", "UserFields": {"ClientId": "c-1"}}`),
+				Fleet:  sandbox.Fleet{Users: 20, Seed: 7},
+			})
+			if err != nil || n != 2 {
+				t.Fatal(n, err)
+			}
+			start := w.export(t)
+			for range 2 {
+				w.register(t, `{"FirstName": "Eve"}`)
+				w.do(t, "DELETE", "/v1/Management/users/"+id(1), w.asAdmin(t), "").want(t, 200)
+				w.control(t, "POST", "clock", `{"Advance": "1h"}`, 200)
+				w.control(t, "POST", "reset", "", 200)
+				if again := w.export(t); again != start || strings.Count(start, "\n") != 22 {
+					t.Errorf("%d users, then %d", strings.Count(start, "\n"), strings.Count(again, "\n"))
+				}
+			}
+			var resets sync.WaitGroup
+			for range 20 { // at once
+				resets.Go(func() {
+					if r := w.do(t, "POST", "/_sandbox/reset", nil, ""); r.HTTP != 200 {
+						t.Errorf("one of many resets: %s", r.Raw)
+					}
+				})
+			}
+			if resets.Wait(); w.export(t) != start {
+				t.Error("resets at the same time leave other users")
+			}
+		})
 	}
 }
 

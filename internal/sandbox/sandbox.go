@@ -49,6 +49,7 @@ type Sandbox struct {
 	faults  *faults
 	offset  atomic.Int64 // nanoseconds that the control API has moved the clock by
 	history history
+	start   start
 
 	asked func(call, where, name string) // in tests: is told of all that a call looks for in its request
 

@@ -74,6 +74,11 @@ type imported struct {
 // without an instance comes into the layout's first. A line that cannot be used, or whose DeviceToken is taken, ends it with an
 // error of code invalid that names the line; the lines before it may have been taken.
 func (s *Sandbox) Import(ctx context.Context, r io.Reader) (int, error) {
+	return s.takeAll(ctx, r, nil)
+}
+
+// takeAll is Import; keep, where it is not nil, is given each user that was taken as a line of Export.
+func (s *Sandbox) takeAll(ctx context.Context, r io.Reader, keep func(line []byte)) (int, error) {
 	in := bufio.NewReader(r)
 	total, line := 0, 0
 	for {
@@ -84,11 +89,15 @@ func (s *Sandbox) Import(ctx context.Context, r io.Reader) (int, error) {
 		var wrong error
 		err := s.amend(ctx, func(st state) {
 			var keys []string
+			view := reader{state: st, names: true, wallets: true}
 			for i := range users {
 				if wrong = st.take(&users[i]); wrong != nil {
 					break
 				}
 				keys = append(keys, indexKeys(&users[i].user)...)
+				if keep != nil {
+					keep(append(view.append(nil, &users[i].user), '\n'))
+				}
 				total++
 			}
 			st.enter(keys)
