@@ -15,6 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -200,13 +201,19 @@ func (r *bulkRun) prepare(ctx context.Context) error {
 
 // checkPairs makes sure that there is a place for the users' tokens, before anybody is registered.
 func (r *bulkRun) checkPairs(ctx context.Context) error {
-	if !r.spec.CreateAccessToken || r.spec.Outputs.TokensOut != "" || r.session.Stored() == "" {
+	if !r.spec.CreateAccessToken || r.spec.Outputs.TokensOut != "" {
 		return nil
 	}
-	if r.spec.Requested > largestStored {
+	kept := r.session.Stored() != "" && r.session.Stored() != tokenstore.KindMemory
+	switch {
+	case !kept && r.k.Flags.ShowTokens:
+		return nil
+	case !kept:
+		return failure.Mistakes("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token",
+			Message: "no token store outlives this run, so the users' tokens would be lost: name a file for them with --tokens-out, or print them with --show-tokens"}})
+	case r.spec.Requested > largestStored:
 		return failure.Mistakes("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token", Message: tooManyPairs(r.spec.Requested)}})
-	}
-	if r.dryRun {
+	case r.dryRun:
 		return nil
 	}
 	return r.session.Store.Check(ctx)

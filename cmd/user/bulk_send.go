@@ -180,7 +180,8 @@ func (r *bulkRun) openPairs() (*pairs, error) {
 func (p *pairs) add(ctx context.Context, res bulk.Result) error {
 	switch {
 	case res.Pair == nil:
-		if res.Outcome == bulk.Created && res.Cause == nil && p.r.spec.CreateAccessToken && !p.r.done {
+		made := res.Outcome == bulk.Created || res.Outcome == bulk.Existing
+		if made && res.Cause == nil && p.r.spec.CreateAccessToken && !p.r.done {
 			p.lost++
 		}
 		return nil
@@ -197,7 +198,7 @@ func (p *pairs) add(ctx context.Context, res bulk.Result) error {
 
 func (p *pairs) close(ctx context.Context) error {
 	if p.lost > 0 {
-		p.r.k.Streams.Note(kit.Count(p.lost, "of the users has", "of the users have") + " no tokens from this run: they were made by an earlier one, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
+		p.r.k.Streams.Note(kit.Count(p.lost, "of the users has", "of the users have") + " no tokens from this run: they were there before, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
 	}
 	if p.file == nil {
 		return p.store(ctx)
