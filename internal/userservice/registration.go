@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +148,7 @@ func TokenTaken(err error) bool {
 	if len(f.Fields) > 0 {
 		return false
 	}
-	return saysTaken(f.Title) && (conflict || namesToken(f.Title)) || (conflict && isBare(f.Title))
+	return saysTaken(f.Title) && !namesOther(f.Title) && (conflict || namesToken(f.Title)) || (conflict && isBare(f.Title))
 }
 
 func namesToken(text string) bool {
@@ -158,13 +159,19 @@ func namesToken(text string) bool {
 // isBare tells whether a title says nothing but the status.
 func isBare(title string) bool { return title == "" || strings.EqualFold(title, "Conflict") }
 
-func saysTaken(text string) bool {
-	return !saysOther(text) && containsAny(text, "already", "taken", "in use", "exists", "duplicate")
+// namesOther tells whether a text is about a field besides the token, which may be the one that is taken.
+func namesOther(text string) bool {
+	return containsAny(text, "mail", "phone", "clientid", "client id", "name")
 }
 
-// saysOther tells whether a text is about the token's form, or about something that is not there.
+// takenWords are the ways to say that something is somebody's. «already» alone says nothing: so may a thing be that is disabled.
+var takenWords = regexp.MustCompile(`(?i)\b(taken|in use|exists?|duplicated?|not unique|already (been )?(used|registered|assigned))\b`)
+
+func saysTaken(text string) bool { return !saysOther(text) && takenWords.MatchString(text) }
+
+// saysOther tells whether a text is about the token's form, about something that is not there, or about what may not be done at all.
 func saysOther(text string) bool {
-	return containsAny(text, "not valid", "invalid", "not exist", "n't exist", "not found", "malformed", "format", "quota", "limit")
+	return containsAny(text, "not valid", "invalid", "not exist", "n't exist", "not found", "malformed", "format", "quota", "limit", "disabled", "not allowed", "not permitted")
 }
 
 func containsAny(text string, words ...string) bool {
