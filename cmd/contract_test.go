@@ -26,9 +26,6 @@ import (
 // answered, unless the service misbehaved on purpose.
 const exchangesFolder = "CONTRACT_TEST_EXCHANGES"
 
-// sampled is how many requests to a call, and answers to it, are held in each script; of the rest it is each hundredth.
-const sampled = 50
-
 // written is an exchange as it is written down.
 type written struct {
 	Method, URL string
@@ -146,8 +143,8 @@ func exchanged(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func holdFolder(folder string, ill *unwell) error {
-	both := theContract().Holder(contracttest.Hold{Requests: true, Answers: true, Sample: sampled})
-	requests := theContract().Holder(contracttest.Hold{Requests: true, Sample: sampled})
+	both := theContract().Holder(contracttest.Hold{Requests: true, Answers: true})
+	requests := theContract().Holder(contracttest.Hold{Requests: true})
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil {
 		return err

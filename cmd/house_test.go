@@ -59,7 +59,7 @@ func newHouse(t *testing.T, answers func(http.Handler) http.Handler) *house {
 func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handler) http.Handler) *house {
 	t.Helper()
 	wire := func(next http.RoundTripper) http.RoundTripper {
-		return theContract().Transport(next, contracttest.Hold{Requests: true, Sample: sampled}, func(err error) { t.Error(err) })
+		return theContract().Transport(next, contracttest.Hold{Requests: true}, func(err error) { t.Error(err) })
 	}
 	h := &house{wire: wire, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}, password: password, store: "file"}
 	for _, s := range []string{keptKey, password, wrong, keptPassphrase} {

@@ -9,14 +9,13 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
-// requestsHeld holds what bulk runs send to the contract of the service: of all runs together the first two hundred requests to each call, and then each
-// hundredth. The model's answers are not held: it misbehaves, and says no more than a run needs.
+// requestsHeld holds what bulk runs send to the contract of the service. The model's answers are not held: it misbehaves, and says no more than a run needs.
 var requestsHeld = sync.OnceValue(func() func(contracttest.Exchange) error {
 	c, err := contracttest.New(docs.OpenAPI)
 	if err != nil {
 		panic(err)
 	}
-	return c.Holder(contracttest.Hold{Requests: true, Sample: 200})
+	return c.Holder(contracttest.Hold{Requests: true})
 })
 
 func held(t testing.TB, next http.RoundTripper) http.RoundTripper {

@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +114,6 @@ func TestPages(t *testing.T) {
 func TestAWalkThroughALongListMissesNobody(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		const all = 2200
-		w.client = &http.Client{Transport: sandbox.Transport(w.box)} // so many answers are not held to the contract
 		total := 0
 		for ; total < all*2/3; total += 100 { // who has no name
 			w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).want(t, 200)

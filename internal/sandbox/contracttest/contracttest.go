@@ -4,6 +4,7 @@ package contracttest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,14 +20,17 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// Contract is a contract to hold requests and answers to. It is safe for use by many goroutines.
+// Contract is a contract to hold requests and answers to: every one that is new, as one that has the shape of another that fits does fit, too. It is safe
+// for use by many goroutines.
 type Contract struct {
 	Doc *openapi3.T
 
 	others *openapi3.Operation // all calls that are not described
+	shapes *shapes
 
 	mu   sync.Mutex
 	seen map[string]bool
+	fit  map[[sha256.Size]byte]bool // by their shapes
 }
 
 // New reads a contract and checks that it is one: valid, with answers whose members are all described, and with a word on the calls that it does not
@@ -40,8 +44,11 @@ func New(yaml []byte) (*Contract, error) {
 	if err := doc.Validate(loader.Context); err != nil {
 		return nil, err
 	}
-	c := &Contract{Doc: doc, seen: map[string]bool{}}
+	c := &Contract{Doc: doc, seen: map[string]bool{}, fit: map[[sha256.Size]byte]bool{}}
 	if c.others, err = otherCalls(doc); err != nil {
+		return nil, err
+	}
+	if c.shapes, err = shapesOf(doc); err != nil {
 		return nil, err
 	}
 	var open []error
@@ -108,8 +115,10 @@ func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.
 		Request: copied, PathParams: m.params, QueryParams: copied.URL.Query(), Route: m.route,
 		Options: &openapi3filter.Options{
 			MultiError: true, SkipSettingDefaults: true,
-			AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc,
-			SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.EnableJSONSchema2020()},
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+			SchemaValidationOptions: []openapi3.SchemaValidationOption{
+				openapi3.EnableJSONSchema2020(), openapi3.WithStringFormatValidator(uuidFormat, openapi3.NewCallbackValidator(isUUID)),
+			},
 		},
 	}
 }
@@ -124,7 +133,9 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
-	return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)), strangers(m.route.Operation, r, body))
+	return c.once(c.shapes.request(m, r, body), func() error {
+		return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)), strangers(m.route.Operation, r, body))
+	})
 }
 
 // Answer says what is wrong with the answer to a request. An answer without a body is right for a 401, which the
@@ -138,17 +149,37 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	if described == nil {
 		return fmt.Errorf("the contract does not describe the status %d", status)
 	}
-	c.note(m.name(), status, described.Value, header, body)
-	if err := unknownHeader(described.Value, header); err != nil {
-		return err
-	}
-	if status == http.StatusUnauthorized && len(body) == 0 {
+	return c.once(c.shapes.answer(m, r, status, header, body), func() error {
+		c.note(m.name(), status, described.Value, header, body)
+		if err := unknownHeader(described.Value, header); err != nil {
+			return err
+		}
+		if status == http.StatusUnauthorized && len(body) == 0 {
+			return nil
+		}
+		in := c.input(m, r, nil)
+		return openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: in.Options,
+		})
+	})
+}
+
+// once checks what has a shape of which none is known to fit. What does not fit is checked, and reported, each time.
+func (c *Contract) once(shape string, check func() error) error {
+	key := sha256.Sum256([]byte(shape))
+	c.mu.Lock()
+	known := c.fit[key]
+	c.mu.Unlock()
+	if known {
 		return nil
 	}
-	in := c.input(m, r, nil)
-	return openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: in.Options,
-	})
+	err := check()
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.fit[key] = true
+	}
+	return err
 }
 
 // TheServices tells whether a path is one of the service. The sandbox has some besides, which no contract describes.

@@ -6,18 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"sync"
 )
 
-// Hold says what is held to the contract. A request is held in some 2.4 ms, an answer in 1.3 ms.
+// Hold says what is held to the contract. Of a new shape a request takes 1.2 ms and an answer 0.5 ms; of a known one each takes some 20 µs.
 type Hold struct {
 	Requests bool // those of our own client; others may send more than is described
 	Answers  bool // of a service that does not misbehave on purpose
-
-	// Sample, if it is not 0, is for runs of many thousand: of requests to one call, and of answers of one status to it, so many are held, and of
-	// the rest each hundredth.
-	Sample int
 }
 
 // Exchange is one request with its answer.
@@ -30,27 +24,18 @@ type Exchange struct {
 
 // Holder gives what holds exchanges to the contract: it says what does not fit. What is not the service's, the control API and its like, fits.
 func (c *Contract) Holder(h Hold) func(Exchange) error {
-	var mu sync.Mutex
-	counts := map[string]int{}
-	due := func(key string) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		counts[key]++
-		return h.Sample == 0 || counts[key] <= h.Sample || counts[key]%100 == 0
-	}
 	return func(e Exchange) error {
 		r := e.Request
 		if !TheServices(r.URL.Path) {
 			return nil
 		}
-		name := r.Method + " " + c.find(r).name()
 		var errs []error
-		if h.Requests && due(name) {
+		if h.Requests {
 			if err := c.Request(r, e.Sent); err != nil {
 				errs = append(errs, fmt.Errorf("%s %s: the request does not fit: %w\n%s", r.Method, r.URL.Path, err, e.Sent))
 			}
 		}
-		if h.Answers && e.Response != nil && due(name+" "+strconv.Itoa(e.Response.StatusCode)) {
+		if h.Answers && e.Response != nil {
 			if err := c.Answer(r, e.Response.StatusCode, e.Response.Header, e.Got); err != nil {
 				errs = append(errs, fmt.Errorf("%s %s: the answer does not fit: %w\n%s", r.Method, r.URL.Path, err, e.Got))
 			}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/docs"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
@@ -66,25 +65,3 @@ func TestWatchingChangesNothing(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errBroken }
-
-// Of a long run the first of each call are held, and then each hundredth.
-func TestASampleOfALongRun(t *testing.T) {
-	contract, err := contracttest.New(docs.OpenAPI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		sample, found int
-	}{"all": {0, 250}, "a sample": {3, 3 + 2}} {
-		hold := contract.Holder(contracttest.Hold{Requests: true, Sample: c.sample})
-		found := 0
-		for range 250 {
-			if hold(contracttest.Exchange{Request: httptest.NewRequest("GET", "/v1/Shoes", nil)}) != nil {
-				found++
-			}
-		}
-		if found != c.found {
-			t.Errorf("%s: %d of 250 were held, not %d", name, found, c.found)
-		}
-	}
-}
