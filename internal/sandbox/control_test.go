@@ -1,7 +1,9 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +129,37 @@ func TestResetByControl(t *testing.T) {
 	}
 	if got := w.control(t, "GET", "nothing", "", 404); !strings.Contains(got, "POST /_sandbox/reset") {
 		t.Errorf("the calls are not listed: %s", got)
+	}
+}
+
+// Whoever tries a client against the sandbox sends secrets where they do not belong, too.
+func TestNoSecretIsShownWhereverItStands(t *testing.T) {
+	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJFbWFpbCI6ImFkYUBleGFtcGxlLmNvbSJ9.c2lnbmF0dXJl"
+	var log bytes.Buffer
+	w := newWorld(t, sandbox.Options{Control: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for body, shown := range map[string]string{
+		`{"LoginFields": "{\"email\": \"ada@example.com\", \"password\": \"SECRET\"}"}`: `{"LoginFields":"{\"email\":\"ada@example.com\",\"password\":\"[redacted]\"}"}`,
+		`{"loginfields": "{\"AccessToken\": {\"Token\": \"SECRET\"}}"}`:                 `{"loginfields":"{\"AccessToken\":\"[redacted]\"}"}`,
+		`{"LoginFields": "password=SECRET"}`:                                            `{"LoginFields":"(no JSON)"}`,
+		`{"LoginFields": {"Password": "SECRET", "email": "a"}}`:                         `{"LoginFields":{"Password":"[redacted]","email":"a"}}`,
+		`{"Address": "` + jwt + `", "List": [{"PASSWORD": "SECRET"}]}`:                  `{"Address":"[redacted]","List":[{"PASSWORD":"[redacted]"}]}`,
+		`{"LoginFields": "[\"SECRET\"]"}`:                                               `{"LoginFields":"(no JSON)"}`,
+		`LoginFields=SECRET`:                                                            `(no JSON)`,
+	} {
+		w.do(t, "POST", "/v1/Auth/Login", headers{"X-Request-Id": "before " + jwt}, body)
+		var got struct{ Requests []sandbox.Exchange }
+		if err := json.Unmarshal([]byte(w.control(t, "GET", "requests", "", 200)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if last := got.Requests[len(got.Requests)-1]; last.Body != shown || last.RequestID != "before [redacted]" {
+			t.Errorf("%s is shown as %s, of %s", body, last.Body, last.RequestID)
+		}
+	}
+	w.do(t, "DELETE", "/v1/Management/users/"+jwt, nil, "").want(t, 401)
+	w.do(t, "GET", "/_sandbox/"+jwt, nil, "")
+	all := log.String() + w.control(t, "GET", "requests", "", 200)
+	if strings.Contains(all, "eyJ") || strings.Contains(all, "SECRET") || strings.Count(all, "/v1/Management/users/[redacted]") != 2 {
+		t.Error(all)
 	}
 }
 

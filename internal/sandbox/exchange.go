@@ -22,7 +22,7 @@ type exchange struct {
 	entry Exchange
 }
 
-// Exchange is what is remembered of a request. Secrets are cut out of Body.
+// Exchange is what is remembered of a request. Secrets are cut out of Body, and JWTs out of Path and RequestID.
 type Exchange struct {
 	Time      time.Time // the sandbox's
 	Method    string
@@ -35,9 +35,10 @@ type Exchange struct {
 }
 
 func (s *Sandbox) begin(r *http.Request, id string) *exchange {
+	var knife *secret.Knife
 	return &exchange{
 		s: s, r: r, begun: time.Now(),
-		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: r.URL.Path, RequestID: id},
+		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: knife.Cut(r.URL.Path), RequestID: knife.Cut(id)},
 	}
 }
 
@@ -145,31 +146,53 @@ func cut(body []byte) string {
 	if len(body) == 0 {
 		return ""
 	}
-	var v any
-	if json.Unmarshal(body, &v) != nil {
-		return "(no JSON)"
-	}
-	data, err := json.Marshal(cutValue(v))
-	if err != nil {
-		return "(no JSON)"
+	text, ok := cutJSON(body)
+	if !ok {
+		return noJSON
 	}
 	var knife *secret.Knife
-	text := knife.Cut(string(data))
+	text = knife.Cut(text)
 	if len(text) > longestBody {
 		text = strings.ToValidUTF8(text[:longestBody], "") + "…"
 	}
 	return text
 }
 
+// noJSON is shown in the place of what cannot be cut.
+const noJSON = "(no JSON)"
+
+// cutJSON is JSON without the values of secret fields; ok is false for what is no JSON.
+func cutJSON(data []byte) (text string, ok bool) {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return "", false
+	}
+	data, err := json.Marshal(cutValue(v))
+	return string(data), err == nil
+}
+
+// cutField is a field's value without secrets. LoginFields are a JSON object in a text; anything else there has no names to go by.
+func cutField(name string, v any) any {
+	text, isText := v.(string)
+	switch {
+	case secretNames[strings.ToLower(name)]:
+		return secret.Redacted
+	case isText && strings.EqualFold(name, "LoginFields"):
+		text, ok := cutJSON([]byte(text))
+		if !ok || text[0] != '{' {
+			return noJSON
+		}
+		return text
+	default:
+		return cutValue(v)
+	}
+}
+
 func cutValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			if secretNames[strings.ToLower(name)] {
-				v[name] = secret.Redacted
-			} else {
-				v[name] = cutValue(inner)
-			}
+			v[name] = cutField(name, inner)
 		}
 	case []any:
 		for i := range v {
