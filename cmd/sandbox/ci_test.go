@@ -75,10 +75,11 @@ func runAction(t *testing.T, with map[string]string) (added map[string]string, o
 		inputs[name] = input.Default
 	}
 	maps.Copy(inputs, with)
-	work := t.TempDir()
+	work, temporary := t.TempDir(), t.TempDir()
+	defer isEmpty(t, temporary)
 	file := filepath.Join(work, "env")
 	for _, step := range a.Runs.Steps {
-		env := append(os.Environ(), "GITHUB_ENV="+file, "GITHUB_ACTION_PATH="+dir)
+		env := append(os.Environ(), "GITHUB_ENV="+file, "GITHUB_ACTION_PATH="+dir, "TMPDIR="+temporary)
 		for name, value := range step.Env {
 			env = append(env, name+"="+expand(t, value, inputs))
 		}
@@ -94,6 +95,15 @@ func runAction(t *testing.T, with map[string]string) (added map[string]string, o
 		t.Fatal(err)
 	}
 	return variables(string(data)), "", nil
+}
+
+// isEmpty holds a step to leaving nothing behind in the folder for temporary files, not even the program that it built.
+func isEmpty(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
 }
 
 var expression = regexp.MustCompile(`\$\{\{ *inputs\.([a-z-]+) *\}\}`)
@@ -278,7 +288,8 @@ func TestTheGitLabIncludeStartsASandbox(t *testing.T) {
 	dir := root(t)
 	readYAML(t, filepath.Join(dir, "ci", "gitlab.yml"), &include)
 	job := include[".telematics-sandbox"]
-	env := append(os.Environ(), "SANDBOX_SOURCE="+dir)
+	temporary := t.TempDir()
+	env := append(os.Environ(), "SANDBOX_SOURCE="+dir, "TMPDIR="+temporary)
 	for name, value := range job.Variables {
 		env = append(env, name+"="+value)
 	}
@@ -292,5 +303,6 @@ func TestTheGitLabIncludeStartsASandbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, stderr.String())
 	}
+	isEmpty(t, temporary)
 	answers(t, variables(string(data)), 20)
 }
