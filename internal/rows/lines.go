@@ -61,6 +61,9 @@ func (l *lines) open(text io.Reader) {
 // next is the next line, good until the one after it is read; io.EOF is the end.
 func (l *lines) next() ([]byte, error) {
 	for l.scanner.Scan() {
+		if l.scanner.Err() != nil {
+			break // the line is what could be read of one
+		}
 		l.n++
 		if line := bytes.TrimSpace(l.scanner.Bytes()); len(line) > 0 {
 			return line, nil

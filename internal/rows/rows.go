@@ -3,7 +3,7 @@
 //
 // A file is read as a stream, as often as it is asked for, and never held in memory. Open reads it once through: what is broken as a
 // whole (an encoding, a compressed file that ends early, a column that nobody knows) is an error there. What is wrong with a single row is a
-// Mistake of that row.
+// Mistake of that row. Whoever overwrites the file from then on ends the reading of it, and changes nothing of what is read.
 package rows
 
 import (
@@ -141,7 +141,7 @@ func (f *File) Size() int64 { return f.source.size }
 
 // Each gives every data row to do, from row number from on (1 and less is all), beginning anew each time it is called. Rows before it are counted
 // and not looked at. After Check, a ClientId, CustomToken or DeviceToken that came before is among the mistakes of the row that repeats it. Each ends with do's error, with the
-// context's, or with failure.Invalid where the file is broken or has changed since Open.
+// context's, or with failure.Invalid where the file is broken, or (ErrChanged) is no longer as Open read it: no row is given that does not stand in that.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 	return f.each(ctx, from, nil, func(row *Row) error {
 		if f.twice != nil {
@@ -199,7 +199,7 @@ func (f *File) each(ctx context.Context, from int, look func(n int) bool, do fun
 		}
 		line, err := r.next()
 		if errors.Is(err, io.EOF) {
-			return f.source.unchanged()
+			return nil
 		}
 		if err != nil {
 			return err

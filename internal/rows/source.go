@@ -10,21 +10,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
-	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 // source is the bytes of a file, to be read as often as need be.
 type source struct {
-	called   string // the file, for messages
-	file     *os.File
-	remove   bool // the file is our own copy, and still has a name
-	size     int64
-	modified time.Time
-	gzip     bool
+	called string // the file, for messages
+	file   *os.File
+	remove bool // the file is our own copy, and still has a name
+	size   int64
+	gzip   bool
+	blocks blocks // as they were read first
 
 	// What scan finds out.
 	digest   string
@@ -35,7 +35,7 @@ type source struct {
 
 // openSource opens the file, or keeps standard input in a file of our own. What can be read only once (a pipe with a name) is kept as well.
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
-	s := &source{called: o.Name}
+	s := &source{called: o.Name, blocks: blocks{seed: maphash.MakeSeed()}}
 	if o.Name == "-" {
 		s.called = cmp.Or(o.Called, "standard input")
 		return s, s.spool(ctx, o.SpoolDir, stdin)
@@ -96,24 +96,12 @@ func (s *source) stat() error {
 	if err != nil {
 		return failure.Because(failure.Invalid, s.called, err)
 	}
-	s.size, s.modified = info.Size(), info.ModTime()
+	s.size = info.Size()
 	var magic [2]byte
 	if _, err := s.file.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return failure.Because(failure.Invalid, s.called, err)
 	}
 	s.gzip = magic == [2]byte{0x1f, 0x8b}
-	return nil
-}
-
-// unchanged is an error if the file is no longer the one that was opened.
-func (s *source) unchanged() error {
-	info, err := s.file.Stat()
-	if err != nil {
-		return failure.Because(failure.Invalid, s.called, err)
-	}
-	if info.Size() != s.size || !info.ModTime().Equal(s.modified) {
-		return s.broken("the file was changed while it was read").WithHint("give the command again once nobody writes to the file")
-	}
 	return nil
 }
 
@@ -126,12 +114,9 @@ func (s *source) close() error {
 	return err
 }
 
-// content is the bytes of the file from the start, decompressed.
+// content is the bytes of the file from the start, decompressed. They are those that scan went through: else reading ends with ErrChanged.
 func (s *source) content(ctx context.Context) (io.Reader, error) {
-	if err := s.unchanged(); err != nil {
-		return nil, err
-	}
-	var r io.Reader = &interruptible{ctx, io.NewSectionReader(s.file, 0, s.size)}
+	var r io.Reader = &interruptible{ctx, &blockReader{source: s}}
 	if !s.gzip {
 		return r, nil
 	}
@@ -195,7 +180,7 @@ func (s *source) notText(c *checker, err error) error {
 
 // damaged is the error for content that cannot be read to its end; line is how far it could be, 0 where that is not known.
 func (s *source) damaged(line int, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrChanged) {
 		return err
 	}
 	why := "it cannot be read"

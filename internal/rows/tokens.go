@@ -68,7 +68,7 @@ func (t *TokenFile) beginRows(ctx context.Context, o Options) error {
 func (t *TokenFile) Count() int { return t.count }
 
 // Each gives every DeviceToken to do, each once and in its one spelling, in the order of the file, as often as it is called. It ends with do's error,
-// with the context's, or with failure.Invalid where the file has changed since it was opened.
+// with the context's, or with failure.Invalid (ErrChanged) where the file is no longer as it was opened.
 func (t *TokenFile) Each(ctx context.Context, do func(token string) error) error {
 	return t.all(ctx, func(n int, token string) error {
 		if first := t.twice.row(DeviceTokenColumn, token); first != 0 && first != n {
@@ -188,7 +188,7 @@ func (t *TokenFile) ofLines(ctx context.Context, next func(token string) error, 
 	for {
 		line, err := l.next()
 		if errors.Is(err, io.EOF) {
-			return t.source.unchanged()
+			return nil
 		}
 		if err != nil {
 			return t.source.unreadable(l.n+1, err)
