@@ -111,7 +111,8 @@ mistakes are told, and all of them, each with its Row, Line, Column and Value, b
 
 Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same command goes on where it stood, and makes no user
 twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written
-down before it is sent; the service refuses one that it has already. A quantity run is gone on with by
+down before it is sent; the service refuses one that it has already. The same content under other options is another job with the
+same DeviceTokens: rows that have their users are found to exist. A quantity run is gone on with by
 "telematicsctl job resume ID", or by the same command if --run names it. A batch whose answer was lost is reported as unknown and
 never sent again, as that could make its users twice.`
 
@@ -135,7 +136,7 @@ func addBulkFlags(c *cobra.Command, o *bulkOptions) {
 	f.IntVar(&o.limit, "limit", 0, "so many rows at the most")
 	f.StringVar(&o.shard, "shard", "", "only the rows of this shard: `3/16`")
 	f.StringVar(&o.run, "run", "", "the `name` of a run of templates, {{.Run}}: the same command goes on with it, and its shards are of one run")
-	f.BoolVar(&o.restart, "restart", false, "begin the job anew")
+	f.BoolVar(&o.restart, "restart", false, "begin the job anew; users of a file who are there already are found to exist")
 	f.BoolVar(&o.dryRun, "dry-run", false, "do everything but send")
 	f.StringVar(&o.deviceToken, "device-token", "", "`server` leaves the choice of DeviceTokens to the service, and no registration can be repeated")
 	f.IntVar(&o.quantity, "quantity", 0, "how many users to register")

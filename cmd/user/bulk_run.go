@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -116,7 +117,7 @@ func (r *bulkRun) identify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.input = in
+		r.input, s.File.Format = in, in.file.Format()
 	}
 	if !r.resumed {
 		if err := r.name(keyCheck); err != nil {
@@ -150,6 +151,13 @@ func (r *bulkRun) name(keyCheck string) (err error) {
 	}
 	if s.ID, err = bulk.Identity(*s); err != nil {
 		return err
+	}
+	if s.File != nil {
+		seed, err := r.jobs.Seed(*s)
+		if err != nil {
+			return err
+		}
+		s.Seed = cmp.Or(seed, s.Seed)
 	}
 	old, err := r.jobs.Find(s.ID)
 	switch {
@@ -224,7 +232,7 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
+	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), OwnSeed: r.spec.File == nil, Theirs: r.spec.ServerTokens}
 	r.source = src
 	if r.resumed && r.spec.Invalid == 0 {
 		return nil // every row was found valid when the job was begun, and the file is the same
@@ -238,11 +246,11 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 		return nil
 	}
 	r.spec.Requested = 0
-	drawn := 0
+	nameless := 0
 	err = src.Rows(ctx, func(row bulk.Row) error {
 		r.spec.Requested++
-		if row.Drawn {
-			drawn++
+		if row.Nameless {
+			nameless++
 		}
 		return nil
 	})
@@ -250,8 +258,8 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 		return err
 	}
 	shards := r.spec.Choice().Shards
-	if drawn > 0 && shards > 1 {
-		r.k.Streams.Warn(kit.Count(drawn, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
+	if nameless > 0 && shards > 1 {
+		r.k.Streams.Warn(kit.Count(nameless, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
 	}
 	if r.spec.Requested == 0 && shards == 0 {
 		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of %s", kit.Count(total, "row", "rows"))
@@ -316,6 +324,9 @@ func (r *bulkRun) plan(ctx context.Context) (err error) {
 }
 
 func (r *bulkRun) create() (*journal.Job, error) {
+	if err := r.keepSeed(); err != nil {
+		return nil, err
+	}
 	if r.restart {
 		if err := r.jobs.Remove(r.spec.ID); err != nil && !failure.Is(err, failure.NotFound) {
 			return nil, err
@@ -329,4 +340,19 @@ func (r *bulkRun) create() (*journal.Job, error) {
 		r.input.copy, r.spec.File.Path = "", path
 	}
 	return r.jobs.Create(r.spec)
+}
+
+// keepSeed writes down what the DeviceTokens of a file's nameless rows are made of, before there is a job of them. Where another process was first at
+// it, its seed is taken.
+func (r *bulkRun) keepSeed() (err error) {
+	src, ok := r.source.(bulk.FileRows)
+	if !ok || src.OwnSeed || src.Theirs {
+		return nil
+	}
+	if r.spec.Seed, err = r.jobs.KeepSeed(r.spec); err != nil {
+		return err
+	}
+	src.Tokens = bulk.NewTokens(r.in, r.spec.Seed)
+	r.source = src
+	return nil
 }

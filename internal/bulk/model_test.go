@@ -177,6 +177,7 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 type rig struct {
 	t       testing.TB
 	m       *model
+	id      string // of the job
 	jobs    journal.Jobs
 	clock   *clock
 	rows    []bulk.Row
@@ -189,7 +190,7 @@ const jobID = "0123456789ab"
 
 func newRig(t testing.TB, clients ...string) *rig {
 	t.Helper()
-	g := &rig{t: t, m: newModel(), jobs: journal.Jobs{Dir: t.TempDir()}, clock: &clock{now: time.Unix(1_800_000_000, 0)}}
+	g := &rig{t: t, m: newModel(), id: jobID, jobs: journal.Jobs{Dir: t.TempDir()}, clock: &clock{now: time.Unix(1_800_000_000, 0)}}
 	tokens := bulk.NewTokens(instance, "00112233445566778899aabbccddeeff")
 	for i, c := range clients {
 		row := bulk.Row{N: i + 1, ClientID: c, Token: tokens.OfRow(i + 1), Drawn: c == ""}
@@ -213,9 +214,9 @@ func clients(n int) []string {
 // run runs the job, as a new process would: with nothing but the journal from before.
 func (g *rig) run(ctx context.Context) (bulk.Totals, error) {
 	g.t.Helper()
-	job, err := g.jobs.Open(jobID)
+	job, err := g.jobs.Open(g.id)
 	if err != nil {
-		job, err = g.jobs.Create(journal.Spec{ID: jobID, Begun: g.clock.Now(), Rows: len(g.rows), Requested: len(g.rows)})
+		job, err = g.jobs.Create(journal.Spec{ID: g.id, Begun: g.clock.Now(), Rows: len(g.rows), Requested: len(g.rows)})
 	}
 	if err != nil {
 		g.t.Fatal(err)

@@ -108,7 +108,9 @@ type FileRows struct {
 	Choice Choice
 	Given  field.Set // wins over the file
 	Tokens Tokens
-	Theirs bool // the service chooses the DeviceTokens that the file does not give
+	// OwnSeed tells that the seed of Tokens is this job's own, and not of all jobs of the same content.
+	OwnSeed bool
+	Theirs  bool // the service chooses the DeviceTokens that the file does not give
 	// Settled, if not nil, tells of a row that nothing of it but its ClientId and its cells is needed any more.
 	Settled func(n int) bool
 }
@@ -143,7 +145,8 @@ func (f FileRows) row(in *rows.Row) Row {
 	if f.Given.Len() > 0 {
 		out.User.Merge(f.Given)
 	}
-	out.Token, out.Drawn = f.token(in, out.ClientID)
+	out.Token, out.Nameless = f.token(in, out.ClientID)
+	out.Drawn = out.Nameless && f.OwnSeed
 	if len(in.Mistakes) > 0 {
 		why := make([]string, len(in.Mistakes))
 		for i, m := range in.Mistakes {
@@ -154,8 +157,8 @@ func (f FileRows) row(in *rows.Row) Row {
 	return out
 }
 
-// token is the DeviceToken of a row: given in the file, else derived from the ClientId, else of the job's own seed (drawn).
-func (f FileRows) token(in *rows.Row, clientID string) (token uuid.UUID, drawn bool) {
+// token is the DeviceToken of a row: given in the file, else derived from the ClientId, else of the seed (nameless).
+func (f FileRows) token(in *rows.Row, clientID string) (token uuid.UUID, nameless bool) {
 	for _, given := range []string{in.Set.Text("CustomToken"), in.DeviceToken} {
 		if token, err := parseToken(given); err == nil {
 			return token, false
@@ -195,7 +198,7 @@ func (q NumberedRows) Rows(ctx context.Context, do func(Row) error) error {
 func (q NumberedRows) row(n int) Row {
 	r := Row{N: n, User: q.Custom.Clone()}
 	if !q.Theirs {
-		r.Token, r.Drawn = q.Tokens.OfRow(n), true
+		r.Token, r.Nameless, r.Drawn = q.Tokens.OfRow(n), true, true
 	}
 	return r
 }

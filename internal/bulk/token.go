@@ -30,7 +30,7 @@ type Tokens struct {
 	seed     []byte
 }
 
-// NewTokens makes a chooser. seed is the job's own and 16 bytes or more in hexadecimal.
+// NewTokens makes a chooser. seed is of 16 bytes or more, in hexadecimal.
 func NewTokens(in userservice.Instance, seed string) Tokens {
 	decoded, err := hex.DecodeString(seed)
 	if err != nil {
@@ -48,8 +48,8 @@ func (t Tokens) OfClient(clientID string) uuid.UUID {
 	return shaped(sum(t.key, wordClient, t.instance, clientID))
 }
 
-// OfRow is the DeviceToken of a row that has no ClientId: as good as random to all who do not have the job's seed. The seed was drawn at
-// random and written down before any row was sent.
+// OfRow is the DeviceToken of a row that has no ClientId: as good as random to all who do not have the seed. The seed was drawn at
+// random, for the job or for the content of its file, and written down before any row was sent.
 func (t Tokens) OfRow(row int) uuid.UUID {
 	return shaped(sum(t.seed, wordRow, t.instance, strconv.Itoa(row)))
 }

@@ -129,6 +129,9 @@ func (f *File) begin(ctx context.Context) error {
 // UserFields.ClientId) and then, as rows are read, those that were not met before: it is whole after Check, or an Each to the end. The caller must not change it.
 func (f *File) Header() []string { return f.columns.header }
 
+// Format is the format that the content is read in: as Options say it, or as it was found.
+func (f *File) Format() string { return f.format }
+
 // Known lists what a column may be, for a message.
 func (f *File) Known() string { return f.columns.names.known() }
 

@@ -9,6 +9,8 @@
 //	input      what came on standard input, where that is the job's file
 //	lock       held by the process that runs the job
 //
+// Beside the jobs is the folder seeds (see KeepSeed).
+//
 // Nothing secret is in them: neither the InstanceKey nor any AccessToken or RefreshToken.
 package journal
 
@@ -45,7 +47,7 @@ type Spec struct {
 	NoValidate        bool
 	CreateAccessToken bool
 	ServerTokens      bool   // --device-token server: the service chooses
-	Seed              string // what DeviceTokens that are neither given nor derived are made of; drawn at random for this job alone
+	Seed              string // what DeviceTokens that are neither given nor derived from a ClientId are made of; drawn at random for this job, or for all of the same content (KeepSeed)
 
 	Rows      int // rows of the journal: those of the file, or the quantity
 	Invalid   int `json:",omitempty"` // rows that are not valid and were passed over by --skip-invalid
@@ -58,7 +60,7 @@ type File struct {
 	Path          string // absolute; for standard input the copy in the job's folder
 	Stdin         bool
 	Digest        string // of the content
-	Format        string // as --format said it
+	Format        string // as --format said it; from then on, the one that was found
 	Map           map[string]string
 	IgnoreUnknown bool
 	Choice
