@@ -55,7 +55,6 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	body, refused := read(e.r)
 	e.body = body
 	fault, instead := effect.instead()
-	fault.camel = e.s.isCamel(e.r)
 	var a answer
 	switch {
 	case refused != nil:
@@ -76,6 +75,7 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	}
 	if instead {
 		a = fault
+		a.camel = e.s.isCamel(e.r)
 	}
 	e.entry.Status = a.code()
 	e.end(ctx)

@@ -44,7 +44,7 @@ func (s *Sandbox) Begin(ctx context.Context, b Start) (int, error) {
 	return imported, s.Fill(ctx, b.Fleet)
 }
 
-// beginAgain empties the sandbox and fills it as Begin did. A failure of code failed says that it could not be filled, and is not as it was.
+// beginAgain empties the sandbox and fills it as Begin did. Requests meanwhile see it half filled. Its error is of code failed.
 func (s *Sandbox) beginAgain(ctx context.Context) error {
 	s.start.mu.Lock()
 	defer s.start.mu.Unlock()
