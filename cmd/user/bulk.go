@@ -108,6 +108,7 @@ With --file the users are the rows of a CSV, TSV, JSON or JSON Lines file (- is 
 fields of the service in any spelling. Blanks around a text are no part of it. With --quantity they are alike, and registered in calls of up to
 --batch-size; or templates make rows of them, like those of a file. Every row is checked before the first is sent: the first 20
 mistakes are told, and all of them, each with its Row, Line, Column and Value, by the error of -o json or in the file of --report.
+A file that is overwritten during the run ends it: nothing is sent that was not checked.
 
 Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same command goes on where it stood, and makes no user
 twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written

@@ -64,7 +64,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	r.account(totals, r.k.Now().Sub(began))
 	var filesErr error
 	if ctx.Err() == nil {
-		filesErr = r.writeFiles(ctx)
+		filesErr = r.lateFiles(r.writeFiles(ctx), totals)
 	}
 	switch {
 	case runErr != nil:

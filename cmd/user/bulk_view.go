@@ -2,12 +2,14 @@ package user
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // bulkUser is one row of what `user bulk` prints.
@@ -101,14 +103,44 @@ func (r *bulkRun) onward() string {
 
 // endedEarly is the error of a run that did not come to its end, with the account of what was done and the way on.
 func (r *bulkRun) endedEarly(err error, t bulk.Totals) error {
-	e := *failure.From(err)
+	e := r.late(err, t)
 	e.Message = summary(t) + ": " + e.Message
-	if e.Code == failure.Interrupted || e.Hint == "" {
+	switch {
+	case e.Code == failure.Interrupted || e.Hint == "":
 		e.Hint = "go on with " + r.onward()
-	} else {
+	case errors.Is(err, rows.ErrChanged) && !r.hasSent(t): // the job is about nobody yet: what the file says now may well be what is meant
+	default:
 		e.Hint += "; then go on with " + r.onward()
 	}
+	return e
+}
+
+// hasSent tells whether rows of the job were sent, by this run or an earlier one.
+func (r *bulkRun) hasSent(t bulk.Totals) bool { return t.Sent > 0 || r.resumed }
+
+// late is an error as it stands at the end of a run: input that cannot be read any more is a mistake only as long as nothing was sent.
+func (r *bulkRun) late(err error, t bulk.Totals) *failure.Error {
+	e := *failure.From(err)
+	if e.Code == failure.Invalid && t.Sent > 0 {
+		e.Code = failure.Failed
+	}
+	if errors.Is(err, rows.ErrChanged) && r.hasSent(t) {
+		e.Hint = "what was sent came from the content that was checked: put the file back as it was"
+	}
 	return &e
+}
+
+// lateFiles is the error for files that the run was to write at its end.
+func (r *bulkRun) lateFiles(err error, t bulk.Totals) error {
+	if err == nil {
+		return nil
+	}
+	e := r.late(err, t)
+	if errors.Is(err, rows.ErrChanged) {
+		e.Message = summary(t) + ", but the files that were asked for are not written: " + e.Message
+		e.Hint += "; then " + r.onward() + " writes them"
+	}
+	return e
 }
 
 // partial is the error of a run in which not every row ended well. A single row that failed has its own code, and so has a run that never reached the

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -9,6 +10,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // changed is what became of one user.
@@ -148,11 +150,26 @@ func (a *account) err(ctx context.Context, done string, runErr error) error {
 		return failure.New(failure.Interrupted, "interrupted: "+text).
 			WithHint("give the same command again: a user that is " + done + " already stays so")
 	case runErr != nil:
-		e := *failure.From(runErr)
-		e.Message = text + ": " + e.Message
-		return &e
+		return a.endedEarly(done, text, runErr)
 	case a.all == 1:
 		return a.first
 	}
 	return failure.New(failure.Partial, text).WithHint("the error of each user stands beside it; give the same command again for those")
+}
+
+// endedEarly is the error of a task whose users could not be read to their end, or its results not be printed. Input that cannot be read any more is a
+// mistake only as long as nothing was sent.
+func (a *account) endedEarly(done, text string, err error) error {
+	e := *failure.From(err)
+	e.Message = text + ": " + e.Message
+	if a.done+a.failed+a.unclear == 0 {
+		return &e
+	}
+	if e.Code == failure.Invalid {
+		e.Code = failure.Failed
+	}
+	if errors.Is(err, rows.ErrChanged) {
+		e.Hint = "those users stood in the file as it was checked: put it back as it was, and give the same command again: a user that is " + done + " already stays so"
+	}
+	return &e
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 func usersOf(n int) *tokens {
@@ -101,7 +102,14 @@ func TestTheErrorOfMany(t *testing.T) {
 	}
 	a := account{all: 9}
 	a.add("updated", "t", nil)
-	if err := a.err(t.Context(), "updated", failure.New(failure.Invalid, "the file was changed")); !failure.Is(err, failure.Invalid) || err.Error() != "1 of 9 users was updated: the file was changed" {
+	changed := &failure.Error{Code: failure.Invalid, Message: "the file was changed", Cause: rows.ErrChanged}
+	err := failure.From(a.err(t.Context(), "updated", changed))
+	if err.Code != failure.Failed || err.Message != "1 of 9 users was updated: the file was changed" || !strings.Contains(err.Hint, "put it back as it was") {
+		t.Errorf("got %s %v (%s)", err.Code, err, err.Hint)
+	}
+	// While nothing was sent it is a mistake like any other.
+	none := account{all: 9}
+	if err := none.err(t.Context(), "updated", changed); !failure.Is(err, failure.Invalid) || err.Error() != "0 of 9 users were updated: the file was changed" {
 		t.Errorf("got %v", err)
 	}
 }
