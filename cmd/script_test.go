@@ -26,6 +26,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 		defer stop()
 		os.Exit(cmd.Run(ctx, kit.World{
 			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
-			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: writingDown(os.Getenv(exchangesFolder)),
+			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})
 }

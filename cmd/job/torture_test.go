@@ -22,6 +22,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -41,7 +42,7 @@ func runProgram() int {
 	defer stop()
 	return cmd.Run(ctx, kit.World{
 		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
-		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond},
+		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 	})
 }
 
@@ -94,7 +95,7 @@ func serve(t *testing.T, faults ...string) *service {
 	s.env = []string{
 		"TELEMATICSCTL_USER_URL=" + at.UserURL, "TELEMATICSCTL_INSTANCE_ID=" + at.InstanceId, "TELEMATICSCTL_INSTANCE_KEY=" + at.InstanceKey,
 		"TELEMATICSCTL_ADMIN_EMAIL=" + at.AdminEmail, "TELEMATICSCTL_ADMIN_PASSWORD=" + at.AdminPassword, "TELEMATICSCTL_TOKEN_STORE=file",
-		"TELEMATICSCTL_STORE_PASSPHRASE=a passphrase for tests",
+		"TELEMATICSCTL_STORE_PASSPHRASE=a passphrase for tests", exchangesFolder + "=" + heldToContract(t, faults),
 	}
 	return s
 }

@@ -11,26 +11,23 @@ import (
 
 // The requests of all tests here are held to the contract, and the sandbox's answers too, while it is not told to misbehave.
 var (
-	requestsHeld = holder(contracttest.Hold{Requests: true})
-	answersHeld  = holder(contracttest.Hold{Answers: true})
+	requestsHeld = contracttest.Hold{Requests: true}
+	answersHeld  = contracttest.Hold{Answers: true}
 )
 
-func holder(h contracttest.Hold) func() func(contracttest.Exchange) error {
-	return sync.OnceValue(func() func(contracttest.Exchange) error {
-		c, err := contracttest.New(docs.OpenAPI)
-		if err != nil {
-			panic(err)
-		}
-		return c.Holder(h)
-	})
-}
+var theContract = sync.OnceValue(func() *contracttest.Contract {
+	c, err := contracttest.New(docs.OpenAPI)
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
 
-func holding(t testing.TB, next http.RoundTripper, hold func() func(contracttest.Exchange) error) http.RoundTripper {
-	return contracttest.Watch(next, func(e contracttest.Exchange) {
-		if err := hold()(e); err != nil {
-			t.Error(err)
-		}
-	})
+// reporter is a test, or one run of a property.
+type reporter interface{ Error(args ...any) }
+
+func holding(t reporter, next http.RoundTripper, what contracttest.Hold) http.RoundTripper {
+	return theContract().Transport(next, what, func(err error) { t.Error(err) })
 }
 
 // wire is the way to the world's service.

@@ -17,6 +17,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -125,7 +126,8 @@ func newServed(t *testing.T, processes int) *served {
 		s.lastWords <- struct{}{}
 		<-r.Context().Done()
 	})
-	mux.Handle("/", s.counting(box))
+	both := contracttest.Hold{Requests: true, Answers: true} // the processes have wires of their own
+	mux.Handle("/", s.counting(theContract().Handler(box, both, func(err error) { t.Error(err) })))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL

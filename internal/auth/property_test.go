@@ -87,7 +87,7 @@ func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 		dir := filepath.Join(base, strconv.Itoa(run))
 		service := &erratic{t: t, clock: newClock()}
 		// One try a call: how often a try is repeated is the client's affair, and bounded there.
-		api, err := userservice.New(userservice.Options{UserURL: host, Transport: service, Retry: userservice.Retry{Tries: 1}})
+		api, err := userservice.New(userservice.Options{UserURL: host, Transport: holding(t, service, requestsHeld), Retry: userservice.Retry{Tries: 1}})
 		if err != nil {
 			t.Fatal(err)
 		}

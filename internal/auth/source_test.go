@@ -194,7 +194,7 @@ func TestAStoredPasswordGoesToItsOwnHostAlone(t *testing.T) {
 	w := newWorld(t)
 	mustDo(t, w.person().SavePassword(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword)))
 	o := w.options()
-	o.API = newAPI(t, "http://other.localhost", sandbox.Transport(w.seen.counting(w.box)))
+	o.API = newAPI(t, "http://other.localhost", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
 	if has, err := auth.New(o).HasAdmin(t.Context()); has || err != nil {
 		t.Errorf("has %v, %v", has, err)
 	}
@@ -208,7 +208,7 @@ func TestAPairGoesToItsOwnHostAlone(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
 	o := w.options()
-	o.API = newAPI(t, "http://other.localhost", sandbox.Transport(w.seen.counting(w.box)))
+	o.API = newAPI(t, "http://other.localhost", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
 	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "not signed in")
 	w.want(t, counts{})
 }
@@ -334,7 +334,7 @@ func TestAnInterruptDoesNotLoseAPair(t *testing.T) {
 	w.Move(25 * time.Hour)
 	ctx, interrupt := context.WithCancel(t.Context())
 	o := w.options()
-	o.API = newAPI(t, host, w.through(interrupt, func() {}))
+	o.API = newAPI(t, host, w.through(t, interrupt, func() {}))
 	_, err := auth.New(o).Refresh(ctx, auth.Admin)
 	mustDo(t, err)
 	mustDo(t, w.call(t.Context(), w.person()))
@@ -360,7 +360,7 @@ func TestARefreshWhoseAnswerWasLostIsMended(t *testing.T) {
 			o := w.options()
 			o.AdminEmail, o.AdminPassword = sandbox.AdminEmail, secret.New(sandbox.AdminPassword)
 			var once sync.Once
-			o.API = newAPI(t, host, w.through(func() {}, func() {
+			o.API = newAPI(t, host, w.through(t, func() {}, func() {
 				once.Do(func() {
 					w.misbehave(t, "")
 					w.seen.forget()
@@ -374,8 +374,8 @@ func TestARefreshWhoseAnswerWasLostIsMended(t *testing.T) {
 }
 
 // through is the way to the service, with something done before each request and something after.
-func (w *world) through(before, after func()) http.RoundTripper {
-	next := sandbox.Transport(w.seen.counting(w.box))
+func (w *world) through(t testing.TB, before, after func()) http.RoundTripper {
+	next := w.wire(t, sandbox.Transport(w.seen.counting(w.box)))
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		before()
 		resp, err := next.RoundTrip(r)

@@ -15,6 +15,9 @@ import (
 
 func (w *world) control(t testing.TB, method, path, body string, status int) string {
 	t.Helper()
+	if path == "faults" && method != "GET" {
+		w.ill.Store(method == "PUT")
+	}
 	r := w.do(t, method, "/_sandbox/"+path, nil, body)
 	if r.HTTP != status {
 		t.Fatalf("%s %s: %d %s", method, path, r.HTTP, r.Raw)

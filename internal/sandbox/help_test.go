@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,11 +38,13 @@ func (c *clock) Move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// world is a sandbox, its clock, and a client that goes through no socket.
+// world is a sandbox, its clock, and a client that goes through no socket. Whatever a test is about, each answer must fit the contract, unless the
+// sandbox was told to misbehave, or to have a call elsewhere.
 type world struct {
 	*clock
 	box    *sandbox.Sandbox
 	client *http.Client
+	ill    atomic.Bool // it has faults
 }
 
 func newWorld(t testing.TB, o sandbox.Options) *world {
@@ -60,14 +63,21 @@ func newWorld(t testing.TB, o sandbox.Options) *world {
 			t.Error(err)
 		}
 	})
-	transport := sandbox.Transport(box)
-	if o.Faults == nil && !o.Control && o.MultiplePath == "" {
-		// Whatever a test is about, each answer must fit the contract, unless it is told to misbehave or where to do so.
-		transport = theContract().Transport(transport, contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })
-	}
-	w.box, w.client = box, &http.Client{Transport: transport}
+	w.ill.Store(o.Faults != nil)
+	next := sandbox.Transport(box)
+	held := theContract().Transport(next, contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })
+	w.box, w.client = box, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if w.ill.Load() || strings.EqualFold(r.URL.Path, o.MultiplePath) {
+			return next.RoundTrip(r)
+		}
+		return held.RoundTrip(r)
+	})}
 	return w
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 var theContract = sync.OnceValue(func() *contracttest.Contract {
 	c, err := contracttest.New(docs.OpenAPI)

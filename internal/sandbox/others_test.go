@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -23,12 +25,27 @@ func TestAWholeLifeInPython(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no python3 here, whose HTTP client this test is about")
 	}
-	url, _ := serving(t, sandbox.Options{})
-	out, err := exec.CommandContext(t.Context(), python, "testdata/life.py", url, sandbox.InstanceID, sandbox.InstanceKey,
+	served, _ := serving(t, sandbox.Options{})
+	out, err := exec.CommandContext(t.Context(), python, "testdata/life.py", held(t, served), sandbox.InstanceID, sandbox.InstanceKey,
 		sandbox.SecondInstanceID, sandbox.SecondInstanceKey, sandbox.InviteCode, sandbox.AdminEmail, sandbox.AdminPassword).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "a whole life" {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// held is the URL of a server that passes everything on to another, and holds the answers to the contract.
+func held(t *testing.T, served string) string {
+	t.Helper()
+	to, err := url.Parse(served)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Transport: theContract().Transport(http.DefaultTransport, contracttest.Hold{Answers: true}, func(err error) { t.Error(err) }),
+	})
+	t.Cleanup(between.Close)
+	return between.URL
 }
 
 // soak is how long TestManyClientsAtOnce goes on.
