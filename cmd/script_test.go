@@ -184,6 +184,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
 		"hostile":     hostile(),
+		"picky":       picky(box),
 		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
@@ -243,6 +244,26 @@ func fewer(next http.Handler) http.Handler {
 		}
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write([]byte(body))
+	})
+}
+
+// picky refuses (403) whoever registers a user whose ClientId begins with «banned», and (401) anybody from a user «withdrawn» on.
+func picky(next http.Handler) http.Handler {
+	var withdrawn atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is cut short is no JSON, and next refuses it
+		if bytes.Contains(body, []byte(`"withdrawn`)) {
+			withdrawn.Store(true)
+		}
+		switch {
+		case withdrawn.Load():
+			w.WriteHeader(http.StatusUnauthorized)
+		case bytes.Contains(body, []byte(`"banned`)):
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -41,7 +41,7 @@ func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
 	run := bulk.Run{
 		API: r.session.API.Once(), Instance: r.in, Begun: r.spec.Begun, Rows: r.source.Rows, Requested: r.spec.Requested,
 		CreateAccessToken: r.spec.CreateAccessToken, Theirs: r.spec.ServerTokens, Custom: r.custom, Concurrency: p.concurrency, Rate: p.rate,
-		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: kit.Wait}, Repeat: r.done,
+		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: kit.Wait}, Trusted: r.trusted, Repeat: r.done,
 	}
 	if r.spec.Quantity != nil {
 		run.BatchSize = r.spec.Quantity.BatchSize

@@ -43,6 +43,7 @@ type bulkRun struct {
 	table   *journal.Table // the job's; nil for a dry run of a job that is not begun
 	resumed bool           // the job had begun before
 	done    bool           // nothing is left of it
+	trusted bool           // users were registered by it before: the InstanceKey is good, as far as is known
 }
 
 func runBulk(ctx context.Context, k *kit.Kit, o bulkOptions) error {
@@ -299,6 +300,7 @@ func (r *bulkRun) open(ctx context.Context) (err error) {
 // takeStock finds out whether anything of the job is left to be done.
 func (r *bulkRun) takeStock() error {
 	count, err := r.table.Count()
+	r.trusted = count.States[journal.Created]+count.States[journal.Existing] > 0
 	r.done = err == nil && r.resumed && count.Settled() >= r.spec.Requested
 	return err
 }

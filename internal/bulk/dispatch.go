@@ -62,7 +62,7 @@ func (d *dispatcher) take(row Row) error {
 
 // alone gives a row to the workers that is sent alone. A row that failed without doubt was not made: the next try is the first again.
 func (d *dispatcher) alone(row Row, e journal.Entry) error {
-	w := work{row: row, tried: e.State == journal.Sent || e.State == journal.Unknown}
+	w := work{row: row, tried: e.State == journal.Sent || e.State == journal.Unknown, again: e.State == journal.Failed}
 	if row.Token == uuid.Nil {
 		return d.give(w) // it is synced by itself before it is sent
 	}

@@ -38,7 +38,8 @@ type model struct {
 	deaf  bool                  // it makes its own DeviceTokens
 	batch bool                  // it has the call for batches
 
-	poison string // a DeviceToken that it answers with 500
+	poison  string          // a DeviceToken that it answers with 500
+	refuses map[string]bool // DeviceTokens that it answers with 403
 }
 
 // fault is what goes wrong with one request.
@@ -138,6 +139,9 @@ func (m *model) register(req *http.Request, body []byte) *http.Response {
 	if m.poison != "" && token == m.poison {
 		return answer(http.StatusInternalServerError, "")
 	}
+	if m.refuses[token] {
+		return answer(http.StatusForbidden, "")
+	}
 	if token == "" || m.deaf {
 		token = uuid.NewString()
 	}
@@ -230,10 +234,14 @@ func (g *rig) run(ctx context.Context) (bulk.Totals, error) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	count, err := job.Table.Count()
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	g.results, g.notes = map[int]bulk.Result{}, nil
 	run := bulk.Run{
 		API: api.Once(), Instance: instance, Table: job.Table, Begun: job.Spec.Begun, Requested: len(g.rows), Concurrency: 4, Retries: 5, First: time.Second,
-		Patience: 5 * time.Minute, MaxFailures: -1, Clock: pace.Clock{Now: g.clock.Now, Wait: g.clock.Wait},
+		Patience: 5 * time.Minute, MaxFailures: -1, Trusted: count.States[journal.Created]+count.States[journal.Existing] > 0, Clock: pace.Clock{Now: g.clock.Now, Wait: g.clock.Wait},
 		Rows: func(_ context.Context, do func(bulk.Row) error) error {
 			for _, row := range g.rows {
 				row.User = row.User.Clone()

@@ -15,7 +15,7 @@ import (
 )
 
 // faultsOfOneLife are what a process may meet before it is killed.
-var faultsOfOneLife = []fault{none, none, none, lostBefore, lostAfter, truncated, html, status503, status429}
+var faultsOfOneLife = []fault{none, none, none, lostBefore, lostAfter, truncated, html, status503, status429, status401}
 
 // life is one process: what becomes of its requests, and at which of them it ends.
 type life struct {

@@ -42,6 +42,8 @@ type Run struct {
 
 	// Lookup finds the user who has a DeviceToken, and is nil where no admin's JWT can be had. A user who is not there is (nil, nil).
 	Lookup func(ctx context.Context, deviceToken string) (*userservice.User, error)
+	// Trusted tells that an earlier run of the job has registered users: the credentials are good, as far as is known.
+	Trusted bool
 	// Repeat reports what earlier runs have settled as existing, as is said of a finished job that is given again.
 	Repeat bool
 
@@ -79,6 +81,9 @@ type run struct {
 	deafOnce    sync.Once
 	doubtOnce   sync.Once
 	deaf        atomic.Bool // the service does not heed CustomToken: nothing may be repeated
+
+	trusted  atomic.Bool  // the credentials were good for some row
+	refusals atomic.Int32 // of the credentials, since they were last good for one
 }
 
 // work is a portion of the job for one worker: a row, or a batch of rows that follow one another.
@@ -86,15 +91,17 @@ type work struct {
 	row   Row
 	size  int  // of a batch; 0 for a single row
 	tried bool // an earlier run has sent the row, or may have, and its answer was lost
+	again bool // an earlier run has had the row fail
 	doubt bool // tried, but it may not have been: the machine went down, and what was written last may be lost
 }
 
 // Run registers the users and counts the outcomes. Its error is what ended the run early: an interrupt, a refusal that every further row would get
-// too (401, 403), a service that is down, too many failures, a journal that cannot be written, or Emit's. Rows that failed one by one are in the
+// too (see refusedAlone), a service that is down, too many failures, a journal that cannot be written, or Emit's. Rows that failed one by one are in the
 // totals alone.
 func (o Run) Run(ctx context.Context) (Totals, error) {
 	o.Note = oneAtATime(o.Note)
 	r := &run{Run: o, totals: Totals{Requested: o.Requested}}
+	r.trusted.Store(o.Trusted)
 	r.pacer = pace.New(pace.Options{
 		Ceiling: o.Concurrency, Rate: o.Rate, Patience: o.Patience, Probe: o.First, Longest: longestWait, Clock: o.Clock,
 		Down: func(cause error) {
@@ -216,8 +223,29 @@ func (r *run) report(row Row, e journal.Entry) error {
 	return r.Emit(result)
 }
 
-// hopeless tells whether an error is about the instance's credentials and not about the row.
-func hopeless(err error) bool {
+// refused tells whether an error is about who sends the row (401, 403), and not about what it says.
+func refused(err error) bool {
 	var f *failure.Error
 	return errors.As(err, &f) && f.Code == failure.Unauthorized
+}
+
+// mostRefusals is how many rows in a row may be refused before it is the credentials that are no longer good.
+const mostRefusals = 5
+
+// refusedAlone tells of a row whose sender was refused whether that is this row's matter: it fails, and another run may try it again. Else the
+// credentials are bad, and no further row would fare better: none was registered with them so far, or the fifth in a row is refused. One that was
+// refused in an earlier run already (before) says nothing new: so each run comes further than the last.
+func (r *run) refusedAlone(before bool) bool {
+	if !r.trusted.Load() {
+		return false
+	}
+	return before || r.refusals.Add(1) < mostRefusals
+}
+
+// trust notes what an answer says of the credentials.
+func (r *run) trust(err error) {
+	if err == nil || userservice.TokenTaken(err) {
+		r.trusted.Store(true)
+		r.refusals.Store(0)
+	}
 }

@@ -42,6 +42,7 @@ type attempts struct {
 	waits     *backoff.ExponentialBackOff
 	tries     int       // tries that came to nothing, save those of a service that is down
 	refused   time.Time // since when the service has answered 429 to it; zero: it has not
+	again     bool      // an earlier run has had the row fail
 	mayRepeat bool      // another try cannot make a second user, even where the last may have made one
 }
 
@@ -67,11 +68,14 @@ func (a *attempts) send(begin func() error, try func() error) error {
 		}
 		err = try()
 		down := permit.Done(a.row, judge(err), err)
+		a.r.trust(err)
 		switch {
-		case err == nil, a.final(err):
+		case err == nil, a.final(err), refused(err) && a.r.refusedAlone(a.again):
 			return err
-		case failure.Is(err, failure.Interrupted) || hopeless(err):
-			a.r.stopOn(err)
+		case failure.Is(err, failure.Interrupted): // it ends the run by itself
+			return errStop
+		case refused(err):
+			a.r.end(err)
 			return errStop
 		}
 		if !a.another(err, down) {
@@ -88,13 +92,6 @@ func (a *attempts) giveUp(err error) {
 		f.Hint = "wait until the service is back"
 		f.Code = failure.Unavailable
 		a.r.end(&f)
-	}
-}
-
-// stopOn ends the run on a refusal of the credentials; an interrupt ends it by itself.
-func (r *run) stopOn(err error) {
-	if hopeless(err) {
-		r.end(err)
 	}
 }
 
@@ -182,7 +179,9 @@ func (r *run) single(sending, requests context.Context, w work) {
 		}
 		return r.Table.Sync() // it must never be sent twice, not even after a power cut
 	}
-	err := r.attempts(sending, w.row.N, chosen).send(begin, func() (err error) {
+	tries := r.attempts(sending, w.row.N, chosen)
+	tries.again = w.again
+	err := tries.send(begin, func() (err error) {
 		made, err = r.API.Register(requests, r.Instance, user)
 		arrived = arrived || failure.IsUnclear(err)
 		return err
@@ -211,10 +210,10 @@ func (r *run) single(sending, requests context.Context, w work) {
 	}
 }
 
-// passing tells whether another run may fare better with a row: the service or the way to it failed, not the row.
+// passing tells whether another run may fare better with a row: the service or the way to it failed, or the credentials, not the row.
 func passing(err error) bool {
 	switch f := failure.From(err); f.Code {
-	case failure.Unavailable, failure.RateLimited, failure.Interrupted:
+	case failure.Unavailable, failure.RateLimited, failure.Interrupted, failure.Unauthorized:
 		return true
 	default:
 		return f.Unclear || f.Status >= 500
