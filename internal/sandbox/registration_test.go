@@ -22,17 +22,7 @@ func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
 		if got.AccessToken == nil || got.AccessToken.ExpiresIn != 432000 || got.RefreshToken == nil {
 			t.Fatalf("got %+v", got)
 		}
-		parts := strings.Split(got.AccessToken.Token, ".")
-		var head, claims map[string]any
-		for i, into := range []*map[string]any{&head, &claims} {
-			raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(raw, into); err != nil {
-				t.Fatal(err)
-			}
-		}
+		head, claims := parts(t, got.AccessToken.Token)
 		if head["alg"] != "HS256" {
 			t.Errorf("signed by %v", head["alg"])
 		}
@@ -49,6 +39,40 @@ func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// parts are what a JWT says: how it is signed, and its claims.
+func parts(t *testing.T, jwt string) (head, claims map[string]any) {
+	t.Helper()
+	text := strings.Split(jwt, ".")
+	for i, into := range []*map[string]any{&head, &claims} {
+		raw, err := base64.RawURLEncoding.DecodeString(text[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return head, claims
+}
+
+func TestEachUsersJWTHasAClientId(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for body, want := range map[string]any{`{"UserFields": {"ClientId": "c-\"1\""}}`: `c-"1"`, `{"UserFields": {"ClientId": ""}}`: "", `{}`: nil} {
+		u := w.register(t, body)
+		fresh := w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200).tokens(t)
+		for _, jwt := range []string{u.AccessToken.Token, fresh.AccessToken.Token} {
+			_, claims := parts(t, jwt)
+			if got, there := claims["SdkClientId"]; !there || got != want {
+				t.Errorf("%s: the claims are %v", body, claims)
+			}
+		}
+	}
+	_, claims := parts(t, strings.TrimPrefix(w.asAdmin(t)["Authorization"], "Bearer "))
+	if _, there := claims["SdkClientId"]; there || claims["Email"] == nil {
+		t.Errorf("an admin's claims are %v", claims)
+	}
 }
 
 func TestWithoutAccessTokenBothAreNull(t *testing.T) {

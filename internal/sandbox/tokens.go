@@ -27,17 +27,18 @@ const (
 // of the real service, which are larger, is not known (assumed: jwt-size).
 type claims struct {
 	jwt.RegisteredClaims
-	InstanceID             string  `json:"InstanceId,omitempty"`
-	DeviceToken            string  `json:"DeviceToken,omitempty"`
-	CompanyID              string  `json:"CompanyId,omitempty"`
-	Email                  string  `json:"Email,omitempty"`
-	EnableTracking         *bool   `json:"SdkEnableTracking,omitempty"`
-	EnableLogging          *bool   `json:"SdkEnableLogging,omitempty"`
-	EnableRealTimeLocation *bool   `json:"SdkEnableRealTimeLocation,omitempty"`
-	ClientID               *string `json:"SdkClientId,omitempty"`
-	RefreshToken           string  `json:"RefreshToken,omitempty"`
-	InstanceKey            string  `json:"InstanceKey,omitempty"`
-	Generation             string  `json:"Generation"`
+	InstanceID             string `json:"InstanceId,omitempty"`
+	DeviceToken            string `json:"DeviceToken,omitempty"`
+	CompanyID              string `json:"CompanyId,omitempty"`
+	Email                  string `json:"Email,omitempty"`
+	EnableTracking         *bool  `json:"SdkEnableTracking,omitempty"`
+	EnableLogging          *bool  `json:"SdkEnableLogging,omitempty"`
+	EnableRealTimeLocation *bool  `json:"SdkEnableRealTimeLocation,omitempty"`
+	RefreshToken           string `json:"RefreshToken,omitempty"`
+	InstanceKey            string `json:"InstanceKey,omitempty"`
+	Generation             string `json:"Generation"`
+
+	ClientID json.RawMessage `json:"SdkClientId,omitempty"` // each user's has it, null where there is none (assumed: no-client)
 }
 
 // issued is a pair as it is answered.
@@ -55,16 +56,12 @@ type accessToken struct {
 // userClaims are those of a user of an instance.
 func (s state) userClaims(u *user, in instance) claims {
 	tracking, logging, realtime := u.flag("EnableTracking"), u.flag("EnableLogging"), u.flag("EnableRealTimeLocation")
-	c := claims{
+	return claims{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: u.Token},
 		InstanceID:       in.ID, InstanceKey: in.Key, DeviceToken: u.Token, CompanyID: in.CompanyID,
 		EnableTracking: &tracking, EnableLogging: &logging, EnableRealTimeLocation: &realtime,
-		Generation: s.generation(u),
+		ClientID: appendOptional(nil, "", u.ClientID), Generation: s.generation(u),
 	}
-	if u.ClientID.there {
-		c.ClientID = &u.ClientID.string
-	}
-	return c
 }
 
 func (s state) adminClaims(a admin) claims {
