@@ -154,7 +154,8 @@ func newResume(k *kit.Kit) *cobra.Command {
 		Use:   "resume JOB",
 		Short: "Go on with a bulk run where it stood",
 		Long: `Goes on with a job: rows that are done are not sent again, rows that failed for a reason that passes are tried once more. The profile and the output files
-are those that the job was begun with, unless others are named.`,
+are those that the job was begun with, unless others are named. If its file was moved since, "telematicsctl user bulk --file NEWPATH" with
+the options as they were goes on with it.`,
 		Example: "  telematicsctl job resume 5b1f0c9a7e42 --concurrency 8",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return user.Resume(c.Context(), k, args[0], f) },

@@ -2,8 +2,10 @@ package user
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,7 +51,7 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 	file, err := rows.Open(ctx, o, stdin)
 	if err != nil {
 		in.close()
-		return nil, err
+		return nil, movedAway(err, s.ID)
 	}
 	in.file = file
 	if s.File.Digest != "" && s.File.Digest != file.Digest() {
@@ -59,6 +61,16 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 	}
 	s.File.Digest = file.Digest()
 	return in, nil
+}
+
+// movedAway says how a job is gone on with whose file is no longer where it was; job is "" where there is none yet.
+func movedAway(err error, job string) error {
+	if job == "" || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	e := *failure.From(err)
+	e.Hint = "`telematicsctl user bulk --file NEWPATH`, with the options that the job was begun with, goes on with job " + job + " from where the file is now"
+	return &e
 }
 
 // keptInput names copies of standard input that no job has taken yet.
