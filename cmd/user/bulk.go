@@ -115,10 +115,14 @@ twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKe
 down before it is sent; the service refuses one that it has already. The same content under other options is another job with the
 same DeviceTokens: rows that have their users are found to exist. A quantity run is gone on with by
 "telematicsctl job resume ID", or by the same command if --run names it. A batch whose answer was lost is reported as unknown and
-never sent again, as that could make its users twice.`
+never sent again, as that could make its users twice.
+
+Memory does not grow with the rows, save under --jq and --template: these work on the JSON as a whole, and hold up to 2 KB of each
+row until the end. Of very many users, print -o jsonl and let jq itself read the lines.`
 
 const bulkExample = `  telematicsctl user bulk --file drivers.csv --results results.csv --failed-out mend.csv
   telematicsctl user bulk --file drivers.csv --dry-run
+  telematicsctl user bulk --file drivers.csv -o jsonl | jq -r 'select(.Outcome == "failed") | .Error'
   zcat drivers.jsonl.gz | telematicsctl user bulk --file - --shard 3/16
   telematicsctl user bulk --quantity 500 --tracking off -o ids > tokens.txt
   telematicsctl user bulk --quantity 50 --client-id-template 'ci-{{.Run}}-{{.N}}' --email-template 'ci+{{.N}}@example.com'
