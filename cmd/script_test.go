@@ -184,6 +184,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
 		"hostile":     hostile(),
+		"unsteady":    unsteady(box),
 		"picky":       picky(box),
 		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
@@ -211,6 +212,19 @@ func lost(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
+	})
+}
+
+// unsteady is lost for the first three registrations, and well after.
+func unsteady(next http.Handler) http.Handler {
+	var n atomic.Int32
+	drops := lost(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) <= 3 {
+			drops.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -149,11 +149,22 @@ func (r *bulkRun) writeFiles(ctx context.Context) error {
 	if o.FailedOut == "" {
 		return nil
 	}
-	n, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.table)
+	left, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.table)
 	if err == nil {
-		r.k.Streams.Note(kit.Count(n, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
+		r.k.Streams.Note(kit.Count(left.Failed, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
+		r.noteUnknown(left)
 	}
 	return err
+}
+
+// noteUnknown says of rows that are unknown why --failed-out has none of them.
+func (r *bulkRun) noteUnknown(left bulk.Left) {
+	if left.Again > 0 {
+		r.k.Streams.Note(kit.Count(left.Again, "row is", "rows are") + " unknown, and not in it, as their users may be there: " + r.onward() + " tries them again")
+	}
+	if left.Lost > 0 {
+		r.k.Streams.Note(kit.Count(left.Lost, "row is", "rows are") + " unknown, and not in it, as their users may be there: they are never sent again. Look for them at the service before you register them anew")
+	}
 }
 
 // pairs take the users' tokens: into a file of their own as they come, or, few as they are, into the token store at the end.

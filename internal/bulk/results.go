@@ -144,23 +144,43 @@ func Results(ctx context.Context, w io.Writer, format string, in Table, account 
 	})
 }
 
-// WriteFailed writes the rows that failed or are unknown, with the input's own columns and the reason, ready to be mended and given back. It
-// returns how many they are.
-func WriteFailed(ctx context.Context, path string, in Table, account *journal.Table) (int, error) {
+// Left is what a run leaves to be looked after.
+type Left struct {
+	Failed int // rows that failed
+	Again  int // rows that are unknown, and are tried again by the next run
+	Lost   int // rows that are unknown, and are never sent again
+}
+
+// WriteFailed writes the rows that failed, with the input's own columns and the reason, ready to be mended and given back. Those that are unknown are
+// not among them: given back they would be rows of another job, with other DeviceTokens, and could be made twice.
+func WriteFailed(ctx context.Context, path string, in Table, account *journal.Table) (Left, error) {
 	known := account.Read(false)
-	n := 0
+	var left Left
 	err := write(path, "--failed-out", func(w io.Writer) error {
 		out := newRecords(w, FormatOf(path), in, added[2:])
 		return out.all(ctx, func(r Record) ([]string, error) {
 			e, err := known.Entry(r.Row.N)
-			if err != nil || (e.State != journal.Failed && e.State != journal.Unknown) {
+			if err != nil || !left.add(e) {
 				return nil, err
 			}
-			n++
 			return []string{e.Text}, nil
 		})
 	})
-	return n, err
+	return left, err
+}
+
+// add counts a row and tells whether it failed.
+func (l *Left) add(e journal.Entry) (failed bool) {
+	switch {
+	case e.State == journal.Failed:
+		l.Failed++
+		return true
+	case e.State == journal.Unknown && e.Again:
+		l.Again++
+	case e.State == journal.Unknown:
+		l.Lost++
+	}
+	return false
 }
 
 // records writes rows of the input with columns added. JSON members that first come up late in a file are in CSV only where the header, which
