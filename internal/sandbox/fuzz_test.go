@@ -1,11 +1,15 @@
 package sandbox_test
 
 import (
+	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
@@ -47,6 +51,94 @@ func FuzzRoutes(f *testing.F) {
 		}
 		if err := theContract().Answer(req, out.Code, out.Header(), out.Body.Bytes()); err != nil {
 			t.Fatalf("%s %s: %v in %d %s", method, path, err, out.Code, out.Body)
+		}
+	})
+}
+
+// Whatever a head says, on each route: the answer is one that the contract describes, and nobody is let in by what was not issued.
+func FuzzHeads(f *testing.F) {
+	routes := sandbox.Routes()
+	w := newWorld(f, sandbox.Options{SignInLimit: -1})
+	u := w.register(f, `{}`)
+	key := []byte("not the sandbox's key")
+	for i := range routes {
+		for _, authorization := range []string{
+			"", "Bearer", "Bearer ", "bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer " + signed(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, u.DeviceToken),
+			"Bearer " + signed(f, jwt.SigningMethodHS256, key, u.DeviceToken), "Bearer " + signed(f, jwt.SigningMethodHS512, key, sandbox.AdminEmail),
+		} {
+			f.Add(uint8(i), authorization, sandbox.InstanceID, sandbox.InstanceKey, "X-Request-Id", "r")
+		}
+		f.Add(uint8(i), "", "{"+sandbox.InstanceID+"}", strings.ToUpper(sandbox.InstanceKey), "Content-Type", "application/json; charset=\x00")
+		f.Add(uint8(i), "", sandbox.InstanceID+" ", "urn:uuid:"+sandbox.InstanceKey, "Content-Length", "-1")
+		f.Add(uint8(i), "", "", "\xff", "Devicetoken", u.DeviceToken)
+	}
+	f.Fuzz(func(t *testing.T, route uint8, authorization, id, key, name, value string) {
+		method, path, _ := strings.Cut(routes[int(route)%len(routes)], " ")
+		req := httptest.NewRequest(method, "/", strings.NewReader(`{}`))
+		req.URL.Path = path
+		req.Header = http.Header{
+			"Content-Type": {"application/json"}, "Authorization": {authorization}, "Instanceid": {id}, "Instancekey": {key}, "Userdevicetoken": {id}, "Devicetoken": {id},
+		}
+		req.Header.Set(name, value)
+		out := httptest.NewRecorder()
+		w.box.ServeHTTP(out, req)
+		if err := theContract().Answer(req, out.Code, out.Header(), out.Body.Bytes()); err != nil {
+			t.Fatalf("%s %s: %v in %d %s", method, path, err, out.Code, out.Body)
+		}
+		if out.Code == http.StatusOK && !strings.HasPrefix(path, "/v1/Registration/") {
+			t.Fatalf("%s %s with %q: %s", method, path, authorization, out.Body)
+		}
+	})
+}
+
+// signed is a JWT of a subject that the sandbox has not issued.
+func signed(t testing.TB, method jwt.SigningMethod, key any, subject string) string {
+	t.Helper()
+	text, err := jwt.NewWithClaims(method, jwt.MapClaims{
+		"sub": subject, "DeviceToken": subject, "Email": subject, "iss": "telematicsctl-sandbox", "exp": math.MaxInt32, "Generation": "0",
+	}).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Whatever comes to the control API: it answers in JSON and never fails, the faults that it has taken can be set again, and once they and the clock are
+// put back the sandbox does what it did.
+func FuzzControl(f *testing.F) {
+	w := newWorld(f, sandbox.Options{SignInLimit: -1, Control: true})
+	for _, call := range []struct{ method, path, body string }{
+		{"GET", "faults", ``}, {"PUT", "faults", `{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3, html, huge 1KB"]}`},
+		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422 first 3"]}`}, {"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
+		{"GET", "clock", ``}, {"POST", "clock", `{"Advance": "25h"}`}, {"POST", "clock", `{"Advance": "-876000h", "To": 7}`}, {"POST", "clock", `{"To": "2030-01-01T00:00:00+14:00"}`},
+		{"DELETE", "clock", ``}, {"POST", "tokens/expire", ``}, {"POST", "tokens/expire", `{"DeviceToken": "{", "devicetoken": null}`}, {"GET", "counters", ``},
+		{"GET", "requests", `{"Password": "x"}`}, {"POST", "reset", `null`}, {"BREW", "//", `{"Faults": {}}`}, {"POST", "clock/", "\xff"},
+	} {
+		f.Add(call.method, call.path, call.body)
+	}
+	f.Fuzz(func(t *testing.T, method, path, body string) {
+		ask := func(method, path, body string) *httptest.ResponseRecorder {
+			req := httptest.NewRequest("GET", "/", strings.NewReader(body))
+			req.Method, req.URL.Path = method, path
+			req.Header = http.Header{"Content-Type": {"application/json"}, "Instanceid": {sandbox.InstanceID}, "Instancekey": {sandbox.InstanceKey}}
+			out := httptest.NewRecorder()
+			w.box.ServeHTTP(out, req)
+			return out
+		}
+		if out := ask(method, "/_sandbox/"+path, body); out.Code >= 500 || !json.Valid(out.Body.Bytes()) {
+			t.Fatalf("%s %s: %d %s", method, path, out.Code, out.Body)
+		}
+		taken := ask("GET", "/_sandbox/faults", "").Body.String()
+		if out := ask("PUT", "/_sandbox/faults", taken); out.Code != http.StatusOK || out.Body.String() != taken {
+			t.Fatalf("%s set again: %d %s", taken, out.Code, out.Body)
+		}
+		for _, what := range []string{"faults", "clock"} {
+			if out := ask("DELETE", "/_sandbox/"+what, ""); out.Code != http.StatusOK {
+				t.Fatalf("%s: %d %s", what, out.Code, out.Body)
+			}
+		}
+		if out := ask("POST", "/v1/Registration/create", `{"CreateAccessToken": false}`); out.Code != http.StatusOK {
+			t.Fatalf("after %s %s: %d %s", method, path, out.Code, out.Body)
 		}
 	})
 }
