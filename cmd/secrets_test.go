@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -226,9 +227,13 @@ func (h *house) search(t *testing.T, where, text string) {
 	}
 }
 
+// lowerHex finds URL escapes, whose digits some encoders write small.
+var lowerHex = regexp.MustCompile(`%[0-9A-F]{2}`)
+
 // forms are the ways in which a secret may be written: as it is, in JSON, in a URL, in Base64 at each of the three places where it may begin in it.
 func forms(s string) []string {
 	all := []string{s, strings.Trim(mustJSON(s), `"`), url.QueryEscape(s), url.PathEscape(s), strings.ToUpper(s), strings.ToLower(s)}
+	all = append(all, strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), lowerHex.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower))
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
 			text := e.EncodeToString([]byte(strings.Repeat("x", before) + s))

@@ -2,60 +2,53 @@ package secret
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"regexp"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// Knife cuts secrets out of text: each value that it was told of, as it is, JSON- and URL-escaped, in Base64 (also as a part of
-// something longer that was encoded), and whatever has a JWT's shape. It is safe for use by many goroutines.
+// Knife cuts secrets out of text: each value that it was told of, as it is and in either case, JSON-escaped, URL-escaped in whatever way, in Base64
+// (also as a part of something longer that was encoded), and whatever has a JWT's shape. It is safe for use by many goroutines.
 type Knife struct {
 	mu    sync.RWMutex
-	known map[string]bool
-	list  []string // known, longest first, so that a part never hides the whole
+	known map[String]bool
+	forms []string // the ways in which the values may be written, besides those that spell finds
 }
 
-// shortest is the least length, in bytes, of a value that is cut by itself. Short ones cut words too: a text that says too little is better than one
-// that says a short password.
-const shortest = 1
+// shortestForm is the least length of an encoded form that is cut: a shorter one stands in many a word. The value itself is cut however short it is:
+// a text that says too little is better than one that says a short password.
+const shortestForm = 4
 
 var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
 
-// Know tells the knife of a secret. Empty and very short values are passed over.
+// Know tells the knife of a secret. An empty one is passed over.
 func (k *Knife) Know(secrets ...String) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.known == nil {
-		k.known = map[string]bool{}
+		k.known = map[String]bool{}
 	}
-	before := len(k.known)
 	for _, s := range secrets {
-		v := s.Reveal()
-		if len(v) < shortest {
+		if s.IsZero() || k.known[s] {
 			continue
 		}
-		for _, form := range forms(v) {
-			k.known[form] = true
+		k.known[s] = true
+		for _, form := range encoded(s.Reveal()) {
+			if len(form) >= shortestForm {
+				k.forms = append(k.forms, form)
+			}
 		}
 	}
-	if len(k.known) == before {
-		return
-	}
-	k.list = k.list[:0:0]
-	for form := range k.known {
-		k.list = append(k.list, form)
-	}
-	sort.Slice(k.list, func(i, j int) bool { return len(k.list[i]) > len(k.list[j]) })
 }
 
-// forms are the ways in which a value may be written.
-func forms(v string) []string {
+// encoded are the ways in which JSON and Base64 may write a value.
+func encoded(v string) []string {
 	all := []string{
-		v, url.QueryEscape(v), url.PathEscape(v), strings.ToUpper(v), strings.ToLower(v),
 		base64.StdEncoding.EncodeToString([]byte(v)), base64.URLEncoding.EncodeToString([]byte(v)), base64.RawURLEncoding.EncodeToString([]byte(v)),
 	}
 	for _, html := range []bool{true, false} {
@@ -84,14 +77,108 @@ func encodedWithin(e *base64.Encoding, v string, before int) string {
 	return text[(before*8+5)/6:]
 }
 
-// Cut returns the text with every secret replaced by Redacted.
+// Cut returns the text with every secret replaced by Redacted. What was cut before stays as it is, so that a text may be cut twice.
 func (k *Knife) Cut(text string) string {
-	if k != nil {
-		k.mu.RLock()
-		for _, form := range k.list {
-			text = strings.ReplaceAll(text, form, Redacted)
-		}
-		k.mu.RUnlock()
+	return replace(text, k.find(text))
+}
+
+// span is a part of a text, from its first byte to the one behind its last.
+type span struct{ from, to int }
+
+// find gives the secrets in a text, in any order; they may overlap.
+func (k *Knife) find(text string) []span {
+	var found []span
+	for _, at := range jwtShape.FindAllStringIndex(text, -1) {
+		found = append(found, span{at[0], at[1]})
 	}
-	return jwtShape.ReplaceAllString(text, Redacted)
+	if k == nil {
+		return found
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for s := range k.known {
+		value := s.Reveal()
+		for at := range len(text) {
+			if n := spells(text[at:], value); n > 0 {
+				found = append(found, span{at, at + n})
+			}
+		}
+	}
+	for _, form := range k.forms {
+		for at := strings.Index(text, form); at >= 0; {
+			found = append(found, span{at, at + len(form)})
+			next := strings.Index(text[at+1:], form)
+			if next < 0 {
+				break
+			}
+			at += 1 + next
+		}
+	}
+	return found
+}
+
+// spells tells how many bytes at the beginning of a text spell a value, in capitals or not, as it is or URL-escaped, as some encoders escape more
+// than others; 0 where they spell something else.
+func spells(text, value string) int {
+	if len(value) <= len(text) && strings.EqualFold(text[:len(value)], value) {
+		return max(len(value), escapes(text, value))
+	}
+	return escapes(text, value)
+}
+
+// escapes is spells for a text in which any byte may be URL-escaped.
+func escapes(text, value string) int {
+	at := 0
+	for i := range len(value) {
+		switch want := value[i]; {
+		case at+2 < len(text) && text[at] == '%' && escaped(text[at+1:at+3]) == int(want):
+			at += 3
+		case at < len(text) && (lower(text[at]) == lower(want) || want == ' ' && text[at] == '+'):
+			at++
+		default:
+			return 0
+		}
+	}
+	return at
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// escaped is the byte of two hexadecimal digits, or -1.
+func escaped(digits string) int {
+	n, err := strconv.ParseUint(digits, 16, 8)
+	if err != nil {
+		return -1
+	}
+	return int(n)
+}
+
+// replace puts Redacted in place of each run of spans. A Redacted that stands in the text already is none of them, whatever it spells.
+func replace(text string, found []span) string {
+	found = slices.DeleteFunc(found, func(s span) bool { return isRedacted(text, s) })
+	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var out strings.Builder
+	done := 0
+	for i := 0; i < len(found); {
+		whole := found[i]
+		for i++; i < len(found) && found[i].from <= whole.to; i++ {
+			whole.to = max(whole.to, found[i].to)
+		}
+		out.WriteString(text[done:whole.from])
+		out.WriteString(Redacted)
+		done = whole.to
+	}
+	out.WriteString(text[done:])
+	return out.String()
+}
+
+// isRedacted tells whether a span is a part of a Redacted that stands in the text.
+func isRedacted(text string, s span) bool {
+	from, to := max(0, s.to-len(Redacted)), min(len(text), s.from+len(Redacted))
+	return from <= s.from && to >= s.to && strings.Contains(text[from:to], Redacted)
 }

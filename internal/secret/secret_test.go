@@ -97,9 +97,50 @@ func TestKnifeCutsEveryForm(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	if again := k.Cut(got); again != want {
+		t.Errorf("cut twice it is\n%s", again)
+	}
 	var none *secret.Knife
 	if got := none.Cut("a " + jwt); got != "a [redacted]" {
 		t.Errorf("no knife still knows a JWT: %s", got)
+	}
+}
+
+// Encoders do not agree on what is to be escaped in a URL, nor on the case of the digits.
+func TestKnifeCutsEveryURLEscape(t *testing.T) {
+	for v, forms := range map[string][]string{
+		"s3cr/tpw": {"s3cr%2Ftpw", "s3cr%2ftpw", "s3cr/tpw", "S3CR%2FTPW"},
+		"Qz!&k":    {"Qz!%26k", "Qz%21%26k", "Qz!&k", "%51%7a%21%26%6b"},
+		"a b&c9":   {"a%20b%26c9", "a+b%26c9", "a b&c9"},
+		"100%":     {"100%25", "100%"},
+		"ä~*'()":   {"%c3%a4~*'()", "%C3%A4%7E%2A%27%28%29"},
+	} {
+		var k secret.Knife
+		k.Know(secret.New(v))
+		for _, form := range forms {
+			if got := k.Cut("x=" + form + "&y=1%2"); got != "x=[redacted]&y=1%2" {
+				t.Errorf("%q written as %q: %s", v, form, got)
+			}
+		}
+	}
+}
+
+// However short a secret is, and whatever word it is, a text stays a text.
+func TestKnifeWithAnOddSecret(t *testing.T) {
+	for _, c := range []struct{ secret, text, want string }{
+		{"x", "a box of Xs", "a bo[redacted] of [redacted]s"},
+		{"x", "Unauthorized", "Unauthorized"},
+		{"xy", "Content-Type: eHk", "Content-Type: eHk"},
+		{"acted", "[redacted] acted", "[redacted] [redacted]"},
+		{"redacted", "[redacted]", "[redacted]"},
+		{"[redacted]x", "[redacted]x", "[redacted]"},
+		{"aba", "ababa", "[redacted]"},
+	} {
+		var k secret.Knife
+		k.Know(secret.New(c.secret))
+		if got := k.Cut(c.text); got != c.want {
+			t.Errorf("%q cut out of %q: %q, want %q", c.secret, c.text, got, c.want)
+		}
 	}
 }
 
