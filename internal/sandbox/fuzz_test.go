@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"encoding/json"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -59,13 +58,14 @@ func FuzzRoutes(f *testing.F) {
 func FuzzHeads(f *testing.F) {
 	routes := sandbox.Routes()
 	w := newWorld(f, sandbox.Options{SignInLimit: -1})
-	u := w.register(f, `{}`)
-	key := []byte("not the sandbox's key")
+	u, key := w.register(f, `{}`), []byte("not the sandbox's key")
+	heads := []string{"", "Bearer", "Bearer ", "bearer x", "Bearer a.b.c", "Basic YTpi"}
+	for _, genuine := range []string{u.AccessToken.Token, strings.TrimPrefix(w.asAdmin(f)["Authorization"], "Bearer ")} {
+		heads = append(heads, forged(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, genuine), forged(f, jwt.SigningMethodHS256, key, genuine),
+			forged(f, jwt.SigningMethodHS512, key, genuine), "Bearer "+genuine[:strings.LastIndex(genuine, ".")+1])
+	}
 	for i := range routes {
-		for _, authorization := range []string{
-			"", "Bearer", "Bearer ", "bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer " + signed(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, u.DeviceToken),
-			"Bearer " + signed(f, jwt.SigningMethodHS256, key, u.DeviceToken), "Bearer " + signed(f, jwt.SigningMethodHS512, key, sandbox.AdminEmail),
-		} {
+		for _, authorization := range heads {
 			f.Add(uint8(i), authorization, sandbox.InstanceID, sandbox.InstanceKey, "X-Request-Id", "r")
 		}
 		f.Add(uint8(i), "", "{"+sandbox.InstanceID+"}", strings.ToUpper(sandbox.InstanceKey), "Content-Type", "application/json; charset=\x00")
@@ -91,16 +91,18 @@ func FuzzHeads(f *testing.F) {
 	})
 }
 
-// signed is a JWT of a subject that the sandbox has not issued.
-func signed(t testing.TB, method jwt.SigningMethod, key any, subject string) string {
+// forged is a JWT that says what another says, signed anew.
+func forged(t testing.TB, method jwt.SigningMethod, key any, genuine string) string {
 	t.Helper()
-	text, err := jwt.NewWithClaims(method, jwt.MapClaims{
-		"sub": subject, "DeviceToken": subject, "Email": subject, "iss": "telematicsctl-sandbox", "exp": math.MaxInt32, "Generation": "0",
-	}).SignedString(key)
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(genuine, claims); err != nil {
+		t.Fatal(err)
+	}
+	text, err := jwt.NewWithClaims(method, claims).SignedString(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	return "Bearer " + text
 }
 
 // Whatever comes to the control API: it answers in JSON and never fails, the faults that it has taken can be set again, and once they and the clock are
@@ -108,8 +110,8 @@ func signed(t testing.TB, method jwt.SigningMethod, key any, subject string) str
 func FuzzControl(f *testing.F) {
 	w := newWorld(f, sandbox.Options{SignInLimit: -1, Control: true})
 	for _, call := range []struct{ method, path, body string }{
-		{"GET", "faults", ``}, {"PUT", "faults", `{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3, html, huge 1KB"]}`},
-		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422 first 3"]}`}, {"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
+		{"GET", "faults", ``}, {"PUT", "faults", `{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3s, 503 html 1%, huge 1KB"]}`},
+		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422"]}`}, {"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
 		{"GET", "clock", ``}, {"POST", "clock", `{"Advance": "25h"}`}, {"POST", "clock", `{"Advance": "-876000h", "To": 7}`}, {"POST", "clock", `{"To": "2030-01-01T00:00:00+14:00"}`},
 		{"DELETE", "clock", ``}, {"POST", "tokens/expire", ``}, {"POST", "tokens/expire", `{"DeviceToken": "{", "devicetoken": null}`}, {"GET", "counters", ``},
 		{"GET", "requests", `{"Password": "x"}`}, {"POST", "reset", `null`}, {"BREW", "//", `{"Faults": {}}`}, {"POST", "clock/", "\xff"},
