@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,7 @@ func packed(text string) string {
 	return b.String()
 }
 
-// What people do to a file while a run reads it. All but the last leave the run without what it was checked for.
+// What people do to a file while a run reads it. All but the last leave the run without what was checked.
 var changesOfAFile = []struct {
 	name  string
 	whole bool
@@ -104,6 +105,9 @@ func TestAFileOfUsersThatIsSavedOverDuringTheRun(t *testing.T) {
 		for _, c := range changesOfAFile {
 			t.Run(name+" "+c.name, func(t *testing.T) {
 				t.Parallel()
+				if c.whole && runtime.GOOS == "windows" {
+					t.Skip("an open file keeps its name")
+				}
 				old, other := usersFile("old"), usersFile("new")
 				if strings.HasSuffix(name, ".gz") {
 					old, other = packed(old), packed(other)
@@ -164,6 +168,9 @@ func TestAFileOfTokensThatIsSavedOverDuringTheRun(t *testing.T) {
 			for _, c := range changesOfAFile {
 				t.Run(words+name+" "+c.name, func(t *testing.T) {
 					t.Parallel()
+					if c.whole && runtime.GOOS == "windows" {
+						t.Skip("an open file keeps its name")
+					}
 					old, other := list("01d"), list("4e3")
 					if strings.HasSuffix(name, ".gz") {
 						old, other = packed(old), packed(other)

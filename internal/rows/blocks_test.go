@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func ofRows(row func(n int) string) string {
 var changes = []struct {
 	name  string
 	whole bool
+	names bool // it takes an open file its name, which Windows does not allow
 	do    func(path string, before, other []byte) error
 }{
 	{name: "overwritten in place", do: func(path string, _, other []byte) error { return os.WriteFile(path, other, 0o600) }},
@@ -71,10 +73,10 @@ var changes = []struct {
 	{name: "grown", do: func(path string, before, other []byte) error {
 		return os.WriteFile(path, append(append([]byte{}, before...), other...), 0o600)
 	}},
-	{name: "replaced by another of its name", whole: true, do: func(path string, _, other []byte) error {
+	{name: "replaced by another of its name", whole: true, names: true, do: func(path string, _, other []byte) error {
 		return errors.Join(os.WriteFile(path+".new", other, 0o600), os.Rename(path+".new", path))
 	}},
-	{name: "removed", whole: true, do: func(path string, _, _ []byte) error { return os.Remove(path) }},
+	{name: "removed", whole: true, names: true, do: func(path string, _, _ []byte) error { return os.Remove(path) }},
 	{name: "touched", whole: true, do: func(path string, _, _ []byte) error { return os.Chtimes(path, time.Time{}, time.Unix(1e9, 0)) }},
 	{name: "written again as it was", whole: true, do: func(path string, before, _ []byte) error {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -89,11 +91,14 @@ var changes = []struct {
 // Whatever is written into a file after it was opened, no row of that is ever given: reading goes on with what was there, or ends.
 func TestNoRowComesFromAFileThatWasOverwritten(t *testing.T) {
 	for format, content := range changing {
+		before, other := content("old"), content("new")
 		for _, c := range changes {
 			for _, late := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s %s, in a later pass: %v", format, c.name, late), func(t *testing.T) {
 					t.Parallel()
-					before := content("old")
+					if c.names && runtime.GOOS == "windows" {
+						t.Skip("an open file keeps its name")
+					}
 					path := file(t, format, string(before))
 					f := open(t, rows.Options{Name: path})
 					if late {
@@ -107,7 +112,7 @@ func TestNoRowComesFromAFileThatWasOverwritten(t *testing.T) {
 							return fmt.Errorf("row %d is %q, %v", n, row.Cells, row.Mistakes)
 						}
 						if n == 10 {
-							return c.do(path, before, content("new"))
+							return c.do(path, before, other)
 						}
 						return nil
 					})
@@ -147,10 +152,13 @@ func TestNoTokenComesFromAFileThatWasOverwritten(t *testing.T) {
 			return []byte("City,DeviceToken\n" + ofRows(func(n int) string { return "Bonn," + token(mark, n) + "\n" }))
 		},
 	} {
+		before, other := content("old"), content("new")
 		for _, c := range changes {
 			t.Run(format+" "+c.name, func(t *testing.T) {
 				t.Parallel()
-				before := content("old")
+				if c.names && runtime.GOOS == "windows" {
+					t.Skip("an open file keeps its name")
+				}
 				path := file(t, format, string(before))
 				f, err := rows.OpenTokens(t.Context(), rows.Options{Name: path}, nil)
 				if err != nil {
@@ -163,7 +171,7 @@ func TestNoTokenComesFromAFileThatWasOverwritten(t *testing.T) {
 						return fmt.Errorf("token %d is %s", n, got)
 					}
 					if n == 10 {
-						return c.do(path, before, content("new"))
+						return c.do(path, before, other)
 					}
 					return nil
 				})
