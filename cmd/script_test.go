@@ -184,6 +184,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
 		"hostile":     hostile(),
+		"halting":     halting(box, came),
 		"unsteady":    unsteady(box),
 		"picky":       picky(box),
 		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
@@ -241,6 +242,19 @@ func slow(next http.Handler, came chan<- struct{}) http.Handler {
 		case <-time.After(time.Minute):
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// halting is well for the first two registrations, and slow after.
+func halting(next http.Handler, came chan<- struct{}) http.Handler {
+	var n atomic.Int32
+	waits := slow(next, came)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) <= 2 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		waits.ServeHTTP(w, r)
 	})
 }
 

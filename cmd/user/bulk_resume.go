@@ -115,7 +115,8 @@ func Results(ctx context.Context, k *kit.Kit, id string) error {
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	return bulk.Results(ctx, r.k.Streams.Out, rows.CSV, r.source, table)
+	_, err = bulk.Results(ctx, r.k.Streams.Out, rows.CSV, r.source, table)
+	return err
 }
 
 // otherInstance is the error for a job of another instance than the profile's.

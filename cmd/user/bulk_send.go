@@ -12,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
@@ -55,18 +56,19 @@ func (r *bulkRun) send(ctx context.Context) error {
 	totals, runErr := engine.Run(ctx)
 	meter.Stop()
 	closeErr := out.Close(bulkTail{totals.Created, totals.Existing, totals.Failed, totals.Unknown})
-	// The users exist whatever ended the run: their pairs are kept even after Ctrl-C.
+	// The users exist whatever ended the run: even after Ctrl-C their pairs are kept, and the files written to their end. A second one ends it.
+	defer r.k.Saving()()
 	storeErr := pairs.close(context.WithoutCancel(ctx))
 	if r.dryRun {
 		return r.endDryRun(totals, runErr, closeErr)
 	}
 	statusErr := r.setStatus(stateOf(totals), totals)
 	r.account(totals, r.k.Now().Sub(began))
-	var filesErr error
-	if ctx.Err() == nil {
-		filesErr = r.lateFiles(r.writeFiles(ctx), totals)
-	}
+	filesErr := r.lateFiles(r.writeFiles(context.WithoutCancel(ctx)), totals)
 	switch {
+	case runErr != nil && filesErr != nil && !errors.Is(filesErr, rows.ErrChanged): // of a file that was changed runErr tells, or its next run
+		r.k.Streams.Warn(failure.From(filesErr).Error())
+		fallthrough
 	case runErr != nil:
 		return r.endedEarly(runErr, totals)
 	case storeErr != nil, closeErr != nil, filesErr != nil, statusErr != nil:
@@ -137,14 +139,19 @@ func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
 	r.k.Streams.Note(text)
 }
 
-// writeFiles writes the files that were asked for. Rows that the run did not come to have no outcome in them.
+// writeFiles writes the files that were asked for, however the run has ended. Rows that it did not come to have no outcome in them.
 func (r *bulkRun) writeFiles(ctx context.Context) error {
 	o := r.spec.Outputs
 	if o.Results != "" {
-		if err := bulk.WriteResults(ctx, o.Results, r.source, r.table); err != nil {
+		blank, err := bulk.WriteResults(ctx, o.Results, r.source, r.table)
+		if err != nil {
 			return err
 		}
-		r.k.Streams.Note("Results are in " + o.Results)
+		text := "Results are in " + o.Results
+		if blank > 0 {
+			text += "; " + kit.Count(blank, "row that was not sent has", "rows that were not sent have") + " no Outcome there"
+		}
+		r.k.Streams.Note(text)
 	}
 	if o.FailedOut == "" {
 		return nil

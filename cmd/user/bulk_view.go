@@ -112,6 +112,9 @@ func (r *bulkRun) endedEarly(err error, t bulk.Totals) error {
 	default:
 		e.Hint += "; then go on with " + r.onward()
 	}
+	if r.spec.Outputs.Results == "" && t.Settled() > 0 && !errors.Is(err, rows.ErrChanged) { // the account repeats the input
+		e.Hint += "; `telematicsctl job show " + r.spec.ID + " -o csv` is the account of its rows"
+	}
 	return e
 }
 

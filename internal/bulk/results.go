@@ -82,9 +82,14 @@ func cellText(v any) string {
 // The columns that a results file adds to the input's own; one of the same name in the input gives way.
 var added = []string{rows.DeviceTokenColumn, rows.OutcomeColumn, rows.ErrorColumn}
 
-// WriteResults writes every row of a job with its outcome to path, in the format of its name (FormatOf). The file appears, mode 0600, when it is whole.
-func WriteResults(ctx context.Context, path string, in Table, account *journal.Table) error {
-	return write(path, "--results", func(w io.Writer) error { return Results(ctx, w, FormatOf(path), in, account) })
+// WriteResults writes every row of a job with its outcome to path, in the format of its name (FormatOf), and counts those that have none: no run has
+// come to them. The file appears, mode 0600, when it is whole.
+func WriteResults(ctx context.Context, path string, in Table, account *journal.Table) (blank int, err error) {
+	err = write(path, "--results", func(w io.Writer) (err error) {
+		blank, err = Results(ctx, w, FormatOf(path), in, account)
+		return err
+	})
+	return blank, err
 }
 
 // FormatOf is what a file of that name is written as: JSON Lines where it ends in .jsonl, .ndjson or .json, TSV where it ends in .tsv or .tab, else
@@ -128,10 +133,10 @@ func write(path, flag string, fill func(io.Writer) error) error {
 }
 
 // Results writes what WriteResults does to w.
-func Results(ctx context.Context, w io.Writer, format string, in Table, account *journal.Table) error {
+func Results(ctx context.Context, w io.Writer, format string, in Table, account *journal.Table) (blank int, err error) {
 	known := account.Read(false)
 	out := newRecords(w, format, in, added)
-	return out.all(ctx, func(r Record) ([]string, error) {
+	err = out.all(ctx, func(r Record) ([]string, error) {
 		e, err := known.Entry(r.Row.N)
 		if err != nil {
 			return nil, err
@@ -140,8 +145,12 @@ func Results(ctx context.Context, w io.Writer, format string, in Table, account 
 		if e.State <= journal.Sent || e.State == journal.Failed {
 			token = "" // it belongs to nobody, as far as is known
 		}
+		if OutcomeOf(e) == "" {
+			blank++
+		}
 		return []string{token, string(OutcomeOf(e)), e.Text}, nil
 	})
+	return blank, err
 }
 
 // Left is what a run leaves to be looked after.
