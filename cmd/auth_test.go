@@ -88,6 +88,42 @@ func TestASignInIsProvenByACall(t *testing.T) {
 	}
 }
 
+// Tokens that were stored before a sign-in come back when its own are refused; those that another process has stored meanwhile are left alone.
+func TestARefusedSignInCostsNobodyGoodTokens(t *testing.T) {
+	t.Parallel()
+	const list = "/v1/Management/users/GetFilteredPage"
+	for name, meanwhile := range map[string]bool{"stored before": false, "renewed by another process meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var refuse atomic.Bool
+			var h *house
+			h = newHouse(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path != list || !refuse.CompareAndSwap(true, false) {
+						next.ServeHTTP(w, r)
+						return
+					}
+					if meanwhile {
+						h.tell(t, 0, "token refresh", "")
+					}
+					w.WriteHeader(http.StatusUnauthorized)
+				})
+			})
+			h.tell(t, 0, "auth login", "")
+			before, _ := h.tell(t, 0, "token print", "")
+			refuse.Store(true)
+			_, says := h.tell(t, 3, "auth login", "")
+			wantIn(t, says, map[bool]string{
+				false: "were not kept (those that were stored before are stored again): ", true: "were not kept (those that another process has stored meanwhile are): ",
+			}[meanwhile])
+			after, _ := h.tell(t, 0, "token print", "")
+			if same := before == after; same == meanwhile {
+				t.Errorf("the JWT that is stored is the one of before: %v", same)
+			}
+		})
+	}
+}
+
 // A renewal that needs the admin's password asks for it at a terminal, and nowhere else.
 func TestARenewalAsksForThePasswordAtATerminal(t *testing.T) {
 	t.Parallel()

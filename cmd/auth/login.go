@@ -138,14 +138,15 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 	if err != nil {
 		return "", rec, err
 	}
-	if rec, err = s.Auth.LoginAdmin(ctx, email, password); err != nil {
+	done, err := s.Auth.LoginAdmin(ctx, email, password)
+	if err != nil {
 		return "", rec, err
 	}
-	kept, err := prove(ctx, s, auth.Admin, userservice.Actor{JWT: rec.Access})
+	kept, err := prove(ctx, s, done, userservice.Actor{JWT: done.Access})
 	if kept && o.savePassword {
 		err = errors.Join(err, s.Auth.SavePassword(ctx, email, password))
 	}
-	return auth.Admin, rec, err
+	return auth.Admin, done.Record, err
 }
 
 func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
@@ -157,28 +158,29 @@ func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions)
 	if err != nil {
 		return "", rec, err
 	}
-	if rec, err = s.Auth.LoginUser(ctx, token); err != nil {
+	done, err := s.Auth.LoginUser(ctx, token)
+	if err != nil {
 		return "", rec, err
 	}
-	_, err = prove(ctx, s, token, userservice.Actor{JWT: rec.Access, Self: &in})
+	_, err = prove(ctx, s, done, userservice.Actor{JWT: done.Access, Self: &in})
 	if statusOf(err) == http.StatusForbidden {
 		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
 		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
 		err = nil
 	}
-	return token, rec, err
+	return token, done.Record, err
 }
 
-// prove makes a call with a pair that was just stored. One that the service refuses is removed again; where the service could not
+// prove makes a call with a pair that was just stored. One that the service refuses is taken back; where the service could not
 // be asked, it is kept, as it may well be good.
-func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor) (kept bool, err error) {
+func prove(ctx context.Context, s *kit.Session, done auth.Login, as userservice.Actor) (kept bool, err error) {
 	err = s.API.Prove(ctx, as)
 	status := statusOf(err)
 	switch {
-	case err == nil, who != auth.Admin && status == http.StatusForbidden:
+	case err == nil, done.Subject != auth.Admin && status == http.StatusForbidden:
 		return true, err
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return false, notGood(ctx, s, who, failure.From(err))
+		return false, notGood(ctx, s, done, failure.From(err))
 	default:
 		e := *failure.From(err)
 		e.Message = "signed in, and the tokens are stored, but a first call with them failed: " + e.Message
@@ -189,21 +191,27 @@ func prove(ctx context.Context, s *kit.Session, who string, as userservice.Actor
 	}
 }
 
-// notGood removes a pair that the service has issued and refuses, and says so.
-func notGood(ctx context.Context, s *kit.Session, who string, refusal *failure.Error) error {
+// notGood takes back a pair that the service has issued and refuses, and says so.
+func notGood(ctx context.Context, s *kit.Session, done auth.Login, refusal *failure.Error) error {
 	e := *refusal
 	what := "administering users"
 	e.Hint = "check that this is an admin's account; 403 means that it may not see users"
-	if who != auth.Admin {
+	if done.Subject != auth.Admin {
 		what = "the user's own profile"
 		e.Hint = "check the DeviceToken, and that the user is of this instance"
 	}
-	removed := "were not kept"
-	err := s.Auth.Forget(ctx, who)
-	if err != nil {
-		removed = "could not be removed again (" + err.Error() + ")"
+	left, err := s.Auth.TakeBack(ctx, done)
+	became := "were not kept"
+	switch {
+	case err != nil:
+		became = "could not be removed again (" + err.Error() + ")"
+	case left.Access.IsZero():
+	case left.Access == done.Before.Access:
+		became = "were not kept (those that were stored before are stored again)"
+	default:
+		became = "were not kept (those that another process has stored meanwhile are)"
 	}
-	e.Message = "the sign-in was taken, but its tokens are not good for " + what + ", and " + removed + ": " + refusal.Message
+	e.Message = "the sign-in was taken, but its tokens are not good for " + what + ", and " + became + ": " + refusal.Message
 	e.Cause = errors.Join(refusal.Cause, err)
 	return &e
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -78,6 +79,7 @@ func (k *Kit) Session(workers int, bulk bool) (*Session, error) {
 		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
 		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, KeyHint: s.keyHint,
 		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
+		Timeout: k.Flags.Timeout, Waiting: k.tellOfWaiting(),
 	})
 	return s, nil
 }
@@ -219,6 +221,16 @@ func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 			k.Streams.Note("waiting " + (d + time.Second - 1).Truncate(time.Second).String() + ": the service takes five sign-ins a minute from one address")
 		},
 	}
+}
+
+// tellOfWaiting tells a person at a terminal, once, that another process is waited for.
+func (k *Kit) tellOfWaiting() func() {
+	if !k.Streams.ErrTTY {
+		return nil
+	}
+	return sync.OnceFunc(func() {
+		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() + ", by --timeout)")
+	})
 }
 
 // profileFlags are the flags that another command needs to act by the same profile.

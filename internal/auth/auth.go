@@ -31,6 +31,10 @@ type Options struct {
 	Dir     string // the state folder, for the locks between processes
 	Guard   *Guard
 	Now     func() time.Time
+	// Timeout is how long another process that renews is waited for; userservice.DefaultTimeout where 0. Waiting, if not nil, is told when that has
+	// lasted for a second.
+	Timeout time.Duration
+	Waiting func()
 	Flags   string // the flags, each after a space, that a command must be given to act by this profile; for hints
 
 	// Instance gives the instance and its key, by which a user can be signed in; nil where there is none. KeyHint is the hint that says how the

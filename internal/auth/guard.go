@@ -47,19 +47,32 @@ type record struct {
 // mostWaits is how often one sign-in waits for its place.
 const mostWaits = 10
 
-// Enter is called before each sign-in: it records it, after a wait where that is needed and allowed. Else the error is
-// failure.RateLimited and says when to try again.
+// errFull is in the error of a sign-in that has no place within this minute, and would have one later.
+var errFull = errors.New("five sign-ins within a minute")
+
+// Enter is called before each sign-in: it records it, or says when to try again, which is failure.RateLimited. It never waits: Patiently does.
 func (g *Guard) Enter(ctx context.Context, host string) error {
+	wait, blocked, err := g.reserve(ctx, host)
+	if err != nil || wait == 0 {
+		return err
+	}
+	return g.refuse(host, wait, blocked)
+}
+
+// Patiently does work that may call Enter. Where that has no place for a sign-in, the work is done anew after the wait for one, if such a wait is allowed.
+// The work must have let go of its locks when it ends: nobody else may have to wait along.
+func (g *Guard) Patiently(ctx context.Context, work func() error) error {
 	waited := time.Duration(0)
 	for round := 1; ; round++ {
-		wait, blocked, err := g.reserve(ctx, host)
-		if err != nil || wait == 0 {
+		err := work()
+		if !errors.Is(err, errFull) {
 			return err
 		}
+		wait := failure.From(err).RetryAfter
 		// Other processes may take the place that was waited for: the waits are counted together, so that they come to an end.
 		waited += wait
-		if blocked || round > mostWaits || g.MayWait == nil || !g.MayWait(waited) {
-			return g.refuse(host, wait, blocked)
+		if round > mostWaits || g.MayWait == nil || !g.MayWait(waited) {
+			return err
 		}
 		if g.Notify != nil {
 			g.Notify(wait)
@@ -155,6 +168,7 @@ func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
 		e.Hint = "wait until then, or use tokens that are stored already; --ignore-guard of `auth login`, `token refresh` and `token print` tries all the same"
 		return e
 	}
+	e.Cause = errFull
 	e.Message = "sign in: five sign-ins were sent within a minute, and a sixth would block this address for an hour; the next may be sent at " + at
 	e.Hint = "try again then; a command at a terminal, or a run of several users, waits by itself with --timeout " + seconds(wait+time.Second).String() + " or more"
 	return e

@@ -21,6 +21,12 @@ type guarded struct {
 	waits []time.Duration
 }
 
+// patiently enters, after a wait where that is needed and allowed.
+func (g *guarded) patiently(t *testing.T) error {
+	t.Helper()
+	return g.Patiently(t.Context(), func() error { return g.Enter(t.Context(), host) })
+}
+
 func (g *guarded) Now() time.Time { return g.clock.Now() }
 
 func newGuarded(t *testing.T) *guarded {
@@ -67,7 +73,7 @@ func TestAWaitThatIsAllowedIsWaited(t *testing.T) {
 	told := time.Duration(0)
 	g.Notify = func(d time.Duration) { told = d }
 	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
-	mustDo(t, g.Enter(t.Context(), host))
+	mustDo(t, g.patiently(t))
 	if len(g.waits) != 1 || g.waits[0] != 22*time.Second || told != g.waits[0] {
 		t.Errorf("waited %v, told %v", g.waits, told)
 	}
@@ -78,7 +84,7 @@ func TestAWaitThatIsNotAllowedIsRefused(t *testing.T) {
 	g := newGuarded(t)
 	g.enter(t, 5)
 	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
-	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "waits by itself with --timeout 1m3s or more")
+	wantFailure(t, g.patiently(t), failure.RateLimited, "waits by itself with --timeout 1m3s or more")
 	if g.waits != nil {
 		t.Errorf("waited %v", g.waits)
 	}
@@ -101,7 +107,7 @@ func TestWaitsThatOthersMakeUselessComeToAnEnd(t *testing.T) {
 				defer g.enter(t, 5)
 				return wait(ctx, d)
 			}
-			wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "five sign-ins")
+			wantFailure(t, g.patiently(t), failure.RateLimited, "five sign-ins")
 			if len(g.waits) != c.waits {
 				t.Errorf("waited %v, want %d waits", g.waits, c.waits)
 			}
@@ -115,7 +121,7 @@ func TestACancelledWaitSendsNothing(t *testing.T) {
 	g.enter(t, 5)
 	g.MayWait = func(time.Duration) bool { return true }
 	g.Wait = func(context.Context, time.Duration) error { return context.Canceled }
-	if err := g.Enter(t.Context(), host); !failure.Is(err, failure.Interrupted) {
+	if err := g.patiently(t); !failure.Is(err, failure.Interrupted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -135,7 +141,7 @@ func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
 				t.Errorf("blocked until %v, %v", at, err)
 			}
 			g.Move(c.lasts - time.Second)
-			wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "has blocked this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
+			wantFailure(t, g.patiently(t), failure.RateLimited, "has blocked this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
 			mustDo(t, g.Enter(t.Context(), "https://another.example.com"))
 			g.Move(time.Second)
 			if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {

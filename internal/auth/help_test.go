@@ -167,7 +167,7 @@ func (w *world) signIn(t testing.TB) tokenstore.Record {
 		t.Fatal(err)
 	}
 	w.seen.forget()
-	return rec
+	return rec.Record
 }
 
 // register makes a user, whose pair is not stored.

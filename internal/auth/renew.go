@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,12 @@ func (s *Source) renewOnce(ctx context.Context, subject string, seen tokenstore.
 	if err != nil {
 		return tokenstore.Record{}, err
 	}
-	rec, err := s.renewLocked(ctx, subject, seen)
+	var rec tokenstore.Record
+	var no refusal
+	err = s.Guard.Patiently(ctx, func() (err error) {
+		rec, err = s.renewLocked(ctx, subject, seen, &no)
+		return err
+	})
 	if errors.Is(err, errSignedOut) && subject == Admin && s.AdminEmail != "" && s.AskPassword != nil {
 		// The person is asked without the lock: others must not wait for somebody who is at lunch.
 		var password secret.String
@@ -63,8 +69,15 @@ func (s *Source) renewOnce(ctx context.Context, subject string, seen tokenstore.
 	return rec, err
 }
 
-// renewLocked does the work under the lock that all processes share, on the pair that is stored then.
-func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstore.Record) (tokenstore.Record, error) {
+// refusal is the service's no to a stored pair: what was refused is not sent again.
+type refusal struct {
+	access secret.String // the pair's
+	err    error
+}
+
+// renewLocked does the work under the lock that all processes share, on the pair that is stored then. It may be done again after a wait: no is
+// what it was refused before.
+func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstore.Record, no *refusal) (tokenstore.Record, error) {
 	unlock, err := s.lock(ctx, subject)
 	if err != nil {
 		return tokenstore.Record{}, err
@@ -80,6 +93,8 @@ func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstor
 		return now, nil // another process has renewed it meanwhile
 	case now.Host != s.API.Host() || now.Refresh.IsZero():
 		return s.signIn(ctx, subject, nil) // a pair is never sent to another host than its own
+	case no.err != nil && now.Access == no.access:
+		return s.signIn(ctx, subject, no.err)
 	}
 	rec, err := s.refresh(ctx, subject, now)
 	if !pairRefused(err) {
@@ -93,6 +108,7 @@ func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstor
 	case again.Access != now.Access && s.good(again):
 		return again, nil
 	}
+	*no = refusal{now.Access, err}
 	return s.signIn(ctx, subject, err)
 }
 
@@ -163,33 +179,58 @@ func (s *Source) Forget(ctx context.Context, subjects ...string) error {
 	}
 	// Several locks are taken in one order everywhere, and who holds one alone never waits for a second: nobody waits in a circle.
 	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		unlock, err := s.lockAt(ctx, path)
-		if err != nil {
-			return err
-		}
-		defer unlock()
+	unlock, err := s.lockAll(ctx, slices.Compact(paths)...)
+	if err != nil {
+		return err
 	}
+	defer unlock()
 	return s.Store.Delete(ctx, keys...)
 }
-
-// lockLimit is how long another process may hold a lock before we give up: longer than its slowest renewal takes.
-const lockLimit = 5 * time.Minute
 
 // stripes is how many lock files the subjects share: enough that two seldom meet, and a million users do not leave a million files.
 const stripes = 64
 
+// silence is how long another process is waited for before the person who waits is told.
+const silence = time.Second
+
 // lock takes the lock between processes under which a subject is renewed.
 func (s *Source) lock(ctx context.Context, subject string) (unlock func(), err error) {
-	return s.lockAt(ctx, s.lockPath(subject))
+	return s.lockAll(ctx, s.lockPath(subject))
 }
 
-// lockAt takes a lock; pairs in memory are no other process's, and need none.
-func (s *Source) lockAt(ctx context.Context, path string) (unlock func(), err error) {
+// lockAll takes locks, in the order given, and waits for no longer than the time-out for all of them. Pairs in memory are no other process's, and
+// need none.
+func (s *Source) lockAll(ctx context.Context, paths ...string) (unlock func(), err error) {
 	if s.Store.Kind() == tokenstore.KindMemory {
 		return func() {}, nil
 	}
-	return lockFile(ctx, path, lockLimit)
+	limit := cmp.Or(s.Timeout, userservice.DefaultTimeout)
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if s.Waiting != nil {
+		telling := time.AfterFunc(silence, s.Waiting)
+		defer telling.Stop()
+	}
+	var held []func()
+	unlock = func() {
+		for _, let := range held {
+			let()
+		}
+	}
+	for _, path := range paths {
+		let, err := lockFile(timed, path, limit)
+		if err == nil {
+			held = append(held, let)
+			continue
+		}
+		unlock()
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = failure.Newf(failure.Unavailable, "waiting for another telematicsctl, which renews tokens: it was not done within %s (--timeout)", limit).
+				WithHint("run the command again; if it stays so, see what that one is waiting for: the lock is " + path)
+		}
+		return nil, err
+	}
+	return unlock, nil
 }
 
 func (s *Source) lockPath(subject string) string {

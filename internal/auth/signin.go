@@ -53,47 +53,85 @@ func (s *Source) signInUser(ctx context.Context, subject string, refusal error) 
 
 // signInAsked signs the admin in by a password that a person has just typed, unless another process has renewed the pair meanwhile.
 func (s *Source) signInAsked(ctx context.Context, seen tokenstore.Record, password secret.String) (tokenstore.Record, error) {
-	unlock, err := s.lock(ctx, Admin)
-	if err != nil {
-		return tokenstore.Record{}, err
-	}
-	defer unlock()
-	now, err := s.Store.Fresh(ctx, s.key(Admin))
-	switch {
-	case err == nil && now.Access != seen.Access && s.good(now):
-		return now, nil
-	case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
-		return tokenstore.Record{}, err
-	}
-	return s.login(ctx, Admin, s.sendAdmin(s.AdminEmail, password))
+	l, err := s.loginLocked(ctx, Admin, s.sendAdmin(s.AdminEmail, password), func(now tokenstore.Record) bool {
+		return now.Access != seen.Access && s.good(now)
+	})
+	return l.Record, err
+}
+
+// Login is what came of a sign-in by hand.
+type Login struct {
+	tokenstore.Record
+	Subject string
+	Before  tokenstore.Record // what was stored until then; zero for nothing, or nothing that can be read
 }
 
 // LoginAdmin signs the admin in by e-mail and password, and stores the pair. A store that cannot be used is found out first.
-func (s *Source) LoginAdmin(ctx context.Context, email string, password secret.String) (tokenstore.Record, error) {
+func (s *Source) LoginAdmin(ctx context.Context, email string, password secret.String) (Login, error) {
 	return s.loginByHand(ctx, Admin, s.sendAdmin(email, password))
 }
 
 // LoginUser signs a user in by its DeviceToken and the InstanceKey, and stores the pair. A store that cannot be used is found out first.
-func (s *Source) LoginUser(ctx context.Context, deviceToken string) (tokenstore.Record, error) {
+func (s *Source) LoginUser(ctx context.Context, deviceToken string) (Login, error) {
 	if s.Instance == nil {
-		return tokenstore.Record{}, failure.New(failure.Invalid, "a user cannot be signed in without an instance")
+		return Login{}, failure.New(failure.Invalid, "a user cannot be signed in without an instance")
 	}
 	in, err := s.Instance(ctx)
 	if err != nil {
-		return tokenstore.Record{}, err
+		return Login{}, err
 	}
 	return s.loginByHand(ctx, deviceToken, s.sendUser(in, deviceToken))
 }
 
-// loginByHand signs in under the lock of renewals: a refresh that is under way in another process would else store its pair, which the
-// sign-in has made worthless (seed: the refresh token changes at each sign-in), over the new one.
-func (s *Source) loginByHand(ctx context.Context, subject string, by sender) (tokenstore.Record, error) {
-	unlock, err := s.lock(ctx, subject)
+// loginByHand signs in whatever is stored.
+func (s *Source) loginByHand(ctx context.Context, subject string, by sender) (Login, error) {
+	return s.loginLocked(ctx, subject, by, func(tokenstore.Record) bool { return false })
+}
+
+// loginLocked signs in under the lock of renewals, unless what is stored by then will do: a refresh that is under way in another process would else
+// store its pair, which the sign-in has made worthless (seed: the refresh token changes at each sign-in), over the new one.
+func (s *Source) loginLocked(ctx context.Context, subject string, by sender, willDo func(tokenstore.Record) bool) (Login, error) {
+	l := Login{Subject: subject}
+	err := s.Guard.Patiently(ctx, func() error {
+		unlock, err := s.lock(ctx, subject)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		l.Before, err = s.Store.Fresh(ctx, s.key(subject))
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrDamaged):
+			l.Before = tokenstore.Record{}
+		case err != nil:
+			return err
+		case willDo(l.Before):
+			l.Record = l.Before
+			return nil
+		}
+		l.Record, err = s.login(ctx, subject, by)
+		return err
+	})
+	return l, err
+}
+
+// TakeBack undoes a sign-in whose tokens the service refuses: what was stored before it is stored again. A pair that another process has stored
+// meanwhile is left alone. left is what is stored then; zero for nothing.
+func (s *Source) TakeBack(ctx context.Context, l Login) (left tokenstore.Record, err error) {
+	unlock, err := s.lock(ctx, l.Subject)
 	if err != nil {
 		return tokenstore.Record{}, err
 	}
 	defer unlock()
-	return s.login(ctx, subject, by)
+	now, err := s.Store.Fresh(ctx, s.key(l.Subject))
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return tokenstore.Record{}, nil // another process has removed it
+	case err != nil || now.Access != l.Access:
+		return now, err
+	case l.Before.Access.IsZero():
+		return tokenstore.Record{}, s.Store.Delete(ctx, s.key(l.Subject))
+	}
+	return l.Before, s.Store.Put(ctx, tokenstore.Item{Key: s.key(l.Subject), Record: l.Before})
 }
 
 // sender sends one sign-in.
