@@ -32,9 +32,19 @@ func (s *Source) renew(ctx context.Context, subject string, seen tokenstore.Reco
 		case !mine && failure.Is(err, failure.Interrupted) && ctx.Err() == nil:
 			// Who did the work was interrupted, and we were not: now one of those who are left does it.
 		default:
-			return tokenstore.Record{}, err
+			return tokenstore.Record{}, notTheCall(err)
 		}
 	}
+}
+
+// notTheCall makes the error of a renewal one of the call that it was for: that was not sent, and changed nothing, whatever became of the renewal.
+func notTheCall(err error) error {
+	if !failure.IsUnclear(err) {
+		return err
+	}
+	f := *failure.From(err)
+	f.Unclear = false
+	return &f
 }
 
 // renewOnce renews, with the help of a person where that is needed and somebody is there. What was refused for good is not tried again.

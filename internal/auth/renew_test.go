@@ -171,6 +171,30 @@ func TestARefreshThatMustWaitIsNoRefusal(t *testing.T) {
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 
+// A call for which no JWT could be had was not sent: whoever made it is not told that it may have been carried out.
+func TestALostRenewalLeavesNoDoubtAboutTheCall(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]string{
+		"refresh, 503":         `"POST /v1/Auth/RefreshToken: 503"`,
+		"refresh, answer lost": `"POST /v1/Auth/RefreshToken: drop-after", "POST /v1/Auth/Login: drop-after"`,
+		"sign-in, answer lost": `"POST /v1/Auth/RefreshToken: 401", "POST /v1/Auth/Login: drop-after"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signIn(t)
+			w.Move(25 * time.Hour)
+			w.misbehave(t, faults)
+			err := w.call(t.Context(), w.admin())
+			if !failure.Is(err, failure.Unavailable) || failure.IsUnclear(err) {
+				t.Errorf("got %#v", err)
+			}
+			if got := w.seen.counts(); got.Calls != 0 {
+				t.Errorf("the service saw %+v", got)
+			}
+		})
+	}
+}
+
 // A long run outlives many tokens: one that was renewed and has proven good is renewed again when its time has come.
 func TestALongRunRenewsAgainAndAgain(t *testing.T) {
 	t.Parallel()
