@@ -1,0 +1,160 @@
+package cmd_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+)
+
+// The services that scripts meet, well and unwell.
+
+// newService starts the sandbox over a socket, well or unwell: behind it is always a real one, so that what arrived is done.
+func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
+	box, err := sandbox.Open(sandbox.Options{NoMultiple: kind == "no-multiple"})
+	if err != nil {
+		return "", nil, err
+	}
+	if kind == "well" {
+		kind = ""
+	}
+	handler, ok := map[string]http.Handler{
+		"":            box,
+		"no-multiple": box,
+		"lost":        lost(box),
+		"slow":        slow(box, came),
+		"html":        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>proxy</html>")) }),
+		"fewer":       fewer(box),
+		"limited": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}),
+		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
+		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
+		"hostile":     hostile(),
+		"halting":     halting(box, came),
+		"unsteady":    unsteady(box),
+		"picky":       picky(box),
+		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+	}[kind]
+	if kind == "nobody" {
+		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		_ = ln.Close()
+		return "http://" + ln.Addr().String(), func() {}, nil
+	}
+	if !ok {
+		return "", nil, fmt.Errorf("no service of kind %q", kind)
+	}
+	s := httptest.NewServer(handler)
+	return s.URL, func() { s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil
+}
+
+// lost does what it is asked to, and drops the connection instead of answering, at every registration.
+func lost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(strings.ToLower(r.URL.Path), "registration") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	})
+}
+
+// unsteady is lost for the first three registrations, and well after.
+func unsteady(next http.Handler) http.Handler {
+	var n atomic.Int32
+	drops := lost(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) <= 3 {
+			drops.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// slow answers each call after the caller has gone, or after a minute; came is told of the first.
+func slow(next http.Handler, came chan<- struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has gone
+		select {
+		case came <- struct{}{}:
+		default:
+		}
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Minute):
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// halting is well for the first two registrations, and slow after.
+func halting(next http.Handler, came chan<- struct{}) http.Handler {
+	var n atomic.Int32
+	waits := slow(next, came)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) <= 2 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		waits.ServeHTTP(w, r)
+	})
+}
+
+// fewer makes all users but one of a batch.
+func fewer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		body := rec.Body.String()
+		if i := strings.LastIndex(body, `,{"DeviceToken"`); i > 0 {
+			if j := strings.LastIndex(body, "]"); j > i && strings.Contains(r.URL.Path, "CreateMultiple") {
+				end := strings.Index(body[i:], "]")
+				body = body[:i] + body[i+end:]
+			}
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// picky refuses (403) whoever registers a user whose ClientId begins with «banned», and (401) anybody from a user «withdrawn» on.
+func picky(next http.Handler) http.Handler {
+	var withdrawn atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is cut short is no JSON, and next refuses it
+		if bytes.Contains(body, []byte(`"withdrawn`)) {
+			withdrawn.Store(true)
+		}
+		switch {
+		case withdrawn.Load():
+			w.WriteHeader(http.StatusUnauthorized)
+		case bytes.Contains(body, []byte(`"banned`)):
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// hostile answers with what would move the cursor.
+func hostile() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = w.Write([]byte(`{"Status":422,"Title":"\u001b[2Jgone","Errors":[{"Key":"Em\u0007ail","Message":"bad \u009b31m \u202e"}]}`))
+	})
+}
