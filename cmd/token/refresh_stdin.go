@@ -36,7 +36,7 @@ func refreshStdin(ctx context.Context, k *kit.Kit) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	pair, err := s.API.Refresh(ctx, old)
+	pair, err := s.Auth.RenewPair(ctx, old)
 	if err != nil {
 		return explainStdin(err)
 	}
@@ -44,7 +44,8 @@ func refreshStdin(ctx context.Context, k *kit.Kit) error {
 	if claims, _ := auth.ReadClaims(pair.Access); claims.DeviceToken != "" {
 		who = claims.DeviceToken
 	}
-	if err := kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
+	// The old pair is worthless now: whatever came meanwhile, the new one is printed.
+	if err := kit.Print(context.WithoutCancel(ctx), k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
 		e := *failure.From(err)
 		e.Code = failure.Failed // whatever was wrong with the output, something was sent
 		e.Message = "the new pair could not be printed and is lost, and the old one is worthless: " + e.Message

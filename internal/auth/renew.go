@@ -122,8 +122,7 @@ func (s *Source) renewLocked(ctx context.Context, subject string, seen tokenstor
 	return s.signIn(ctx, subject, err)
 }
 
-// refresh spends the stored pair for a new one and stores that. Where the answer was lost, the service is asked once more with the same pair: it
-// refuses it if it was spent, and that is the only way to know. The caller holds the lock.
+// refresh spends the stored pair for a new one and stores that. The caller holds the lock.
 func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Record) (tokenstore.Record, error) {
 	// A pair that cannot be stored afterwards is lost with its refresh: the store is tried first.
 	if err := s.Store.Check(ctx); err != nil {
@@ -131,11 +130,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	}
 	ctx, stop := lingering(ctx)
 	defer stop()
-	spend := userservice.Pair{Access: old.Access, Refresh: old.Refresh}
-	pair, err := s.API.Refresh(ctx, spend)
-	if failure.IsUnclear(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
-		pair, err = s.API.Refresh(ctx, spend)
-	}
+	pair, err := s.spend(ctx, userservice.Pair{Access: old.Access, Refresh: old.Refresh})
 	switch {
 	case err == nil:
 		return s.keepNew(ctx, subject, pair)
@@ -145,6 +140,24 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 		err = NotTheService(err)
 	}
 	return tokenstore.Record{}, err
+}
+
+// RenewPair spends a pair that somebody else keeps for a new one, and stores nothing. Like a stored pair's renewal it has the grace after an
+// interrupt, and failure.IsUnclear tells whether the pair may be spent although there is no new one.
+func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
+	ctx, stop := lingering(ctx)
+	defer stop()
+	return s.spend(ctx, old)
+}
+
+// spend asks the service for a new pair. Where the answer was lost, it is asked once more with the same one: it refuses that if it was spent, which
+// is the only way to know.
+func (s *Source) spend(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
+	pair, err := s.API.Refresh(ctx, old)
+	if failure.IsUnclear(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
+		return s.API.Refresh(ctx, old)
+	}
+	return pair, err
 }
 
 // keepNew stores a pair that was just got, before anybody uses it, and notes that no call has proven it yet.
