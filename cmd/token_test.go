@@ -93,3 +93,17 @@ func TestALostRefreshOfABackEndsPairIsAskedForOnceMore(t *testing.T) {
 		})
 	}
 }
+
+// A JWT of a pipeline's secrets, with its line end, does for a call what it does without.
+func TestAGivenJWTMayEndInALineBreak(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("", 0))
+	ada, _ := h.tell(t, 0, "user create -o ids", "")
+	jwt, _ := h.tell(t, 0, "token print", "")
+	h.given = strings.TrimSpace(jwt) + "\r\n"
+	out, _ := h.tell(t, 0, "user set-tracking off "+ada, "")
+	wantIn(t, out, "updated")
+	h.given = "eyJ\n" + h.given
+	_, says := h.tell(t, 2, "user set-tracking off "+ada, "")
+	wantIn(t, says, "Error: TELEMATICSCTL_ACCESS_TOKEN holds a line break")
+}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/viper"
 
@@ -105,8 +106,8 @@ func Load(o Options) (*Config, error) {
 		getenv:          o.Getenv,
 		chosen:          first(o.Profile, o.Getenv("TELEMATICSCTL_PROFILE")),
 		StateDir:        stateDir(o.Getenv),
-		AdminPassword:   secret.New(o.Getenv("TELEMATICSCTL_ADMIN_PASSWORD")),
-		AccessToken:     secret.New(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN")),
+		AdminPassword:   secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_ADMIN_PASSWORD"))),
+		AccessToken:     secret.New(strings.TrimSpace(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN"))),
 		StorePassphrase: secret.New(o.Getenv("TELEMATICSCTL_STORE_PASSPHRASE")),
 	}
 	named := first(o.Path, o.Getenv("TELEMATICSCTL_CONFIG"))
@@ -116,6 +117,10 @@ func Load(o Options) (*Config, error) {
 		return nil, noPlace("TELEMATICSCTL_STATE_DIR")
 	case !filepath.IsAbs(c.Path) && named == "":
 		return nil, noPlace("TELEMATICSCTL_CONFIG")
+	}
+	if strings.ContainsFunc(c.AccessToken.Reveal(), unicode.IsControl) {
+		return nil, failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN holds a line break or another control character, as no JWT does (its value is not shown)").
+			WithHint("set it to the JWT alone, on one line")
 	}
 	if c.chosen != "" {
 		if err := CheckName(c.chosen); err != nil {
@@ -129,6 +134,14 @@ func Load(o Options) (*Config, error) {
 		c.warnOfIdleEnvironment()
 	}
 	return c, nil
+}
+
+// withoutLineEnd is a secret without the line break that a file or a pipeline's setting leaves behind it. All else may be part of it.
+func withoutLineEnd(s string) string {
+	if cut, ok := strings.CutSuffix(s, "\n"); ok {
+		return strings.TrimSuffix(cut, "\r")
+	}
+	return s
 }
 
 func (c *Config) read(mustExist bool) error {
@@ -241,7 +254,7 @@ func (c *Config) resolve(name string, getenv func(string) string) (Profile, erro
 		TokenStore:           first(getenv("TELEMATICSCTL_TOKEN_STORE"), f.TokenStore, "keyring"),
 		Protected:            f.Protected,
 		CAFile:               f.CAFile,
-		AdminEmail:           first(getenv("TELEMATICSCTL_ADMIN_EMAIL"), f.AdminEmail),
+		AdminEmail:           first(strings.TrimSpace(getenv("TELEMATICSCTL_ADMIN_EMAIL")), f.AdminEmail),
 		UserURL:              first(getenv("TELEMATICSCTL_USER_URL"), f.UserURL),
 		AccountsURL:          first(getenv("TELEMATICSCTL_ACCOUNTS_URL"), f.AccountsURL),
 		PortalURL:            first(getenv("TELEMATICSCTL_PORTAL_URL"), f.PortalURL),

@@ -84,6 +84,36 @@ func TestPrecedence(t *testing.T) {
 
 var twoProfilesQuoted = strings.Replace(twoProfiles, "{"+idA+"}", idA, 1)
 
+// The secrets of a pipeline often end in a line break, which is no part of them. What is inside a password is.
+func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
+	for _, end := range []string{"", "\n", "\r\n"} {
+		c, err := load(t, "", map[string]string{
+			"TELEMATICSCTL_ACCESS_TOKEN": " eyJ.a.b" + end, "TELEMATICSCTL_ADMIN_PASSWORD": " pass\nword \t" + end,
+			"TELEMATICSCTL_INSTANCE_ID": idA + end, "TELEMATICSCTL_INSTANCE_KEY": key + end, "TELEMATICSCTL_ADMIN_EMAIL": "a@example.com" + end,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Resolve()
+		if err != nil || p.InstanceID != idA || p.InstanceKey.Reveal() != key || p.AdminEmail != "a@example.com" {
+			t.Errorf("%q: %+v, %v", end, p, err)
+		}
+		if c.AccessToken.Reveal() != "eyJ.a.b" || c.AdminPassword.Reveal() != " pass\nword \t" {
+			t.Errorf("%q: %q, %q", end, c.AccessToken.Reveal(), c.AdminPassword.Reveal())
+		}
+	}
+}
+
+// A JWT that no header can carry is wrong configuration, not a fault of the network. It is not shown.
+func TestAJWTOfTwoLinesIsRefused(t *testing.T) {
+	for _, between := range []string{"\n", "\r\n", "\x00", "\x7f"} {
+		_, err := load(t, "", map[string]string{"TELEMATICSCTL_ACCESS_TOKEN": "eyJ.a" + between + "eyJ.b"})
+		if !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "TELEMATICSCTL_ACCESS_TOKEN holds a line break") || strings.Contains(err.Error(), "eyJ") {
+			t.Errorf("%q: %v", between, err)
+		}
+	}
+}
+
 // With the environment alone, and no file, every command works.
 func TestEnvironmentAlone(t *testing.T) {
 	c, err := load(t, "", map[string]string{"TELEMATICSCTL_INSTANCE_ID": idA, "TELEMATICSCTL_INSTANCE_KEY": key})
