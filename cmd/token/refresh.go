@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type refreshOptions struct {
 	concurrency int
 	stdin       bool
 	ignoreGuard bool
+	onlyAll     []string // the flags given that go with --all alone
 }
 
 // renewed is a renewed pair as it is printed; the tokens under --show-tokens alone.
@@ -65,6 +67,7 @@ stored; the new pair is printed, which takes --show-tokens, as the old one is wo
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.token = args
+			o.onlyAll = slices.DeleteFunc([]string{"within", "concurrency"}, func(name string) bool { return !c.Flags().Changed(name) })
 			return run(c.Context(), o)
 		},
 	}
@@ -113,6 +116,11 @@ func (o refreshOptions) check() error {
 	var wrong []failure.Field
 	if len(o.token) > 0 && (o.all || o.stdin) {
 		wrong = append(wrong, failure.Field{Key: "TOKEN", Message: "it does not go with --all or --stdin"})
+	}
+	for _, name := range o.onlyAll {
+		if !o.all {
+			wrong = append(wrong, failure.Field{Key: "--" + name, Message: "it goes with --all"})
+		}
 	}
 	if o.concurrency < 1 {
 		wrong = append(wrong, failure.Field{Key: "--concurrency", Message: "it is not 1 or more"})
