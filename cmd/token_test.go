@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,4 +108,20 @@ func TestAGivenJWTMayEndInALineBreak(t *testing.T) {
 	h.given = "eyJ\n" + h.given
 	_, says := h.tell(t, 2, "user set-tracking off "+ada, "")
 	wantIn(t, says, "Error: TELEMATICSCTL_ACCESS_TOKEN holds a line break")
+}
+
+// The passphrase of a token file that is made now is typed twice at a terminal; a slip would seal what nobody could open again.
+func TestTheFirstPassphraseIsTypedTwice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, answering("", 0))
+	if err := os.Remove(filepath.Join(h.dir, "state", "tokens.age")); err != nil {
+		t.Fatal(err)
+	}
+	h.without, h.terminal = []string{"TELEMATICSCTL_STORE_PASSPHRASE"}, true
+	_, says := h.tell(t, 0, "auth login", "hush\nhash\nhush\nhush\n")
+	wantIn(t, says, "New passphrase of the token file: Once more: ")
+	wantIn(t, says, "the two differ")
+	_, says = h.tell(t, 0, "token list", "hush\n")
+	wantIn(t, says, "Passphrase of the token file: ")
+	h.tell(t, 3, "token list", "hash\n")
 }

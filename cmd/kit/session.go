@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -177,12 +176,8 @@ func (k *Kit) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store,
 	if p.Sandbox {
 		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
 	}
-	o.Passphrase = func(ctx context.Context) (secret.String, error) {
-		if !cfg.StorePassphrase.IsZero() || !k.Streams.CanPrompt() {
-			return cfg.StorePassphrase, nil
-		}
-		return k.Streams.Password(ctx, "Passphrase of the token file", "TELEMATICSCTL_STORE_PASSPHRASE")
-	}
+	o.Passphrase = k.passphrase(cfg, k.Streams.Password, "Passphrase of the token file")
+	o.NewPassphrase = k.passphrase(cfg, k.Streams.NewPassword, "New passphrase of the token file")
 	return tokenstore.Open(o)
 }
 
@@ -223,16 +218,6 @@ func (k *Kit) guard(dir string, bulk bool) *auth.Guard {
 	}
 }
 
-// tellOfWaiting tells a person at a terminal, once, that another process is waited for.
-func (k *Kit) tellOfWaiting() func() {
-	if !k.Streams.ErrTTY {
-		return nil
-	}
-	return sync.OnceFunc(func() {
-		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() + ", by --timeout)")
-	})
-}
-
 // profileFlags are the flags that another command needs to act by the same profile.
 func (k *Kit) profileFlags() string {
 	flags := k.configFlag()
@@ -256,16 +241,6 @@ func (k *Kit) configFlag() string {
 
 // plainInShell are the characters that no shell gives a meaning.
 const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
-
-// askPassword asks the person at the terminal for the admin's password; nil where there is nobody to ask.
-func (k *Kit) askPassword() func(context.Context, string) (secret.String, error) {
-	if !k.Streams.CanPrompt() {
-		return nil
-	}
-	return func(ctx context.Context, email string) (secret.String, error) {
-		return k.Streams.Password(ctx, "Password of "+email, "TELEMATICSCTL_ADMIN_PASSWORD")
-	}
-}
 
 // Wait waits, or ends with the context.
 func Wait(ctx context.Context, d time.Duration) error {

@@ -47,6 +47,29 @@ func (s *Streams) Password(ctx context.Context, label, flag string) (secret.Stri
 	return secret.New(text), err
 }
 
+// mostMistypings is how often a new secret may be typed in two ways.
+const mostMistypings = 3
+
+// NewPassword asks for a secret that nothing can be held against yet: twice, and anew where the two differ. One that comes out different each time
+// is failure.Invalid. The other errors are those of Password.
+func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.String, error) {
+	for range mostMistypings {
+		first, err := s.Password(ctx, label, flag)
+		if err != nil {
+			return secret.String{}, err
+		}
+		again, err := s.Password(ctx, "Once more", flag)
+		if err != nil {
+			return secret.String{}, err
+		}
+		if first == again {
+			return first, nil
+		}
+		s.Warn("the two differ")
+	}
+	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").WithHint("try again, or use " + flag)
+}
+
 // prompt writes the question to Err and reads the answer in the background, so that a cancelled context ends the wait.
 func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
 	question = escape.Clean(question)

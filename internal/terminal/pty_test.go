@@ -113,6 +113,42 @@ func TestAPasswordIsNotShown(t *testing.T) {
 	}
 }
 
+// A new secret is typed twice, so that a slip of the finger does not become it.
+func TestANewPasswordIsAskedForTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		typed []string // an answer after each question
+		want  string
+		says  string
+	}{
+		"the same":         {[]string{"hush", "hush"}, "hush", ""},
+		"a slip":           {[]string{"hush", "hash", "hush", "hush"}, "hush", ""},
+		"never the same":   {[]string{"a", "b", "c", "d", "e", "f"}, "", "typed differently each time"},
+		"nothing":          {[]string{""}, "", "nothing was entered"},
+		"given up halfway": {[]string{"hush", "\x03"}, "", "interrupted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, s := sitDown(t)
+			results := make(chan result, 1)
+			go func() {
+				got, err := s.NewPassword(t.Context(), "New passphrase", "THE_VARIABLE")
+				results <- result{got, err}
+			}()
+			for i, text := range c.typed {
+				seen := p.sees([]string{"New passphrase: ", "Once more: "}[i%2])
+				if told := strings.Contains(seen, "the two differ"); told != (i > 0 && i%2 == 0) || strings.Contains(seen, "hush") {
+					t.Errorf("before answer %d the screen shows %q", i+1, seen)
+				}
+				p.types(text + "\r")
+			}
+			got := <-results
+			if got.secret.Reveal() != c.want || (got.err == nil) != (c.says == "") || (got.err != nil && !strings.Contains(got.err.Error(), c.says)) {
+				t.Errorf("got %q, %v", got.secret.Reveal(), got.err)
+			}
+			p.finds()
+		})
+	}
+}
+
 func TestWhatIsTypedAheadIsForTheNextQuestion(t *testing.T) {
 	p, s := sitDown(t)
 	asking := p.password(t.Context(), s)

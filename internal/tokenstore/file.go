@@ -12,6 +12,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/durable"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
 // fileLockLimit is how long a write waits for other processes', each of which takes some milliseconds: a pair that is not written is lost.
@@ -44,7 +45,15 @@ func newFile(o Options) *fileStore {
 		return s
 	}
 	s.path = filepath.Join(o.Dir, "tokens.age")
-	s.codec = &sealed{path: s.path, work: workFactor, ask: o.Passphrase}
+	s.codec = &sealed{path: s.path, work: workFactor, ask: func(ctx context.Context) (secret.String, error) {
+		switch {
+		case o.NewPassphrase != nil && !s.exists():
+			return o.NewPassphrase(ctx)
+		case o.Passphrase != nil:
+			return o.Passphrase(ctx)
+		}
+		return secret.String{}, nil
+	}}
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"runtime"
 	"strings"
 	"testing"
@@ -212,6 +213,27 @@ func TestThePassphraseIsAskedForOnceAndOnlyWhenNeeded(t *testing.T) {
 	mustPut(t, s, Item{key(bob), pair("x", short)})
 	if err := s.Check(t.Context()); err != nil || asked != 1 {
 		t.Errorf("asked %d times, %v", asked, err)
+	}
+}
+
+// The passphrase that seals a file is another question than the one that opens it: only a mistyped answer to the first does harm.
+func TestANewFilesPassphraseIsAskedForAsSuch(t *testing.T) {
+	var asked []string
+	ask := func(which string) func(context.Context) (secret.String, error) {
+		return func(context.Context) (secret.String, error) {
+			asked = append(asked, which)
+			return secret.New("a passphrase"), nil
+		}
+	}
+	o := Options{Kind: KindFile, Dir: t.TempDir(), Passphrase: ask("old"), NewPassphrase: ask("new")}
+	first := mustOpen(t, o)
+	mustPut(t, first, Item{key(alice), pair("x", short)})
+	mustPut(t, first, Item{key(bob), pair("x", short)})
+	if _, err := mustOpen(t, o).Get(t.Context(), key(alice)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"new", "old"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }
 

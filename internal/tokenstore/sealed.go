@@ -51,9 +51,7 @@ type sealed struct {
 // prepare asks for the passphrase: once, whatever the answer was, save for a person who breaks off.
 func (s *sealed) prepare(ctx context.Context) error {
 	if !s.asked {
-		if s.ask != nil {
-			s.passphrase, s.askFailed = s.ask(ctx)
-		}
+		s.passphrase, s.askFailed = s.ask(ctx)
 		if failure.Is(s.askFailed, failure.Interrupted) {
 			return failure.From(s.askFailed)
 		}

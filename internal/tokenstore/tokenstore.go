@@ -97,6 +97,9 @@ type Options struct {
 	Getenv      func(string) string                              // the environment, which tells where the keyring is, and what fits where there is none
 	Profile     string                                           // the name of the profile in force, for hints
 	Backend     Backend                                          // another keyring than the system's; for tests
+
+	// NewPassphrase is asked instead of Passphrase where there is no sealed file yet, and a mistyped one would seal it; nil for no difference.
+	NewPassphrase func(ctx context.Context) (secret.String, error)
 }
 
 // Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its only error.
