@@ -83,14 +83,20 @@ func (g *Guard) Patiently(ctx context.Context, work func() error) error {
 	}
 }
 
-// Blocked records that the service answered a sign-in with 429: for an hour, or as long as it says, none is sent.
+// blockedFor is how long no sign-in is sent after a 429 to one: as long as the service says, but no less than the minute that its limit
+// counts, as a second that a gateway on the way asks for would lead into the real block; an hour where nothing is said.
+func blockedFor(retryAfter time.Duration) time.Duration {
+	if retryAfter <= 0 {
+		return blockLasts
+	}
+	return max(retryAfter, signInWindow)
+}
+
+// Blocked records that the service answered a sign-in with 429: for as long as blockedFor says, none is sent.
 func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Duration) error {
 	g.blocked.Store(true)
-	if retryAfter <= 0 {
-		retryAfter = blockLasts
-	}
 	return g.change(ctx, host, func(r *record) {
-		r.BlockedUntil = g.Now().Add(retryAfter + time.Second - 1).UTC().Truncate(time.Second)
+		r.BlockedUntil = g.Now().Add(blockedFor(retryAfter) + time.Second - 1).UTC().Truncate(time.Second)
 	})
 }
 

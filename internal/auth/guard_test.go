@@ -129,8 +129,9 @@ func TestACancelledWaitSendsNothing(t *testing.T) {
 func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ retryAfter, lasts time.Duration }{
-		"without Retry-After": {0, time.Hour},
-		"with Retry-After":    {20 * time.Minute, 20 * time.Minute},
+		"without Retry-After":       {0, time.Hour},
+		"with Retry-After":          {20 * time.Minute, 20 * time.Minute},
+		"Retry-After of one second": {time.Second, 62 * time.Second}, // of a gateway: within the minute five more would lead into the hour
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuarded(t)

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -191,7 +190,7 @@ func (s *Source) explain(ctx context.Context, host string, by sender, err error)
 	f := *failure.From(err)
 	switch {
 	case f.Status == http.StatusTooManyRequests:
-		lasts := cmp.Or(f.RetryAfter, blockLasts)
+		lasts := blockedFor(f.RetryAfter)
 		f.Hint = "the service blocks this address for too many sign-ins, and none is sent until " + s.Guard.at(lasts) + "; tokens that are stored already go on working"
 		if err := s.Guard.Blocked(ctx, host, lasts); err != nil {
 			f.Hint = "the service blocks this address until " + s.Guard.at(lasts) + ", which could not be written down: " + err.Error()
