@@ -5,17 +5,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -28,7 +33,7 @@ const childWord = "auth-child"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 6 && os.Args[1] == childWord {
-		if err := child(context.Background(), os.Args[2], os.Args[3], os.Args[4], os.Args[5] == "dies"); err != nil {
+		if err := child(context.Background(), os.Args[2], os.Args[3], os.Args[4], os.Args[5]); err != nil {
 			panic(err)
 		}
 		return
@@ -37,14 +42,18 @@ func TestMain(m *testing.M) {
 }
 
 // child waits at the service's gate until all are there, and makes a call as a subject. One that dies gets no further than between the service's
-// answer to its renewal and the write of it.
-func child(ctx context.Context, url, dir, subject string, dies bool) error {
+// answer to its renewal and the write of it; one that waits for the guard does so until the service answers.
+func child(ctx context.Context, url, dir, subject, mode string) error {
 	if err := get(ctx, url+"/gate"); err != nil {
 		return err
 	}
-	s, api, err := realSource(url, dir, dies)
+	s, api, err := realSource(url, dir, mode == "dies")
 	if err != nil {
 		return err
+	}
+	if mode == "waits" {
+		s.Guard.MayWait = func(time.Duration) bool { return true }
+		s.Guard.Wait = func(ctx context.Context, _ time.Duration) error { return get(ctx, url+"/wait") }
 	}
 	return callAs(ctx, s, api, subject)
 }
@@ -108,12 +117,15 @@ type served struct {
 	url, dir  string
 	gate      sync.WaitGroup
 	lastWords chan struct{}
+	waiting   chan struct{} // a process has begun to wait for the guard
+	waited    chan struct{} // and may end that
 }
 
 func newServed(t *testing.T, processes int) *served {
 	t.Helper()
 	// A pair that is stored now has expired when the clock is at the real time.
 	s := &served{seen: &seen{}, clock: &clock{now: time.Now().Add(-25 * time.Hour)}, dir: t.TempDir(), lastWords: make(chan struct{}, processes)}
+	s.waiting, s.waited = make(chan struct{}, processes), make(chan struct{})
 	box, err := sandbox.Open(sandbox.Options{Now: s.Now, SignInLimit: -1})
 	mustDo(t, err)
 	s.gate.Add(processes)
@@ -125,6 +137,10 @@ func newServed(t *testing.T, processes int) *served {
 	mux.HandleFunc("/last-words", func(_ http.ResponseWriter, r *http.Request) {
 		s.lastWords <- struct{}{}
 		<-r.Context().Done()
+	})
+	mux.HandleFunc("/wait", func(http.ResponseWriter, *http.Request) {
+		s.waiting <- struct{}{}
+		<-s.waited
 	})
 	both := contracttest.Hold{Requests: true, Answers: true} // the processes have wires of their own
 	mux.Handle("/", s.counting(theContract().Handler(box, both, func(err error) { t.Error(err) })))
@@ -235,4 +251,60 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While one process waits for its place in the guard's minute, another that needs the same pair is told when to try again, and a pair that shares
+// the lock is renewed at once.
+func TestAProcessThatWaitsForTheGuardHoldsNoOtherUp(t *testing.T) {
+	t.Parallel()
+	s := newServed(t, 1)
+	user := s.storeExpired(t)
+	beside, api, err := realSource(s.url, s.dir, false)
+	mustDo(t, err)
+	neighbour := uuid.NewString()
+	for stripe(neighbour) != stripe(user) {
+		neighbour = uuid.NewString()
+	}
+	keepExpired(t, beside, api, neighbour)
+	key := tokenstore.Key{Profile: "test", Subject: user}
+	rec, err := beside.Store.Get(t.Context(), key)
+	mustDo(t, err)
+	rec.Refresh = secret.String{} // it can only be signed in anew
+	mustDo(t, beside.Store.Put(t.Context(), tokenstore.Item{Key: key, Record: rec}))
+	for beside.Guard.Enter(t.Context(), s.url) == nil {
+	}
+	s.forget()
+
+	_, wait := s.start(t, user, "waits")
+	<-s.waiting
+	beside.Timeout = 10 * time.Second
+	wantFailure(t, callAs(t.Context(), beside, api, user), failure.RateLimited, "the next may be sent at")
+	mustDo(t, callAs(t.Context(), beside, api, neighbour))
+	mustDo(t, os.Remove(filepath.Join(s.dir, "sign-ins.json"))) // the minute is over
+	close(s.waited)
+	mustDo(t, wait())
+	if got, want := s.counts(), (counts{Refreshes: 1, SignIns: 1, Calls: 2}); got != want {
+		t.Errorf("the service saw %+v, want %+v", got, want)
+	}
+}
+
+// stripe is which of the 64 lock files a subject has.
+func stripe(subject string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte("test/" + subject))
+	return h.Sum32() % 64
+}
+
+// keepExpired registers a user by this DeviceToken, and stores its pair as one that has expired.
+func keepExpired(t *testing.T, s *auth.Source, api *userservice.Client, deviceToken string) {
+	t.Helper()
+	in, _ := theInstance(t.Context())
+	var user field.Set
+	user.Put(field.Get("CreateAccessToken"), true)
+	user.Put(field.Get("CustomToken"), deviceToken)
+	made, err := api.Register(t.Context(), in, user)
+	mustDo(t, err)
+	rec := s.Record(*made.Pair)
+	rec.ExpiresAt = rec.IssuedAt
+	mustDo(t, s.Store.Put(t.Context(), tokenstore.Item{Key: tokenstore.Key{Profile: "test", Subject: deviceToken}, Record: rec}))
 }
