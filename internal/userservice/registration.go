@@ -132,8 +132,8 @@ func NoSuchCall(err error) bool {
 }
 
 // TokenTaken tells whether a registration was refused because its CustomToken belongs to a user already. How the service says
-// that is unpublished (assumed: 409, or 422 with an entry for CustomToken, that says so); a refusal for any other
-// reason must not be taken for it. A bare 409 is taken for it, as a registration can be in conflict with nothing else that is known.
+// that is unpublished (assumed: 409, or 422 with an entry or a title that says so of the token); a refusal for any other
+// reason must not be taken for it. A 409 that names nothing else is taken for it, as a registration can be in conflict with nothing else that is known.
 func TokenTaken(err error) bool {
 	var f *failure.Error
 	if !errors.As(err, &f) || (f.Status != http.StatusConflict && f.Status != http.StatusUnprocessableEntity) {
@@ -145,10 +145,17 @@ func TokenTaken(err error) bool {
 			return saysTaken(entry.Message) || (conflict && !saysOther(entry.Message))
 		}
 	}
-	if len(f.Fields) > 0 {
-		return false
+	for _, entry := range f.Fields {
+		if !namesOther(entry.Key) && tokenIsTaken(entry.Message, conflict) { // an entry for the user, or for nothing
+			return true
+		}
 	}
-	return saysTaken(f.Title) && !namesOther(f.Title) && (conflict || namesToken(f.Title)) || (conflict && isBare(f.Title))
+	return len(f.Fields) == 0 && (tokenIsTaken(f.Title, conflict) || (conflict && isBare(f.Title)))
+}
+
+// tokenIsTaken reads a text that stands for no field: it must name the token, or at least, beside a 409, no other field.
+func tokenIsTaken(text string, conflict bool) bool {
+	return saysTaken(text) && !namesOther(text) && (conflict || namesToken(text))
 }
 
 func namesToken(text string) bool {
@@ -165,13 +172,13 @@ func namesOther(text string) bool {
 }
 
 // takenWords are the ways to say that something is somebody's. «already» alone says nothing: so may a thing be that is disabled.
-var takenWords = regexp.MustCompile(`(?i)\b(taken|in use|exists?|duplicated?|not unique|already (been )?(used|registered|assigned))\b`)
+var takenWords = regexp.MustCompile(`(?i)\b(taken|in use|exists?|duplicated?|(not|must be) unique|belongs to|already (been )?(used|registered|assigned))\b`)
 
 func saysTaken(text string) bool { return !saysOther(text) && takenWords.MatchString(text) }
 
 // saysOther tells whether a text is about the token's form, about something that is not there, or about what may not be done at all.
 func saysOther(text string) bool {
-	return containsAny(text, "not valid", "invalid", "not exist", "n't exist", "not found", "malformed", "format", "quota", "limit", "disabled", "not allowed", "not permitted")
+	return containsAny(text, "not valid", "not a valid", "invalid", "not exist", "n't exist", "not found", "not belong", "malformed", "format", "quota", "limit", "disabled", "not allowed", "not permitted")
 }
 
 func containsAny(text string, words ...string) bool {
