@@ -104,7 +104,8 @@ func newShow(k *kit.Kit) *cobra.Command {
 		Short: "Show how a bulk run stands, or each of its rows",
 		Long: `Shows how a job stands: as a table, or as one object with -o json, jsonl or yaml. With -o csv it prints the job's results file instead: every row of
 the input with its DeviceToken, Outcome and Error; the input must still be there for that. (A results file in JSON Lines is what --results F.jsonl
-of "job resume" or of the job's own command writes.)`,
+of "job resume" or of the job's own command writes.) A row that was sent by a run that was killed, and has no answer, is unknown, with its
+DeviceToken where this tool chose it: the user may be there.`,
 		Example: "  telematicsctl job show 5b1f0c9a7e42\n  telematicsctl job show 5b1f0c9a7e42 -o csv > results.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -82,8 +82,14 @@ var outcomes = map[journal.State]Outcome{
 	journal.Created: Created, journal.Existing: Existing, journal.Failed: Failed, journal.Unknown: Unknown,
 }
 
-// OutcomeOf is what the journal says of a row as an outcome; "" for a row without one.
-func OutcomeOf(e journal.Entry) Outcome { return outcomes[e.State] }
+// OutcomeOf is what the journal says of a row as an outcome; "" for a row that was never sent. Of one that was sent, and has no answer, it is unknown
+// whether it has a user.
+func OutcomeOf(e journal.Entry) Outcome {
+	if e.State == journal.Sent {
+		return Unknown
+	}
+	return outcomes[e.State]
+}
 
 func stateOf(o Outcome) journal.State {
 	for s, of := range outcomes {

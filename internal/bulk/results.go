@@ -141,16 +141,27 @@ func Results(ctx context.Context, w io.Writer, format string, in Table, account 
 		if err != nil {
 			return nil, err
 		}
-		token := tokenText(e.Token)
-		if e.State <= journal.Sent || e.State == journal.Failed {
-			token = "" // it belongs to nobody, as far as is known
-		}
 		if OutcomeOf(e) == "" {
 			blank++
 		}
-		return []string{token, string(OutcomeOf(e)), e.Text}, nil
+		return outcomeCells(e), nil
 	})
 	return blank, err
+}
+
+// noAnswer is why a row is unknown that was sent and has no outcome.
+const noAnswer = "it was sent, and the answer is not known: the run ended before it came, or is under way"
+
+// outcomeCells are a row's values of the added columns.
+func outcomeCells(e journal.Entry) []string {
+	switch token := tokenText(e.Token); e.State {
+	case journal.Untouched, journal.Failed:
+		return []string{"", string(OutcomeOf(e)), e.Text} // its DeviceToken belongs to nobody, as far as is known
+	case journal.Sent:
+		return []string{token, string(Unknown), noAnswer} // there may be a user who has it
+	default:
+		return []string{token, string(OutcomeOf(e)), e.Text}
+	}
 }
 
 // Left is what a run leaves to be looked after.
@@ -184,9 +195,9 @@ func (l *Left) add(e journal.Entry) (failed bool) {
 	case e.State == journal.Failed:
 		l.Failed++
 		return true
-	case e.State == journal.Unknown && e.Again:
+	case e.State == journal.Unknown && e.Again, e.State == journal.Sent && !e.Theirs:
 		l.Again++
-	case e.State == journal.Unknown:
+	case e.State == journal.Unknown, e.State == journal.Sent:
 		l.Lost++
 	}
 	return false

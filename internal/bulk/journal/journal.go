@@ -299,7 +299,8 @@ type Summary struct {
 	Status Status
 }
 
-// Show tells how a job stands. What a process that was killed has left behind is counted.
+// Show tells how a job stands. What a process that was killed, or that ended early, has left behind is counted: a row that it sent, and that has no
+// answer, is unknown.
 func (j Jobs) Show(id string) (Summary, error) {
 	s, err := j.Find(id)
 	if err != nil {
@@ -309,7 +310,7 @@ func (j Jobs) Show(id string) (Summary, error) {
 	if data, err := os.ReadFile(j.path(id, statusFile)); err == nil {
 		_ = json.Unmarshal(data, &sum.Status) // a status that cannot be read is counted anew
 	}
-	if sum.Status.State != Running {
+	if sum.Status.State == Finished {
 		return sum, nil
 	}
 	t, err := j.Read(s)
@@ -320,8 +321,11 @@ func (j Jobs) Show(id string) (Summary, error) {
 	err = errors.Join(err, t.Close())
 	sum.Status.Created, sum.Status.Existing = count.States[Created], count.States[Existing]
 	sum.Status.Failed, sum.Status.Unknown = count.States[Failed], count.States[Unknown]
-	if !j.held(id) {
+	if j.held(id) {
+		sum.Status.State = Running
+	} else {
 		sum.Status.State = Stopped
+		sum.Status.Unknown += count.States[Sent]
 		if count.Settled() >= s.Requested {
 			sum.Status.State = Finished
 		}

@@ -194,6 +194,33 @@ func TestAJobThatNobodyRunsIsStoppedOrFinished(t *testing.T) {
 	}
 }
 
+// Rows that were sent, and whose answers are lost with the process, may have made users: once nobody runs the job, they are unknown. So they are after
+// a further run that ended before it came to them, whatever it has counted.
+func TestRowsThatWereSentAndHaveNoAnswerAreUnknown(t *testing.T) {
+	t.Parallel()
+	jobs, job := begin(t, 5)
+	for row, s := range []journal.State{journal.Created, journal.Sent, journal.Sent, journal.Unknown} {
+		if err := job.Table.Put(row+1, journal.Entry{State: s, Token: uuid.New()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func(state string, unknown int) {
+		t.Helper()
+		s, err := jobs.Show(id)
+		if got := s.Status; err != nil || got.State != state || got.Created != 1 || got.Unknown != unknown {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	show(journal.Running, 1)
+	if err := job.SetStatus(journal.Status{State: journal.Stopped}); err != nil {
+		t.Fatal(err)
+	}
+	if err := job.Close(); err != nil {
+		t.Fatal(err)
+	}
+	show(journal.Stopped, 3)
+}
+
 func TestADamagedJobIsListedAndCanBeRemoved(t *testing.T) {
 	t.Parallel()
 	jobs, job := begin(t, 2)

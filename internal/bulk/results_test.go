@@ -1,0 +1,67 @@
+package bulk_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/rows"
+)
+
+// account is the journal of a job with these entries, and its rows, which say nothing but a city.
+func account(t *testing.T, entries ...journal.Entry) (bulk.NumberedRows, *journal.Table) {
+	t.Helper()
+	job, err := journal.Jobs{Dir: t.TempDir()}.Create(journal.Spec{ID: jobID, Rows: len(entries), Requested: len(entries)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = job.Close() })
+	if err := job.Table.PutAll(1, entries); err != nil {
+		t.Fatal(err)
+	}
+	in := bulk.NumberedRows{Quantity: len(entries), Tokens: bulk.NewTokens(instance, "00")}
+	in.Custom.Put(field.Get("City"), "Bonn")
+	return in, job.Table
+}
+
+// A process that is killed leaves rows that were sent and have no answer: their users may be there, and the results name their DeviceTokens.
+func TestTheResultsNameTheDeviceTokensOfRowsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	token := uuid.MustParse("01234567-89ab-8cde-8f01-23456789abcd")
+	in, table := account(t,
+		journal.Entry{State: journal.Created, Token: token},
+		journal.Entry{State: journal.Sent, Token: token},
+		journal.Entry{State: journal.Sent, Theirs: true},
+		journal.Entry{State: journal.Failed, Token: token, Text: "no"},
+		journal.Entry{},
+	)
+	var out bytes.Buffer
+	blank, err := bulk.Results(context.Background(), &out, rows.CSV, in, table)
+	const why = `"it was sent, and the answer is not known: the run ended before it came, or is under way"`
+	want := fmt.Sprintf("City,DeviceToken,Outcome,Error\nBonn,%[1]s,created,\nBonn,%[1]s,unknown,%[2]s\nBonn,,unknown,%[2]s\nBonn,,failed,no\nBonn,,,\n", token, why)
+	if err != nil || blank != 1 || out.String() != want {
+		t.Errorf("%d rows without an outcome, %v, in\n%swant\n%s", blank, err, &out, want)
+	}
+}
+
+// What may have been made is not given back for another try, and is counted by whether this job tries it again.
+func TestRowsWithoutAnAnswerAreNotGivenBack(t *testing.T) {
+	t.Parallel()
+	in, table := account(t, journal.Entry{State: journal.Sent}, journal.Entry{State: journal.Sent, Theirs: true}, journal.Entry{State: journal.Failed, Text: "no"})
+	path := filepath.Join(t.TempDir(), "mend.csv")
+	left, err := bulk.WriteFailed(context.Background(), path, in, table)
+	if want := (bulk.Left{Failed: 1, Again: 1, Lost: 1}); err != nil || left != want {
+		t.Errorf("%+v, %v, want %+v", left, err, want)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "City,Error\nBonn,no\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
