@@ -3,6 +3,8 @@ package bulk_test
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 )
 
@@ -32,4 +34,49 @@ func TestWithoutTheCallForBatchesUsersAreRegisteredOneByOne(t *testing.T) {
 		t.Errorf("%+v, %q", got, g.notes)
 	}
 	g.holds()
+}
+
+// A job that fell back to single registrations, as the service did not have the call, may find it there when it goes on: what it sent alone is repeated
+// alone, with its own DeviceToken.
+func TestARowThatWasSentAloneIsNeverSentInABatch(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, make([]string, 50)...)
+	g.change = func(r *bulk.Run) { r.BatchSize, r.Concurrency, r.Retries = 10, 1, 0 }
+	g.m.fault = func(n int) fault {
+		if n%5 == 0 {
+			return lostAfter
+		}
+		return none
+	}
+	if got := g.mustRun(); got.Created != 40 || got.Unknown != 10 || got.Again != 10 {
+		t.Fatalf("the first run: %+v", got)
+	}
+	g.m.batch, g.m.fault = true, nil
+	if got := g.mustRun(); got.Created != 50 {
+		t.Errorf("the second run: %+v", got)
+	}
+	g.holds()
+}
+
+// Whether the service has the call or not, which may change at any time, no crash, power cut or fault makes more users than rows.
+func TestACallForBatchesThatComesAndGoesMakesNoUserTwice(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		g, disk := newRig(t, make([]string, rapid.IntRange(1, 25).Draw(rt, "rows"))...), newMemory()
+		g.jobs.Disk = disk
+		size, concurrency := rapid.IntRange(1, 5).Draw(rt, "users in a batch"), rapid.IntRange(1, 4).Draw(rt, "concurrency")
+		g.change = func(r *bulk.Run) { r.BatchSize, r.Concurrency = size, concurrency }
+		for range rapid.IntRange(0, 5).Draw(rt, "lives") {
+			g.m.batch = rapid.Bool().Draw(rt, "the service has the call")
+			g.m.turns = g.m.requests + rapid.IntRange(0, 12).Draw(rt, "until it is otherwise")
+			l := drawLife(rt)
+			l.late = "" // a batch waits for its sync
+			g.live(disk, l)
+		}
+		g.m.fault, g.m.turns = nil, 0
+		totals := g.mustRun()
+		if users := len(g.m.users); users > len(g.rows) || users < totals.Created || users > totals.Created+totals.Unknown || totals.Again > 0 {
+			rt.Fatalf("the service has %d users for %d rows, and the last run says %+v", users, len(g.rows), totals)
+		}
+	})
 }

@@ -29,7 +29,13 @@ type dispatcher struct {
 	known             *journal.Reader
 	batches           bool // rows are sent in batches
 	proven            bool // the service has the call for batches
-	held              []Row
+	held              []held
+}
+
+// held is a row that waits for its batch to be full.
+type held struct {
+	row   Row
+	entry journal.Entry
 }
 
 func (d *dispatcher) take(row Row) error {
@@ -54,10 +60,19 @@ func (d *dispatcher) take(row Row) error {
 	case row.Wrong != "":
 		d.settle(row, Result{Row: row.N, ClientID: row.ClientID, Outcome: Failed, Why: row.Wrong}, false)
 		return nil
-	case d.batches:
-		return d.gather(row)
+	case d.batches && !d.repeats(row, e):
+		return d.gather(held{row, e})
+	}
+	if err := d.flush(); err != nil { // what is held comes before it
+		return err
 	}
 	return d.alone(row, e)
+}
+
+// repeats tells of a row whether it may have been sent alone before, with a DeviceToken of ours: by a run to which the service said that it has no
+// call for batches. In a batch its user would be made anew.
+func (d *dispatcher) repeats(row Row, e journal.Entry) bool {
+	return e.State == journal.Sent || e.State == journal.Unknown || (row.Token != uuid.Nil && d.Table.InDoubt(row.N))
 }
 
 // alone gives a row to the workers that is sent alone. A row that failed without doubt was not made: the next try is the first again.
@@ -103,26 +118,26 @@ func (d *dispatcher) give(w work) error {
 }
 
 // gather fills a batch with rows that follow one another.
-func (d *dispatcher) gather(row Row) error {
-	if n := len(d.held); n > 0 && (n == d.BatchSize || d.held[n-1].N+1 != row.N) {
+func (d *dispatcher) gather(h held) error {
+	if n := len(d.held); n > 0 && (n == d.BatchSize || d.held[n-1].row.N+1 != h.row.N) {
 		if err := d.flush(); err != nil {
 			return err
 		}
 		if !d.batches {
-			return d.give(work{row: row})
+			return d.alone(h.row, h.entry)
 		}
 	}
-	d.held = append(d.held, row)
+	d.held = append(d.held, h)
 	return nil
 }
 
 func (d *dispatcher) flush() error {
-	held := d.held
+	all := d.held
 	d.held = nil
-	if len(held) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	batch := work{row: held[0], size: len(held)}
+	batch := work{row: all[0].row, size: len(all)}
 	if d.proven {
 		return d.give(batch)
 	}
@@ -131,8 +146,8 @@ func (d *dispatcher) flush() error {
 	case userservice.NoSuchCall(err):
 		d.Note("the service has no call to register many users at once: registering them one by one")
 		d.batches = false
-		for _, row := range held {
-			if err := d.give(work{row: row}); err != nil {
+		for _, h := range all {
+			if err := d.alone(h.row, h.entry); err != nil {
 				return err
 			}
 		}

@@ -37,6 +37,7 @@ type model struct {
 	taken func() *http.Response // how the service refuses a token that is taken
 	deaf  bool                  // it makes its own DeviceTokens
 	batch bool                  // it has the call for batches
+	turns int                   // the request at which that changes; 0: it does not
 
 	poison  string          // a DeviceToken that it answers with 500
 	refuses map[string]bool // DeviceTokens that it answers with 403
@@ -82,6 +83,9 @@ func (m *model) RoundTrip(req *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests++
+	if m.requests == m.turns {
+		m.batch = !m.batch
+	}
 	f := none
 	if m.fault != nil {
 		f = m.fault(m.requests)
