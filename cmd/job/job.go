@@ -185,8 +185,8 @@ func newRemove(k *kit.Kit) *cobra.Command {
 		Use:   "remove JOB...",
 		Short: "Forget bulk runs",
 		Long: `Removes jobs from the state folder. The users stay as they are. A job that was not finished can then not be gone on with, so it asks first. The same
-file begins a new one, which reports the users who are there already as existing. What a quantity run has made is not found again, nor are users
-whose DeviceTokens the service chose.`,
+file begins a new one, which reports the users who are there already as existing. What a quantity run has made is not found again
+unless --run named it, nor are users whose DeviceTokens the service chose.`,
 		Example: "  telematicsctl job remove 5b1f0c9a7e42",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return remove(c.Context(), k, args) },

@@ -114,7 +114,8 @@ Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same comm
 twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written
 down before it is sent; the service refuses one that it has already. The same content under other options is another job with the
 same DeviceTokens: rows that have their users are found to exist. A quantity run is gone on with by
-"telematicsctl job resume ID", or by the same command if --run names it. A batch whose answer was lost is reported as unknown and
+"telematicsctl job resume ID", or by the same command if --run names it; row N of the templates of a named run that has no ClientId is
+one user, whatever its other options are. A batch whose answer was lost is reported as unknown and
 never sent again, as that could make its users twice.
 
 Memory does not grow with the rows, save under --jq and --template: these work on the JSON as a whole, and hold up to 2 KB of each
@@ -141,7 +142,7 @@ func addBulkFlags(c *cobra.Command, o *bulkOptions) {
 	f.IntVar(&o.limit, "limit", 0, "so many rows at the most")
 	f.StringVar(&o.shard, "shard", "", "only the rows of this shard: `3/16`")
 	f.StringVar(&o.run, "run", "", "the `name` of a run of templates, {{.Run}}: the same command goes on with it, and its shards are of one run")
-	f.BoolVar(&o.restart, "restart", false, "begin the job anew; users of a file who are there already are found to exist")
+	f.BoolVar(&o.restart, "restart", false, "begin the job anew; users of a file or of a named run who are there already are found to exist")
 	f.BoolVar(&o.dryRun, "dry-run", false, "do everything but send")
 	f.StringVar(&o.deviceToken, "device-token", "", "`server` leaves the choice of DeviceTokens to the service, and no registration can be repeated")
 	f.IntVar(&o.quantity, "quantity", 0, "how many users to register")

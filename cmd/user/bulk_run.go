@@ -153,7 +153,9 @@ func (r *bulkRun) name(keyCheck string) (err error) {
 	if s.ID, err = bulk.Identity(*s); err != nil {
 		return err
 	}
-	if s.File != nil {
+	if s.File == nil {
+		s.Seed = bulk.RunSeed(r.in, s.Quantity.Run)
+	} else {
 		seed, err := r.jobs.Seed(*s)
 		if err != nil {
 			return err
@@ -233,7 +235,7 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), OwnSeed: r.spec.File == nil, Theirs: r.spec.ServerTokens}
+	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), OwnSeed: r.ownSeed(), Theirs: r.spec.ServerTokens}
 	r.source = src
 	if r.resumed && r.spec.Invalid == 0 {
 		return nil // every row was found valid when the job was begun, and the file is the same
@@ -259,13 +261,19 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 		return err
 	}
 	shards := r.spec.Choice().Shards
-	if nameless > 0 && shards > 1 {
+	if nameless > 0 && shards > 1 && r.spec.File != nil {
 		r.k.Streams.Warn(kit.Count(nameless, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
 	}
 	if r.spec.Requested == 0 && shards == 0 {
 		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of %s", kit.Count(total, "row", "rows"))
 	}
 	return nil
+}
+
+// ownSeed tells whether the seed of the rows is this job's alone: it is of a quantity run, unless that has a name and was begun with the name's seed.
+func (r *bulkRun) ownSeed() bool {
+	q := r.spec.Quantity
+	return q != nil && (!q.Named || r.spec.Seed != bulk.RunSeed(r.in, q.Run))
 }
 
 // open asks what is to be asked, and takes hold of the job. Nothing was written for it before.
@@ -348,7 +356,7 @@ func (r *bulkRun) create() (*journal.Job, error) {
 // it, its seed is taken.
 func (r *bulkRun) keepSeed() (err error) {
 	src, ok := r.source.(bulk.FileRows)
-	if !ok || src.OwnSeed || src.Theirs {
+	if !ok || r.spec.File == nil || src.Theirs {
 		return nil
 	}
 	if r.spec.Seed, err = r.jobs.KeepSeed(r.spec); err != nil {

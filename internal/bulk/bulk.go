@@ -31,7 +31,7 @@ type Row struct {
 	N        int       // its number in the job, from 1
 	User     field.Set // what is said of it; the receiver's own
 	Token    uuid.UUID // the DeviceToken chosen for it; zero where the service is to choose
-	Nameless bool      // Token is of a seed that was drawn at random, as the row has neither a ClientId nor a DeviceToken given
+	Nameless bool      // Token is of a seed, as the row has neither a ClientId nor a DeviceToken given
 	Drawn    bool      // and the seed is this job's own: nobody but this job knows Token
 	ClientID string
 	Wrong    string // why it cannot be sent; "" where it can

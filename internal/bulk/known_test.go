@@ -20,6 +20,7 @@ import (
 //	print(token(mac(bytes.fromhex("00112233445566778899aabbccddeeff"), "telematicsctl row token 1", "11111111-2222-4333-8444-555555555555", "1")))
 //	print(mac(b"99999999-2222-4333-8444-555555555555", "telematicsctl key check 1", "11111111-2222-4333-8444-555555555555")[:8].hex())
 //	print(shard(16, "client", "c-1"))
+//	print(mac(b"99999999-2222-4333-8444-555555555555", "telematicsctl run seed 1", "11111111-2222-4333-8444-555555555555", "monday").hex())
 
 func TestDerivedTokensAreTheseForEver(t *testing.T) {
 	t.Parallel()
@@ -51,6 +52,29 @@ func TestTokensOfAJobsSeedAreTheseForEver(t *testing.T) {
 	}
 	if got, want := bulk.KeyCheck(instance), "234a683ba6d2d52b"; got != want {
 		t.Errorf("the key check is %s, not %s", got, want)
+	}
+}
+
+func TestTokensOfANamedRunAreTheseForEver(t *testing.T) {
+	t.Parallel()
+	letters := userservice.Instance{ID: "ABCDEFAB-cdef-4abc-8def-abcdefabcdef", Key: secret.New("fedcbafe-dcba-4fed-8cba-FEDCBAFEDCBA")} // any case is the same
+	for _, c := range []struct {
+		in         userservice.Instance
+		seed, row1 string
+	}{
+		{instance, "5b9ab9ef602a8946f8afda07907a145071f35981521d45cdf915a4bc38c96b2a", "ba02b135-d901-868a-a468-cd3185f17a13"},
+		{letters, "8c7bde32561d76e081c8a816ef1dd4d220a643030a1807c706f03c891a8163f2", "bd9dd5b6-d493-812f-a319-57dd97fe8849"},
+	} {
+		seed := bulk.RunSeed(c.in, "monday")
+		if seed != c.seed {
+			t.Errorf("the run has the seed %s, not %s", seed, c.seed)
+		}
+		if got := bulk.NewTokens(c.in, seed).OfRow(1).String(); got != c.row1 {
+			t.Errorf("its first row has %s, not %s", got, c.row1)
+		}
+	}
+	if bulk.RunSeed(instance, "Monday") == bulk.RunSeed(instance, "monday") {
+		t.Error("two names have one seed")
 	}
 }
 

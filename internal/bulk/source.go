@@ -108,7 +108,7 @@ type FileRows struct {
 	Choice Choice
 	Given  field.Set // wins over the file
 	Tokens Tokens
-	// OwnSeed tells that the seed of Tokens is this job's own, and not of all jobs of the same content.
+	// OwnSeed tells that the seed of Tokens is this job's own, and not of all jobs of the same content or the same name of a run.
 	OwnSeed bool
 	Theirs  bool // the service chooses the DeviceTokens that the file does not give
 	// Settled, if not nil, tells of a row that nothing of it but its ClientId and its cells is needed any more.

@@ -21,6 +21,7 @@ const (
 	wordRow    = "telematicsctl row token 1"
 	wordKey    = "telematicsctl key check 1"
 	wordShard  = "telematicsctl shard 1"
+	wordRun    = "telematicsctl run seed 1"
 )
 
 // Tokens chooses the DeviceTokens of one instance's users. It is for one goroutine at a time.
@@ -49,9 +50,15 @@ func (t Tokens) OfClient(clientID string) uuid.UUID {
 }
 
 // OfRow is the DeviceToken of a row that has no ClientId: as good as random to all who do not have the seed. The seed was drawn at
-// random, for the job or for the content of its file, and written down before any row was sent.
+// random, for the job or for the content of its file, and written down before any row was sent; or is that of a run that has a name (RunSeed).
 func (t Tokens) OfRow(row int) uuid.UUID {
 	return shaped(sum(t.seed, wordRow, t.instance, strconv.Itoa(row)))
+}
+
+// RunSeed is the seed of the rows of a run of templates that has a name, in hexadecimal: the same on any machine, so that its shards, and the same
+// run with other options, are about the same users.
+func RunSeed(in userservice.Instance, run string) string {
+	return hex.EncodeToString(sum(canonical(in.Key), wordRun, strings.ToLower(in.ID), run))
 }
 
 // KeyCheck tells two InstanceKeys apart and gives neither away.

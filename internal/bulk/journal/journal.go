@@ -47,7 +47,7 @@ type Spec struct {
 	NoValidate        bool
 	CreateAccessToken bool
 	ServerTokens      bool   // --device-token server: the service chooses
-	Seed              string // what DeviceTokens that are neither given nor derived from a ClientId are made of; drawn at random for this job, or for all of the same content (KeepSeed)
+	Seed              string // what DeviceTokens that are neither given nor derived from a ClientId are made of; drawn at random for this job, or for all of the same content (KeepSeed); or derived for all of a named run (bulk.RunSeed)
 
 	Rows      int // rows of the journal: those of the file, or the quantity
 	Invalid   int `json:",omitempty"` // rows that are not valid and were passed over by --skip-invalid
