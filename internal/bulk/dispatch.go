@@ -69,8 +69,8 @@ func (d *dispatcher) take(row Row) error {
 	return d.alone(row, e)
 }
 
-// repeats tells of a row whether it may have been sent alone before, with a DeviceToken of ours: by a run to which the service said that it has no
-// call for batches. In a batch its user would be made anew.
+// repeats tells of a row whether it may have been sent alone before, with a DeviceToken of ours: by a run which was cut off, or got no answer, or to
+// which the service said that it has no call for batches. In a batch its user would be made anew.
 func (d *dispatcher) repeats(row Row, e journal.Entry) bool {
 	return e.State == journal.Sent || e.State == journal.Unknown || (row.Token != uuid.Nil && d.Table.InDoubt(row.N))
 }

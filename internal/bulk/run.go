@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -102,6 +104,9 @@ func (o Run) Run(ctx context.Context) (Totals, error) {
 	o.Note = oneAtATime(o.Note)
 	r := &run{Run: o, totals: Totals{Requested: o.Requested}}
 	r.trusted.Store(o.Trusted)
+	if o.Table != nil {
+		r.deaf.Store(o.Table.Deaf())
+	}
 	r.pacer = pace.New(pace.Options{
 		Ceiling: o.Concurrency, Rate: o.Rate, Patience: o.Patience, Probe: o.First, Longest: longestWait, Clock: o.Clock,
 		Down: func(cause error) {
@@ -180,6 +185,9 @@ func (r *run) settle(row Row, result Result, again bool) {
 	e := journal.Entry{State: stateOf(result.Outcome), Again: again, Theirs: r.Theirs, Text: result.Why, Token: row.Token}
 	if token, err := parseToken(result.DeviceToken); err == nil {
 		e.Token = token
+	}
+	if result.Outcome == Unknown && r.deaf.Load() { // the user, if there is one, has another
+		e.Token, result.DeviceToken = uuid.Nil, ""
 	}
 	if err := r.Table.Put(row.N, e); err != nil {
 		r.end(err)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
 	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -279,6 +281,56 @@ func TestAServiceThatDoesNotHeedCustomTokenIsNotAskedTwice(t *testing.T) {
 	if got.Created != 28 || got.Unknown != 2 || len(g.m.users) != 30 || len(g.notes) != 1 {
 		t.Errorf("%+v, %d users, %q", got, len(g.m.users), g.notes)
 	}
+}
+
+// That the service makes DeviceTokens of its own is known to the next run too, and what was sent before it was found out is not repeated either.
+func TestAServiceThatDoesNotHeedCustomTokenIsNotAskedTwiceByTheNextRun(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(40)...)
+	g.m.deaf = true
+	g.change = func(r *bulk.Run) { r.Concurrency, r.Retries = 1, 0 }
+	g.m.fault = func(n int) fault {
+		if n == 1 || n%7 == 0 {
+			return lostAfter
+		}
+		return none
+	}
+	if got := g.mustRun(); got.Created != 34 || got.Unknown != 6 {
+		t.Fatalf("the first run: %+v", got)
+	}
+	g.m.fault = nil
+	if got := g.mustRun(); got.Created != 34 || got.Unknown != 6 || !got.Done() || g.m.requests != 40 || len(g.m.users) != 40 {
+		t.Errorf("the second run: %+v after %d requests, %d users", got, g.m.requests, len(g.m.users))
+	}
+	if r := g.results[7]; r.DeviceToken != "" || !strings.Contains(r.Why, "connection reset") {
+		t.Errorf("the row whose answer was lost is %+v", r)
+	}
+}
+
+// Once it is known that the service does not heed CustomToken, no crash, power cut or fault makes more users than rows.
+func TestNoCrashOrPowerCutMakesAUserTwiceWhereTheServiceDoesNotHeedCustomToken(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		g, disk := newRig(t, clients(rapid.IntRange(1, 25).Draw(rt, "rows"))...), newMemory()
+		g.jobs.Disk, g.m.deaf = disk, true
+		g.change = func(r *bulk.Run) { r.Concurrency = 1 } // the first answer tells
+		for i := range rapid.IntRange(0, 4).Draw(rt, "lives") {
+			l := drawLife(rt)
+			if i == 0 {
+				l.faults = append([]fault{none}, l.faults...)
+				if l.killed == 1 {
+					l.killed = 2
+				}
+			}
+			g.live(disk, l)
+			g.change = func(r *bulk.Run) { r.Concurrency = 4 }
+		}
+		g.m.fault = nil
+		totals := g.mustRun()
+		if users := len(g.m.users); users > len(g.rows) || users < totals.Created || users > totals.Created+totals.Unknown || !totals.Done() {
+			rt.Fatalf("the service has %d users for %d rows, and the last run says %+v", users, len(g.rows), totals)
+		}
+	})
 }
 
 // The service chooses: what was sent once is never sent again, not even by the next run.

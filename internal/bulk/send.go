@@ -43,20 +43,29 @@ type attempts struct {
 	tries     int       // tries that came to nothing, save those of a service that is down
 	refused   time.Time // since when the service has answered 429 to it; zero: it has not
 	again     bool      // an earlier run has had the row fail
+	lost      bool      // an earlier try may have arrived
 	mayRepeat bool      // another try cannot make a second user, even where the last may have made one
 }
 
 // errStop says that the run is ending, and the row keeps the state that it has.
 var errStop = errors.New("the run is ending")
 
+// errDeaf is why a row is not sent again that an earlier run may have sent.
+var errDeaf error = failure.New(failure.Failed, "its answer was lost, and the service does not heed CustomToken: it is not sent again, as that could make a second user")
+
 // send tries a request until it is answered for good, may not be sent again, or is out of tries; the error is then the last one's. begin is
 // called before the first try, once there is leave to send it. It is errStop where the run ended first.
 func (a *attempts) send(begin func() error, try func() error) error {
+	last := errDeaf
 	for begun := false; ; {
 		permit, err := a.r.pacer.Enter(a.sending)
 		if err != nil {
 			a.giveUp(err)
 			return errStop
+		}
+		if a.lost && a.r.deaf.Load() {
+			permit.Done(a.row, pace.Idle, nil)
+			return last
 		}
 		if !begun {
 			if err := begin(); err != nil {
@@ -67,6 +76,7 @@ func (a *attempts) send(begin func() error, try func() error) error {
 			begun = true
 		}
 		err = try()
+		last, a.lost = err, a.lost || failure.IsUnclear(err)
 		down := permit.Done(a.row, judge(err), err)
 		a.r.trust(err)
 		switch {
@@ -98,8 +108,11 @@ func (a *attempts) giveUp(err error) {
 // final tells whether a further try would be answered alike, or could do harm.
 func (a *attempts) final(err error) bool {
 	f := failure.From(err)
+	if a.lost && (!a.mayRepeat || a.r.deaf.Load()) {
+		return true
+	}
 	if f.Unclear {
-		return !a.mayRepeat || a.r.deaf.Load()
+		return false
 	}
 	return f.Code == failure.Rejected || f.Code == failure.NotFound || f.Code == failure.Invalid || (f.Code == failure.Failed && f.Status < 500)
 }
@@ -169,7 +182,6 @@ func (r *run) attempts(sending context.Context, row int, mayRepeat bool) *attemp
 func (r *run) single(sending, requests context.Context, w work) {
 	user := r.body(w.row)
 	chosen := w.row.Token != uuid.Nil
-	arrived := w.tried // an earlier try may have arrived
 	begun := false
 	var made userservice.Registered
 	begin := func() error {
@@ -180,12 +192,12 @@ func (r *run) single(sending, requests context.Context, w work) {
 		return r.Table.Sync() // it must never be sent twice, not even after a power cut
 	}
 	tries := r.attempts(sending, w.row.N, chosen)
-	tries.again = w.again
+	tries.again, tries.lost = w.again, w.tried
 	err := tries.send(begin, func() (err error) {
 		made, err = r.API.Register(requests, r.Instance, user)
-		arrived = arrived || failure.IsUnclear(err)
 		return err
 	})
+	arrived := tries.lost
 	result := Result{Row: w.row.N, DeviceToken: tokenText(w.row.Token), ClientID: w.row.ClientID, Outcome: Failed}
 	if arrived {
 		result.Outcome = Unknown
@@ -199,10 +211,10 @@ func (r *run) single(sending, requests context.Context, w work) {
 		r.settleTaken(requests, w, result, arrived)
 	case !errors.Is(err, errStop):
 		result.Why, result.Cause = err.Error(), err
-		r.settle(w.row, result, passing(err) && (chosen || !arrived))
+		r.settle(w.row, result, passing(err) && (!arrived || chosen && !r.deaf.Load()))
 	case begun && arrived:
 		result.Why = "the run ended before the answer came"
-		r.settle(w.row, result, chosen)
+		r.settle(w.row, result, chosen && !r.deaf.Load())
 	case begun:
 		if err := r.Table.Put(w.row.N, journal.Entry{}); err != nil { // it was never sent
 			r.end(err)
@@ -284,6 +296,9 @@ func (r *run) checkHeeded(row Row, made userservice.Registered) {
 	}
 	r.deafOnce.Do(func() {
 		r.deaf.Store(true)
+		if err := r.Table.SetDeaf(); err != nil {
+			r.end(err)
+		}
 		r.Note("the service does not heed CustomToken: from here on a registration whose answer is lost is not repeated")
 	})
 }

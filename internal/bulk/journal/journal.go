@@ -6,6 +6,7 @@
 //	rows       a slot for each row: its state, its DeviceToken (see Table)
 //	texts      why rows failed
 //	mark       up to which row rows may have been sent, synced before they are
+//	deaf       whether the service makes DeviceTokens of its own in spite of CustomToken: a byte that is 1 where it does
 //	input      what came on standard input, where that is the job's file
 //	lock       held by the process that runs the job
 //
@@ -126,6 +127,7 @@ const (
 	slotsFile  = "rows"
 	textsFile  = "texts"
 	markFile   = "mark"
+	deafFile   = "deaf"
 	lockFile   = "lock"
 	inputFile  = "input"
 )
@@ -133,7 +135,7 @@ const (
 func (j Jobs) path(id, name string) string { return filepath.Join(j.Dir, id, name) }
 
 func (j Jobs) table(id string) tablePaths {
-	return tablePaths{slots: j.path(id, slotsFile), texts: j.path(id, textsFile), mark: j.path(id, markFile)}
+	return tablePaths{slots: j.path(id, slotsFile), texts: j.path(id, textsFile), mark: j.path(id, markFile), deaf: j.path(id, deafFile)}
 }
 
 // KeepInput moves a copy of standard input into the folder of a job that is about to be created, and tells where it is then. It outlives a power

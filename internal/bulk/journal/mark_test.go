@@ -48,7 +48,7 @@ func (f *syncing) Sync() error {
 func newTable(t *testing.T, rows int) tablePaths {
 	t.Helper()
 	dir := t.TempDir()
-	at := tablePaths{slots: filepath.Join(dir, slotsFile), texts: filepath.Join(dir, textsFile), mark: filepath.Join(dir, markFile)}
+	at := tablePaths{slots: filepath.Join(dir, slotsFile), texts: filepath.Join(dir, textsFile), mark: filepath.Join(dir, markFile), deaf: filepath.Join(dir, deafFile)}
 	if err := createTable(at, rows); err != nil {
 		t.Fatal(err)
 	}

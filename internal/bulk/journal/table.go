@@ -78,6 +78,9 @@ type Table struct {
 	texts DiskFile
 	mark  *mark
 
+	deafFile DiskFile
+	deaf     bool
+
 	mu      sync.Mutex
 	end     int64            // where the next text goes
 	known   map[string]int64 // the texts that came before: a service that fails says the same thing many times
@@ -92,7 +95,7 @@ type Table struct {
 }
 
 // tablePaths are the files of a table.
-type tablePaths struct{ slots, texts, mark string }
+type tablePaths struct{ slots, texts, mark, deaf string }
 
 // createTable makes the files of a table and takes all of their room. The error for a disk that is full is failure.Failed.
 func createTable(at tablePaths, rows int) error {
@@ -113,6 +116,9 @@ func createTable(at tablePaths, rows int) error {
 	if err := durable.WriteFile(at.mark, encodeMark(0, 0, 0), 0o600); err != nil {
 		return unwritable(err)
 	}
+	if err := durable.WriteFile(at.deaf, []byte{0}, 0o600); err != nil {
+		return unwritable(err)
+	}
 	if err := durable.Write(at.slots, 0o600, fill); err != nil {
 		return unwritable(err)
 	}
@@ -130,7 +136,7 @@ func openTable(d Disk, at tablePaths, rows int) (*Table, error) {
 	}
 	t := &Table{rows: rows, known: map[string]int64{}}
 	if err := t.open(d, at); err != nil {
-		for _, f := range []DiskFile{t.slots, t.texts} {
+		for _, f := range []DiskFile{t.slots, t.texts, t.deafFile} {
 			if f != nil {
 				err = errors.Join(err, f.Close())
 			}
@@ -156,6 +162,9 @@ func (t *Table) open(d Disk, at tablePaths) (err error) {
 		return err
 	}
 	if t.end, err = t.texts.Size(); err != nil {
+		return err
+	}
+	if err := t.openDeaf(d, at.deaf); err != nil {
 		return err
 	}
 	f, err := d.OpenFile(at.mark, os.O_RDWR|os.O_CREATE)
@@ -334,7 +343,7 @@ func (t *Table) Close() error {
 		close(t.stop)
 		<-t.done
 		t.closed = t.Sync()
-		t.closed = errors.Join(t.closed, t.mark.close(!t.lossy), t.slots.Close(), t.texts.Close())
+		t.closed = errors.Join(t.closed, t.mark.close(!t.lossy), t.slots.Close(), t.texts.Close(), t.deafFile.Close())
 	})
 	return t.closed
 }
