@@ -19,7 +19,7 @@ type outputFlags struct{ results, failedOut, tokensOut string }
 
 func (o *outputFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&o.results, "results", "", "write every row with its outcome to a `file`, CSV, or TSV (.tsv) or JSON Lines (.jsonl), when the run ends, however it does")
-	c.Flags().StringVar(&o.failedOut, "failed-out", "", "write the rows that failed, with the reason, to a `file`, to be mended and given back; rows that are unknown are not in it")
+	c.Flags().StringVar(&o.failedOut, "failed-out", "", "write the rows that failed, with the reason, to a `file`, to be mended and given back; rows that could then be made twice are not in it")
 	c.Flags().StringVar(&o.tokensOut, "tokens-out", "", "write the users' AccessTokens and RefreshTokens to a `file`, mode 0600, as they come")
 }
 

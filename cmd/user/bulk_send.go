@@ -159,13 +159,16 @@ func (r *bulkRun) writeFiles(ctx context.Context) error {
 	left, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.table)
 	if err == nil {
 		r.k.Streams.Note(kit.Count(left.Failed, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
-		r.noteUnknown(left)
+		r.noteLeft(left)
 	}
 	return err
 }
 
-// noteUnknown says of rows that are unknown why --failed-out has none of them.
-func (r *bulkRun) noteUnknown(left bulk.Left) {
+// noteLeft says of rows that are unknown, or that are tried again, why they are not in the file of --failed-out.
+func (r *bulkRun) noteLeft(left bulk.Left) {
+	if left.Kept > 0 {
+		r.k.Streams.Note(kit.Count(left.Kept, "row that failed is", "rows that failed are") + " not in it, as given back they would be other users: " + r.onward() + " tries them again")
+	}
 	if left.Again > 0 {
 		r.k.Streams.Note(kit.Count(left.Again, "row is", "rows are") + " unknown, and not in it, as their users may be there: " + r.onward() + " tries them again")
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/durable"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -26,16 +28,17 @@ type Record struct {
 type Table interface {
 	// Header is whole once all records were given.
 	Header() []string
-	// Records gives each row of the job, in order.
-	Records(ctx context.Context, do func(Record) error) error
+	// Records gives each row of the job, in order. Nothing of a row but its cells and ClientID is sure to be there, unless whole, if not nil, tells that it
+	// is to be.
+	Records(ctx context.Context, whole func(n int) bool, do func(Record) error) error
 }
 
 // Header implements Table.
 func (f FileRows) Header() []string { return f.File.Header() }
 
-// Records implements Table. What the rows say is not looked at again.
-func (f FileRows) Records(ctx context.Context, do func(Record) error) error {
-	f.Settled = func(int) bool { return true }
+// Records implements Table. What the other rows say is not looked at again.
+func (f FileRows) Records(ctx context.Context, whole func(n int) bool, do func(Record) error) error {
+	f.Settled = func(n int) bool { return whole == nil || !whole(n) }
 	return f.Each(ctx, func(row Row, in *rows.Row) error { return do(Record{in.Cells, row}) })
 }
 
@@ -53,7 +56,7 @@ func (q NumberedRows) Header() []string {
 }
 
 // Records implements Table.
-func (q NumberedRows) Records(ctx context.Context, do func(Record) error) error {
+func (q NumberedRows) Records(ctx context.Context, _ func(n int) bool, do func(Record) error) error {
 	var fields []*field.Field
 	for _, name := range q.Header() {
 		fields = append(fields, field.Get(name))
@@ -166,21 +169,28 @@ func outcomeCells(e journal.Entry) []string {
 
 // Left is what a run leaves to be looked after.
 type Left struct {
-	Failed int // rows that failed
+	Failed int // rows that failed, and may be given back
+	Kept   int // rows that failed, are tried again by the next run, and would be other users if they were given back
 	Again  int // rows that are unknown, and are tried again by the next run
 	Lost   int // rows that are unknown, and are never sent again
 }
 
 // WriteFailed writes the rows that failed, with the input's own columns and the reason, ready to be mended and given back. Those that are unknown are
-// not among them: given back they would be rows of another job, with other DeviceTokens, and could be made twice.
+// not among them: given back they would be rows of another job, with other DeviceTokens, and could be made twice. So could those that the next run
+// tries again, unless their DeviceTokens are given or derived from a ClientId: they are the same in any job.
 func WriteFailed(ctx context.Context, path string, in Table, account *journal.Table) (Left, error) {
-	known := account.Read(false)
+	known, ahead := account.Read(false), account.Read(false)
+	again := func(n int) bool {
+		e, err := ahead.Entry(n)
+		return err != nil || e.State == journal.Failed && e.Again // known meets the error as well
+	}
 	var left Left
 	err := write(path, "--failed-out", func(w io.Writer) error {
 		out := newRecords(w, FormatOf(path), in, added[2:])
+		out.whole = again
 		return out.all(ctx, func(r Record) ([]string, error) {
 			e, err := known.Entry(r.Row.N)
-			if err != nil || !left.add(e) {
+			if err != nil || !left.add(e, r.Row) {
 				return nil, err
 			}
 			return []string{e.Text}, nil
@@ -189,9 +199,11 @@ func WriteFailed(ctx context.Context, path string, in Table, account *journal.Ta
 	return left, err
 }
 
-// add counts a row and tells whether it failed.
-func (l *Left) add(e journal.Entry) (failed bool) {
+// add counts a row and tells whether it is to be given back.
+func (l *Left) add(e journal.Entry, row Row) (back bool) {
 	switch {
+	case e.State == journal.Failed && e.Again && (row.Nameless || row.Token == uuid.Nil):
+		l.Kept++
 	case e.State == journal.Failed:
 		l.Failed++
 		return true
@@ -209,6 +221,7 @@ type records struct {
 	in    Table
 	lines bool
 	add   []string
+	whole func(n int) bool // of these rows all is needed, and not the cells alone; nil for none
 	csv   *csv.Writer
 	json  *bufio.Writer
 	keep  []int // the columns of the input that are written
@@ -254,7 +267,7 @@ func (r *records) all(ctx context.Context, more func(Record) ([]string, error)) 
 			return err
 		}
 	}
-	err := r.in.Records(ctx, func(rec Record) error {
+	err := r.in.Records(ctx, r.whole, func(rec Record) error {
 		values, err := more(rec)
 		if err != nil || values == nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -63,5 +64,36 @@ func TestRowsWithoutAnAnswerAreNotGivenBack(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "City,Error\nBonn,no\n" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What this job tries again is not given back where it would be another user of another job. A row that failed for good is.
+func TestRowsThatAreTriedAgainAreNotGivenBackUnlessTheirDeviceTokensAreTheSame(t *testing.T) {
+	t.Parallel()
+	again, forGood := journal.Entry{State: journal.Failed, Again: true, Text: "busy"}, journal.Entry{State: journal.Failed, Text: "no"}
+	in, table := account(t, again, forGood)
+	whole, err := rows.Open(context.Background(), rows.Options{Name: "-", Format: rows.CSV, Use: field.File}, strings.NewReader("ClientId,City\nc-1,Bonn\n,Bonn\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = whole.Close() }()
+	theirs := bulk.NumberedRows{Quantity: 2, Custom: in.Custom, Theirs: true}
+	_, bothAgain := account(t, again, again)
+	for name, c := range map[string]struct {
+		in      bulk.Table
+		account *journal.Table
+		want    string
+	}{
+		"of one that nothing names, and one that failed for good": {in, table, "City,Error\nBonn,no\n"},
+		"of one that has a ClientId, and one that has none":       {bulk.FileRows{File: whole, Tokens: in.Tokens}, bothAgain, "ClientId,City,Error\nc-1,Bonn,busy\n"},
+		"where the service chooses":                               {theirs, bothAgain, "City,Error\n"},
+		"of a file where the service chooses":                     {bulk.FileRows{File: whole, Theirs: true}, bothAgain, "ClientId,City,Error\n"},
+	} {
+		path := filepath.Join(t.TempDir(), "mend.csv")
+		left, err := bulk.WriteFailed(context.Background(), path, c.in, c.account)
+		got, readErr := os.ReadFile(path)
+		if err != nil || readErr != nil || string(got) != c.want || left.Failed+left.Kept != 2 || left.Failed != strings.Count(c.want, "Bonn") {
+			t.Errorf("%s: %q, %+v, %v, %v, want %q", name, got, left, err, readErr, c.want)
+		}
 	}
 }
