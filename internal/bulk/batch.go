@@ -11,7 +11,7 @@ import (
 )
 
 // batch registers the users of rows that follow one another by one call. A batch whose answer was lost is unknown as a whole and is never
-// sent again. The error is what the call ended in; where the service has no such call, nothing is settled.
+// sent again. The error is what the call ended in; where the service has never had such a call, nothing is settled.
 func (r *run) batch(sending, requests context.Context, w work) error {
 	first, size := w.row.N, w.size
 	begun := false
@@ -29,7 +29,7 @@ func (r *run) batch(sending, requests context.Context, w work) error {
 		return last
 	})
 	stopped := errors.Is(err, errStop)
-	if (stopped && !failure.IsUnclear(last)) || userservice.NoSuchCall(err) {
+	if (stopped && !failure.IsUnclear(last)) || (userservice.NoSuchCall(err) && !w.proven) {
 		if begun {
 			if err := r.mark(first, size, journal.Entry{}); err != nil { // it made nobody
 				r.end(err)
@@ -93,7 +93,7 @@ func restOfBatch(first, size, returned int, err error) (rest Result, again bool)
 		rest.Outcome, rest.Cause = Unknown, err
 		rest.Why = fmt.Sprintf("the answer to a batch of %d users (rows %d to %d) was lost: %s", size, first, last, err)
 	default:
-		rest.Outcome, rest.Why, rest.Cause, again = Failed, err.Error(), err, passing(err)
+		rest.Outcome, rest.Why, rest.Cause, again = Failed, err.Error(), err, passing(err) || userservice.NoSuchCall(err)
 	}
 	return rest, again
 }

@@ -1,11 +1,13 @@
 package bulk_test
 
 import (
+	"context"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 // Batches: never more than asked for, a lost one never again, and what surely did not arrive is.
@@ -34,6 +36,33 @@ func TestWithoutTheCallForBatchesUsersAreRegisteredOneByOne(t *testing.T) {
 		t.Errorf("%+v, %q", got, g.notes)
 	}
 	g.holds()
+}
+
+// Where the service ceases to have the call in the middle of a run, the rows of its batches fail, and the next run registers them one by one.
+func TestWhereTheCallForBatchesGoesAwayTheNextRunRegistersTheRest(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, make([]string, 50)...)
+	g.change = func(r *bulk.Run) { r.BatchSize, r.Concurrency = 10, 1 }
+	g.m.batch, g.m.turns = true, 4
+	if got := g.mustRun(); got.Created != 30 || got.Failed != 20 || got.Again != 20 || got.NotSent() != 0 {
+		t.Errorf("the first run: %+v", got)
+	}
+	if why := g.results[31].Why; why == "" {
+		t.Error("it is not said why a row failed")
+	}
+	if got := g.mustRun(); got.Created != 50 || !got.Done() || len(g.m.users) != 50 {
+		t.Errorf("the second run: %+v, %d users", got, len(g.m.users))
+	}
+}
+
+// A run that leaves a row without an outcome says so, whatever the reason is.
+func TestARunThatLeavesARowOutDoesNotEndWell(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, clients(5)...)
+	g.change = func(r *bulk.Run) { r.Requested = 6 }
+	if got, err := g.run(context.Background()); failure.CodeOf(err) != failure.Failed || got.NotSent() != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 // A job that fell back to single registrations, as the service did not have the call, may find it there when it goes on: what it sent alone is repeated
@@ -75,7 +104,7 @@ func TestACallForBatchesThatComesAndGoesMakesNoUserTwice(t *testing.T) {
 		}
 		g.m.fault, g.m.turns = nil, 0
 		totals := g.mustRun()
-		if users := len(g.m.users); users > len(g.rows) || users < totals.Created || users > totals.Created+totals.Unknown || totals.Again > 0 {
+		if users := len(g.m.users); users > len(g.rows) || users < totals.Created || users > totals.Created+totals.Unknown || !totals.Done() {
 			rt.Fatalf("the service has %d users for %d rows, and the last run says %+v", users, len(g.rows), totals)
 		}
 	})

@@ -137,8 +137,8 @@ func (d *dispatcher) flush() error {
 	if len(all) == 0 {
 		return nil
 	}
-	batch := work{row: all[0].row, size: len(all)}
-	if d.proven {
+	batch := work{row: all[0].row, size: len(all), proven: d.proven}
+	if batch.proven {
 		return d.give(batch)
 	}
 	// The first batch is sent alone, as the service may not have the call.

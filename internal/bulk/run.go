@@ -90,11 +90,12 @@ type run struct {
 
 // work is a portion of the job for one worker: a row, or a batch of rows that follow one another.
 type work struct {
-	row   Row
-	size  int  // of a batch; 0 for a single row
-	tried bool // an earlier run has sent the row, or may have, and its answer was lost
-	again bool // an earlier run has had the row fail
-	doubt bool // tried, but it may not have been: the machine went down, and what was written last may be lost
+	row    Row
+	size   int  // of a batch; 0 for a single row
+	proven bool // the service has had the call for batches in this run
+	tried  bool // an earlier run has sent the row, or may have, and its answer was lost
+	again  bool // an earlier run has had the row fail
+	doubt  bool // tried, but it may not have been: the machine went down, and what was written last may be lost
 }
 
 // Run registers the users and counts the outcomes. Its error is what ended the run early: an interrupt, a refusal that every further row would get
@@ -154,6 +155,8 @@ func (r *run) close(ctx context.Context) (Totals, error) {
 		return r.totals, r.fatal
 	case ctx.Err() != nil && r.totals.NotSent() > 0:
 		return r.totals, ctx.Err()
+	case err == nil && r.totals.NotSent() > 0 && !r.Plan:
+		return r.totals, failure.Newf(failure.Failed, "the run came to its end, and yet %d of its %d rows have no outcome", r.totals.NotSent(), r.totals.Requested)
 	}
 	return r.totals, err
 }
