@@ -18,10 +18,11 @@ func TestATakenTokenIsLookedUp(t *testing.T) {
 		user   *userservice.User
 		want   bulk.Outcome
 	}{
-		"it was there before":                    {nil, &userservice.User{DateCreated: old}, bulk.Existing},
-		"it belongs to nobody in reach":          {nil, nil, bulk.Failed},
-		"our first try made it":                  {[]fault{lostAfter}, &userservice.User{DateCreated: young}, bulk.Created},
-		"our first try met a user from long ago": {[]fault{lostAfter}, &userservice.User{DateCreated: old}, bulk.Existing},
+		"it was there before":                         {nil, &userservice.User{DateCreated: old}, bulk.Existing},
+		"it belongs to nobody in reach":               {nil, nil, bulk.Failed},
+		"our first try made it":                       {[]fault{lostAfter}, &userservice.User{DateCreated: young}, bulk.Created},
+		"our first try made it, and the look-up lags": {[]fault{lostAfter}, nil, bulk.Created},
+		"our first try met a user from long ago":      {[]fault{lostAfter}, &userservice.User{DateCreated: old}, bulk.Existing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +37,23 @@ func TestATakenTokenIsLookedUp(t *testing.T) {
 				t.Errorf("the outcome is %s, not %s", got, c.want)
 			}
 		})
+	}
+}
+
+// A DeviceToken of a seed belongs to a user of this job, or of another of the same content, though an admin is not shown it yet.
+func TestANamelessUserWhomALookUpDoesNotShowYetIsThere(t *testing.T) {
+	t.Parallel()
+	for drawn, want := range map[bool]bulk.Outcome{true: bulk.Created, false: bulk.Existing} {
+		g := newRig(t, "")
+		g.rows[0].Drawn = drawn
+		g.m.users[g.rows[0].Token.String()] = ""
+		g.change = func(r *bulk.Run) {
+			r.Lookup = func(context.Context, string) (*userservice.User, error) { return nil, nil }
+		}
+		g.mustRun()
+		if r := g.results[1]; r.Outcome != want || r.DeviceToken != g.rows[0].Token.String() {
+			t.Errorf("the seed is the job's own: %v: %+v", drawn, r)
+		}
 	}
 }
 

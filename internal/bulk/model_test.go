@@ -201,7 +201,7 @@ func newRig(t testing.TB, clients ...string) *rig {
 	g := &rig{t: t, m: newModel(), id: jobID, jobs: journal.Jobs{Dir: t.TempDir()}, clock: &clock{now: time.Unix(1_800_000_000, 0)}}
 	tokens := bulk.NewTokens(instance, "00112233445566778899aabbccddeeff")
 	for i, c := range clients {
-		row := bulk.Row{N: i + 1, ClientID: c, Token: tokens.OfRow(i + 1), Drawn: c == ""}
+		row := bulk.Row{N: i + 1, ClientID: c, Token: tokens.OfRow(i + 1), Nameless: c == "", Drawn: c == ""}
 		if c != "" {
 			row.User.Put(field.Get("ClientId"), c)
 			row.Token = tokens.OfClient(c)

@@ -83,10 +83,11 @@ func TestAnySequenceOfCrashesPowerCutsAndFaultsEndsInTheSameState(t *testing.T) 
 		g.jobs.Disk = disk
 		before := g.haveSome(rt)
 		concurrency := rapid.IntRange(1, 6).Draw(rt, "concurrency")
+		lags := rapid.Bool().Draw(rt, "the look-up lags")
 		g.change = func(r *bulk.Run) {
 			r.Concurrency = concurrency
-			if len(before) > 0 {
-				r.Lookup = g.lookupOf(before)
+			if len(before) > 0 || lags {
+				r.Lookup = g.lookupOf(before, lags)
 			}
 		}
 		for range rapid.IntRange(0, 4).Draw(rt, "lives") {
@@ -124,9 +125,12 @@ func (g *rig) haveSome(t *rapid.T) (before map[string]bool) {
 	return before
 }
 
-// lookupOf is what an admin sees: those who were there before are older than the job.
-func (g *rig) lookupOf(before map[string]bool) func(context.Context, string) (*userservice.User, error) {
+// lookupOf is what an admin sees: those who were there before are older than the job, and those that it made are not to be seen yet where it lags.
+func (g *rig) lookupOf(before map[string]bool, lags bool) func(context.Context, string) (*userservice.User, error) {
 	return func(_ context.Context, token string) (*userservice.User, error) {
+		if lags && !before[token] {
+			return nil, nil
+		}
 		user := userservice.User{DateCreated: g.clock.Now()}
 		if before[token] {
 			user.DateCreated = g.m.made

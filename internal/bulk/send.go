@@ -250,6 +250,8 @@ func (r *run) settleTaken(ctx context.Context, w work, result Result, arrived bo
 	switch {
 	case err != nil: // what cannot be looked up is believed
 		r.tellDoubt(w)
+	case user == nil && (arrived || row.Nameless): // by us or a job of the same content: what an admin is shown lags behind
+		r.tellDoubt(w)
 	case user == nil:
 		result.Outcome, result.Why = Failed, "the service refuses its DeviceToken as taken, yet shows no such user: it belongs to a user out of reach"
 	case arrived && !user.DateCreated.IsZero() && user.DateCreated.Before(r.Begun.Add(-clockError)):
