@@ -13,7 +13,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/rows"
-	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // largestStored is how many pairs a bulk run may put into the token store.
@@ -175,72 +174,4 @@ func (r *bulkRun) noteLeft(left bulk.Left) {
 	if left.Lost > 0 {
 		r.k.Streams.Note(kit.Count(left.Lost, "row is", "rows are") + " unknown, and not in it, as their users may be there: they are never sent again. Look for them at the service before you register them anew")
 	}
-}
-
-// pairs take the users' tokens: into a file of their own as they come, or, few as they are, into the token store at the end.
-type pairs struct {
-	r     *bulkRun
-	file  *bulk.TokensFile // nil: none was named
-	items []tokenstore.Item
-	lost  int // users whose tokens were asked for and did not come
-}
-
-// atOnce is how many pairs wait, at the most, to be stored in one write: a run that is killed loses no more.
-const atOnce = 10
-
-func (r *bulkRun) openPairs() (*pairs, error) {
-	p := &pairs{r: r}
-	if r.dryRun || r.spec.Outputs.TokensOut == "" {
-		return p, nil
-	}
-	var err error
-	p.file, err = bulk.OpenTokensFile(r.spec.Outputs.TokensOut, r.resumed)
-	return p, err
-}
-
-func (p *pairs) add(ctx context.Context, res bulk.Result) error {
-	switch {
-	case res.Pair == nil:
-		made := res.Outcome == bulk.Created || res.Outcome == bulk.Existing
-		if made && res.Cause == nil && p.r.spec.CreateAccessToken && !p.r.done {
-			p.lost++
-		}
-		return nil
-	case p.file != nil:
-		return p.file.Add(res.DeviceToken, p.r.session.Auth.Record(*res.Pair))
-	case p.r.spec.CreateAccessToken && p.r.session.Stored() != "":
-		p.items = append(p.items, p.r.session.Auth.Item(res.DeviceToken, *res.Pair))
-		if len(p.items) >= atOnce {
-			return p.store(ctx)
-		}
-	}
-	return nil
-}
-
-func (p *pairs) close(ctx context.Context) error {
-	if p.lost > 0 {
-		p.r.k.Streams.Note(kit.Count(p.lost, "of the users has", "of the users have") + " no tokens from this run: they were there before, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
-	}
-	if p.file == nil {
-		return p.store(ctx)
-	}
-	if n := p.file.Lost(); n > 0 {
-		p.r.k.Streams.Warn(kit.Count(n, "user is", "users are") + " registered whose tokens could not be written: `telematicsctl auth login --device-token TOKEN` gets them")
-	}
-	return p.file.Close()
-}
-
-// store puts the pairs that wait into the token store, in one write.
-func (p *pairs) store(ctx context.Context) error {
-	items := p.items
-	p.items = nil
-	if len(items) == 0 {
-		return nil
-	}
-	if err := p.r.session.Store.Put(ctx, items...); err != nil {
-		e := *failure.From(err)
-		e.Message = "the users are registered, but their tokens are not stored: " + e.Message
-		return &e
-	}
-	return nil
 }

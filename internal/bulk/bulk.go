@@ -47,6 +47,7 @@ type Result struct {
 	Why         string            // why a row failed, or is unknown
 	Cause       error             // the error behind Why, where it came in this run
 	Body        []byte            // of a dry run: what would be sent
+	Earlier     bool              // an earlier run has settled the row
 }
 
 // Totals count the outcomes of a whole job, those of earlier runs included.

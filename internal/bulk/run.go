@@ -224,7 +224,7 @@ func (r *run) emit(result Result, again bool) {
 
 // report hands out what an earlier run has settled.
 func (r *run) report(row Row, e journal.Entry) error {
-	result := Result{Row: row.N, DeviceToken: tokenText(e.Token), ClientID: row.ClientID, Outcome: OutcomeOf(e), Why: e.Text}
+	result := Result{Row: row.N, DeviceToken: tokenText(e.Token), ClientID: row.ClientID, Outcome: OutcomeOf(e), Why: e.Text, Earlier: true}
 	if r.Repeat && result.Outcome == Created {
 		result.Outcome = Existing
 	}

@@ -22,6 +22,7 @@ type TokensFile struct {
 	file  *os.File
 	lines bool
 	end   int64 // of the last pair that was written whole
+	had   int   // pairs that were in it when it was opened
 	lost  int
 }
 
@@ -65,10 +66,30 @@ func (t *TokensFile) begin() error {
 			return err
 		}
 	}
+	if t.had, err = countLines(io.NewSectionReader(t.file, 0, t.end)); err != nil {
+		return err
+	}
+	if t.end > 0 && !t.lines {
+		t.had-- // the head
+	}
 	if t.end > 0 || t.lines {
 		return nil
 	}
 	return t.put(func(w io.Writer) error { _, err := io.WriteString(w, pairsHead); return err })
+}
+
+func countLines(in io.Reader) (lines int, err error) {
+	part := make([]byte, 1<<16)
+	for {
+		n, err := in.Read(part)
+		lines += bytes.Count(part[:n], []byte{'\n'})
+		switch {
+		case errors.Is(err, io.EOF):
+			return lines, nil
+		case err != nil:
+			return lines, err
+		}
+	}
 }
 
 // What files of tokens begin with.
@@ -123,6 +144,9 @@ func (t *TokensFile) Add(deviceToken string, rec tokenstore.Record) error {
 	}
 	return nil
 }
+
+// Had is how many pairs were in the file when it was opened.
+func (t *TokensFile) Had() int { return t.had }
 
 // Lost is how many pairs could not be written.
 func (t *TokensFile) Lost() int { return t.lost }
