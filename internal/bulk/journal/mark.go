@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"hash/fnv"
 	"io"
+	"time"
 )
 
 // A mark says up to which row a run may have sent rows, and outlives a power cut before any of them is sent. The slots themselves are synced in
@@ -18,7 +19,7 @@ import (
 //	24–27  CRC-32C of the above
 const markSize = 28
 
-// The rows of a step: they grow where the disk cannot follow otherwise.
+// The rows of a step: they grow until one lasts as long as a group of slots, and where the disk cannot follow otherwise.
 const (
 	firstStep   = 128
 	longestStep = 8192
@@ -31,6 +32,7 @@ type mark struct {
 	doubt  int // rows up to this one may have been sent, whatever their slots say
 	synced int // rows up to this one may be sent
 	step   int
+	begun  time.Time  // when the last step was
 	next   int        // what synced becomes once coming has given nil
 	coming chan error // nil where nothing is under way
 }
@@ -101,6 +103,11 @@ func (m *mark) reach(row int) error {
 
 // advance begins to move the mark to a step behind a row.
 func (m *mark) advance(from int) {
+	now := time.Now()
+	if now.Sub(m.begun) < syncEvery {
+		m.step = min(2*m.step, longestStep)
+	}
+	m.begun = now
 	m.next, m.coming = min(from+m.step, m.rows), make(chan error, 1)
 	go func(next, doubt int, coming chan<- error) { coming <- m.write(next, doubt) }(m.next, m.doubt, m.coming)
 }
