@@ -31,7 +31,10 @@ func (p *Pacer) note(row int, v Verdict, cause error, probe bool) (down bool) {
 	defer p.mu.Unlock()
 	switch v {
 	case Answered, Limited:
-		p.recovered()
+		// While the service is down, only the request that tries it tells that it is back: the others were sent before.
+		if probe || !p.downed.Load() {
+			p.recovered()
+		}
 	case Late, Broken:
 		p.broken(row, cause)
 	}

@@ -14,7 +14,7 @@ import (
 // The rule of the limit. It starts low and doubles each round while all is well, until the first trouble; after that it grows by
 // one a round. A 429 or a timeout halves it; latency that has doubled, and by more than a moment, takes a tenth off.
 const (
-	firstLimit   = 16
+	firstLimit   = 8
 	afterTrouble = 0.5
 	afterLatency = 0.9
 	risen        = 2.0
