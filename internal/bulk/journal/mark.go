@@ -87,7 +87,7 @@ func (m *mark) reach(row int) error {
 	for row > m.synced {
 		switch {
 		case m.coming == nil:
-			m.advance(row - 1)
+			m.advance(row-1, row)
 		case len(m.coming) == 0: // the disk is late: longer steps give it more time
 			m.step = min(2*m.step, longestStep)
 		}
@@ -96,19 +96,20 @@ func (m *mark) reach(row int) error {
 		}
 	}
 	if m.coming == nil && m.synced < m.rows && row > m.synced-m.step/2 {
-		m.advance(m.synced)
+		m.advance(m.synced, row)
 	}
 	return nil
 }
 
-// advance begins to move the mark to a step behind a row.
-func (m *mark) advance(from int) {
+// advance begins to move the mark to a step behind from, for a row that is to be sent; it is never further ahead of that than the longest step, as
+// all rows between are in doubt after a power cut.
+func (m *mark) advance(from, row int) {
 	now := time.Now()
 	if now.Sub(m.begun) < syncEvery {
 		m.step = min(2*m.step, longestStep)
 	}
 	m.begun = now
-	m.next, m.coming = min(from+m.step, m.rows), make(chan error, 1)
+	m.next, m.coming = min(from+m.step, row+longestStep, m.rows), make(chan error, 1)
 	go func(next, doubt int, coming chan<- error) { coming <- m.write(next, doubt) }(m.next, m.doubt, m.coming)
 }
 

@@ -83,7 +83,7 @@ func TestTheMarkIsSyncedBeforeARowMayBeSent(t *testing.T) {
 		if err != nil || after.doubt < row {
 			t.Fatalf("row %d may be sent, and a power cut leaves %d rows in doubt (%v)", row, after.doubt, err)
 		}
-		if after.doubt > row+longestStep+longestStep/2 {
+		if after.doubt > row+longestStep {
 			t.Fatalf("%d rows are in doubt although only %d may be sent", after.doubt, row)
 		}
 	}

@@ -175,6 +175,37 @@ func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
 	})
 }
 
+// A request that was sent before the service went down may be answered late. That does not tell that the service is back: the one that tries it does.
+func TestALateAnswerDoesNotEndThePause(t *testing.T) {
+	downs, ups := 0, 0
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) { downs++ }, Up: func() { ups++ }}
+	paced(t, o, func(t *testing.T, p *pace.Pacer) {
+		enter := func() pace.Permit {
+			permit, err := p.Enter(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return permit
+		}
+		early := enter()
+		for row := 1; !enter().Done(row, pace.Broken, errors.New("trouble")); row++ {
+			if row > 100 {
+				t.Fatal("a hundred rows have failed, and the service is not thought to be down")
+			}
+		}
+		if !early.Done(0, pace.Answered, nil) {
+			t.Error("a late answer ended the pause")
+		}
+		began := time.Now()
+		if enter().Done(1, pace.Answered, nil) || time.Since(began) < time.Second {
+			t.Errorf("the next request was sent after %s, and its answer did not end the pause", time.Since(began))
+		}
+	})
+	if ups > downs || downs > 1 {
+		t.Errorf("down %d times and back %d times", downs, ups)
+	}
+}
+
 func TestWhoWaitsGoesWithTheContext(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 1}, func(t *testing.T, p *pace.Pacer) {
 		permit, err := p.Enter(context.Background())
