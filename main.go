@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 )
 
@@ -21,7 +21,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := cmd.Interruptible(context.Background())
 	defer stop()
-	return cmd.Run(ctx, kit.World{
+	return cmd.Run(ctx, cmdutil.Env{
 		Args:    os.Args[1:],
 		Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
 		Getenv:  os.Getenv,

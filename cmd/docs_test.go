@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
 var update = flag.Bool("update", false, "write the command reference anew")
@@ -22,7 +22,7 @@ const reference = "../docs/reference"
 // The command reference is made from the commands themselves. It is stale when this fails: go test ./cmd -run Reference -update.
 func TestReferenceIsFresh(t *testing.T) {
 	want := map[string][]byte{}
-	root := cmd.New(&kit.Kit{}, nil)
+	root := cmd.New(&cmdutil.App{}, nil)
 	root.InitDefaultCompletionCmd()
 	root.DisableAutoGenTag = true
 	pages(t, root, want)
@@ -94,5 +94,5 @@ func TestCommandsExplainThemselves(t *testing.T) {
 			check(child)
 		}
 	}
-	check(cmd.New(&kit.Kit{}, nil))
+	check(cmd.New(&cmdutil.App{}, nil))
 }

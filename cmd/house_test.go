@@ -24,7 +24,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
@@ -260,7 +260,7 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	if _, err := os.Stat(env["TELEMATICSCTL_CONFIG"]); err != nil {
 		_ = os.WriteFile(env["TELEMATICSCTL_CONFIG"], []byte("profiles: {}\n"), 0o600)
 	}
-	w := kit.World{
+	w := cmdutil.Env{
 		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
 		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, Wire: h.wire,
 	}

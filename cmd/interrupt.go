@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -45,7 +45,7 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 
 // untilInterrupted does a command's work and reports its error. A command that does not end within a second of Ctrl-C (it reads from a
 // pipe that nobody writes to, or a library call has no way out) is left behind.
-func untilInterrupted(ctx context.Context, k *kit.Kit, work func() error) int {
+func untilInterrupted(ctx context.Context, k *cmdutil.App, work func() error) int {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
 	var err error
@@ -67,7 +67,7 @@ func untilInterrupted(ctx context.Context, k *kit.Kit, work func() error) int {
 	return f.Code.Exit()
 }
 
-func afterInterrupt(ctx context.Context, k *kit.Kit, done <-chan error) error {
+func afterInterrupt(ctx context.Context, k *cmdutil.App, done <-chan error) error {
 	wait := waitAfterTerm
 	if errors.Is(context.Cause(ctx), errCtrlC) {
 		wait = waitAfterInterrupt

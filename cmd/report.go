@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // report prints an error, the only place that does: as one JSON object where the output is to be read by a program, else as
 // «Error: what failed: why», a line a field, and a hint.
-func report(k *kit.Kit, f *failure.Error) {
+func report(k *cmdutil.App, f *failure.Error) {
 	if machineReadable(k) {
 		reportJSON(k, f)
 		return
@@ -28,8 +28,8 @@ func report(k *kit.Kit, f *failure.Error) {
 	for _, m := range f.Fields {
 		k.Streams.Fail("  "+fieldName(m), m.Message)
 	}
-	if f.Hint != "" {
-		k.Streams.Fail("Hint", f.Hint)
+	if hint := k.Hint(f); hint != "" {
+		k.Streams.Fail("Hint", hint)
 	}
 }
 
@@ -37,18 +37,18 @@ func fieldName(m failure.Field) string {
 	if m.Key == "" {
 		return "(body)"
 	}
-	return escape.Clean(m.Key)
+	return sanitize.Clean(m.Key)
 }
 
 // reportJSON writes the error's object piece by piece, as there may be as many fields as a file has rows.
-func reportJSON(k *kit.Kit, f *failure.Error) {
-	out := bufio.NewWriter(escape.CleanJSON(k.Streams.Err))
+func reportJSON(k *cmdutil.App, f *failure.Error) {
+	out := bufio.NewWriter(sanitize.CleanJSON(k.Streams.Err))
 	head := struct {
 		Code    string
 		Message string
 		Hint    string
 		Status  int
-	}{string(f.Code), f.Message, f.Hint, f.Status}
+	}{string(f.Code), f.Message, k.Hint(f), f.Status}
 	_, _ = out.WriteString(`{"Error":`)
 	_, _ = out.Write(bytes.TrimSuffix(inJSON(head), []byte("}")))
 	_, _ = out.WriteString(`,"Fields":[`)
@@ -76,7 +76,7 @@ type entry struct {
 
 func newEntry(m failure.Field) entry {
 	e := entry{Key: m.Key, Message: m.Message}
-	if c := m.Cell; c != nil {
+	if c := m.Location; c != nil {
 		e.Row, e.Line, e.Column, e.Value = c.Row, c.Line, c.Column, &c.Value
 	}
 	return e
@@ -93,7 +93,7 @@ func inJSON(v any) []byte {
 
 // machineReadable tells whether the user asked for JSON, JSON Lines or YAML; where the command line could not be read to its end, whether it
 // holds such a flag.
-func machineReadable(k *kit.Kit) bool {
+func machineReadable(k *cmdutil.App) bool {
 	formats := []string{"json", "jsonl", "yaml"}
 	if slices.Contains(formats, k.Flags.Output) {
 		return true

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
 	"github.com/telematicsctl/telematicsctl/cmd/profile"
 	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
 	"github.com/telematicsctl/telematicsctl/cmd/token"
@@ -23,8 +23,8 @@ import (
 
 // Run runs the program in a world and returns its exit status. It ends within a second of an interrupt (see Interruptible), whatever
 // the command is waiting for.
-func Run(ctx context.Context, w kit.World) int {
-	k := &kit.Kit{World: w}
+func Run(ctx context.Context, w cmdutil.Env) int {
+	k := &cmdutil.App{Env: w}
 	return untilInterrupted(ctx, k, func() error {
 		started := false
 		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
@@ -53,7 +53,7 @@ func execute(ctx context.Context, root *cobra.Command) (err error) {
 }
 
 // New makes the command tree. started, if not nil, is set when a command's own work begins: an error before that is wrong usage.
-func New(k *kit.Kit, started *bool) *cobra.Command {
+func New(k *cmdutil.App, started *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "telematicsctl",
 		Short:         "Administer the users of a Telematics SDK platform",
@@ -82,7 +82,7 @@ func New(k *kit.Kit, started *bool) *cobra.Command {
 	return root
 }
 
-func globalFlags(root *cobra.Command, k *kit.Kit) {
+func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f := root.PersistentFlags()
 	f.StringVar(&k.Flags.Profile, "profile", "", "the profile to use (TELEMATICSCTL_PROFILE)")
 	f.StringVar(&k.Flags.Config, "config", "", "the configuration file (TELEMATICSCTL_CONFIG)")

@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"telematicsctl": func() {
 		ctx, stop := cmd.Interruptible(context.Background())
 		defer stop()
-		os.Exit(cmd.Run(ctx, kit.World{
+		os.Exit(cmd.Run(ctx, cmdutil.Env{
 			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
 			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))

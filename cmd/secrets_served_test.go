@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
 // What a served sandbox logs, and what its control API shows of requests, holds no secret of those who called it: in either format of the log, for
@@ -73,7 +73,7 @@ func (h *house) serve(t *testing.T, flags ...string) servedSandbox {
 	var running sync.WaitGroup
 	running.Go(func() {
 		env := h.env()
-		cmd.Run(ctx, kit.World{
+		cmd.Run(ctx, cmdutil.Env{
 			Args:    append([]string{"sandbox", "serve", "--addr", "127.0.0.1:0", "-o", "json", "--layout", layout}, flags...),
 			Streams: h.streams("", ready, &errs), Getenv: func(name string) string { return env[name] }, Now: h.Now, Version: "v0",
 		})

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
@@ -163,7 +163,7 @@ func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 }
 
 func TestTheSecretsTestKnowsEveryCommand(t *testing.T) {
-	root := cmd.New(&kit.Kit{}, nil)
+	root := cmd.New(&cmdutil.App{}, nil)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	known := map[*cobra.Command]bool{}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
@@ -23,7 +23,7 @@ func Version(stamped string) string {
 
 type versionInfo struct{ Version, Go, Platform string }
 
-func newVersion(k *kit.Kit) *cobra.Command {
+func newVersion(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -34,7 +34,7 @@ func newVersion(k *kit.Kit) *cobra.Command {
 				{Head: "GO", Name: "Go", Cell: func(v versionInfo) any { return v.Go }},
 				{Head: "PLATFORM", Name: "Platform", Cell: func(v versionInfo) any { return v.Platform }},
 			}}
-			return kit.Print(c.Context(), k, view, versionInfo{k.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			return cmdutil.Print(c.Context(), k, view, versionInfo{k.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 		},
 	}
 }

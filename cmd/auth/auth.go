@@ -4,14 +4,14 @@ package auth
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
 // New makes the command `auth`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "auth", Short: "Sign in and out"}
 	c.AddCommand(newLogin(k, nil), newStatus(k), newLogout(k, nil))
 	return c
@@ -21,7 +21,7 @@ func New(k *kit.Kit) *cobra.Command {
 func parseToken(text string) (string, error) {
 	token, err := field.ParseUUID(text)
 	if err != nil {
-		return "", failure.Mistakes("--device-token is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
+		return "", failure.InvalidFields("--device-token is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -46,7 +46,7 @@ var signedInView = render.View[signedIn]{
 	ID: func(s signedIn) string { return deviceToken(s.Subject) },
 }
 
-func newLogin(k *kit.Kit, run func(context.Context, loginOptions) error) *cobra.Command {
+func newLogin(k *cmdutil.App, run func(context.Context, loginOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o loginOptions) error { return login(ctx, k, o) }
 	}
@@ -72,15 +72,15 @@ send that one. --ignore-guard sends it all the same.`,
 	c.Flags().BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
 	c.Flags().BoolVar(&o.savePassword, "save-password", false, "store the password, so that no person is needed to sign in again")
 	c.Flags().StringVar(&o.deviceToken, "device-token", "", "sign in as the user with this `TOKEN`")
-	kit.AddIgnoreGuard(c, &o.ignoreGuard)
+	cmdutil.AddIgnoreGuard(c, &o.ignoreGuard)
 	for _, flag := range []string{"email", "password-stdin", "save-password"} {
 		c.MarkFlagsMutuallyExclusive(flag, "device-token")
 	}
 	return c
 }
 
-func login(ctx context.Context, k *kit.Kit, o loginOptions) error {
-	if err := kit.CheckOutput(ctx, k, signedInView); err != nil {
+func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
+	if err := cmdutil.CheckOutput(ctx, k, signedInView); err != nil {
 		return err
 	}
 	s, err := k.Session(1, false)
@@ -106,10 +106,10 @@ func login(ctx context.Context, k *kit.Kit, o loginOptions) error {
 	if !rec.ExpiresAt.IsZero() {
 		out.ExpiresAt = &rec.ExpiresAt
 	}
-	return kit.Print(ctx, k, signedInView, out)
+	return cmdutil.Print(ctx, k, signedInView, out)
 }
 
-func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
 	if o.deviceToken != "" {
 		return signInUser(ctx, k, s, o)
 	}
@@ -126,7 +126,7 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 		return "", rec, failure.New(failure.Invalid, "cannot sign in: whose e-mail address?").WithHint("give --email, or --device-token to sign in as a user")
 	}
 	if _, err := field.Get("Email").ParseText(email, k.Now()); err != nil {
-		return "", rec, failure.Mistakes("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
+		return "", rec, failure.InvalidFields("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
 	}
 	if err := s.Store.Check(ctx); err != nil {
 		return "", rec, err // before the password is asked for
@@ -149,7 +149,7 @@ func signIn(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (wh
 	return auth.Admin, done.Record, err
 }
 
-func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
 	token, err := parseToken(o.deviceToken)
 	if err != nil {
 		return "", rec, err
@@ -173,7 +173,7 @@ func signInUser(ctx context.Context, k *kit.Kit, s *kit.Session, o loginOptions)
 
 // prove makes a call with a pair that was just stored. One that the service refuses is taken back; where the service could not
 // be asked, it is kept, as it may well be good.
-func prove(ctx context.Context, s *kit.Session, done auth.Login, as userservice.Actor) (kept bool, err error) {
+func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Actor) (kept bool, err error) {
 	err = s.API.Prove(ctx, as)
 	status := statusOf(err)
 	switch {
@@ -192,7 +192,7 @@ func prove(ctx context.Context, s *kit.Session, done auth.Login, as userservice.
 }
 
 // notGood takes back a pair that the service has issued and refuses, and says so.
-func notGood(ctx context.Context, s *kit.Session, done auth.Login, refusal *failure.Error) error {
+func notGood(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal *failure.Error) error {
 	e := *refusal
 	what := "administering users"
 	e.Hint = "check that this is an admin's account; 403 means that it may not see users"
@@ -226,7 +226,7 @@ func statusOf(err error) int {
 
 // adminPassword is from standard input, from the environment, or from the person at the terminal; where there is none of these, the one that
 // is stored for the address.
-func adminPassword(ctx context.Context, k *kit.Kit, s *kit.Session, email string, stdin bool) (secret.String, error) {
+func adminPassword(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, email string, stdin bool) (secret.String, error) {
 	switch {
 	case stdin:
 		return terminal.ReadSecretLine(k.Streams.In)

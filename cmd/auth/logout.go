@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -34,7 +34,7 @@ var signedOutView = render.View[signedOut]{
 	ID: func(s signedOut) string { return deviceToken(s.Subject) },
 }
 
-func newLogout(k *kit.Kit, run func(context.Context, logoutOptions) error) *cobra.Command {
+func newLogout(k *cmdutil.App, run func(context.Context, logoutOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o logoutOptions) error { return logout(ctx, k, o) }
 	}
@@ -56,8 +56,8 @@ The service has no call to revoke tokens: a copy of them elsewhere stays good un
 	return c
 }
 
-func logout(ctx context.Context, k *kit.Kit, o logoutOptions) error {
-	if err := kit.CheckOutput(ctx, k, signedOutView); err != nil {
+func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
+	if err := cmdutil.CheckOutput(ctx, k, signedOutView); err != nil {
 		return err
 	}
 	s, err := k.Session(1, false)
@@ -83,11 +83,11 @@ func logout(ctx context.Context, k *kit.Kit, o logoutOptions) error {
 	for i, who := range subjects {
 		list[i] = signedOut{Subject: who, Profile: s.Profile.Name, Outcome: "removed"}
 	}
-	return kit.PrintList(ctx, k, signedOutView, list, "Nobody was signed in by profile "+s.Profile.Name)
+	return cmdutil.PrintList(ctx, k, signedOutView, list, "Nobody was signed in by profile "+s.Profile.Name)
 }
 
 // whoIsThere are those of the options whose pairs are stored. A pair that is damaged is there too.
-func whoIsThere(ctx context.Context, s *kit.Session, o logoutOptions) ([]string, error) {
+func whoIsThere(ctx context.Context, s *cmdutil.Session, o logoutOptions) ([]string, error) {
 	if o.all {
 		entries, err := s.Store.List(ctx, s.Profile.Name)
 		subjects := []string{}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -52,7 +52,7 @@ var statusView = render.View[subjectStatus]{
 	ID: func(s subjectStatus) string { return deviceToken(s.Subject) },
 }
 
-func newStatus(k *kit.Kit) *cobra.Command {
+func newStatus(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Tell who is signed in",
@@ -68,7 +68,7 @@ its own word; of what is no JWT the subject is "unknown", and it exits 3.`,
 	}
 }
 
-func tellStatus(ctx context.Context, k *kit.Kit) error {
+func tellStatus(ctx context.Context, k *cmdutil.App) error {
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func tellStatus(ctx context.Context, k *kit.Kit) error {
 }
 
 // nobody is the error where nobody is signed in.
-func nobody(s *kit.Session) error {
+func nobody(s *cmdutil.Session) error {
 	if s.Stored() != "" {
 		return failure.New(failure.Unauthorized, "nobody is signed in by profile "+s.Profile.Name).WithHint(s.Auth.Mend(auth.Admin))
 	}
@@ -106,7 +106,7 @@ func nobody(s *kit.Session) error {
 		WithHint(s.Auth.Mend(auth.Admin))
 }
 
-func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, error) {
+func statusOfSession(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) (status, error) {
 	st := status{Profile: s.Profile.Name, InstanceID: s.InstanceID(), Host: s.API.Host(), Subjects: []subjectStatus{}}
 	blocked, err := s.Auth.Guard.BlockedUntil(s.API.Host())
 	if err != nil {
@@ -134,7 +134,7 @@ func statusOfSession(ctx context.Context, k *kit.Kit, s *kit.Session) (status, e
 const unknown = "unknown"
 
 // givenSubject is the one whose JWT is in the environment.
-func givenSubject(k *kit.Kit, s *kit.Session) []subjectStatus {
+func givenSubject(k *cmdutil.App, s *cmdutil.Session) []subjectStatus {
 	who, claims, ok := s.Auth.WhoIsGiven()
 	if !ok {
 		return []subjectStatus{{Subject: unknown, Profile: s.Profile.Name}}
@@ -143,7 +143,7 @@ func givenSubject(k *kit.Kit, s *kit.Session) []subjectStatus {
 }
 
 // storedSubjects are those whose pairs are stored for this host, and the admin if it can be signed in without a person.
-func storedSubjects(ctx context.Context, k *kit.Kit, s *kit.Session) ([]subjectStatus, error) {
+func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]subjectStatus, error) {
 	entries, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
 		return nil, err

@@ -8,15 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/cmd/user"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
 // New makes the command `job`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "job", Short: "Look after bulk runs, and go on with them"}
 	c.AddCommand(newList(k), newShow(k), newResume(k), newRemove(k), newMerge(k))
 	return c
@@ -65,7 +65,7 @@ func show(s journal.Summary) shown {
 	case s.File != nil:
 		out.Input = s.File.Path
 	default:
-		out.Input = "(" + kit.Count(s.Rows, "user", "users") + ")"
+		out.Input = "(" + cmdutil.Count(s.Rows, "user", "users") + ")"
 	}
 	if c := s.Choice(); c.Shards > 1 {
 		out.Input += fmt.Sprintf(", shard %d/%d", c.Shard, c.Shards)
@@ -73,7 +73,7 @@ func show(s journal.Summary) shown {
 	return out
 }
 
-func newList(k *kit.Kit) *cobra.Command {
+func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the bulk runs of this machine, the newest first",
@@ -93,12 +93,12 @@ is, until "job remove" takes it away.`,
 			for i, s := range list {
 				out[i] = show(s)
 			}
-			return kit.PrintList(c.Context(), k, view, out, "There are no jobs")
+			return cmdutil.PrintList(c.Context(), k, view, out, "There are no jobs")
 		},
 	}
 }
 
-func newShow(k *kit.Kit) *cobra.Command {
+func newShow(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show JOB",
 		Short: "Show how a bulk run stands, or each of its rows",
@@ -149,7 +149,7 @@ func lines(s shown) []setting {
 	}
 }
 
-func newResume(k *kit.Kit) *cobra.Command {
+func newResume(k *cmdutil.App) *cobra.Command {
 	var f user.ResumeFlags
 	c := &cobra.Command{
 		Use:   "resume JOB",
@@ -165,7 +165,7 @@ the options as they were goes on with it.`,
 	return c
 }
 
-func newMerge(k *kit.Kit) *cobra.Command {
+func newMerge(k *cmdutil.App) *cobra.Command {
 	var f user.MergeFlags
 	c := &cobra.Command{
 		Use:   "merge --file F RESULTS...",
@@ -180,7 +180,7 @@ is in the results of its shard. Rows that failed, or that no shard has come to, 
 	return c
 }
 
-func newRemove(k *kit.Kit) *cobra.Command {
+func newRemove(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove JOB...",
 		Short: "Forget bulk runs",
@@ -193,7 +193,7 @@ unless --run named it, nor are users whose DeviceTokens the service chose.`,
 	}
 }
 
-func remove(ctx context.Context, k *kit.Kit, ids []string) error {
+func remove(ctx context.Context, k *cmdutil.App, ids []string) error {
 	jobs, err := k.Jobs()
 	if err != nil {
 		return err

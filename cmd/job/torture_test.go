@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func runProgram() int {
 	ctx, stop := cmd.Interruptible(context.Background())
 	defer stop()
-	return cmd.Run(ctx, kit.World{
+	return cmd.Run(ctx, cmdutil.Env{
 		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
 		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 	})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -40,7 +40,7 @@ var settingFlags = []struct{ flag, setting, help string }{
 	{"register-multiple-path", "register_multiple_path", "path of «register many users at once»"},
 }
 
-func newAdd(k *kit.Kit, run func(context.Context, addOptions) error) *cobra.Command {
+func newAdd(k *cmdutil.App, run func(context.Context, addOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o addOptions) error { return add(ctx, k, o) }
 	}
@@ -84,7 +84,7 @@ func (o *addOptions) has(name string) bool {
 	return slices.ContainsFunc(o.settings, func(s config.Setting) bool { return s.Name == name })
 }
 
-func add(ctx context.Context, k *kit.Kit, o addOptions) error {
+func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
 	cfg, err := k.ConfigToWrite()
 	if err != nil {
 		return err
@@ -151,12 +151,12 @@ func checkSettings(o *addOptions, p *config.Profile) error {
 	if p.InstanceID == "" && len(wrong) == 0 {
 		wrong = append(wrong, failure.Field{Key: "--instance-id", Message: "it is missing"})
 	}
-	return failure.Mistakes("the profile is not valid, and nothing was written", wrong)
+	return failure.InvalidFields("the profile is not valid, and nothing was written", wrong)
 }
 
 // storeKey gets the InstanceKey and puts it into the profile's token store, unless it is to come from elsewhere or the old one still fits. A source
 // of the key that is named takes the place of the one that the profile had.
-func storeKey(ctx context.Context, k *kit.Kit, o *addOptions, old *config.Profile, p config.Profile) error {
+func storeKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile, p config.Profile) error {
 	byCommand := o.has("instance_key_command")
 	if o.keyStdin || o.noKey || byCommand {
 		o.settings = append(o.settings, config.Setting{Name: "instance_key"}) // no value: removed
@@ -192,7 +192,7 @@ func storeKey(ctx context.Context, k *kit.Kit, o *addOptions, old *config.Profil
 		return err
 	}
 	if key, err = config.ParseKey(key); err != nil {
-		return failure.Mistakes("the profile is not valid, and nothing was written", []failure.Field{{Key: "InstanceKey", Message: err.Error()}})
+		return failure.InvalidFields("the profile is not valid, and nothing was written", []failure.Field{{Key: "InstanceKey", Message: err.Error()}})
 	}
 	return store.Put(ctx, tokenstore.Item{
 		Key:    tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -17,14 +17,14 @@ import (
 )
 
 // New makes the command `profile`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "profile", Short: "Look after profiles, one for each instance"}
 	c.AddCommand(newAdd(k, nil), newList(k), newShow(k), newUse(k), newRemove(k))
 	return c
 }
 
 // Names lists the profiles for completion; a configuration that cannot be read has none.
-func Names(k *kit.Kit) []string {
+func Names(k *cmdutil.App) []string {
 	cfg, err := k.Config()
 	if err != nil {
 		return nil
@@ -59,7 +59,7 @@ var shortView = render.View[shown]{
 }
 
 // names completes an argument with the profiles' names.
-func names(k *kit.Kit) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func names(k *cmdutil.App) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -68,7 +68,7 @@ func names(k *kit.Kit) func(*cobra.Command, []string, string) ([]string, cobra.S
 	}
 }
 
-func newList(k *kit.Kit) *cobra.Command {
+func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the profiles",
@@ -90,12 +90,12 @@ func newList(k *kit.Kit) *cobra.Command {
 				}
 				list = append(list, one)
 			}
-			return kit.PrintList(c.Context(), k, shortView, list, "")
+			return cmdutil.PrintList(c.Context(), k, shortView, list, "")
 		},
 	}
 }
 
-func newShow(k *kit.Kit) *cobra.Command {
+func newShow(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show [NAME]",
 		Short:             "Show a profile, with the environment taken into account",
@@ -127,7 +127,7 @@ func newShow(k *kit.Kit) *cobra.Command {
 }
 
 // printOne prints a profile: a line a setting as a table, an object otherwise.
-func printOne(ctx context.Context, k *kit.Kit, s shown) error {
+func printOne(ctx context.Context, k *cmdutil.App, s shown) error {
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err
@@ -160,12 +160,12 @@ func show(cfg *config.Config, p config.Profile) (shown, error) {
 		RegisterMultiplePath: cmp.Or(p.RegisterMultiplePath, userservice.DefaultRegisterMultiplePath),
 	}
 	if p.Sandbox {
-		preset, err := kit.SandboxCredentials(cfg)
+		preset, err := cmdutil.SandboxCredentials(cfg)
 		if err != nil {
 			return s, err
 		}
 		s.InstanceID, s.InstanceKey, s.AdminEmail = preset.InstanceID, "built in", preset.AdminEmail
-		s.UserURL, s.AccountsURL, s.PortalURL = kit.SandboxURL, kit.SandboxURL, kit.SandboxURL
+		s.UserURL, s.AccountsURL, s.PortalURL = cmdutil.SandboxURL, cmdutil.SandboxURL, cmdutil.SandboxURL
 	}
 	if s.InstanceKey == "" {
 		s.InstanceKey = p.TokenStore
@@ -178,7 +178,7 @@ func show(cfg *config.Config, p config.Profile) (shown, error) {
 	return s, nil
 }
 
-func newUse(k *kit.Kit) *cobra.Command {
+func newUse(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:               "use NAME",
 		Short:             "Make a profile the one that is used when none is named",
@@ -201,7 +201,7 @@ func newUse(k *kit.Kit) *cobra.Command {
 	}
 }
 
-func newRemove(k *kit.Kit) *cobra.Command {
+func newRemove(k *cmdutil.App) *cobra.Command {
 	var keep bool
 	c := &cobra.Command{
 		Use:   "remove NAME",
@@ -216,7 +216,7 @@ the token store is not touched.`,
 	return c
 }
 
-func removeProfile(ctx context.Context, k *kit.Kit, name string, keep bool) error {
+func removeProfile(ctx context.Context, k *cmdutil.App, name string, keep bool) error {
 	cfg, err := k.Config()
 	if err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
@@ -14,7 +14,7 @@ import (
 )
 
 // New makes the command `sandbox`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "sandbox", Short: "Run the service in miniature, on this machine"}
 	c.AddCommand(newServe(k, nil), newReset(k))
 	return c
@@ -26,7 +26,7 @@ type resetOptions struct {
 	all    bool
 }
 
-func newReset(k *kit.Kit) *cobra.Command {
+func newReset(k *cmdutil.App) *cobra.Command {
 	var o resetOptions
 	c := &cobra.Command{
 		Use:   "reset",
@@ -42,12 +42,12 @@ furnished with stays, unless --layout brings another or --all goes back to the b
 	return c
 }
 
-func reset(ctx context.Context, k *kit.Kit, o resetOptions) error {
+func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	cfg, err := k.Config()
 	if err != nil {
 		return err
 	}
-	opts := sandbox.Options{Dir: kit.SandboxDir(cfg), Now: k.Now}
+	opts := sandbox.Options{Dir: cmdutil.SandboxDir(cfg), Now: k.Now}
 	switch {
 	case o.layout != "":
 		if opts.Layout, err = readLayout(o.layout); err != nil {
@@ -63,7 +63,7 @@ func reset(ctx context.Context, k *kit.Kit, o resetOptions) error {
 	}
 	defer func() { _ = box.Close() }()
 	if err := box.Reset(ctx); err != nil {
-		return failure.Because(failure.From(err).Code, "sandbox reset", err)
+		return failure.Wrap(failure.From(err).Code, "sandbox reset", err)
 	}
 	if opts.Layout != nil {
 		if err := box.Settle(ctx); err != nil {
@@ -89,7 +89,7 @@ func reset(ctx context.Context, k *kit.Kit, o resetOptions) error {
 }
 
 // forgetJobs removes the bulk runs whose users the reset has removed: they would go on speaking of users who are gone.
-func forgetJobs(k *kit.Kit) error {
+func forgetJobs(k *cmdutil.App) error {
 	jobs, err := k.Jobs()
 	if err != nil {
 		return err

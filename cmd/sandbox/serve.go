@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
@@ -46,7 +46,7 @@ type ready struct {
 	AdminPassword                   string
 }
 
-func newServe(k *kit.Kit, run func(context.Context, serveOptions) error) *cobra.Command {
+func newServe(k *cmdutil.App, run func(context.Context, serveOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o serveOptions) error { return serve(ctx, k, o) }
 	}
@@ -81,7 +81,7 @@ it, how to make it misbehave, and how to use it in CI.`,
 	return c
 }
 
-func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
+func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	if err := sandbox.CheckAddr(o.addr, o.allowRemote); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.addr)
 	if err != nil {
-		return failure.Because(failure.Failed, "sandbox serve", err).WithHint("--addr 127.0.0.1:0 takes a free port")
+		return failure.Wrap(failure.Failed, "sandbox serve", err).WithHint("--addr 127.0.0.1:0 takes a free port")
 	}
 	layout, err := box.Layout(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func serve(ctx context.Context, k *kit.Kit, o serveOptions) error {
 	return errors.Join(err, export(context.WithoutCancel(ctx), k, opts, box, o.exportTo))
 }
 
-func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
+func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Now: k.Now, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI, Warn: k.Streams.Warn,
 		SignInLimit: cmp.Or(max(o.signInLimit, -1), -1),
@@ -141,7 +141,7 @@ func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
 		return opts, err
 	}
 	if !o.memory {
-		opts.Dir = kit.SandboxDir(cfg)
+		opts.Dir = cmdutil.SandboxDir(cfg)
 	}
 	if o.users < 0 {
 		return opts, failure.Newf(failure.Invalid, "--users %d is negative", o.users)
@@ -174,7 +174,7 @@ func options(k *kit.Kit, o serveOptions) (sandbox.Options, error) {
 func readLayout(path string) (*sandbox.Layout, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, failure.Because(failure.Invalid, "--layout", err)
+		return nil, failure.Wrap(failure.Invalid, "--layout", err)
 	}
 	defer func() { _ = f.Close() }()
 	l, err := sandbox.ReadLayout(f)
@@ -182,14 +182,14 @@ func readLayout(path string) (*sandbox.Layout, error) {
 }
 
 // fill puts the users in that the sandbox is to begin with.
-func fill(ctx context.Context, k *kit.Kit, box *sandbox.Sandbox, o serveOptions) error {
+func fill(ctx context.Context, k *cmdutil.App, box *sandbox.Sandbox, o serveOptions) error {
 	start := sandbox.Start{Fleet: sandbox.Fleet{Users: o.users, Seed: o.seed}}
 	if o.importFrom != "" {
 		start.Import = k.Streams.In
 		if o.importFrom != "-" {
 			f, err := os.Open(o.importFrom)
 			if err != nil {
-				return failure.Because(failure.Invalid, "--import", err)
+				return failure.Wrap(failure.Invalid, "--import", err)
 			}
 			defer func() { _ = f.Close() }()
 			start.Import = f
@@ -203,7 +203,7 @@ func fill(ctx context.Context, k *kit.Kit, box *sandbox.Sandbox, o serveOptions)
 }
 
 // export writes every user to a file when the serving has ended: of the same sandbox where it is in memory, else of its folder, which has been given up.
-func export(ctx context.Context, k *kit.Kit, opts sandbox.Options, box *sandbox.Sandbox, path string) error {
+func export(ctx context.Context, k *cmdutil.App, opts sandbox.Options, box *sandbox.Sandbox, path string) error {
 	if opts.Dir != "" {
 		again, err := sandbox.Open(sandbox.Options{Dir: opts.Dir, Now: opts.Now})
 		if err != nil {
@@ -213,12 +213,12 @@ func export(ctx context.Context, k *kit.Kit, opts sandbox.Options, box *sandbox.
 		box = again
 	}
 	n := 0
-	err := durable.Write(path, 0o600, func(w io.Writer) (err error) {
+	err := atomicfile.Write(path, 0o600, func(w io.Writer) (err error) {
 		n, err = box.Export(ctx, w)
 		return err
 	})
 	if err != nil {
-		return failure.Because(failure.Failed, "--export", err)
+		return failure.Wrap(failure.Failed, "--export", err)
 	}
 	k.Streams.Note(fmt.Sprintf("%d users exported to %s", n, path))
 	return nil
@@ -234,7 +234,7 @@ func readyAt(url string, l sandbox.Layout) ready {
 }
 
 // announce says where the sandbox is. Its credentials are no secrets: they are the same everywhere, and open nothing else.
-func announce(k *kit.Kit, p *render.Printer, r ready) {
+func announce(k *cmdutil.App, p *render.Printer, r ready) {
 	switch {
 	case p.Format() == render.JSON && !p.Queried(): // on one line, as whoever waits for it reads a line
 		line, err := json.Marshal(r)

@@ -3,10 +3,10 @@ package token
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
-func newList(k *kit.Kit) *cobra.Command {
+func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List what is stored for the profile",
@@ -28,7 +28,7 @@ func newList(k *kit.Kit) *cobra.Command {
 			for _, e := range entries {
 				list = append(list, show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now()))
 			}
-			return kit.PrintList(c.Context(), k, storedView, list, "No tokens are stored for profile "+s.Profile.Name)
+			return cmdutil.PrintList(c.Context(), k, storedView, list, "No tokens are stored for profile "+s.Profile.Name)
 		},
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
@@ -18,7 +18,7 @@ type printed struct {
 	ExpiresAt   *time.Time
 }
 
-func newPrint(k *kit.Kit) *cobra.Command {
+func newPrint(k *cmdutil.App) *cobra.Command {
 	var ignoreGuard bool
 	c := &cobra.Command{
 		Use:   "print [TOKEN]",
@@ -30,11 +30,11 @@ With TELEMATICSCTL_ACCESS_TOKEN set it writes that one, whosever it is, as long 
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return printToken(c.Context(), k, args, ignoreGuard) },
 	}
-	kit.AddIgnoreGuard(c, &ignoreGuard)
+	cmdutil.AddIgnoreGuard(c, &ignoreGuard)
 	return c
 }
 
-func printToken(ctx context.Context, k *kit.Kit, args []string, ignoreGuard bool) error {
+func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard bool) error {
 	who, err := subject(args)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func printToken(ctx context.Context, k *kit.Kit, args []string, ignoreGuard bool
 
 // goodToken is a JWT that is good, and whose it is. The one from the environment is not renewed: it must be good by its own word, and the
 // subject's if one was named.
-func goodToken(ctx context.Context, s *kit.Session, args []string, who string) (string, tokenstore.Record, error) {
+func goodToken(ctx context.Context, s *cmdutil.Session, args []string, who string) (string, tokenstore.Record, error) {
 	if s.Stored() != "" {
 		rec, err := s.Auth.Token(ctx, who)
 		return who, rec, err

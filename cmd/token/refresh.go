@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -45,7 +45,7 @@ func renewedView(showTokens bool) render.View[renewed] {
 	return v
 }
 
-func newRefresh(k *kit.Kit, run func(context.Context, refreshOptions) error) *cobra.Command {
+func newRefresh(k *cmdutil.App, run func(context.Context, refreshOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o refreshOptions) error { return refresh(ctx, k, o) }
 	}
@@ -75,13 +75,13 @@ stored; the new pair is printed, which takes --show-tokens, as the old one is wo
 	c.Flags().DurationVar(&o.within, "within", 24*time.Hour, "how soon a pair must expire to be renewed by --all")
 	c.Flags().IntVar(&o.concurrency, "concurrency", 8, "how many pairs --all renews at once")
 	c.Flags().BoolVar(&o.stdin, "stdin", false, "renew the pair that stands on standard input, and store nothing")
-	kit.AddIgnoreGuard(c, &o.ignoreGuard)
+	cmdutil.AddIgnoreGuard(c, &o.ignoreGuard)
 	c.MarkFlagsMutuallyExclusive("all", "stdin")
 	c.MarkFlagsMutuallyExclusive("ignore-guard", "stdin")
 	return c
 }
 
-func refresh(ctx context.Context, k *kit.Kit, o refreshOptions) error {
+func refresh(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func refresh(ctx context.Context, k *kit.Kit, o refreshOptions) error {
 		return err
 	}
 	view := renewedView(k.Flags.ShowTokens)
-	if err := kit.CheckOutput(ctx, k, view); err != nil {
+	if err := cmdutil.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
 	s, err := k.Session(1, false)
@@ -109,7 +109,7 @@ func refresh(ctx context.Context, k *kit.Kit, o refreshOptions) error {
 	if err != nil {
 		return err
 	}
-	return kit.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, s.Stored(), rec))
+	return cmdutil.Print(ctx, k, view, renewedOf(k, who, s.Profile.Name, s.Stored(), rec))
 }
 
 func (o refreshOptions) check() error {
@@ -128,10 +128,10 @@ func (o refreshOptions) check() error {
 	if o.within < 0 {
 		wrong = append(wrong, failure.Field{Key: "--within", Message: "it is less than nothing"})
 	}
-	return failure.Mistakes("nothing was renewed", wrong)
+	return failure.InvalidFields("nothing was renewed", wrong)
 }
 
-func renewedOf(k *kit.Kit, who, profile, kind string, rec tokenstore.Record) renewed {
+func renewedOf(k *cmdutil.App, who, profile, kind string, rec tokenstore.Record) renewed {
 	r := renewed{stored: show(who, profile, kind, rec.IssuedAt, rec.ExpiresAt, k.Now())}
 	if k.Flags.ShowTokens {
 		r.AccessToken, r.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()

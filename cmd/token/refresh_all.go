@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -29,9 +29,9 @@ func reportedView(showTokens bool) render.View[reported] {
 	return v
 }
 
-func refreshAll(ctx context.Context, k *kit.Kit, o refreshOptions) error {
+func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	view := reportedView(k.Flags.ShowTokens)
-	if err := kit.CheckOutput(ctx, k, view); err != nil {
+	if err := cmdutil.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
 	s, err := k.Session(o.concurrency, true)
@@ -58,7 +58,7 @@ func refreshAll(ctx context.Context, k *kit.Kit, o refreshOptions) error {
 		})
 	}
 	_ = g.Wait()
-	if err := kit.PrintList(ctx, k, view, results, "No pair of profile "+s.Profile.Name+" expires within "+o.within.String()); err != nil {
+	if err := cmdutil.PrintList(ctx, k, view, results, "No pair of profile "+s.Profile.Name+" expires within "+o.within.String()); err != nil {
 		return err
 	}
 	return allRenewed(ctx, errs)
@@ -66,7 +66,7 @@ func refreshAll(ctx context.Context, k *kit.Kit, o refreshOptions) error {
 
 // expiring are the stored pairs of this host that expire soon. One that says no end counts as expiring, and one that says no host, as it is
 // damaged, is to be reported.
-func expiring(ctx context.Context, k *kit.Kit, s *kit.Session, o refreshOptions) ([]tokenstore.Entry, error) {
+func expiring(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o refreshOptions) ([]tokenstore.Entry, error) {
 	all, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func expiring(ctx context.Context, k *kit.Kit, s *kit.Session, o refreshOptions)
 	return soon, nil
 }
 
-func refreshOne(ctx context.Context, k *kit.Kit, s *kit.Session, e tokenstore.Entry) (reported, error) {
+func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e tokenstore.Entry) (reported, error) {
 	rec, err := s.Auth.RefreshListed(ctx, e)
 	if err == nil {
 		return reported{renewed: renewedOf(k, e.Subject, e.Profile, s.Stored(), rec), Outcome: "renewed"}, nil

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -13,14 +13,14 @@ import (
 )
 
 // refreshStdin renews a pair that some other system keeps. Neither the pair nor anything else is read from or written to a store.
-func refreshStdin(ctx context.Context, k *kit.Kit) error {
+func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	if !k.Flags.ShowTokens {
 		return failure.New(failure.Invalid, "nothing was renewed: the new pair would be printed nowhere, and the old one be worthless").
 			WithHint("give --show-tokens with --stdin")
 	}
 	view := renewedView(true)
 	view.ID = nil // -o ids would leave the new pair out
-	if err := kit.CheckOutput(ctx, k, view); err != nil {
+	if err := cmdutil.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
 	data, err := k.ReadInput("--stdin", "-")
@@ -45,7 +45,7 @@ func refreshStdin(ctx context.Context, k *kit.Kit) error {
 		who = claims.DeviceToken
 	}
 	// The old pair is worthless now: whatever came meanwhile, the new one is printed.
-	if err := kit.Print(context.WithoutCancel(ctx), k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
+	if err := cmdutil.Print(context.WithoutCancel(ctx), k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
 		e := *failure.From(err)
 		e.Code = failure.Failed // whatever was wrong with the output, something was sent
 		e.Message = "the new pair could not be printed and is lost, and the old one is worthless: " + e.Message
@@ -76,7 +76,7 @@ func readPair(data []byte) (userservice.Pair, error) {
 	if err == nil && in.RefreshToken.IsZero() {
 		wrong = append(wrong, failure.Field{Key: "RefreshToken", Message: "it is missing"})
 	}
-	return userservice.Pair{Access: access, Refresh: in.RefreshToken}, failure.Mistakes("nothing was renewed", wrong)
+	return userservice.Pair{Access: access, Refresh: in.RefreshToken}, failure.InvalidFields("nothing was renewed", wrong)
 }
 
 // explainStdin says what a failed refresh means for who keeps the pair.
@@ -89,7 +89,7 @@ func explainStdin(err error) error {
 	switch {
 	case e.Code == failure.Unauthorized:
 		e.Hint = "the RefreshToken has been used before or has expired: sign in anew"
-	case e.Unclear:
+	case e.MayHaveApplied:
 		e.Hint = "the pair may be spent: try it once more, and sign in anew if it is refused"
 	}
 	return auth.NotTheService(&e)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -28,7 +28,7 @@ var removedView = render.View[removed]{
 	ID: func(r removed) string { return r.Subject },
 }
 
-func newRemove(k *kit.Kit) *cobra.Command {
+func newRemove(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove TOKEN...",
 		Short: "Forget stored tokens",
@@ -40,7 +40,7 @@ the tokens are not revoked: the service has no call for that.`,
 	}
 }
 
-func remove(ctx context.Context, k *kit.Kit, args []string) error {
+func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 	subjects := make([]string, len(args))
 	var wrong []failure.Field
 	for i, arg := range args {
@@ -49,10 +49,10 @@ func remove(ctx context.Context, k *kit.Kit, args []string) error {
 			wrong = append(wrong, failure.From(err).Fields...)
 		}
 	}
-	if err := failure.Mistakes("not every TOKEN is a DeviceToken", wrong); err != nil {
+	if err := failure.InvalidFields("not every TOKEN is a DeviceToken", wrong); err != nil {
 		return err
 	}
-	if err := kit.CheckOutput(ctx, k, removedView); err != nil {
+	if err := cmdutil.CheckOutput(ctx, k, removedView); err != nil {
 		return err
 	}
 	s, err := k.Session(1, false)
@@ -82,7 +82,7 @@ func remove(ctx context.Context, k *kit.Kit, args []string) error {
 		return err
 	}
 	missing := len(subjects) - len(there)
-	if err := kit.PrintList(ctx, k, removedView, results, ""); err != nil {
+	if err := cmdutil.PrintList(ctx, k, removedView, results, ""); err != nil {
 		return err
 	}
 	switch {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -14,7 +14,7 @@ import (
 )
 
 // New makes the command `token`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "token", Short: "Renew, list, print and remove stored tokens"}
 	c.AddCommand(newRefresh(k, nil), newList(k), newPrint(k), newRemove(k))
 	return c
@@ -66,7 +66,7 @@ func subject(args []string) (string, error) {
 	}
 	token, err := field.ParseUUID(args[0])
 	if err != nil {
-		return "", failure.Mistakes("TOKEN is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
+		return "", failure.InvalidFields("TOKEN is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -62,7 +62,7 @@ func (p *paceFlags) add(c *cobra.Command) {
 	_ = c.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressModes, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func newBulk(k *kit.Kit, run func(context.Context, bulkOptions) error) *cobra.Command {
+func newBulk(k *cmdutil.App, run func(context.Context, bulkOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o bulkOptions) error { return runBulk(ctx, k, o) }
 	}
@@ -151,7 +151,7 @@ func addBulkFlags(c *cobra.Command, o *bulkOptions) {
 	f.BoolVar(&o.noValidate, "no-validate", false, "send every value as it is")
 	o.outputs.add(c)
 	o.pace.add(c)
-	for flag, values := range map[string][]string{"format": rows.Formats(), "device-token": {"server"}} {
+	for flag, values := range map[string][]string{"format": input.Formats(), "device-token": {"server"}} {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	c.MarkFlagsMutuallyExclusive("quantity", "file")

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/pace"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -29,26 +29,26 @@ func frugal(concurrency int) (restore func()) {
 }
 
 // engine is the run in the engine's terms.
-func (r *bulkRun) engine(ctx context.Context) (bulk.Run, error) {
+func (r *bulkRun) engine(ctx context.Context) (job.Run, error) {
 	p, err := r.pace.settings(r.spec.Requested)
 	if err != nil {
-		return bulk.Run{}, err
+		return job.Run{}, err
 	}
 	first := r.k.Retry.First
 	if first == 0 {
 		first = time.Second
 	}
-	run := bulk.Run{
+	run := job.Run{
 		API: r.session.API.Once(), Instance: r.in, Begun: r.spec.Begun, Rows: r.source.Rows, Requested: r.spec.Requested,
 		CreateAccessToken: r.spec.CreateAccessToken, Theirs: r.spec.ServerTokens, Custom: r.custom, Concurrency: p.concurrency, Rate: p.rate,
-		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: kit.Wait}, Trusted: r.trusted, Repeat: r.done,
+		Retries: p.retries, First: first, Patience: p.patience, MaxFailures: p.maxFailures, Clock: pace.Clock{Now: r.k.Now, Wait: cmdutil.Wait}, Trusted: r.trusted, Repeat: r.done,
 	}
 	if r.spec.Quantity != nil {
 		run.BatchSize = r.spec.Quantity.BatchSize
 	}
 	run.Plan = r.dryRun
 	run.Table = r.table
-	if src, ok := r.source.(bulk.FileRows); ok && r.resumed {
+	if src, ok := r.source.(job.FileRows); ok && r.resumed {
 		src.Settled = r.settled()
 		run.Rows = src.Rows
 	}

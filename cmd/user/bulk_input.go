@@ -10,27 +10,27 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // input is a file of users on its way to a job; what templates make is one too.
-type input struct {
-	file *rows.File
+type inputFile struct {
+	file *input.File
 	made bool   // by templates: its lines are nobody's
 	copy string // standard input, kept until there is a job that takes it; "" where there is none
 }
 
 // openInput opens the file of a spec and fills in its digest. Standard input is kept beside the jobs, as `job resume` needs it again.
-func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Spec) (*input, error) {
-	in := &input{}
-	o := rows.Options{
+func openInput(ctx context.Context, k *cmdutil.App, jobs journal.Jobs, s *journal.Spec) (*inputFile, error) {
+	in := &inputFile{}
+	o := input.Options{
 		Name: s.File.Path, Format: s.File.Format, Map: s.File.Map, IgnoreUnknown: s.File.IgnoreUnknown, Loose: s.NoValidate,
 		Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir,
 	}
@@ -38,17 +38,17 @@ func openInput(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Sp
 	if s.File.Stdin && s.File.Path == "" {
 		o.Name = "-"
 		if err := os.MkdirAll(jobs.Dir, 0o700); err != nil {
-			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
+			return nil, failure.Wrap(failure.Failed, "standard input cannot be kept", err)
 		}
 		sweep(jobs.Dir, k.Now())
 		kept, err := os.CreateTemp(jobs.Dir, keptInput)
 		if err != nil {
-			return nil, failure.Because(failure.Failed, "standard input cannot be kept", err)
+			return nil, failure.Wrap(failure.Failed, "standard input cannot be kept", err)
 		}
 		defer func() { _ = kept.Close() }()
 		in.copy, stdin = kept.Name(), io.TeeReader(stdin, kept)
 	}
-	file, err := rows.Open(ctx, o, stdin)
+	file, err := input.Open(ctx, o, stdin)
 	if err != nil {
 		in.close()
 		return nil, movedAway(err, s.ID)
@@ -87,24 +87,24 @@ func sweep(dir string, now time.Time) {
 }
 
 // openTemplates makes the rows of a quantity run, to be read as a file's.
-func openTemplates(ctx context.Context, k *kit.Kit, jobs journal.Jobs, s *journal.Spec) (*input, error) {
+func openTemplates(ctx context.Context, k *cmdutil.App, jobs journal.Jobs, s *journal.Spec) (*inputFile, error) {
 	texts, err := byField(s.Quantity.Templates)
 	if err != nil {
 		return nil, err
 	}
-	templates, err := bulk.NewTemplates(texts, s.Rows, s.Quantity.Run)
+	templates, err := job.NewTemplates(texts, s.Rows, s.Quantity.Run)
 	if err != nil {
 		return nil, err
 	}
-	o := rows.Options{Name: "-", Called: "the templates", Format: rows.JSONLines, Loose: s.NoValidate, Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir}
-	file, err := rows.Open(ctx, o, templates.Reader())
+	o := input.Options{Name: "-", Called: "the templates", Format: input.JSONLines, Loose: s.NoValidate, Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir}
+	file, err := input.Open(ctx, o, templates.Reader())
 	if err != nil {
 		return nil, err
 	}
-	return &input{file: file, made: true}, nil
+	return &inputFile{file: file, made: true}, nil
 }
 
-func (in *input) close() {
+func (in *inputFile) close() {
 	if in.file != nil {
 		_ = in.file.Close()
 	}
@@ -115,14 +115,14 @@ func (in *input) close() {
 
 // check goes through the whole file and returns how many rows it has and how many of them are not valid. Without skip, a mistake is an
 // error that tells the first ones, and under machine-readable output all of them; the file of report gets all of them in any case.
-func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip bool, report string) (total, bad int, err error) {
+func (in *inputFile) check(ctx context.Context, k *cmdutil.App, jobs journal.Jobs, skip bool, report string) (total, bad int, err error) {
 	list := &mistakeList{}
 	if !skip && isForPrograms(k.Flags.Output) {
 		list.dir = jobs.Dir
 	}
 	pass := func(w io.Writer) error {
-		out := newMistakeWriter(w, bulk.FormatOf(report))
-		total, bad, err = in.file.Check(ctx, func(m rows.Mistake) error {
+		out := newMistakeWriter(w, job.FormatOf(report))
+		total, bad, err = in.file.Check(ctx, func(m input.Mistake) error {
 			if in.made {
 				m.Line = 0
 			}
@@ -141,8 +141,8 @@ func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip 
 	}
 	if report == "" {
 		err = pass(io.Discard)
-	} else if err = durable.Write(report, 0o600, pass); err != nil && failure.CodeOf(err) == failure.Failed {
-		err = failure.Because(failure.Failed, "--report "+report, err)
+	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && failure.CodeOf(err) == failure.Failed {
+		err = failure.Wrap(failure.Failed, "--report "+report, err)
 	}
 	if err != nil || bad == 0 || skip {
 		if closeErr := list.close(); err == nil {
@@ -150,7 +150,7 @@ func (in *input) check(ctx context.Context, k *kit.Kit, jobs journal.Jobs, skip 
 		}
 		return total, bad, err
 	}
-	return 0, 0, list.err(fmt.Sprintf("%d of %s %s not valid, and nothing was sent", bad, kit.Count(total, "row", "rows"), kit.Are(bad)))
+	return 0, 0, list.err(fmt.Sprintf("%d of %s %s not valid, and nothing was sent", bad, cmdutil.Count(total, "row", "rows"), cmdutil.Are(bad)))
 }
 
 func isForPrograms(format string) bool {

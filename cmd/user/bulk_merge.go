@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
 // MergeFlags are the flags of `job merge`: those of `user bulk --file` that say which rows there are.
@@ -35,43 +35,43 @@ func (f *MergeFlags) Add(c *cobra.Command) {
 }
 
 // Merge joins the results files of all shards, in the order of the shards.
-func Merge(ctx context.Context, k *kit.Kit, f MergeFlags, names []string) error {
+func Merge(ctx context.Context, k *cmdutil.App, f MergeFlags, names []string) error {
 	var wrong mistakes
 	spec := fileSpec(f.o, &wrong)
 	if f.results != "" {
 		f.checkResults(&wrong, names)
 	}
-	if err := failure.Mistakes("the results cannot be joined", wrong); err != nil {
+	if err := failure.InvalidFields("the results cannot be joined", wrong); err != nil {
 		return err
 	}
-	choice, err := bulk.NewChoice(spec.Choice)
+	choice, err := job.NewChoice(spec.Choice)
 	if err != nil {
 		return err
 	}
 	// The rules were held when the shards were registered.
-	file, err := rows.Open(ctx, rows.Options{Name: f.o.file, Format: spec.Format, Map: spec.Map, IgnoreUnknown: spec.IgnoreUnknown, Loose: true, Use: field.File, Now: k.Now()}, k.Streams.In)
+	file, err := input.Open(ctx, input.Options{Name: f.o.file, Format: spec.Format, Map: spec.Map, IgnoreUnknown: spec.IgnoreUnknown, Loose: true, Use: field.File, Now: k.Now()}, k.Streams.In)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	var shards []*rows.File
+	var shards []*input.File
 	for _, name := range names {
-		shard, err := rows.Open(ctx, rows.Options{Name: name, Now: k.Now()}, k.Streams.In)
+		shard, err := input.Open(ctx, input.Options{Name: name, Now: k.Now()}, k.Streams.In)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = shard.Close() }()
 		shards = append(shards, shard)
 	}
-	var totals bulk.Totals
+	var totals job.Totals
 	merge := func(w io.Writer) (err error) {
-		totals, err = bulk.Merge(ctx, w, bulk.FormatOf(f.results), bulk.FileRows{File: file, Choice: choice}, shards, names)
+		totals, err = job.Merge(ctx, w, job.FormatOf(f.results), job.FileRows{File: file, Choice: choice}, shards, names)
 		return err
 	}
 	if f.results == "" {
 		err = merge(k.Streams.Out)
 	} else {
-		err = durable.Write(f.results, 0o600, merge)
+		err = atomicfile.Write(f.results, 0o600, merge)
 	}
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
 // mostListed is how many mistakes are told on a terminal.
@@ -31,7 +31,7 @@ type mistakeList struct {
 	remove bool // the file still has a name
 }
 
-func (l *mistakeList) add(m rows.Mistake) error {
+func (l *mistakeList) add(m input.Mistake) error {
 	if l.count++; l.count <= mostListed {
 		l.first = append(l.first, mistakeField(m))
 	}
@@ -39,13 +39,13 @@ func (l *mistakeList) add(m rows.Mistake) error {
 		return nil
 	}
 	if err := l.keep(m); err != nil {
-		return failure.Because(failure.Failed, "the mistakes of the file cannot be kept", err)
+		return failure.Wrap(failure.Failed, "the mistakes of the file cannot be kept", err)
 	}
 	return nil
 }
 
 // keep writes a mistake to the file, which is made for the first.
-func (l *mistakeList) keep(m rows.Mistake) error {
+func (l *mistakeList) keep(m input.Mistake) error {
 	if l.file == nil {
 		if err := os.MkdirAll(l.dir, 0o700); err != nil {
 			return err
@@ -86,7 +86,7 @@ func (l *mistakeList) each(do func(failure.Field) error) (err error) {
 		return err
 	}
 	for d := json.NewDecoder(bufio.NewReaderSize(l.file, 1<<16)); ; {
-		var m rows.Mistake
+		var m input.Mistake
 		err := d.Decode(&m)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -112,7 +112,7 @@ func (l *mistakeList) close() error {
 	return err
 }
 
-func mistakeField(m rows.Mistake) failure.Field {
+func mistakeField(m input.Mistake) failure.Field {
 	key := fmt.Sprintf("row %d", m.Row)
 	if m.Line > 0 {
 		key += fmt.Sprintf(" (line %d)", m.Line)
@@ -120,11 +120,11 @@ func mistakeField(m rows.Mistake) failure.Field {
 	if m.Column != "" {
 		key += ", " + m.Column
 	}
-	return failure.Field{Key: key, Message: mistakeText(m), Cell: &failure.Cell{Row: m.Row, Line: m.Line, Column: m.Column, Value: m.Value}}
+	return failure.Field{Key: key, Message: mistakeText(m), Location: &failure.Location{Row: m.Row, Line: m.Line, Column: m.Column, Value: m.Value}}
 }
 
 // mistakeText names the value, in quotes, where the reason does not do so already.
-func mistakeText(m rows.Mistake) string {
+func mistakeText(m input.Mistake) string {
 	quoted := strconv.QuoteToGraphic(m.Value)
 	if m.Value == "" || strings.Contains(m.Why, quoted) {
 		return m.Why
@@ -141,20 +141,20 @@ type mistakeWriter struct {
 
 func newMistakeWriter(w io.Writer, format string) *mistakeWriter {
 	out := &mistakeWriter{buffer: bufio.NewWriter(w)}
-	if format == rows.JSONLines {
+	if format == input.JSONLines {
 		out.lines = json.NewEncoder(out.buffer)
 		out.lines.SetEscapeHTML(false)
 		return out
 	}
 	out.csv = csv.NewWriter(out.buffer)
-	if format == rows.TSV {
+	if format == input.TSV {
 		out.csv.Comma = '\t'
 	}
 	_ = out.csv.Write([]string{"Row", "Line", "Column", "Value", "Error"}) // a csv.Writer keeps its error for flush
 	return out
 }
 
-func (w *mistakeWriter) write(m rows.Mistake) error {
+func (w *mistakeWriter) write(m input.Mistake) error {
 	if w.lines == nil {
 		return w.csv.Write([]string{strconv.Itoa(m.Row), strconv.Itoa(m.Line), m.Column, m.Value, m.Why})
 	}

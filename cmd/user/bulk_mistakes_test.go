@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-func wrongEmail(row int) rows.Mistake {
-	return rows.Mistake{Row: row, Line: row + 1, Column: "Email", Value: "nobody", Why: `"nobody" is not an e-mail address`}
+func wrongEmail(row int) input.Mistake {
+	return input.Mistake{Row: row, Line: row + 1, Column: "Email", Value: "nobody", Why: `"nobody" is not an e-mail address`}
 }
 
 // A file may be wrong in every row: a program is told all of it, and memory holds the first few.
@@ -30,8 +30,8 @@ func TestMistakesAreNotHeldInMemory(t *testing.T) {
 	err := failure.From(l.err("they are not valid"))
 	told, most := 0, uint64(0)
 	eachErr := err.AllFields(func(f failure.Field) error {
-		if told++; f.Cell.Row != told {
-			t.Fatalf("row %d is told as number %d", f.Cell.Row, told)
+		if told++; f.Location.Row != told {
+			t.Fatalf("row %d is told as number %d", f.Location.Row, told)
 		}
 		if told%(many/2) == 0 {
 			most = max(most, live())
@@ -96,7 +96,7 @@ func TestTheTextOfAMistakeHoldsItsValue(t *testing.T) {
 		{"a\nb", "no", `"a\nb": no`},
 		{"", "it is empty", "it is empty"},
 	} {
-		if got := mistakeText(rows.Mistake{Value: c.value, Why: c.why}); got != c.want {
+		if got := mistakeText(input.Mistake{Value: c.value, Why: c.why}); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
@@ -104,16 +104,16 @@ func TestTheTextOfAMistakeHoldsItsValue(t *testing.T) {
 
 func TestTheReportHasACellForEachPartOfAMistake(t *testing.T) {
 	for format, want := range map[string]string{
-		rows.TSV:       "Row\tLine\tColumn\tValue\tError\n7\t8\tEmail\tnobody\t\"\"\"nobody\"\" is not an e-mail address\"\n",
-		rows.CSV:       "Row,Line,Column,Value,Error\n7,8,Email,nobody,\"\"\"nobody\"\" is not an e-mail address\"\n",
-		rows.JSONLines: `{"Row":7,"Line":8,"Column":"Email","Value":"nobody","Error":"\"nobody\" is not an e-mail address"}` + "\n",
+		input.TSV:       "Row\tLine\tColumn\tValue\tError\n7\t8\tEmail\tnobody\t\"\"\"nobody\"\" is not an e-mail address\"\n",
+		input.CSV:       "Row,Line,Column,Value,Error\n7,8,Email,nobody,\"\"\"nobody\"\" is not an e-mail address\"\n",
+		input.JSONLines: `{"Row":7,"Line":8,"Column":"Email","Value":"nobody","Error":"\"nobody\" is not an e-mail address"}` + "\n",
 	} {
 		var b bytes.Buffer
 		w := newMistakeWriter(&b, format)
 		if err := errors.Join(w.write(wrongEmail(7)), w.flush()); err != nil || b.String() != want {
 			t.Errorf("got  %s (%v)\nwant %s", b.String(), err, want)
 		}
-		if format == rows.JSONLines && !json.Valid(b.Bytes()) {
+		if format == input.JSONLines && !json.Valid(b.Bytes()) {
 			t.Error("it is not JSON")
 		}
 	}

@@ -12,13 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/job/progress"
 )
 
 // progressModes are the values of --progress.
@@ -44,7 +44,7 @@ func (m *mistakes) atLeast(least int, key string, n int) {
 }
 
 // bulkSpec checks all that was said and puts it into the terms of a job. Nothing is opened yet.
-func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
+func bulkSpec(k *cmdutil.App, o bulkOptions) (journal.Spec, error) {
 	var wrong mistakes
 	s := journal.Spec{NoValidate: o.noValidate, CreateAccessToken: o.accessToken, Given: byName(o.given)}
 	wrong.atLeast(1, "--batch-size", o.batchSize)
@@ -80,7 +80,7 @@ func bulkSpec(k *kit.Kit, o bulkOptions) (journal.Spec, error) {
 	if o.accessToken && o.hasQuantity && len(o.templates) == 0 && o.quantity > largestStored && o.outputs.tokensOut == "" {
 		wrong.add("--create-access-token", "%s", tooManyPairs(o.quantity))
 	}
-	return s, failure.Mistakes("the run is not valid, and nothing was sent", wrong)
+	return s, failure.InvalidFields("the run is not valid, and nothing was sent", wrong)
 }
 
 // flagOf is the flag that a field of the service was given by.
@@ -138,7 +138,7 @@ func choiceSpec(o bulkOptions, wrong *mistakes) journal.Choice {
 	var err error
 	c.Shard, c.Shards, err = parseShard(o.shard)
 	wrong.err("--shard", err)
-	_, err = bulk.NewChoice(c)
+	_, err = job.NewChoice(c)
 	wrong.err("--match", err)
 	return c
 }
@@ -152,8 +152,8 @@ func fileSpec(o bulkOptions, wrong *mistakes) *journal.File {
 			wrong.add("--"+flag.Flag+"-template", "it is for --quantity: in a file each row says it")
 		}
 	}
-	if format != "" && !slices.Contains(rows.Formats(), format) {
-		wrong.add("--format", "%q is none of %s", o.format, strings.Join(rows.Formats(), ", "))
+	if format != "" && !slices.Contains(input.Formats(), format) {
+		wrong.add("--format", "%q is none of %s", o.format, strings.Join(input.Formats(), ", "))
 	}
 	if o.file != "-" {
 		path, err := filepath.Abs(o.file)
@@ -220,7 +220,7 @@ func (p paceFlags) settings(requested int) (settings, error) {
 	most, err := parseMaxFailures(p.maxFailures, requested)
 	wrong.err("--max-failures", err)
 	return settings{concurrency: p.concurrency, retries: p.retries, maxFailures: most, rate: rate, patience: p.patience},
-		failure.Mistakes("the run is not valid, and nothing was sent", wrong)
+		failure.InvalidFields("the run is not valid, and nothing was sent", wrong)
 }
 
 // parseRate reads 50/s, 3000/m or 50 (a second).

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 )
 
 // outputFlags name the files that a run writes.
@@ -32,7 +32,7 @@ func outputsOf(o journal.Outputs) []output {
 
 // spec makes the paths absolute, so that `job resume` finds them from anywhere, and holds them apart: from the input, from the report of mistakes, from
 // one another. input and report may be "".
-func (o outputFlags) spec(wrong *mistakes, input, report string) journal.Outputs {
+func (o outputFlags) spec(wrong *mistakes, inputFile, report string) journal.Outputs {
 	var out journal.Outputs
 	for _, f := range []struct {
 		flag, given string
@@ -49,12 +49,12 @@ func (o outputFlags) spec(wrong *mistakes, input, report string) journal.Outputs
 		wrong.err(f.flag, err)
 		*f.to = path
 	}
-	checkOutputs(wrong, append(outputsOf(out), output{"--report", report}), input)
+	checkOutputs(wrong, append(outputsOf(out), output{"--report", report}), inputFile)
 	return out
 }
 
 // checkOutputs finds out, before anybody is registered, what cannot be written, or must not be.
-func checkOutputs(wrong *mistakes, outputs []output, input string) {
+func checkOutputs(wrong *mistakes, outputs []output, inputFile string) {
 	for i, o := range outputs {
 		if o.path == "" || o.path == "-" {
 			continue
@@ -66,11 +66,11 @@ func checkOutputs(wrong *mistakes, outputs []output, input string) {
 			}
 		}
 		switch why := cannotHold(o.path); {
-		case sameFile(o.path, input):
+		case sameFile(o.path, inputFile):
 			wrong.add(o.flag, "it is the input file, which is never written to")
 		case other != "":
 			wrong.add(o.flag, "it is the file of %s", other)
-		case o.flag == "--tokens-out" && bulk.FormatOf(o.path) == rows.TSV:
+		case o.flag == "--tokens-out" && job.FormatOf(o.path) == input.TSV:
 			wrong.add(o.flag, "it is written as CSV (.csv) or JSON Lines (.jsonl)")
 		case why != "":
 			wrong.add(o.flag, "%s", why)

@@ -4,16 +4,16 @@ import (
 	"context"
 	"slices"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // pairs take the users' tokens: into a file of their own as they come, or, few as they are, into the token store at the end.
 type pairs struct {
 	r     *bulkRun
-	file  *bulk.TokensFile // nil: none was named
+	file  *job.TokensFile // nil: none was named
 	items []tokenstore.Item
 	lost  int      // users whose tokens were asked for and did not come
 	past  []string // DeviceTokens of users whom an earlier run has made: their tokens are to be in the token store
@@ -28,11 +28,11 @@ func (r *bulkRun) openPairs() (*pairs, error) {
 		return p, nil
 	}
 	var err error
-	p.file, err = bulk.OpenTokensFile(r.spec.Outputs.TokensOut, r.resumed)
+	p.file, err = job.OpenTokensFile(r.spec.Outputs.TokensOut, r.resumed)
 	return p, err
 }
 
-func (p *pairs) add(ctx context.Context, res bulk.Result) error {
+func (p *pairs) add(ctx context.Context, res job.Result) error {
 	switch {
 	case res.Pair == nil:
 		p.without(res)
@@ -49,8 +49,8 @@ func (p *pairs) add(ctx context.Context, res bulk.Result) error {
 }
 
 // without notes a user of whom no tokens came. Those that an earlier run has made had theirs from it, unless it was killed just then.
-func (p *pairs) without(res bulk.Result) {
-	made := res.Outcome == bulk.Created || res.Outcome == bulk.Existing
+func (p *pairs) without(res job.Result) {
+	made := res.Outcome == job.Created || res.Outcome == job.Existing
 	switch {
 	case !made || res.Cause != nil || !p.r.spec.CreateAccessToken || p.r.done || p.r.dryRun:
 	case !res.Earlier || p.file != nil: // what the file had before is subtracted in the end
@@ -79,13 +79,13 @@ func (p *pairs) missing(ctx context.Context) (n int, where string) {
 
 func (p *pairs) close(ctx context.Context) error {
 	if n, where := p.missing(ctx); n > 0 {
-		p.r.k.Streams.Note(kit.Count(n, "of the users has", "of the users have") + " no tokens " + where + ": they were there before, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
+		p.r.k.Streams.Note(cmdutil.Count(n, "of the users has", "of the users have") + " no tokens " + where + ": they were there before, or the answer was lost. `telematicsctl auth login --device-token TOKEN` gets them")
 	}
 	if p.file == nil {
 		return p.store(ctx)
 	}
 	if n := p.file.Lost(); n > 0 {
-		p.r.k.Streams.Warn(kit.Count(n, "user is", "users are") + " registered whose tokens could not be written: `telematicsctl auth login --device-token TOKEN` gets them")
+		p.r.k.Streams.Warn(cmdutil.Count(n, "user is", "users are") + " registered whose tokens could not be written: `telematicsctl auth login --device-token TOKEN` gets them")
 	}
 	return p.file.Close()
 }

@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 )
 
 // ResumeFlags are the flags of `job resume`.
@@ -28,7 +28,7 @@ func (f *ResumeFlags) Add(c *cobra.Command) {
 }
 
 // Resume goes on with a job. The files that the job was begun with are written unless others are named.
-func Resume(ctx context.Context, k *kit.Kit, id string, f ResumeFlags) error {
+func Resume(ctx context.Context, k *cmdutil.App, id string, f ResumeFlags) error {
 	r, err := takeUp(ctx, k, id)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func Resume(ctx context.Context, k *kit.Kit, id string, f ResumeFlags) error {
 		r.spec.Outputs = override(r.spec.Outputs, given)
 		checkOutputs(&wrong, outputsOf(r.spec.Outputs), inputPath)
 	}
-	if err := failure.Mistakes("the run is not valid, and nothing was sent", wrong); err != nil {
+	if err := failure.InvalidFields("the run is not valid, and nothing was sent", wrong); err != nil {
 		return err
 	}
 	return r.execute(ctx)
@@ -65,7 +65,7 @@ func override(old, given journal.Outputs) journal.Outputs {
 }
 
 // takeUp finds a job, and the profile that it was begun with where none is named.
-func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
+func takeUp(ctx context.Context, k *cmdutil.App, id string) (*bulkRun, error) {
 	jobs, err := k.Jobs()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
 		return nil, err
 	}
 	if k.Flags.Profile == "" && (spec.Profile == config.SandboxProfile || slices.Contains(cfg.Names(), spec.Profile)) {
-		own := kit.Kit{World: k.World, Flags: k.Flags}
+		own := cmdutil.App{Env: k.Env, Flags: k.Flags}
 		own.Flags.Profile = spec.Profile
 		k = &own
 	}
@@ -88,7 +88,7 @@ func takeUp(ctx context.Context, k *kit.Kit, id string) (*bulkRun, error) {
 }
 
 // Results writes the results file of a job to standard output, as CSV.
-func Results(ctx context.Context, k *kit.Kit, id string) error {
+func Results(ctx context.Context, k *cmdutil.App, id string) error {
 	r, err := takeUp(ctx, k, id)
 	if err != nil {
 		return err
@@ -97,15 +97,15 @@ func Results(ctx context.Context, k *kit.Kit, id string) error {
 		return err
 	}
 	if r.spec.File != nil {
-		if r.input, err = openInput(ctx, r.k, r.jobs, &r.spec); err != nil {
+		if r.inputFile, err = openInput(ctx, r.k, r.jobs, &r.spec); err != nil {
 			return err
 		}
-		defer r.input.close()
+		defer r.inputFile.close()
 	} else if len(r.spec.Quantity.Templates) > 0 {
-		if r.input, err = openTemplates(ctx, r.k, r.jobs, &r.spec); err != nil {
+		if r.inputFile, err = openTemplates(ctx, r.k, r.jobs, &r.spec); err != nil {
 			return err
 		}
-		defer r.input.close()
+		defer r.inputFile.close()
 	}
 	if err := r.prepare(ctx); err != nil {
 		return err
@@ -115,7 +115,7 @@ func Results(ctx context.Context, k *kit.Kit, id string) error {
 		return err
 	}
 	defer func() { _ = table.Close() }()
-	_, err = bulk.Results(ctx, r.k.Streams.Out, rows.CSV, r.source, table)
+	_, err = job.Results(ctx, r.k.Streams.Out, input.CSV, r.source, table)
 	return err
 }
 

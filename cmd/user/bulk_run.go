@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -22,21 +22,21 @@ import (
 
 // bulkRun is one run of `user bulk` or of `job resume`, from the options to the account of what was done.
 type bulkRun struct {
-	k       *kit.Kit
-	printer *render.Printer
-	jobs    journal.Jobs
-	session *kit.Session
-	in      userservice.Instance
-	spec    journal.Spec
-	pace    paceFlags
-	input   *input // nil for users that are alike
+	k         *cmdutil.App
+	printer   *render.Printer
+	jobs      journal.Jobs
+	session   *cmdutil.Session
+	in        userservice.Instance
+	spec      journal.Spec
+	pace      paceFlags
+	inputFile *inputFile // nil for users that are alike
 
 	skipInvalid, restart, dryRun bool
 	report                       string
 
 	source interface {
-		bulk.Table
-		Rows(ctx context.Context, do func(bulk.Row) error) error
+		job.Table
+		Rows(ctx context.Context, do func(job.Row) error) error
 	}
 	custom  field.Set
 	job     *journal.Job   // nil for a dry run
@@ -46,7 +46,7 @@ type bulkRun struct {
 	trusted bool           // users were registered by it before: the InstanceKey is good, as far as is known
 }
 
-func runBulk(ctx context.Context, k *kit.Kit, o bulkOptions) error {
+func runBulk(ctx context.Context, k *cmdutil.App, o bulkOptions) error {
 	r := &bulkRun{k: k, pace: o.pace, skipInvalid: o.skipInvalid, restart: o.restart, dryRun: o.dryRun, report: o.report}
 	if err := r.checkOutput(ctx); err != nil {
 		return err
@@ -79,8 +79,8 @@ func (r *bulkRun) execute(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		if r.input != nil {
-			r.input.close()
+		if r.inputFile != nil {
+			r.inputFile.close()
 		}
 	}()
 	if err := r.identify(ctx); err != nil {
@@ -112,13 +112,13 @@ func (r *bulkRun) identify(ctx context.Context) error {
 	} else {
 		s.Profile, s.Host, s.Instance = r.session.Profile.Name, r.session.API.Host(), strings.ToLower(r.in.ID)
 	}
-	keyCheck := bulk.KeyCheck(r.in)
+	keyCheck := job.KeyCheck(r.in)
 	if s.File != nil {
 		in, err := openInput(ctx, r.k, r.jobs, s)
 		if err != nil {
 			return err
 		}
-		r.input, s.File.Format = in, in.file.Format()
+		r.inputFile, s.File.Format = in, in.file.Format()
 	}
 	if !r.resumed {
 		if err := r.name(keyCheck); err != nil {
@@ -130,7 +130,7 @@ func (r *bulkRun) identify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.input = in
+		r.inputFile = in
 	}
 	if !r.resumed {
 		return nil
@@ -150,11 +150,11 @@ func (r *bulkRun) name(keyCheck string) (err error) {
 		s.ID, s.Quantity.Run = randomHex(6), strings.Split(uuid.NewString(), "-")[0]
 		return nil
 	}
-	if s.ID, err = bulk.Identity(*s); err != nil {
+	if s.ID, err = job.Identity(*s); err != nil {
 		return err
 	}
 	if s.File == nil {
-		s.Seed = bulk.RunSeed(r.in, s.Quantity.Run)
+		s.Seed = job.RunSeed(r.in, s.Quantity.Run)
 	} else {
 		seed, err := r.jobs.Seed(*s)
 		if err != nil {
@@ -199,14 +199,14 @@ func (r *bulkRun) prepare(ctx context.Context) error {
 		reader.Loose = false
 	}
 	readInto(&reader, given)
-	if err := failure.Mistakes("the run is not valid, and nothing was sent", reader.Mistakes); err != nil {
+	if err := failure.InvalidFields("the run is not valid, and nothing was sent", reader.Mistakes); err != nil {
 		return err
 	}
 	r.custom = reader.Set
-	if r.input != nil {
+	if r.inputFile != nil {
 		return r.prepareInput(ctx)
 	}
-	r.source = bulk.NumberedRows{Quantity: r.spec.Rows, Custom: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
+	r.source = job.NumberedRows{Quantity: r.spec.Rows, Custom: r.custom, Tokens: job.NewTokens(r.in, r.spec.Seed), Theirs: r.spec.ServerTokens}
 	return nil
 }
 
@@ -220,10 +220,10 @@ func (r *bulkRun) checkPairs(ctx context.Context) error {
 	case !kept && r.k.Flags.ShowTokens:
 		return nil
 	case !kept:
-		return failure.Mistakes("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token",
+		return failure.InvalidFields("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token",
 			Message: "no token store outlives this run, so the users' tokens would be lost: name a file for them with --tokens-out, or print them with --show-tokens"}})
 	case r.spec.Requested > largestStored:
-		return failure.Mistakes("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token", Message: tooManyPairs(r.spec.Requested)}})
+		return failure.InvalidFields("the run is not valid, and nothing was sent", []failure.Field{{Key: "--create-access-token", Message: tooManyPairs(r.spec.Requested)}})
 	case r.dryRun:
 		return nil
 	}
@@ -231,16 +231,16 @@ func (r *bulkRun) checkPairs(ctx context.Context) error {
 }
 
 func (r *bulkRun) prepareInput(ctx context.Context) error {
-	choice, err := bulk.NewChoice(r.spec.Choice())
+	choice, err := job.NewChoice(r.spec.Choice())
 	if err != nil {
 		return err
 	}
-	src := bulk.FileRows{File: r.input.file, Choice: choice, Given: r.custom, Tokens: bulk.NewTokens(r.in, r.spec.Seed), OwnSeed: r.ownSeed(), Theirs: r.spec.ServerTokens}
+	src := job.FileRows{File: r.inputFile.file, Choice: choice, Given: r.custom, Tokens: job.NewTokens(r.in, r.spec.Seed), OwnSeed: r.ownSeed(), Theirs: r.spec.ServerTokens}
 	r.source = src
 	if r.resumed && r.spec.Invalid == 0 {
 		return nil // every row was found valid when the job was begun, and the file is the same
 	}
-	total, bad, err := r.input.check(ctx, r.k, r.jobs, r.skipInvalid || r.resumed, r.report)
+	total, bad, err := r.inputFile.check(ctx, r.k, r.jobs, r.skipInvalid || r.resumed, r.report)
 	if err != nil || r.resumed {
 		return err
 	}
@@ -250,7 +250,7 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 	}
 	r.spec.Requested = 0
 	nameless := 0
-	err = src.Rows(ctx, func(row bulk.Row) error {
+	err = src.Rows(ctx, func(row job.Row) error {
 		r.spec.Requested++
 		if row.Nameless {
 			nameless++
@@ -262,10 +262,10 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 	}
 	shards := r.spec.Choice().Shards
 	if nameless > 0 && shards > 1 && r.spec.File != nil {
-		r.k.Streams.Warn(kit.Count(nameless, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
+		r.k.Streams.Warn(cmdutil.Count(nameless, "row of this shard has", "rows of this shard have") + " neither a ClientId nor a CustomToken: keep the state folder until it is done, as only there stands which users they are")
 	}
 	if r.spec.Requested == 0 && shards == 0 {
-		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of %s", kit.Count(total, "row", "rows"))
+		return failure.Newf(failure.Invalid, "--match, --offset and --limit leave none of %s", cmdutil.Count(total, "row", "rows"))
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 // ownSeed tells whether the seed of the rows is this job's alone: it is of a quantity run, unless that has a name and was begun with the name's seed.
 func (r *bulkRun) ownSeed() bool {
 	q := r.spec.Quantity
-	return q != nil && (!q.Named || r.spec.Seed != bulk.RunSeed(r.in, q.Run))
+	return q != nil && (!q.Named || r.spec.Seed != job.RunSeed(r.in, q.Run))
 }
 
 // open asks what is to be asked, and takes hold of the job. Nothing was written for it before.
@@ -342,12 +342,12 @@ func (r *bulkRun) create() (*journal.Job, error) {
 			return nil, err
 		}
 	}
-	if r.input != nil && r.input.copy != "" {
-		path, err := r.jobs.KeepInput(r.spec.ID, r.input.copy)
+	if r.inputFile != nil && r.inputFile.copy != "" {
+		path, err := r.jobs.KeepInput(r.spec.ID, r.inputFile.copy)
 		if err != nil {
 			return nil, err
 		}
-		r.input.copy, r.spec.File.Path = "", path
+		r.inputFile.copy, r.spec.File.Path = "", path
 	}
 	return r.jobs.Create(r.spec)
 }
@@ -355,14 +355,14 @@ func (r *bulkRun) create() (*journal.Job, error) {
 // keepSeed writes down what the DeviceTokens of a file's nameless rows are made of, before there is a job of them. Where another process was first at
 // it, its seed is taken.
 func (r *bulkRun) keepSeed() (err error) {
-	src, ok := r.source.(bulk.FileRows)
+	src, ok := r.source.(job.FileRows)
 	if !ok || r.spec.File == nil || src.Theirs {
 		return nil
 	}
 	if r.spec.Seed, err = r.jobs.KeepSeed(r.spec); err != nil {
 		return err
 	}
-	src.Tokens = bulk.NewTokens(r.in, r.spec.Seed)
+	src.Tokens = job.NewTokens(r.in, r.spec.Seed)
 	r.source = src
 	return nil
 }

@@ -3,8 +3,8 @@ package user
 import (
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -19,7 +19,7 @@ func TestASeedIsTheJobsOwnUnlessFilesOrNamedRunsShareIt(t *testing.T) {
 	}{
 		"a file":                       {journal.Spec{File: &journal.File{}, Seed: "00"}, false},
 		"a run without a name":         {journal.Spec{Quantity: &journal.Quantity{Run: "monday"}, Seed: "00"}, true},
-		"a named run":                  {journal.Spec{Quantity: &named, Seed: bulk.RunSeed(in, "monday")}, false},
+		"a named run":                  {journal.Spec{Quantity: &named, Seed: job.RunSeed(in, "monday")}, false},
 		"a named run with a drawn one": {journal.Spec{Quantity: &named, Seed: "00"}, true}, // as earlier versions began it
 	} {
 		r := bulkRun{in: in, spec: c.spec}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/journal"
-	"github.com/telematicsctl/telematicsctl/internal/bulk/progress"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/job/progress"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // largestStored is how many pairs a bulk run may put into the token store.
@@ -28,7 +28,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.setStatus(journal.Running, bulk.Totals{}); err != nil {
+	if err := r.setStatus(journal.Running, job.Totals{}); err != nil {
 		return errors.Join(err, pairs.close(ctx))
 	}
 	id := r.spec.ID
@@ -41,7 +41,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	engine.Watch = meter.Watch
 	engine.Note = func(text string) { meter.Aside(func() { r.k.Streams.Note(text) }) }
 	var why trouble
-	engine.Emit = func(res bulk.Result) (err error) {
+	engine.Emit = func(res job.Result) (err error) {
 		why.add(res.Cause)
 		if err := pairs.add(context.WithoutCancel(ctx), res); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	r.account(totals, r.k.Now().Sub(began))
 	filesErr := r.lateFiles(r.writeFiles(context.WithoutCancel(ctx)), totals)
 	switch {
-	case runErr != nil && filesErr != nil && !errors.Is(filesErr, rows.ErrChanged): // of a file that was changed runErr tells, or its next run
+	case runErr != nil && filesErr != nil && !errors.Is(filesErr, input.ErrChanged): // of a file that was changed runErr tells, or its next run
 		r.k.Streams.Warn(failure.From(filesErr).Error())
 		fallthrough
 	case runErr != nil:
@@ -86,39 +86,39 @@ func (r *bulkRun) meter(job string) *progress.Meter {
 }
 
 // endDryRun says what would have been sent.
-func (r *bulkRun) endDryRun(t bulk.Totals, errs ...error) error {
+func (r *bulkRun) endDryRun(t job.Totals, errs ...error) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	how := "one by one"
 	if r.spec.Quantity != nil && r.spec.Quantity.BatchSize > 0 {
-		how = "in calls of up to " + kit.Count(r.spec.Quantity.BatchSize, "user", "users")
+		how = "in calls of up to " + cmdutil.Count(r.spec.Quantity.BatchSize, "user", "users")
 	}
 	text := "Dry run: nothing would be sent"
 	if n := t.NotSent(); n > 0 {
-		text = fmt.Sprintf("Dry run: %s would be registered %s, at most %s at once; nothing was sent", kit.Count(n, "user", "users"), how, kit.Count(r.pace.concurrency, "request", "requests"))
+		text = fmt.Sprintf("Dry run: %s would be registered %s, at most %s at once; nothing was sent", cmdutil.Count(n, "user", "users"), how, cmdutil.Count(r.pace.concurrency, "request", "requests"))
 	}
 	if n := t.Created + t.Existing + t.Unknown; n > 0 {
-		text += "; " + kit.Count(n, "row is done", "rows are done")
+		text += "; " + cmdutil.Count(n, "row is done", "rows are done")
 	}
 	switch {
 	case t.Failed > 0 && r.resumed:
-		text += "; " + kit.Count(t.Failed, "row failed and is not tried again", "rows failed and are not tried again")
+		text += "; " + cmdutil.Count(t.Failed, "row failed and is not tried again", "rows failed and are not tried again")
 	case t.Failed > 0:
-		text += "; " + kit.Count(t.Failed, "row is not valid", "rows are not valid")
+		text += "; " + cmdutil.Count(t.Failed, "row is not valid", "rows are not valid")
 	}
 	r.k.Streams.Note(text)
 	return nil
 }
 
-func stateOf(t bulk.Totals) string {
+func stateOf(t job.Totals) string {
 	if t.Done() {
 		return journal.Finished
 	}
 	return journal.Stopped
 }
 
-func (r *bulkRun) setStatus(state string, t bulk.Totals) error {
+func (r *bulkRun) setStatus(state string, t job.Totals) error {
 	if r.dryRun || r.done { // a finished job that is given again keeps the account of what it did
 		return nil
 	}
@@ -126,12 +126,12 @@ func (r *bulkRun) setStatus(state string, t bulk.Totals) error {
 }
 
 // account tells how the run went, so that it can be pasted into a ticket.
-func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
+func (r *bulkRun) account(t job.Totals, took time.Duration) {
 	r.k.Streams.Note(summary(t))
 	if t.Sent == 0 {
 		return
 	}
-	text := fmt.Sprintf("Job %s: %s in %s", r.spec.ID, kit.Count(t.Sent, "row", "rows"), took.Round(10*time.Millisecond))
+	text := fmt.Sprintf("Job %s: %s in %s", r.spec.ID, cmdutil.Count(t.Sent, "row", "rows"), took.Round(10*time.Millisecond))
 	if s := took.Seconds(); s >= 1 {
 		text += fmt.Sprintf(" (%.1f a second)", float64(t.Sent)/s)
 	}
@@ -142,36 +142,36 @@ func (r *bulkRun) account(t bulk.Totals, took time.Duration) {
 func (r *bulkRun) writeFiles(ctx context.Context) error {
 	o := r.spec.Outputs
 	if o.Results != "" {
-		blank, err := bulk.WriteResults(ctx, o.Results, r.source, r.table)
+		blank, err := job.WriteResults(ctx, o.Results, r.source, r.table)
 		if err != nil {
 			return err
 		}
 		text := "Results are in " + o.Results
 		if blank > 0 {
-			text += "; " + kit.Count(blank, "row that was not sent has", "rows that were not sent have") + " no Outcome there"
+			text += "; " + cmdutil.Count(blank, "row that was not sent has", "rows that were not sent have") + " no Outcome there"
 		}
 		r.k.Streams.Note(text)
 	}
 	if o.FailedOut == "" {
 		return nil
 	}
-	left, err := bulk.WriteFailed(ctx, o.FailedOut, r.source, r.table)
+	left, err := job.WriteFailed(ctx, o.FailedOut, r.source, r.table)
 	if err == nil {
-		r.k.Streams.Note(kit.Count(left.Failed, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
+		r.k.Streams.Note(cmdutil.Count(left.Failed, "row that failed is", "rows that failed are") + " in " + o.FailedOut)
 		r.noteLeft(left)
 	}
 	return err
 }
 
 // noteLeft says of rows that are unknown, or that are tried again, why they are not in the file of --failed-out.
-func (r *bulkRun) noteLeft(left bulk.Left) {
+func (r *bulkRun) noteLeft(left job.Left) {
 	if left.Kept > 0 {
-		r.k.Streams.Note(kit.Count(left.Kept, "row that failed is", "rows that failed are") + " not in it, as given back they would be other users: " + r.onward() + " tries them again")
+		r.k.Streams.Note(cmdutil.Count(left.Kept, "row that failed is", "rows that failed are") + " not in it, as given back they would be other users: " + r.onward() + " tries them again")
 	}
 	if left.Again > 0 {
-		r.k.Streams.Note(kit.Count(left.Again, "row is", "rows are") + " unknown, and not in it, as their users may be there: " + r.onward() + " tries them again")
+		r.k.Streams.Note(cmdutil.Count(left.Again, "row is", "rows are") + " unknown, and not in it, as their users may be there: " + r.onward() + " tries them again")
 	}
 	if left.Lost > 0 {
-		r.k.Streams.Note(kit.Count(left.Lost, "row is", "rows are") + " unknown, and not in it, as their users may be there: they are never sent again. Look for them at the service before you register them anew")
+		r.k.Streams.Note(cmdutil.Count(left.Lost, "row is", "rows are") + " unknown, and not in it, as their users may be there: they are never sent again. Look for them at the service before you register them anew")
 	}
 }

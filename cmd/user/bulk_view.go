@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
-	"github.com/telematicsctl/telematicsctl/internal/bulk"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // bulkUser is one row of what `user bulk` prints.
@@ -42,7 +42,7 @@ var bulkView = render.View[bulkUser]{
 	ID: func(u bulkUser) string { return u.DeviceToken },
 }
 
-func shown(r bulk.Result, showTokens bool) bulkUser {
+func shown(r job.Result, showTokens bool) bulkUser {
 	u := bulkUser{Row: r.Row, DeviceToken: r.DeviceToken, Outcome: string(r.Outcome), Body: r.Body}
 	if r.ClientID != "" {
 		u.ClientID = &r.ClientID
@@ -51,7 +51,7 @@ func shown(r bulk.Result, showTokens bool) bulkUser {
 		u.Error = &r.Why
 	}
 	// A row that failed has no user: its DeviceToken would mislead whoever reads ids.
-	if r.Outcome == bulk.Failed {
+	if r.Outcome == job.Failed {
 		u.DeviceToken = ""
 	}
 	if showTokens && r.Pair != nil {
@@ -60,8 +60,8 @@ func shown(r bulk.Result, showTokens bool) bulkUser {
 	return u
 }
 
-func summary(t bulk.Totals) string {
-	text := fmt.Sprintf("%d of %s created", t.Created, kit.Count(t.Requested, "user", "users"))
+func summary(t job.Totals) string {
+	text := fmt.Sprintf("%d of %s created", t.Created, cmdutil.Count(t.Requested, "user", "users"))
 	for _, part := range []struct {
 		n    int
 		what string
@@ -102,44 +102,44 @@ func (r *bulkRun) onward() string {
 }
 
 // endedEarly is the error of a run that did not come to its end, with the account of what was done and the way on.
-func (r *bulkRun) endedEarly(err error, t bulk.Totals) error {
+func (r *bulkRun) endedEarly(err error, t job.Totals) error {
 	e := r.late(err, t)
 	e.Message = summary(t) + ": " + e.Message
 	switch {
 	case e.Code == failure.Interrupted || e.Hint == "":
 		e.Hint = "go on with " + r.onward()
-	case errors.Is(err, rows.ErrChanged) && !r.hasSent(t): // the job is about nobody yet: what the file says now may well be what is meant
+	case errors.Is(err, input.ErrChanged) && !r.hasSent(t): // the job is about nobody yet: what the file says now may well be what is meant
 	default:
 		e.Hint += "; then go on with " + r.onward()
 	}
-	if r.spec.Outputs.Results == "" && t.Settled() > 0 && !errors.Is(err, rows.ErrChanged) { // the account repeats the input
+	if r.spec.Outputs.Results == "" && t.Settled() > 0 && !errors.Is(err, input.ErrChanged) { // the account repeats the input
 		e.Hint += "; `telematicsctl job show " + r.spec.ID + " -o csv` is the account of its rows"
 	}
 	return e
 }
 
 // hasSent tells whether rows of the job were sent, by this run or an earlier one.
-func (r *bulkRun) hasSent(t bulk.Totals) bool { return t.Sent > 0 || r.resumed }
+func (r *bulkRun) hasSent(t job.Totals) bool { return t.Sent > 0 || r.resumed }
 
 // late is an error as it stands at the end of a run: input that cannot be read any more is a mistake only as long as nothing was sent.
-func (r *bulkRun) late(err error, t bulk.Totals) *failure.Error {
+func (r *bulkRun) late(err error, t job.Totals) *failure.Error {
 	e := *failure.From(err)
 	if e.Code == failure.Invalid && t.Sent > 0 {
 		e.Code = failure.Failed
 	}
-	if errors.Is(err, rows.ErrChanged) && r.hasSent(t) {
+	if errors.Is(err, input.ErrChanged) && r.hasSent(t) {
 		e.Hint = "what was sent came from the content that was checked: put the file back as it was"
 	}
 	return &e
 }
 
 // lateFiles is the error for files that the run was to write at its end.
-func (r *bulkRun) lateFiles(err error, t bulk.Totals) error {
+func (r *bulkRun) lateFiles(err error, t job.Totals) error {
 	if err == nil {
 		return nil
 	}
 	e := r.late(err, t)
-	if errors.Is(err, rows.ErrChanged) {
+	if errors.Is(err, input.ErrChanged) {
 		e.Message = summary(t) + ", but the files that were asked for are not written: " + e.Message
 		e.Hint += "; then " + r.onward() + " writes them"
 	}
@@ -148,7 +148,7 @@ func (r *bulkRun) lateFiles(err error, t bulk.Totals) error {
 
 // partial is the error of a run in which not every row ended well. A single row that failed has its own code, and so has a run that never reached the
 // service.
-func (r *bulkRun) partial(t bulk.Totals, why trouble) error {
+func (r *bulkRun) partial(t job.Totals, why trouble) error {
 	if t.Failed+t.Unknown == 0 || r.done {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (r *bulkRun) partial(t bulk.Totals, why trouble) error {
 		if alone {
 			e.Code = first.Code
 		}
-		if t.Requested == 1 && first.Unclear {
+		if t.Requested == 1 && first.MayHaveApplied {
 			e.Code = failure.Unavailable
 		}
 		if alone && first.Hint != "" {

@@ -7,10 +7,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
 )
 
 // changed is what became of one user.
@@ -50,7 +50,7 @@ type account struct {
 
 // carryOut does it, and prints what became of each user as it comes, in the order of the users. A user for whom it is not known whether it was done is
 // failed, and its error says so. After Ctrl-C no further user is begun.
-func (t task) carryOut(ctx context.Context, k *kit.Kit) error {
+func (t task) carryOut(ctx context.Context, k *cmdutil.App) error {
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (a *account) add(done, token string, err error) changed {
 		return out
 	}
 	text := err.Error()
-	if failure.IsUnclear(err) {
+	if failure.MayHaveApplied(err) {
 		a.unclear++
 		text += "; the user may be " + done + " all the same"
 	} else {
@@ -141,7 +141,7 @@ func (a *account) err(ctx context.Context, done string, runErr error) error {
 	if a.done == 1 {
 		was = "was"
 	}
-	text := fmt.Sprintf("%d of %s %s %s", a.done, kit.Count(a.all, "user", "users"), was, done)
+	text := fmt.Sprintf("%d of %s %s %s", a.done, cmdutil.Count(a.all, "user", "users"), was, done)
 	if a.unclear > 0 {
 		text += fmt.Sprintf(", %d may have been", a.unclear)
 	}
@@ -168,7 +168,7 @@ func (a *account) endedEarly(done, text string, err error) error {
 	if e.Code == failure.Invalid {
 		e.Code = failure.Failed
 	}
-	if errors.Is(err, rows.ErrChanged) {
+	if errors.Is(err, input.ErrChanged) {
 		e.Hint = "those users stood in the file as it was checked: put it back as it was, and give the same command again: a user that is " + done + " already stays so"
 	}
 	return &e

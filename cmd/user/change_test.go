@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
 func usersOf(n int) *tokens {
@@ -80,7 +80,7 @@ func TestAfterAnInterruptNoFurtherUserIsBegun(t *testing.T) {
 // What many errors come to: one user's is its own, and of several the account.
 func TestTheErrorOfMany(t *testing.T) {
 	gone := failure.New(failure.NotFound, "no such user")
-	lost := &failure.Error{Code: failure.Unavailable, Message: "no answer", Unclear: true}
+	lost := &failure.Error{Code: failure.Unavailable, Message: "no answer", MayHaveApplied: true}
 	for _, c := range []struct {
 		errs []error
 		code failure.Code
@@ -102,7 +102,7 @@ func TestTheErrorOfMany(t *testing.T) {
 	}
 	a := account{all: 9}
 	a.add("updated", "t", nil)
-	changed := &failure.Error{Code: failure.Invalid, Message: "the file was changed", Cause: rows.ErrChanged}
+	changed := &failure.Error{Code: failure.Invalid, Message: "the file was changed", Cause: input.ErrChanged}
 	err := failure.From(a.err(t.Context(), "updated", changed))
 	if err.Code != failure.Failed || err.Message != "1 of 9 users was updated: the file was changed" || !strings.Contains(err.Hint, "put it back as it was") {
 		t.Errorf("got %s %v (%s)", err.Code, err, err.Hint)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -48,7 +48,7 @@ var createdView = render.View[created]{
 	ID: func(u created) string { return u.DeviceToken },
 }
 
-func newCreate(k *kit.Kit, run func(context.Context, createOptions) error) *cobra.Command {
+func newCreate(k *cmdutil.App, run func(context.Context, createOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o createOptions) error { return create(ctx, k, o) }
 	}
@@ -90,8 +90,8 @@ command says so and exits 7. With --custom-token (a UUID, or "new" to draw one) 
 	return c
 }
 
-func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
-	if err := kit.CheckOutput(ctx, k, createdView); err != nil {
+func create(ctx context.Context, k *cmdutil.App, o createOptions) (err error) {
+	if err := cmdutil.CheckOutput(ctx, k, createdView); err != nil {
 		return err
 	}
 	s, err := k.Session(1, false)
@@ -127,7 +127,7 @@ func create(ctx context.Context, k *kit.Kit, o createOptions) (err error) {
 	}
 	// From here on the user exists: whatever fails, its DeviceToken is printed.
 	keepErr := keep(ctx, k, s, &result, made, wantsTokens)
-	if err := kit.Print(ctx, k, createdView, result); err != nil {
+	if err := cmdutil.Print(ctx, k, createdView, result); err != nil {
 		return err
 	}
 	return keepErr
@@ -147,7 +147,7 @@ func instanceOf(user field.Set, in userservice.Instance, made userservice.Regist
 }
 
 // createBody gathers the fields from --data and the flags, and names every mistake at once; an instance that is not set is one.
-func createBody(k *kit.Kit, o createOptions, noInstance error) (field.Set, error) {
+func createBody(k *cmdutil.App, o createOptions, noInstance error) (field.Set, error) {
 	r := field.Reader{Use: field.Create, Now: k.Now(), Loose: o.noValidate}
 	if o.data != "" {
 		data, err := k.ReadInput("--data", o.data)
@@ -172,7 +172,7 @@ func createBody(k *kit.Kit, o createOptions, noInstance error) (field.Set, error
 		}
 		r.Mistakes = append(r.Mistakes, missing.Fields...)
 	}
-	return r.Set, failure.Mistakes("the user is not valid, and nothing was sent", r.Mistakes)
+	return r.Set, failure.InvalidFields("the user is not valid, and nothing was sent", r.Mistakes)
 }
 
 func wantsTokens(user field.Set) bool {
@@ -181,7 +181,7 @@ func wantsTokens(user field.Set) bool {
 }
 
 // keep stores the pair of a user that has just been made, and says in the result what became of it.
-func keep(ctx context.Context, k *kit.Kit, s *kit.Session, result *created, made userservice.Registered, wanted bool) error {
+func keep(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, result *created, made userservice.Registered, wanted bool) error {
 	if !wanted {
 		return nil
 	}
@@ -214,7 +214,7 @@ func keep(ctx context.Context, k *kit.Kit, s *kit.Session, result *created, made
 
 // explainCreate says of a lost answer what it means for the person who must decide what to do now.
 func explainCreate(err error, customToken string) error {
-	if !failure.IsUnclear(err) {
+	if !failure.MayHaveApplied(err) {
 		return err
 	}
 	e := *failure.From(err)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
@@ -13,7 +13,7 @@ import (
 func TestEveryFieldIsAFlag(t *testing.T) {
 	want := "first-name last-name nickname phone email gender birthday marital-status children-count country district city address status image-url " +
 		"instance-invite-code custom-token client-id tracking logging realtime enabled data create-access-token no-validate"
-	c := newCreate(&kit.Kit{}, nil)
+	c := newCreate(&cmdutil.App{}, nil)
 	for _, name := range strings.Fields(want) {
 		if c.Flags().Lookup(name) == nil {
 			t.Errorf("there is no --%s", name)
@@ -31,7 +31,7 @@ func TestOnlyFlagsThatWereGivenAreTaken(t *testing.T) {
 	var got createOptions
 	parse := func(args ...string) {
 		got = createOptions{}
-		c := newCreate(&kit.Kit{}, func(_ context.Context, o createOptions) error { got = o; return nil })
+		c := newCreate(&cmdutil.App{}, func(_ context.Context, o createOptions) error { got = o; return nil })
 		c.SetArgs(args)
 		if err := c.ExecuteContext(context.Background()); err != nil {
 			t.Fatal(err)

@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-func newDelete(k *kit.Kit, run func(context.Context, whom) error) *cobra.Command {
+func newDelete(k *cmdutil.App, run func(context.Context, whom) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o whom) error { return deleteUsers(ctx, k, o) }
 	}
@@ -33,8 +33,8 @@ fails does not stop the others. With --file the users are those of a file, such 
 	return c
 }
 
-func deleteUsers(ctx context.Context, k *kit.Kit, o whom) error {
-	if err := kit.CheckOutput(ctx, k, changedView); err != nil {
+func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
+	if err := cmdutil.CheckOutput(ctx, k, changedView); err != nil {
 		return err
 	}
 	users, err := openTokens(ctx, k, o)
@@ -55,7 +55,7 @@ func deleteUsers(ctx context.Context, k *kit.Kit, o whom) error {
 	if err := s.BeforeChange(ctx); err != nil {
 		return err
 	}
-	question := fmt.Sprintf("Delete %s for good, with all telematics data?", kit.Count(many, "user", "users"))
+	question := fmt.Sprintf("Delete %s for good, with all telematics data?", cmdutil.Count(many, "user", "users"))
 	if token := users.first(); many == 1 && token != "" {
 		question = "Delete user " + token + " for good, with all telematics data?"
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -36,7 +36,7 @@ type setOptions struct {
 	as     string // admin, user, or "" for whichever can be had
 }
 
-func newSet(k *kit.Kit, change flip, run func(context.Context, setOptions) error) *cobra.Command {
+func newSet(k *cmdutil.App, change flip, run func(context.Context, setOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(ctx context.Context, o setOptions) error { return set(ctx, k, o) }
 	}
@@ -78,11 +78,11 @@ func addAs(c *cobra.Command, as *string) {
 	_ = c.RegisterFlagCompletionFunc("as", cobra.FixedCompletions([]string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func set(ctx context.Context, k *kit.Kit, o setOptions) error {
+func set(ctx context.Context, k *cmdutil.App, o setOptions) error {
 	if o.as != "" && o.as != "admin" && o.as != "user" {
 		return failure.Newf(failure.Invalid, "--as %q is neither admin nor user", o.as)
 	}
-	if err := kit.CheckOutput(ctx, k, changedView); err != nil {
+	if err := cmdutil.CheckOutput(ctx, k, changedView); err != nil {
 		return err
 	}
 	users, err := openTokens(ctx, k, o.users)
@@ -118,7 +118,7 @@ func set(ctx context.Context, k *kit.Kit, o setOptions) error {
 type act func(ctx context.Context, token string, call func(context.Context, userservice.Actor) error) error
 
 // actor chooses who makes the changes, before any is sent.
-func actor(ctx context.Context, s *kit.Session, as string) (act, error) {
+func actor(ctx context.Context, s *cmdutil.Session, as string) (act, error) {
 	admin := as == "admin"
 	if as == "" {
 		has, err := s.Auth.HasAdmin(ctx)

@@ -6,10 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/rows"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
 // whom says which users a command is about.
@@ -26,18 +26,18 @@ func addTokensFile(c *cobra.Command, file *string) {
 // tokens are the DeviceTokens that a command is about, each once: TOKEN…, and then those of a file, which are read as they are needed.
 type tokens struct {
 	given []string
-	file  *rows.TokenFile // nil: there are only the given
+	file  *input.TokenFile // nil: there are only the given
 }
 
 // openTokens checks every DeviceToken, those of the file too. The caller closes it.
-func openTokens(ctx context.Context, k *kit.Kit, w whom) (*tokens, error) {
+func openTokens(ctx context.Context, k *cmdutil.App, w whom) (*tokens, error) {
 	given, err := deviceTokens(w.args)
 	if err != nil {
 		return nil, err
 	}
 	t := &tokens{given: given}
 	if w.file != "" {
-		if t.file, err = rows.OpenTokens(ctx, rows.Options{Name: w.file, Now: k.Now()}, k.Streams.In, given...); err != nil {
+		if t.file, err = input.OpenTokens(ctx, input.Options{Name: w.file, Now: k.Now()}, k.Streams.In, given...); err != nil {
 			return nil, err
 		}
 	}
@@ -99,5 +99,5 @@ func deviceTokens(args []string) ([]string, error) {
 			tokens = append(tokens, token)
 		}
 	}
-	return tokens, failure.Mistakes("not every TOKEN is a DeviceToken", wrong)
+	return tokens, failure.InvalidFields("not every TOKEN is a DeviceToken", wrong)
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/telematicsctl/telematicsctl/cmd/kit"
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
 // New makes the command `user`.
-func New(k *kit.Kit) *cobra.Command {
+func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
 	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newDelete(k, nil))
 	for _, s := range switches {

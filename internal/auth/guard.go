@@ -13,7 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -197,7 +197,7 @@ func (g *Guard) load() (map[string]record, error) {
 		return all, nil
 	}
 	if err != nil {
-		return nil, failure.Because(failure.Failed, "the sign-in guard cannot be read", err)
+		return nil, failure.Wrap(failure.Failed, "the sign-in guard cannot be read", err)
 	}
 	if json.Unmarshal(data, &all) != nil {
 		return map[string]record{}, nil // it holds a minute's memory: a damaged one is begun anew
@@ -220,10 +220,10 @@ func (g *Guard) change(ctx context.Context, host string, change func(*record)) e
 	all[host] = r
 	data, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
-		return failure.Because(failure.Failed, "the sign-in guard cannot be written", err)
+		return failure.Wrap(failure.Failed, "the sign-in guard cannot be written", err)
 	}
-	if err := durable.WriteFile(g.path(), data, 0o600); err != nil {
-		return failure.Because(failure.Failed, "the sign-in guard cannot be written", err)
+	if err := atomicfile.WriteFile(g.path(), data, 0o600); err != nil {
+		return failure.Wrap(failure.Failed, "the sign-in guard cannot be written", err)
 	}
 	return nil
 }
@@ -237,13 +237,13 @@ const lockPoll = 5 * time.Millisecond
 // lockFile takes a lock between processes, waiting for at most the limit. A process that dies lets go of it.
 func lockFile(ctx context.Context, path string, limit time.Duration) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, failure.Because(failure.Failed, "the state folder cannot be made", err).WithHint("name another by TELEMATICSCTL_STATE_DIR")
+		return nil, failure.Wrap(failure.Failed, "the state folder cannot be made", err).WithHint("name another by TELEMATICSCTL_STATE_DIR")
 	}
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	l := flock.New(path)
 	if _, err := l.TryLockContext(timed, lockPoll); err != nil {
-		return nil, failure.Because(failure.From(err).Code, "waiting for another telematicsctl to finish", err).
+		return nil, failure.Wrap(failure.From(err).Code, "waiting for another telematicsctl to finish", err).
 			WithHint("see what that one is waiting for; the lock is " + path)
 	}
 	return func() { _ = l.Unlock() }, nil

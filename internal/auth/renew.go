@@ -39,11 +39,11 @@ func (s *Source) renew(ctx context.Context, subject string, seen tokenstore.Reco
 
 // notTheCall makes the error of a renewal one of the call that it was for: that was not sent, and changed nothing, whatever became of the renewal.
 func notTheCall(err error) error {
-	if !failure.IsUnclear(err) {
+	if !failure.MayHaveApplied(err) {
 		return err
 	}
 	f := *failure.From(err)
-	f.Unclear = false
+	f.MayHaveApplied = false
 	return &f
 }
 
@@ -134,7 +134,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	switch {
 	case err == nil:
 		return s.keepNew(ctx, subject, pair)
-	case failure.IsUnclear(err):
+	case failure.MayHaveApplied(err):
 		err = withHint(err, "run the command again: if the stored pair was spent, it signs in anew where that needs no person")
 	case !pairRefused(err):
 		err = NotTheService(err)
@@ -143,7 +143,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 }
 
 // RenewPair spends a pair that somebody else keeps for a new one, and stores nothing. Like a stored pair's renewal it has the grace after an
-// interrupt, and failure.IsUnclear tells whether the pair may be spent although there is no new one.
+// interrupt, and failure.MayHaveApplied tells whether the pair may be spent although there is no new one.
 func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
 	ctx, stop := lingering(ctx)
 	defer stop()
@@ -154,7 +154,7 @@ func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservi
 // is the only way to know.
 func (s *Source) spend(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
 	pair, err := s.API.Refresh(ctx, old)
-	if failure.IsUnclear(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
+	if failure.MayHaveApplied(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
 		return s.API.Refresh(ctx, old)
 	}
 	return pair, err

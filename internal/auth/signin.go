@@ -208,7 +208,7 @@ type saved struct{ Email, Password string }
 func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
 	text, err := json.Marshal(saved{email, password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
 	if err != nil {
-		return failure.Because(failure.Failed, "the password cannot be stored", err)
+		return failure.Wrap(failure.Failed, "the password cannot be stored", err)
 	}
 	return s.Store.Put(ctx, tokenstore.Item{
 		Key:    s.key(tokenstore.SubjectAdminPassword),

@@ -183,7 +183,7 @@ func (c *Config) read(mustExist bool) error {
 }
 
 func (c *Config) broken(err error) error {
-	return failure.Because(failure.Invalid, "the configuration file "+c.Path+" is not valid", errors.New(oneLine(err.Error())))
+	return failure.Wrap(failure.Invalid, "the configuration file "+c.Path+" is not valid", errors.New(oneLine(err.Error())))
 }
 
 // oneLine takes the listing of a decoder's errors, and the value that it may quote, to a line without secrets.
@@ -292,7 +292,7 @@ func (p *Profile) check() error {
 		}
 		p.InstanceKey = key
 	}
-	return failure.Mistakes("profile "+p.Name, wrong)
+	return failure.InvalidFields("profile "+p.Name, wrong)
 }
 
 // ParseKey holds an InstanceKey to being a UUID, in its one spelling. The error does not show the value.

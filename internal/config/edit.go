@@ -13,7 +13,7 @@ import (
 	"github.com/gofrs/flock"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -74,18 +74,18 @@ func (c *Config) RemoveProfile(ctx context.Context, name string) error {
 // edit changes the file as YAML nodes, which keep its comments and its order, under a lock between processes, by rename, with mode 0600.
 func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) error {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return failure.Because(failure.Failed, "the state folder cannot be made", err)
+		return failure.Wrap(failure.Failed, "the state folder cannot be made", err)
 	}
 	lock := flock.New(filepath.Join(c.StateDir, "config.lock"))
 	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return failure.Because(failure.Failed, "the configuration file cannot be locked", err)
+		return failure.Wrap(failure.Failed, "the configuration file cannot be locked", err)
 	}
 	defer func() { _ = lock.Unlock() }()
 
 	var doc yaml.Node
 	old, err := os.ReadFile(c.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failure.Because(failure.Invalid, "the configuration file cannot be read", err)
+		return failure.Wrap(failure.Invalid, "the configuration file cannot be read", err)
 	}
 	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return c.broken(err)
@@ -103,10 +103,10 @@ func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) er
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
-		return failure.Because(failure.Failed, "the configuration file cannot be written", err)
+		return failure.Wrap(failure.Failed, "the configuration file cannot be written", err)
 	}
-	if err := durable.WriteFile(c.Path, b.Bytes(), 0o600); err != nil {
-		return failure.Because(failure.Failed, "the configuration file cannot be written", err)
+	if err := atomicfile.WriteFile(c.Path, b.Bytes(), 0o600); err != nil {
+		return failure.Wrap(failure.Failed, "the configuration file cannot be written", err)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (p Profile) RunKeyCommand(ctx context.Context) (secret.String, error) {
 	}
 	key, err := ParseKey(secret.New(out.String()))
 	if err != nil {
-		return secret.String{}, failure.Because(failure.Invalid, "instance_key_command of profile "+p.Name, errors.New("what it printed is no UUID (its value is not shown)"))
+		return secret.String{}, failure.Wrap(failure.Invalid, "instance_key_command of profile "+p.Name, errors.New("what it printed is no UUID (its value is not shown)"))
 	}
 	return key, nil
 }

@@ -40,15 +40,19 @@ func (c Code) Exit() int {
 	return 1
 }
 
+// Reason names a kind of trouble that a person can do something about. Each room declares its own constants; cmd turns them into hints, as only cmd
+// knows flags, commands and variables.
+type Reason string
+
 // Field is one mistake, by the name of the field that holds it.
 type Field struct {
-	Key     string
-	Message string
-	Cell    *Cell // where it stands in a file; nil for what is not from one
+	Key      string
+	Message  string
+	Location *Location // where it stands in a file; nil for what is not from one
 }
 
-// Cell is a value in a file of rows.
-type Cell struct {
+// Location is a value in a file of rows.
+type Location struct {
 	Row, Line int    // the data row and the line that it begins at, both from 1
 	Column    string // as the file calls it; "" where the row as a whole is meant
 	Value     string // as it may be shown: cut to a length, and no secret
@@ -60,6 +64,8 @@ type Error struct {
 	Code      Code
 	Message   string  // what failed: why
 	Hint      string  // what to do about it; may be empty
+	Reason    Reason  // what kind of trouble it is, for the hint that cmd builds; may be empty
+	Subject   string  // what Reason is about: a job's ID, a path, a host, a DeviceToken; may be empty
 	Status    int     // the HTTP status, or the failing Status of the envelope; 0 where there was no answer
 	Fields    []Field // one entry a field, where the mistake has one; the first of them where Each has more
 	RequestID string  // the X-Request-Id that went with the call, if there was a call
@@ -68,11 +74,14 @@ type Error struct {
 	// Each, if not nil, gives all fields in their order, where there may be too many to hold. It can be called once, and ends with do's error.
 	Each func(do func(Field) error) error
 
+	// Enveloped reports that the answer came in the service's own envelope. Without it, Status is a gateway's word and proves nothing.
+	Enveloped bool
+
 	Title      string        // what the service itself says of the refusal, as far as it may be shown
 	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
 
-	// Unclear is set where a change may have been carried out although its answer says nothing, or was lost.
-	Unclear bool
+	// MayHaveApplied is set where a change may have been carried out although its answer says nothing, or was lost.
+	MayHaveApplied bool
 }
 
 // Error is the message, with the fields behind it.
@@ -111,9 +120,21 @@ func Newf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Because makes an error whose message is «what: cause»; the cause's own text must hold no secret.
-func Because(code Code, what string, cause error) *Error {
+// Wrap makes an error whose message is «what: cause»; the cause's own text must hold no secret.
+func Wrap(code Code, what string, cause error) *Error {
 	return &Error{Code: code, Message: what + ": " + cause.Error(), Cause: cause}
+}
+
+// Because returns the error with a reason and what the reason is about.
+func (e *Error) Because(r Reason, subject string) *Error {
+	e.Reason, e.Subject = r, subject
+	return e
+}
+
+// HasReason reports whether err has the reason.
+func HasReason(err error, r Reason) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == r
 }
 
 // WithHint returns the error with a hint set.
@@ -122,8 +143,8 @@ func (e *Error) WithHint(hint string) *Error {
 	return e
 }
 
-// Mistakes makes the error for input that breaks the rules: one entry for each mistake, none sent. It is nil for none.
-func Mistakes(what string, fields []Field) error {
+// InvalidFields makes the error for input that breaks the rules: one entry for each mistake, none sent. It is nil for none.
+func InvalidFields(what string, fields []Field) error {
 	if len(fields) == 0 {
 		return nil
 	}
@@ -160,8 +181,8 @@ func CodeOf(err error) Code {
 // Is tells whether err has the code.
 func Is(err error, code Code) bool { return err != nil && CodeOf(err) == code }
 
-// IsUnclear tells whether the call that ended in err may have been carried out all the same.
-func IsUnclear(err error) bool {
+// MayHaveApplied tells whether the call that ended in err may have been carried out all the same.
+func MayHaveApplied(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Unclear
+	return errors.As(err, &e) && e.MayHaveApplied
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // compact is the value as JSON on one line, without a line break, every control character escaped.
@@ -19,7 +19,7 @@ func indented(value any) ([]byte, error) { return encode(value, "  ") }
 
 func encode(value any, indent string) ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(escape.CleanJSON(&b))
+	e := json.NewEncoder(sanitize.CleanJSON(&b))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", indent)
 	if err := e.Encode(value); err != nil {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/itchyny/gojq"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // parse makes the expression or the template ready. Neither sees the environment or any file.
@@ -39,7 +39,7 @@ func (p *Printer) parse() error {
 // invalid makes the error of an expression. Its text may quote data, so it is cleaned.
 func invalid(what string, err error, hint string) error {
 	why := strings.TrimPrefix(err.Error(), "template: --template:")
-	return &failure.Error{Code: failure.Invalid, Message: what + ": " + escape.Clean(why), Hint: hint, Cause: err}
+	return &failure.Error{Code: failure.Invalid, Message: what + ": " + sanitize.Clean(why), Hint: hint, Cause: err}
 }
 
 // notRead is the error of an expression that is none.
@@ -97,14 +97,14 @@ func (p *Printer) result(result any) error {
 	if err != nil {
 		return err
 	}
-	_, err = escape.CleanJSON(p.out).Write(append(text, '\n'))
+	_, err = sanitize.CleanJSON(p.out).Write(append(text, '\n'))
 	return err
 }
 
 // text prints what the user's own expression made: as it is into a pipe, with control characters shown on a terminal.
 func (p *Printer) text(s string) error {
 	if p.opts.TTY {
-		s = escape.CleanLines(s)
+		s = sanitize.CleanLines(s)
 	}
 	_, err := p.out.Write([]byte(s))
 	return err

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // Frame is what stands around the rows of a stream in JSON and in YAML.
@@ -201,7 +201,7 @@ func (l ids) add(r row) error {
 	if id == "" {
 		return nil
 	}
-	_, err := io.WriteString(l.out, escape.Clean(id)+"\n")
+	_, err := io.WriteString(l.out, sanitize.Clean(id)+"\n")
 	return err
 }
 
@@ -221,7 +221,7 @@ func (tabbed) close(any) error { return nil }
 func texts(cells []cell) []string {
 	out := make([]string, len(cells))
 	for i, c := range cells {
-		out[i] = escape.Clean(c.text)
+		out[i] = sanitize.Clean(c.text)
 	}
 	return out
 }
@@ -243,7 +243,7 @@ func (c *csvRows) add(r row) error {
 	for i, v := range cells {
 		record[i] = v.text
 		if c.clean {
-			record[i] = escape.Clean(v.text)
+			record[i] = sanitize.Clean(v.text)
 		}
 	}
 	return c.write(record)

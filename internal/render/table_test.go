@@ -11,8 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 const hostile = "\x1b[2J\r\n\t\x07\u009b31m\x7fgnp\u202eexe.\u2066\u2028 \xff"
@@ -34,7 +34,7 @@ func TestNothingThatAValueSaysCanMoveTheCursor(t *testing.T) {
 			if err := render.List(p, view, []user{hostileUser(), fleet[0]}); err != nil {
 				t.Fatal(err)
 			}
-			if got := out.String(); got != escape.CleanLines(got) {
+			if got := out.String(); got != sanitize.CleanLines(got) {
 				t.Errorf("%s, %s: %q", format, mode, got)
 			}
 			lines := map[string]int{"table": 2, "csv": 3, "ids": 2, "jsonl": 2}[format]
@@ -81,7 +81,7 @@ func TestHostileTextMeansTheSameInJSONAndYAML(t *testing.T) {
 			if err := read(out.Bytes(), &got); err != nil || got["Text"] != text || got["k"+text] != "v" {
 				t.Errorf("%s: %q was read as %q, %v", format, text, got, err)
 			}
-			if got := out.String(); got != escape.CleanLines(got) {
+			if got := out.String(); got != sanitize.CleanLines(got) {
 				t.Errorf("%s: %q", format, got)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // toYAML is the YAML of a JSON text: the same names in the same order, numbers as they were spelled, and every string a string for
@@ -26,7 +26,7 @@ func toYAML(text []byte) ([]byte, error) {
 
 func yamlText(node *yaml.Node) ([]byte, error) {
 	var b bytes.Buffer
-	e := yaml.NewEncoder(escape.CleanJSON(&b)) // its escapes are YAML's too, within the quotes that yamlString sets
+	e := yaml.NewEncoder(sanitize.CleanJSON(&b)) // its escapes are YAML's too, within the quotes that yamlString sets
 	e.SetIndent(2)
 	if err := e.Encode(node); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func yamlString(s string) *yaml.Node {
 	case "y", "yes", "on", "n", "no", "off", "=":
 		node.Style = yaml.DoubleQuotedStyle
 	}
-	if sexagesimal.MatchString(s) || strings.ContainsFunc(s, escape.IsControl) {
+	if sexagesimal.MatchString(s) || strings.ContainsFunc(s, sanitize.IsControl) {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node

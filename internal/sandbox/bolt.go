@@ -224,7 +224,7 @@ func fill(db *bbolt.DB, setUp func(tx)) error {
 }
 
 func unusable(path string, err error) error {
-	return failure.Because(failure.Failed, "the sandbox's state in "+path+" cannot be used", err).
+	return failure.Wrap(failure.Failed, "the sandbox's state in "+path+" cannot be used", err).
 		WithHint("remove the folder to begin with an empty sandbox")
 }
 

@@ -100,7 +100,7 @@ func (s *Sandbox) showFaults(*http.Request, object) (any, error) {
 func (s *Sandbox) setFaults(r *http.Request, body object) (any, error) {
 	var texts []string
 	if err := json.Unmarshal(body["faults"], &texts); err != nil {
-		return nil, failure.Because(failure.Invalid, "the field Faults must be a list of texts", err)
+		return nil, failure.Wrap(failure.Invalid, "the field Faults must be a list of texts", err)
 	}
 	list := make([]Fault, len(texts))
 	for i, text := range texts {
@@ -135,7 +135,7 @@ func (s *Sandbox) moveClock(r *http.Request, body object) (any, error) {
 	if text, ok := in.text("Advance"); ok {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, failure.Because(failure.Invalid, "the field Advance must be a duration such as 25h", err)
+			return nil, failure.Wrap(failure.Invalid, "the field Advance must be a duration such as 25h", err)
 		}
 		offset += max(min(d, 2*farthest), -2*farthest)
 	} else {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -89,7 +89,7 @@ func claim(ctx context.Context, dir, url string, take func(context.Context) erro
 	}
 	data, err := json.Marshal(note{URL: url, PID: os.Getpid()})
 	if err == nil {
-		err = durable.WriteFile(path, data, 0o600)
+		err = atomicfile.WriteFile(path, data, 0o600)
 	}
 	if err != nil {
 		return nil, fail(unusable(dir, err))

@@ -97,7 +97,7 @@ func ReadLayout(r io.Reader) (Layout, error) {
 	var l Layout
 	data, err := io.ReadAll(r)
 	if err != nil {
-		return l, failure.Because(failure.Failed, what, err)
+		return l, failure.Wrap(failure.Failed, what, err)
 	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
@@ -105,9 +105,9 @@ func ReadLayout(r io.Reader) (Layout, error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("it is empty")
 		}
-		return l, failure.Because(failure.Invalid, what, err)
+		return l, failure.Wrap(failure.Invalid, what, err)
 	}
-	return l, failure.Mistakes(what, l.check())
+	return l, failure.InvalidFields(what, l.check())
 }
 
 // mostInstances is how many an index has numbers for.

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -33,7 +33,7 @@ func LayoutOf(dir string) (Layout, error) {
 		l, err = ReadLayout(bytes.NewReader(data))
 	}
 	if err != nil {
-		return l, failure.Because(failure.Invalid, path, err).WithHint("`telematicsctl sandbox reset --all` goes back to the built-in layout")
+		return l, failure.Wrap(failure.Invalid, path, err).WithHint("`telematicsctl sandbox reset --all` goes back to the built-in layout")
 	}
 	return l, nil
 }
@@ -55,7 +55,7 @@ func (s *Sandbox) Settle(ctx context.Context) error {
 	}
 	data, err := yaml.Marshal(is)
 	if err == nil {
-		err = durable.WriteFile(path, data, 0o600)
+		err = atomicfile.WriteFile(path, data, 0o600)
 	}
 	if err != nil {
 		return unusable(s.options.Dir, err)

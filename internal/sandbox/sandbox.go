@@ -86,7 +86,7 @@ func Open(o Options) (*Sandbox, error) {
 		o.Layout = &l
 	}
 	if mistakes := o.Layout.check(); mistakes != nil {
-		return nil, failure.Mistakes("the layout cannot be used", mistakes)
+		return nil, failure.InvalidFields("the layout cannot be used", mistakes)
 	}
 	o.Faults = slices.Clone(o.Faults)
 	s := &Sandbox{options: o, routes: routes(o), source: o.Random}

@@ -23,7 +23,7 @@ const (
 func CheckAddr(addr string, allowRemote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return failure.Because(failure.Invalid, "the address is not host:port", err).WithHint("for example 127.0.0.1:8077")
+		return failure.Wrap(failure.Invalid, "the address is not host:port", err).WithHint("for example 127.0.0.1:8077")
 	}
 	ip := net.ParseIP(host)
 	if allowRemote || host == "localhost" || (ip != nil && ip.IsLoopback()) {

@@ -53,7 +53,7 @@ func (s *Sandbox) beginAgain(ctx context.Context) error {
 	}
 	_, err := s.Import(ctx, bytes.NewReader(s.start.lines))
 	if err = errors.Join(err, s.Fill(ctx, s.start.fleet)); err != nil {
-		return failure.Because(failure.Failed, "the sandbox was emptied, but not filled again", err)
+		return failure.Wrap(failure.Failed, "the sandbox was emptied, but not filled again", err)
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func (s *Sandbox) parseLine(data []byte) (newcomer, error) {
 		u.Created = s.now().UTC()
 	}
 	if r.mistakes != nil {
-		return u, failure.Mistakes("its fields are wrong", r.mistakes)
+		return u, failure.InvalidFields("its fields are wrong", r.mistakes)
 	}
 	return u, nil
 }

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -72,7 +72,7 @@ func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.S
 
 // prompt writes the question to Err and reads the answer in the background, so that a cancelled context ends the wait.
 func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
-	question = escape.Clean(question)
+	question = sanitize.Clean(question)
 	if !s.CanPrompt() {
 		why := "standard input or standard error is no terminal"
 		if s.NoInput {
@@ -138,7 +138,7 @@ func (s *Streams) readHidden() reader {
 	return func(s *Streams, question string) (<-chan answer, func() error, error) {
 		restore, err := s.raw()
 		if err != nil {
-			return nil, nil, failure.Because(failure.Failed, "cannot turn the terminal's echo off", err)
+			return nil, nil, failure.Wrap(failure.Failed, "cannot turn the terminal's echo off", err)
 		}
 		hidden := term.NewTerminal(console{oneByte{s.In}, s.Err}, "")
 		return begin(func() (string, error) {
@@ -196,7 +196,7 @@ func scanLine(r io.Reader) (string, error) {
 func ReadSecretLine(r io.Reader) (secret.String, error) {
 	data, err := io.ReadAll(io.LimitReader(r, longestAnswer+1))
 	if err != nil {
-		return secret.String{}, failure.Because(failure.Failed, "cannot read standard input", err)
+		return secret.String{}, failure.Wrap(failure.Failed, "cannot read standard input", err)
 	}
 	text := string(data)
 	if cut, ok := strings.CutSuffix(text, "\n"); ok {

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/telematicsctl/telematicsctl/internal/escape"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // Streams is the program's three streams and what is known of them. System makes it of real files; a test makes it by hand and sets
@@ -106,13 +106,13 @@ func (s *Streams) Paint(style Style, text string) string {
 // shown, not obeyed. A failing Err is nobody's concern.
 func (s *Streams) Note(text string) {
 	if !s.Quiet {
-		s.line(escape.Clean(text))
+		s.line(sanitize.Clean(text))
 	}
 }
 
 // Warn writes «Warning: text» to Err. It warns of harm, and so speaks under Quiet too.
 func (s *Streams) Warn(text string) {
-	s.line(s.Paint(Yellow, "Warning:") + " " + escape.Clean(text))
+	s.line(s.Paint(Yellow, "Warning:") + " " + sanitize.Clean(text))
 }
 
 // Fail writes «label: text» to Err, as Error: and Hint: are written; it speaks under Quiet too.
@@ -121,7 +121,7 @@ func (s *Streams) Fail(label, text string) {
 	if label == "Error" {
 		style = Red
 	}
-	s.line(s.Paint(style, label+":") + " " + escape.Clean(text))
+	s.line(s.Paint(style, label+":") + " " + sanitize.Clean(text))
 }
 
 func (s *Streams) line(text string) {

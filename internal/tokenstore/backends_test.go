@@ -14,7 +14,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
 // platforms are the fakes by the platform whose limits they have.
@@ -170,7 +170,7 @@ func (f folder) Set(service, user, secret string) error {
 	if len(secret) > windowsLimit {
 		return keyring.ErrSetDataTooBig
 	}
-	return durable.WriteFile(f.path(service, user), []byte(secret), 0o600)
+	return atomicfile.WriteFile(f.path(service, user), []byte(secret), 0o600)
 }
 
 func (f folder) Delete(service, user string) error {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
@@ -190,7 +190,7 @@ func (s *fileStore) change(ctx context.Context, alter func(table) bool) error {
 	if err != nil {
 		return failure.From(err)
 	}
-	if err := durable.WriteFile(s.path, data, 0o600); err != nil {
+	if err := atomicfile.WriteFile(s.path, data, 0o600); err != nil {
 		s.loaded, s.data = false, nil // what is there now is to be read, not believed
 		return unusable(ErrUnavailable, err, "the token file cannot be written: "+err.Error(), "make room in and for "+filepath.Dir(s.path))
 	}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
 // index says which pairs are in the keyring, so that they can be listed without reading each. It holds no secrets,
@@ -130,7 +130,7 @@ func (x *index) write() error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(x.path, data, 0o600)
+	return atomicfile.WriteFile(x.path, data, 0o600)
 }
 
 // list gives the entries of a profile, or of all for "", in the order that Store.List promises.

@@ -124,7 +124,7 @@ func (s *sealed) openKey(keyLine []byte) error {
 	}
 	id, err := age.NewScryptIdentity(s.passphrase.Reveal())
 	if err != nil {
-		return failure.Because(failure.Failed, "the passphrase cannot be used", err)
+		return failure.Wrap(failure.Failed, "the passphrase cannot be used", err)
 	}
 	id.SetMaxWorkFactor(mostWork)
 	r, err := age.Decrypt(bytes.NewReader(wrapped), id)

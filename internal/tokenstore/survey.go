@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/telematicsctl/telematicsctl/internal/durable"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
 // List says what the keyring holds, whatever the index says: where the platform can list, the two are held against each other at each List.
@@ -69,7 +69,7 @@ func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 		return err
 	}
 	if k.index.write() == nil && items != nil {
-		_ = durable.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600) // without it the next List surveys again
+		_ = atomicfile.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600) // without it the next List surveys again
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 	sent := new(atomic.Bool)
 	req, err := c.request(ctx, cl, id, sent)
 	if err != nil {
-		return attempt{err: failure.Because(failure.Invalid, cl.name, err)}
+		return attempt{err: failure.Wrap(failure.Invalid, cl.name, err)}
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
@@ -145,7 +145,7 @@ func readAll(resp *http.Response) ([]byte, error) {
 
 // broken makes the error for a try that ended without a whole answer.
 func (c *Client) broken(parent, ctx context.Context, cl call, err error, sent bool) *failure.Error {
-	e := &failure.Error{Code: failure.Unavailable, Cause: err, Unclear: sent && cl.changes}
+	e := &failure.Error{Code: failure.Unavailable, Cause: err, MayHaveApplied: sent && cl.changes}
 	switch {
 	case parent.Err() != nil:
 		e.Code, e.Message = failure.Interrupted, cl.name+": interrupted"

@@ -99,10 +99,10 @@ func (cl *call) read(resp *http.Response, body []byte) *failure.Error {
 // wrongAnswer is the error for an answer that says neither yes nor no: what the call was to change may have been changed.
 func (cl *call) wrongAnswer(resp *http.Response, why string) *failure.Error {
 	return &failure.Error{
-		Code:    failure.Failed,
-		Message: fmt.Sprintf("%s (%s %s): the service answered %d, but %s", cl.name, cl.method, cl.path, resp.StatusCode, cl.cut(why)),
-		Status:  resp.StatusCode,
-		Unclear: cl.changes,
+		Code:           failure.Failed,
+		Message:        fmt.Sprintf("%s (%s %s): the service answered %d, but %s", cl.name, cl.method, cl.path, resp.StatusCode, cl.cut(why)),
+		Status:         resp.StatusCode,
+		MayHaveApplied: cl.changes,
 	}
 }
 
@@ -119,7 +119,7 @@ func (cl *call) refused(resp *http.Response, status int, e envelope) *failure.Er
 		f.Fields = append(f.Fields, failure.Field{Key: cl.cut(entry.Key), Message: cl.cut(entry.Message)})
 	}
 	// A 5xx may come from a proxy that has passed the request on, or from a service that failed after its work.
-	f.Unclear = cl.changes && status >= 500
+	f.MayHaveApplied = cl.changes && status >= 500
 	switch {
 	case status == http.StatusTooManyRequests && f.RetryAfter > 0:
 		f.Hint = "try again in " + f.RetryAfter.String()

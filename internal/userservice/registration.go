@@ -43,7 +43,7 @@ func (in Instance) header() map[string]string {
 func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Registered, error) {
 	body, err := user.Body(field.Create)
 	if err != nil {
-		return Registered{}, failure.Because(failure.Invalid, "register a user", err)
+		return Registered{}, failure.Wrap(failure.Invalid, "register a user", err)
 	}
 	var made Registered
 	cl := call{
@@ -65,7 +65,7 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	switch {
 	case err == nil:
 		return made, nil
-	case token != "" && failure.IsUnclear(err) && TokenTaken(err):
+	case token != "" && failure.MayHaveApplied(err) && TokenTaken(err):
 		return Registered{DeviceToken: token, Repeated: true}, nil
 	case token != "" && TokenTaken(err):
 		return Registered{}, hinted(err, "a user has the DeviceToken "+token+" already")
@@ -79,7 +79,7 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, createAccessToken bool, custom field.Set) ([]Registered, error) {
 	fields, err := custom.Body(field.Quantity)
 	if err != nil {
-		return nil, failure.Because(failure.Invalid, "register many users", err)
+		return nil, failure.Wrap(failure.Invalid, "register many users", err)
 	}
 	request := struct {
 		Quantity          int
@@ -91,7 +91,7 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 	}
 	body, err := json.Marshal(request)
 	if err != nil {
-		return nil, failure.Because(failure.Invalid, "register many users", err)
+		return nil, failure.Wrap(failure.Invalid, "register many users", err)
 	}
 	var made []Registered
 	err = c.do(ctx, call{

@@ -44,8 +44,8 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 		if last = a.err; last == nil {
 			return struct{}{}, nil
 		}
-		unclear = unclear || last.Unclear
-		last.Unclear = unclear
+		unclear = unclear || last.MayHaveApplied
+		last.MayHaveApplied = unclear
 		switch {
 		case !worthAnother(last), cl.repeat == ifNotArrived && a.sent, last.RetryAfter > r.Longest:
 			return struct{}{}, backoff.Permanent(last)
@@ -68,7 +68,7 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 	if ctx.Err() != nil && last.Code != failure.Interrupted {
 		// The wait was cut short: the person who pressed Ctrl-C is told so, and what is unclear stays unclear.
 		interrupted := *failure.From(ctx.Err())
-		interrupted.Message, interrupted.RequestID, interrupted.Unclear = cl.name+": "+interrupted.Message, last.RequestID, unclear
+		interrupted.Message, interrupted.RequestID, interrupted.MayHaveApplied = cl.name+": "+interrupted.Message, last.RequestID, unclear
 		return &interrupted
 	}
 	return last

@@ -25,11 +25,11 @@ func (c *Client) SignInUser(ctx context.Context, in Instance, deviceToken string
 func (c *Client) signIn(ctx context.Context, who map[string]string, password secret.String, header map[string]string, name string) (Pair, error) {
 	fields, err := json.Marshal(who)
 	if err != nil {
-		return Pair{}, failure.Because(failure.Invalid, name, err)
+		return Pair{}, failure.Wrap(failure.Invalid, name, err)
 	}
 	body, err := json.Marshal(map[string]string{"LoginFields": string(fields), "Password": password.Reveal()})
 	if err != nil {
-		return Pair{}, failure.Because(failure.Invalid, name, err)
+		return Pair{}, failure.Wrap(failure.Invalid, name, err)
 	}
 	return c.pair(ctx, call{
 		name: name, method: http.MethodPost, path: "/v1/Auth/Login", header: header, body: body, kind: jsonKind,
@@ -42,7 +42,7 @@ func (c *Client) signIn(ctx context.Context, who map[string]string, password sec
 func (c *Client) Refresh(ctx context.Context, old Pair) (Pair, error) {
 	body, err := json.Marshal(map[string]string{"AccessToken": old.Access.Reveal(), "RefreshToken": old.Refresh.Reveal()})
 	if err != nil {
-		return Pair{}, failure.Because(failure.Invalid, "refresh the tokens", err)
+		return Pair{}, failure.Wrap(failure.Invalid, "refresh the tokens", err)
 	}
 	return c.pair(ctx, call{
 		name: "refresh the tokens", method: http.MethodPost, path: "/v1/Auth/RefreshToken", body: body, kind: jsonKind,
@@ -59,7 +59,7 @@ func (c *Client) pair(ctx context.Context, cl call) (Pair, error) {
 	}
 	p := r.pair()
 	if p == nil || p.Refresh.IsZero() {
-		return Pair{}, &failure.Error{Code: failure.Failed, Message: cl.name + ": the answer has no AccessToken or no RefreshToken", Unclear: true}
+		return Pair{}, &failure.Error{Code: failure.Failed, Message: cl.name + ": the answer has no AccessToken or no RefreshToken", MayHaveApplied: true}
 	}
 	return *p, nil
 }

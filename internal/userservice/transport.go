@@ -32,7 +32,7 @@ func NewTransport(workers int, caFile string) (*http.Transport, error) {
 	}
 	pem, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, failure.Because(failure.Invalid, "the certificates of ca_file cannot be read", err)
+		return nil, failure.Wrap(failure.Invalid, "the certificates of ca_file cannot be read", err)
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {

@@ -69,8 +69,8 @@ func TestFailuresOfARegistration(t *testing.T) {
 			if !errors.As(err, &f) || made != (userservice.Registered{}) {
 				t.Fatalf("got %+v, %v", made, err)
 			}
-			if f.Code != c.code || f.Unclear != c.unclear || !strings.Contains(f.Error(), c.says) || !strings.HasPrefix(f.Message, "register a user") {
-				t.Errorf("code %s, unclear %v: %s", f.Code, f.Unclear, f)
+			if f.Code != c.code || f.MayHaveApplied != c.unclear || !strings.Contains(f.Error(), c.says) || !strings.HasPrefix(f.Message, "register a user") {
+				t.Errorf("code %s, unclear %v: %s", f.Code, f.MayHaveApplied, f)
 			}
 			if f.RequestID != "request-1" {
 				t.Errorf("request id %q", f.RequestID)
@@ -109,8 +109,8 @@ func TestNobodyThere(t *testing.T) {
 	url := s.URL
 	s.Close()
 	_, err := register(client(t, url), field.Set{})
-	if !failure.Is(err, failure.Unavailable) || failure.IsUnclear(err) {
-		t.Errorf("nothing was sent, and nothing is unclear: %v, %v", err, failure.IsUnclear(err))
+	if !failure.Is(err, failure.Unavailable) || failure.MayHaveApplied(err) {
+		t.Errorf("nothing was sent, and nothing is unclear: %v, %v", err, failure.MayHaveApplied(err))
 	}
 }
 
@@ -118,7 +118,7 @@ func TestDeadlineOfOneTry(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	_, err := register(client(t, s.URL, func(o *userservice.Options) { o.Timeout = time.Second }), field.Set{})
-	if !failure.Is(err, failure.Unavailable) || !failure.IsUnclear(err) || !strings.Contains(err.Error(), "no answer within 1s") {
+	if !failure.Is(err, failure.Unavailable) || !failure.MayHaveApplied(err) || !strings.Contains(err.Error(), "no answer within 1s") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -129,12 +129,12 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
 	_, err := client(t, s.URL).Register(ctx, instance, field.Set{})
-	if !failure.Is(err, failure.Interrupted) || !failure.IsUnclear(err) {
-		t.Errorf("got %v, unclear %v", err, failure.IsUnclear(err))
+	if !failure.Is(err, failure.Interrupted) || !failure.MayHaveApplied(err) {
+		t.Errorf("got %v, unclear %v", err, failure.MayHaveApplied(err))
 	}
 	// Before anything was sent, nothing is unclear.
-	if _, err = client(t, s.URL).Register(ctx, instance, field.Set{}); !failure.Is(err, failure.Interrupted) || failure.IsUnclear(err) {
-		t.Errorf("got %v, unclear %v", err, failure.IsUnclear(err))
+	if _, err = client(t, s.URL).Register(ctx, instance, field.Set{}); !failure.Is(err, failure.Interrupted) || failure.MayHaveApplied(err) {
+		t.Errorf("got %v, unclear %v", err, failure.MayHaveApplied(err))
 	}
 }
 
@@ -241,7 +241,7 @@ func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
 	for _, body := range []string{`{}`, `{"message":"please sign in to the network"}`, `{"Status":0}`, `{"Status":302}`, `{"Result":null}`} {
 		s := serve(t, answer(200, body))
 		err := client(t, s.URL).Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{})
-		if !failure.Is(err, failure.Failed) || !failure.IsUnclear(err) {
+		if !failure.Is(err, failure.Failed) || !failure.MayHaveApplied(err) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

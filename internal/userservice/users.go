@@ -40,7 +40,7 @@ func (a Actor) secrets() []secret.String {
 func (c *Client) Update(ctx context.Context, as Actor, deviceToken string, change field.Set) error {
 	body, err := change.Body(field.Update)
 	if err != nil {
-		return failure.Because(failure.Invalid, "update a user", err)
+		return failure.Wrap(failure.Invalid, "update a user", err)
 	}
 	err = c.do(ctx, call{
 		name: "update a user", method: http.MethodPut, path: "/v1/Management/users", header: as.header(deviceToken), body: body, kind: jsonPatchKind,

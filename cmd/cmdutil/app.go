@@ -1,0 +1,157 @@
+// Package cmdutil is what the commands share: the process's world, the global flags, and, each made when it is first needed, the configuration,
+// the printer and the session with the service.
+package cmdutil
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/terminal"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// Env is all that the program takes from outside. main collects it; a test makes one by hand.
+type Env struct {
+	Args    []string // without the program's name
+	Streams *terminal.Streams
+	Getenv  func(string) string
+	Now     func() time.Time
+	Version string
+	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
+	Keyring tokenstore.Backend // another keyring than the system's; for tests
+
+	// Wire is put around the way to the service, so that a test sees what goes over it; nil is nothing.
+	Wire func(http.RoundTripper) http.RoundTripper
+}
+
+// Globals are the flags that every command has.
+type Globals struct {
+	Profile    string
+	Config     string
+	Output     string
+	JQ         string
+	Template   string
+	Timeout    time.Duration
+	Yes        bool
+	NoInput    bool
+	Quiet      bool
+	Verbose    bool
+	NoColor    bool
+	ShowTokens bool
+}
+
+// An App is what a command works with. What is costly or may fail is made by a method, when a command asks for it, and once.
+type App struct {
+	Env
+	Flags Globals
+
+	config *config.Config
+	saving atomic.Int32
+}
+
+// Saving says that what the command does now must not be left behind half done when Ctrl-C's second is over; it gives the function that says it is done.
+func (k *App) Saving() (done func()) {
+	k.saving.Add(1)
+	return func() { k.saving.Add(-1) }
+}
+
+// IsSaving tells whether a command is in the middle of what Saving announced.
+func (k *App) IsSaving() bool { return k.saving.Load() > 0 }
+
+// Begin takes the global flags into the streams; it is called once the command line is read.
+func (k *App) Begin() {
+	k.Streams.Quiet = k.Flags.Quiet
+	k.Streams.NoInput = k.Flags.NoInput
+	k.Streams.NoColor = k.Flags.NoColor
+}
+
+// Config reads the configuration.
+func (k *App) Config() (*config.Config, error) { return k.load(false) }
+
+// ConfigToWrite reads the configuration for a command that makes the file where it is not there.
+func (k *App) ConfigToWrite() (*config.Config, error) { return k.load(true) }
+
+func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
+	if k.config != nil {
+		return k.config, nil
+	}
+	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv, MayBeAbsent: mayBeAbsent})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range c.Warnings {
+		k.Streams.Warn(w)
+	}
+	k.config = c
+	return c, nil
+}
+
+// Printer makes the printer of the output flags. It is asked for before anything is sent, so that a wrong flag costs nothing.
+func (k *App) Printer(ctx context.Context) (*render.Printer, error) {
+	return render.New(render.Options{
+		Format: k.Flags.Output, JQ: k.Flags.JQ, Template: k.Flags.Template, Out: k.Streams.Out,
+		TTY: k.Streams.OutTTY, Color: k.Streams.ColorOut(), Width: k.Streams.Width, Context: ctx,
+	})
+}
+
+// Print prints one value by the output flags.
+func Print[T any](ctx context.Context, k *App, view render.View[T], value T) error {
+	p, err := k.Printer(ctx)
+	if err != nil {
+		return err
+	}
+	return render.One(p, view, value)
+}
+
+// PrintList prints a list by the output flags. An empty one says so on standard error.
+func PrintList[T any](ctx context.Context, k *App, view render.View[T], values []T, none string) error {
+	p, err := k.Printer(ctx)
+	if err != nil {
+		return err
+	}
+	if len(values) == 0 && none != "" {
+		k.Streams.Note(none)
+	}
+	return render.List(p, view, values)
+}
+
+// CheckOutput holds the output flags against what a command can show, before it does anything.
+func CheckOutput[T any](ctx context.Context, k *App, view render.View[T]) error {
+	p, err := k.Printer(ctx)
+	if err != nil {
+		return err
+	}
+	return view.Check(p)
+}
+
+// largestInput is the most bytes that are read of a file or of standard input that holds one request.
+const largestInput = 4 << 20
+
+// ReadInput reads a whole small file, or standard input for «-». flag is the flag that named it.
+func (k *App) ReadInput(flag, name string) ([]byte, error) {
+	r := k.Streams.In
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, failure.Wrap(failure.Invalid, flag, err).WithHint(flag + " takes the name of a file, or - for standard input")
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	data, err := io.ReadAll(io.LimitReader(r, largestInput+1))
+	switch {
+	case err != nil:
+		return nil, failure.Wrap(failure.Invalid, flag+" "+name, err)
+	case len(data) > largestInput:
+		return nil, failure.Newf(failure.Invalid, "%s %s is larger than 4 MiB", flag, name)
+	}
+	return data, nil
+}

@@ -1,0 +1,47 @@
+package cmdutil
+
+import (
+	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// A hint builds the text of a hint for an error: an imperative, and a command that works when it is pasted.
+type hint func(*App, *failure.Error) string
+
+// hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.
+var hintTables = []map[failure.Reason]hint{}
+
+// Hint returns what a person can do about an error; "" where nothing is known.
+func (a *App) Hint(e *failure.Error) string {
+	for _, table := range hintTables {
+		if h, ok := table[e.Reason]; ok {
+			return h(a, e)
+		}
+	}
+	return e.Hint
+}
+
+// Command returns a command of this program as it must be typed to act on the same configuration and profile: in backticks, with --config and
+// --profile where they were given, quoted for a shell.
+func (a *App) Command(args ...string) string {
+	words := []string{"telematicsctl"}
+	for _, arg := range args {
+		words = append(words, quoteForShell(arg))
+	}
+	if a.Flags.Config != "" {
+		words = append(words, "--config", quoteForShell(a.Flags.Config))
+	}
+	if a.Flags.Profile != "" {
+		words = append(words, "--profile", quoteForShell(a.Flags.Profile))
+	}
+	return "`" + strings.Join(words, " ") + "`"
+}
+
+// quoteForShell returns an argument as a POSIX shell takes it.
+func quoteForShell(s string) string {
+	if s != "" && strings.Trim(s, plainInShell) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

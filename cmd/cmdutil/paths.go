@@ -1,0 +1,16 @@
+package cmdutil
+
+import (
+	"path/filepath"
+
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+)
+
+// Jobs is where the jobs of bulk runs are.
+func (k *App) Jobs() (journal.Jobs, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return journal.Jobs{}, err
+	}
+	return journal.Jobs{Dir: filepath.Join(cfg.StateDir, "jobs")}, nil
+}

@@ -1,0 +1,374 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// SandboxURL stands for the service in miniature: nothing is ever sent to it over a network.
+const SandboxURL = "http://sandbox.localhost"
+
+// Session is a command's way to the service, by one profile.
+type Session struct {
+	Profile config.Profile
+	API     *userservice.Client
+	Store   tokenstore.Store
+	Auth    *auth.Source
+
+	app    *App
+	given  bool                // the JWT is from the environment, and nothing is stored
+	preset sandbox.Credentials // of the sandbox, where the profile is its own
+	close  []func() error
+	keyFor func(context.Context) (secret.String, error)
+}
+
+// Session makes the way to the service. Nothing is opened, asked or sent yet, save what the profile's values must say. workers is
+// how many requests will be under way at once; bulk tells that a wait for the sign-in limit is worth it without a person.
+func (k *App) Session(workers int, bulk bool) (*Session, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	p, err := cfg.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	if k.Flags.Timeout <= 0 {
+		return nil, failure.Newf(failure.Invalid, "--timeout %s is not a time to wait", k.Flags.Timeout)
+	}
+	s := &Session{Profile: p, app: k, given: !cfg.AccessToken.IsZero()}
+	if p.Sandbox {
+		if s.preset, err = SandboxCredentials(cfg); err != nil {
+			return nil, err
+		}
+	}
+	transport, err := s.transport(cfg, workers)
+	if err != nil {
+		return nil, err
+	}
+	if k.Wire != nil {
+		transport = k.Wire(transport)
+	}
+	api := k.clientOptions(p, transport)
+	api.KeyHint = s.keyHint
+	if s.API, err = userservice.New(api); err != nil {
+		return nil, err
+	}
+	if s.Store, err = s.openStore(cfg); err != nil {
+		return nil, err
+	}
+	s.keyFor = once(s.readKey)
+	s.Auth = auth.New(auth.Options{
+		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
+		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, KeyHint: s.keyHint,
+		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
+		Timeout: k.Flags.Timeout, Waiting: k.tellOfWaiting(),
+	})
+	return s, nil
+}
+
+// Close lets go of what the session holds.
+func (s *Session) Close() error {
+	var errs []error
+	for _, c := range s.close {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// dir is where the profile's own state is: the sandbox keeps its tokens and its guard apart from the real ones.
+func (s *Session) dir(cfg *config.Config) string {
+	if s.Profile.Sandbox {
+		return SandboxDir(cfg)
+	}
+	return cfg.StateDir
+}
+
+// SandboxDir is where the sandbox keeps its users.
+func SandboxDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "sandbox") }
+
+// SandboxCredentials are those by which the profile «sandbox» acts: of the first instance and the first admin of the sandbox's layout.
+func SandboxCredentials(cfg *config.Config) (sandbox.Credentials, error) {
+	l, err := sandbox.LayoutOf(SandboxDir(cfg))
+	if err != nil {
+		return sandbox.Credentials{}, err
+	}
+	return l.Credentials(), nil
+}
+
+func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) userservice.Options {
+	o := userservice.Options{
+		UserURL: p.UserURL, RegisterMultiplePath: p.RegisterMultiplePath, Transport: transport, Timeout: k.Flags.Timeout,
+		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
+	}
+	if p.Sandbox {
+		o.UserURL = SandboxURL
+	}
+	if k.Flags.Verbose {
+		o.Trace = cleanWriter{k.Streams.Err}
+	}
+	if o.Retry.Notify == nil {
+		o.Retry.Notify = func(err error, wait time.Duration) {
+			k.Streams.Note(fmt.Sprintf("%s; trying again in %s", err, wait.Round(100*time.Millisecond)))
+		}
+	}
+	return o
+}
+
+// cleanWriter shows control characters rather than letting the terminal obey them.
+type cleanWriter struct{ w io.Writer }
+
+func (c cleanWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(c.w, sanitize.CleanLines(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (s *Session) transport(cfg *config.Config, workers int) (http.RoundTripper, error) {
+	if !s.Profile.Sandbox {
+		return userservice.NewTransport(workers, s.Profile.CAFile)
+	}
+	socket, err := userservice.NewTransport(workers, "")
+	if err != nil {
+		return nil, err
+	}
+	return s.mountSandbox(SandboxDir(cfg), socket)
+}
+
+func (s *Session) mountSandbox(dir string, socket http.RoundTripper) (http.RoundTripper, error) {
+	box, err := sandbox.Open(sandbox.Options{Dir: dir, Now: s.app.Now})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, box.Close)
+	return &mount{dir: dir, box: sandbox.Transport(box), socket: socket}, nil
+}
+
+func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
+	if s.given {
+		return tokenstore.Open(tokenstore.Options{Kind: tokenstore.KindMemory}) // empty, and gone with the process
+	}
+	return s.app.openStore(cfg, s.Profile)
+}
+
+// openStore makes the token store of a profile; it reads nothing yet.
+func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
+	o := tokenstore.Options{
+		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Profile: p.Name, Backend: k.Keyring,
+	}
+	if p.Sandbox {
+		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
+	}
+	o.Passphrase = k.passphrase(cfg, k.Streams.Password, "Passphrase of the token file")
+	o.NewPassphrase = k.passphrase(cfg, k.Streams.NewPassword, "New passphrase of the token file")
+	return tokenstore.Open(o)
+}
+
+// StoreOf opens the token store of the profile in force, for the commands that look after it.
+func (k *App) StoreOf(p config.Profile) (tokenstore.Store, error) {
+	cfg, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	if !cfg.AccessToken.IsZero() {
+		return nil, noStore()
+	}
+	return k.openStore(cfg, p)
+}
+
+// NeedStore is the error of a command that is about what is stored, where a JWT from the environment stands for all of it.
+func (s *Session) NeedStore() error {
+	if s.given {
+		return noStore()
+	}
+	return nil
+}
+
+func noStore() error {
+	return failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").
+		WithHint("`unset TELEMATICSCTL_ACCESS_TOKEN` first")
+}
+
+// guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait is worth it without a person.
+func (k *App) guard(dir string, bulk bool) *auth.Guard {
+	return &auth.Guard{
+		Dir: dir, Now: k.Now,
+		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
+		Wait:    Wait,
+		Notify: func(d time.Duration) {
+			k.Streams.Note("waiting " + (d + time.Second - 1).Truncate(time.Second).String() + ": the service takes five sign-ins a minute from one address")
+		},
+	}
+}
+
+// profileFlags are the flags that another command needs to act by the same profile.
+func (k *App) profileFlags() string {
+	flags := k.configFlag()
+	if k.Flags.Profile != "" {
+		flags += " --profile " + k.Flags.Profile
+	}
+	return flags
+}
+
+// configFlag is the flag that another command needs to read the same file, fit for a shell.
+func (k *App) configFlag() string {
+	name := k.Flags.Config
+	switch {
+	case name == "":
+		return ""
+	case strings.Trim(name, plainInShell) != "":
+		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return " --config " + name
+}
+
+// plainInShell are the characters that no shell gives a meaning.
+const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
+
+// Wait waits, or ends with the context.
+func Wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Instance gives the instance and its key: from the environment or the file, from instance_key_command, or from the token store. A missing one is
+// failure.Invalid.
+func (s *Session) Instance(ctx context.Context) (userservice.Instance, error) {
+	if s.Profile.Sandbox {
+		return userservice.Instance{ID: s.preset.InstanceID, Key: secret.New(s.preset.InstanceKey)}, nil
+	}
+	if err := s.Profile.NeedInstance(); err != nil {
+		return userservice.Instance{}, err
+	}
+	key, err := s.keyFor(ctx)
+	return userservice.Instance{ID: s.Profile.InstanceID, Key: key}, err
+}
+
+func (s *Session) readKey(ctx context.Context) (secret.String, error) {
+	p := s.Profile
+	switch {
+	case !p.InstanceKey.IsZero():
+		return p.InstanceKey, nil
+	case p.InstanceKeyCommand != "":
+		return p.RunKeyCommand(ctx)
+	case s.given:
+		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name + ", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").
+			WithHint("set TELEMATICSCTL_INSTANCE_KEY too")
+	}
+	rec, err := s.Store.Get(ctx, tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey})
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name).WithHint(s.keyHint())
+	case err != nil:
+		return secret.String{}, err
+	case p.InstanceID != rec.InstanceID:
+		return secret.String{}, failure.Newf(failure.Invalid, "the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
+			WithHint(s.keyHint())
+	}
+	return rec.Value, nil
+}
+
+func noKey(message string) *failure.Error {
+	return &failure.Error{Code: failure.Invalid, Message: message, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
+}
+
+// keyHint says how the InstanceKey is put right: where it comes from, or, for a profile of the file, by storing it.
+func (s *Session) keyHint() string {
+	p := s.Profile
+	switch {
+	case p.Sandbox:
+		return "" // its key is built in
+	case p.InstanceKeyFrom == "environment" || !slices.Contains(s.app.config.Names(), p.Name):
+		return "set TELEMATICSCTL_INSTANCE_KEY to the key of that instance"
+	case p.InstanceKeyFrom == "file":
+		return "mend instance_key of profile " + p.Name + " in " + s.app.config.Path
+	case p.InstanceKeyFrom == "command":
+		return "mend instance_key_command of profile " + p.Name + " in " + s.app.config.Path
+	}
+	return "store the key with `telematicsctl profile add" + s.app.configFlag() + " " + p.Name + " --replace --instance-id " + p.InstanceID + "`, or set TELEMATICSCTL_INSTANCE_KEY"
+}
+
+// HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.
+func (s *Session) HasInstanceKey(ctx context.Context) (bool, error) {
+	if !s.Profile.Sandbox && s.Profile.InstanceID != "" && s.Profile.InstanceKey.IsZero() && s.Profile.InstanceKeyCommand != "" {
+		return true, nil
+	}
+	_, err := s.Instance(ctx)
+	if failure.Is(err, failure.Invalid) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// InstanceID is the profile's InstanceId, "" where none is set.
+func (s *Session) InstanceID() string {
+	if s.Profile.Sandbox {
+		return s.preset.InstanceID
+	}
+	return s.Profile.InstanceID
+}
+
+// Stored is what "Stored" prints: the kind of store, or "" where nothing is stored.
+func (s *Session) Stored() string {
+	if s.given {
+		return ""
+	}
+	return s.Store.Kind()
+}
+
+func (s *Session) adminEmail() string {
+	if s.Profile.Sandbox {
+		return s.preset.AdminEmail
+	}
+	return s.Profile.AdminEmail
+}
+
+// adminPassword is the one that can be had without asking: the sandbox's own, or the environment's.
+func (s *Session) adminPassword(cfg *config.Config) secret.String {
+	if s.Profile.Sandbox {
+		return secret.New(s.preset.AdminPassword)
+	}
+	return cfg.AdminPassword
+}
+
+// once makes a function that does its work at the first call and remembers what came of it.
+func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	ready := make(chan *result, 1)
+	ready <- nil
+	return func(ctx context.Context) (T, error) {
+		r := <-ready
+		if r == nil {
+			v, err := f(ctx)
+			r = &result{v, err}
+		}
+		ready <- r
+		return r.v, r.err
+	}
+}

@@ -1,0 +1,225 @@
+package pace_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+)
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// paced runs a test in a time of its own.
+func paced(t *testing.T, o pace.Options, test func(t *testing.T, p *pace.Pacer)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o.Clock = pace.Clock{Now: time.Now, Wait: wait}
+		if o.Down == nil {
+			o.Down, o.Up = func(error) {}, func() {}
+		}
+		test(t, pace.New(o))
+	})
+}
+
+// service answers so many requests of a pacer, each by a worker of its own, and tells how many were under way at once.
+func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, underway int) (time.Duration, pace.Verdict)) (most int) {
+	t.Helper()
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	underway := 0
+	for n := range requests {
+		group.Go(func() {
+			permit, err := p.Enter(context.Background())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			underway++
+			most = max(most, underway)
+			took, verdict := answer(n, underway)
+			mu.Unlock()
+			time.Sleep(took) //nolint:forbidigo // in the test's own time it is no wait
+			mu.Lock()
+			underway--
+			mu.Unlock()
+			permit.Done(n, verdict, errors.New("trouble"))
+		})
+	}
+	group.Wait()
+	return most
+}
+
+func TestConcurrencyGrowsToTheCeilingWhileTheServiceKeepsUp(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 64}, func(t *testing.T, p *pace.Pacer) {
+		began := time.Now()
+		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Verdict) { return 20 * time.Millisecond, pace.Answered })
+		if most != 64 || p.Limit() != 64 {
+			t.Errorf("%d at once at the most, %d at the end, not 64", most, p.Limit())
+		}
+		if took := time.Since(began); took > 2200*time.Millisecond {
+			t.Errorf("%s for what is 2s of work at full concurrency", took)
+		}
+	})
+}
+
+func TestConcurrencyFallsOnTooManyRequestsAndOnTimeouts(t *testing.T) {
+	for name, verdict := range map[string]pace.Verdict{"429": pace.Limited, "timeout": pace.Late} {
+		t.Run(name, func(t *testing.T) {
+			paced(t, pace.Options{Ceiling: 64, Patience: time.Hour}, func(t *testing.T, p *pace.Pacer) {
+				service(t, p, 3000, func(n, underway int) (time.Duration, pace.Verdict) {
+					if n > 1000 && underway > 16 {
+						return 20 * time.Millisecond, verdict
+					}
+					return 20 * time.Millisecond, pace.Answered
+				})
+				if got := p.Limit(); got > 24 || got < 6 {
+					t.Errorf("the limit is %d where the service takes 16", got)
+				}
+			})
+		})
+	}
+}
+
+// A service that slows down as more is asked of it is asked for less.
+func TestConcurrencyFallsOnRisingLatency(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 128}, func(t *testing.T, p *pace.Pacer) {
+		service(t, p, 20_000, func(_, underway int) (time.Duration, pace.Verdict) {
+			return max(100*time.Millisecond, time.Duration(underway)*10*time.Millisecond), pace.Answered // ten at once is what it can do
+		})
+		if got := p.Limit(); got > 60 {
+			t.Errorf("the limit is %d where ten at once are served as fast", got)
+		}
+	})
+}
+
+func TestTheRateIsAHardCap(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 32, Rate: 50}, func(t *testing.T, p *pace.Pacer) {
+		began := time.Now()
+		service(t, p, 201, func(int, int) (time.Duration, pace.Verdict) { return time.Millisecond, pace.Answered })
+		if took := time.Since(began); took < 4*time.Second || took > 4200*time.Millisecond {
+			t.Errorf("201 requests at 50 a second took %s", took)
+		}
+	})
+}
+
+func TestRetryAfterStopsAllAndNobodyBefore(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 8}, func(t *testing.T, p *pace.Pacer) {
+		p.RetryAfter(10 * time.Second)
+		p.RetryAfter(3 * time.Second) // a shorter one does not take the longer back
+		began := time.Now()
+		service(t, p, 100, func(int, int) (time.Duration, pace.Verdict) {
+			if since := time.Since(began); since < 10*time.Second {
+				t.Errorf("a request is sent after %s", since)
+			}
+			return 0, pace.Answered
+		})
+	})
+}
+
+// While the service is down, one request at a time tries it, ever more seldom.
+// Those who wait for their share of the rate have not been sent: Retry-After is for them too.
+func TestRetryAfterStopsThoseWhoWaitForTheRate(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 8, Rate: 1}, func(t *testing.T, p *pace.Pacer) {
+		began := time.Now()
+		var group sync.WaitGroup
+		for n := range 4 {
+			group.Go(func() {
+				permit, err := p.Enter(context.Background())
+				if err != nil {
+					t.Error(err)
+				}
+				if after := time.Since(began); after > 0 && after < time.Minute {
+					t.Errorf("a request was sent %s after the service asked for a minute", after)
+				}
+				permit.Done(n, pace.Answered, nil)
+			})
+		}
+		synctest.Wait() // one has been sent, and the others wait
+		p.RetryAfter(time.Minute)
+		group.Wait()
+	})
+}
+
+func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
+	ups := 0
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) {}, Up: func() { ups++ }}
+	paced(t, o, func(t *testing.T, p *pace.Pacer) {
+		began := time.Now()
+		tried, alone := 0, true
+		service(t, p, 300, func(_, underway int) (time.Duration, pace.Verdict) {
+			if since := time.Since(began); since > 0 && since < 10*time.Minute {
+				tried++
+				alone = alone && underway == 1
+			}
+			if time.Since(began) < 10*time.Minute {
+				return 0, pace.Broken
+			}
+			return 0, pace.Answered
+		})
+		if !alone || tried > 30 || tried < 15 || ups != 1 {
+			t.Errorf("%d tries in ten minutes, alone: %v, back %d times", tried, alone, ups)
+		}
+	})
+}
+
+// A request that was sent before the service went down may be answered late. That does not tell that the service is back: the one that tries it does.
+func TestALateAnswerDoesNotEndThePause(t *testing.T) {
+	downs, ups := 0, 0
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) { downs++ }, Up: func() { ups++ }}
+	paced(t, o, func(t *testing.T, p *pace.Pacer) {
+		enter := func() pace.Permit {
+			permit, err := p.Enter(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return permit
+		}
+		early := enter()
+		for row := 1; !enter().Done(row, pace.Broken, errors.New("trouble")); row++ {
+			if row > 100 {
+				t.Fatal("a hundred rows have failed, and the service is not thought to be down")
+			}
+		}
+		if !early.Done(0, pace.Answered, nil) {
+			t.Error("a late answer ended the pause")
+		}
+		began := time.Now()
+		if enter().Done(1, pace.Answered, nil) || time.Since(began) < time.Second {
+			t.Errorf("the next request was sent after %s, and its answer did not end the pause", time.Since(began))
+		}
+	})
+	if ups > downs || downs > 1 {
+		t.Errorf("down %d times and back %d times", downs, ups)
+	}
+}
+
+func TestWhoWaitsGoesWithTheContext(t *testing.T) {
+	paced(t, pace.Options{Ceiling: 1}, func(t *testing.T, p *pace.Pacer) {
+		permit, err := p.Enter(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := p.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the wait for room ends with %v", err)
+		}
+		permit.Done(1, pace.Answered, nil)
+		if _, err := p.Enter(context.Background()); err != nil {
+			t.Errorf("the room that was given back: %v", err)
+		}
+	})
+}
