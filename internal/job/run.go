@@ -109,11 +109,11 @@ func (o Run) Run(ctx context.Context) (Totals, error) {
 		r.deaf.Store(o.Table.Deaf())
 	}
 	r.pacer = pace.New(pace.Options{
-		Ceiling: o.Concurrency, Rate: o.Rate, Patience: o.Patience, Probe: o.First, Longest: longestWait, Clock: o.Clock,
-		Down: func(cause error) {
+		Ceiling: o.Concurrency, Rate: o.Rate, Patience: o.Patience, ProbeWait: o.First, MaxProbeWait: longestWait, Clock: o.Clock,
+		OnOpen: func(cause error) {
 			o.Note(fmt.Sprintf("the service is down (%s): the run pauses, and ends if that lasts for %s", failure.From(cause).Message, o.Patience))
 		},
-		Up: func() { o.Note("the service is back: the run goes on") },
+		OnClose: func() { o.Note("the service is back: the run goes on") },
 	})
 	if o.Watch != nil {
 		o.Watch(Gauge{Totals: r.account, Limit: r.pacer.Limit})

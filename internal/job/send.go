@@ -64,12 +64,12 @@ func (a *attempts) send(begin func() error, try func() error) error {
 			return errStop
 		}
 		if a.lost && a.r.deaf.Load() {
-			permit.Done(a.row, pace.Idle, nil)
+			permit.Done(a.row, pace.Ignored, nil)
 			return last
 		}
 		if !begun {
 			if err := begin(); err != nil {
-				permit.Done(a.row, pace.Idle, nil)
+				permit.Done(a.row, pace.Ignored, nil)
 				a.r.end(err)
 				return errStop
 			}
@@ -77,7 +77,7 @@ func (a *attempts) send(begin func() error, try func() error) error {
 		}
 		err = try()
 		last, a.lost = err, a.lost || failure.MayHaveApplied(err)
-		down := permit.Done(a.row, judge(err), err)
+		down := permit.Done(a.row, signalOf(err), err)
 		a.r.trust(err)
 		switch {
 		case err == nil, a.final(err), refused(err) && a.r.refusedAlone(a.again):
@@ -95,7 +95,7 @@ func (a *attempts) send(begin func() error, try func() error) error {
 }
 
 func (a *attempts) giveUp(err error) {
-	var lost *pace.Lost
+	var lost *pace.CircuitOpenError
 	if errors.As(err, &lost) {
 		f := *failure.From(lost.Cause)
 		f.Message = fmt.Sprintf("the service was down for longer than %s: %s", a.r.Patience, f.Message)
@@ -153,21 +153,21 @@ func (a *attempts) another(err error, down bool) bool {
 	return true
 }
 
-// judge says what an attempt tells of the service.
-func judge(err error) pace.Verdict {
+// signalOf says what an attempt tells of the service.
+func signalOf(err error) pace.Signal {
 	if err == nil {
 		return pace.Answered
 	}
 	f := failure.From(err)
 	switch {
 	case f.Code == failure.Interrupted:
-		return pace.Idle
+		return pace.Ignored
 	case f.Code == failure.RateLimited:
-		return pace.Limited
+		return pace.RateLimited
 	case userservice.TimedOut(err):
-		return pace.Late
+		return pace.TimedOut
 	case f.Code == failure.Unavailable || (f.Code == failure.Failed && f.MayHaveApplied):
-		return pace.Broken
+		return pace.Unavailable
 	}
 	return pace.Answered
 }
@@ -267,11 +267,11 @@ func (r *run) lookUp(ctx context.Context, row int, deviceToken string) (*userser
 		return nil, err
 	}
 	user, err := r.Lookup(ctx, deviceToken)
-	verdict := pace.Idle // how long it takes says nothing of registrations
+	signal := pace.Ignored // how long it takes says nothing of registrations
 	if err != nil {
-		verdict = judge(err)
+		signal = signalOf(err)
 	}
-	permit.Done(row, verdict, err)
+	permit.Done(row, signal, err)
 	if f := failure.From(err); f != nil && f.RetryAfter > 0 && f.RetryAfter <= r.Patience {
 		r.pacer.RetryAfter(f.RetryAfter)
 	}

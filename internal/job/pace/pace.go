@@ -9,16 +9,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Verdict is what an attempt says about the service.
-type Verdict uint8
+// Signal is what an attempt says about the service.
+type Signal uint8
 
-// The verdicts.
+// The signals.
 const (
-	Answered Verdict = iota // the service works: it said yes, or no to this one request
-	Limited                 // 429: it works, and wants fewer requests
-	Late                    // no answer in time
-	Broken                  // no connection, a broken answer, 5xx
-	Idle                    // nothing was learnt: the run is ending
+	Answered    Signal = iota // the service works: it said yes, or no to this one request
+	RateLimited               // 429: it works, and wants fewer requests
+	TimedOut                  // no answer in time
+	Unavailable               // no connection, a broken answer, 5xx
+	Ignored                   // nothing was learnt: the run is ending
 )
 
 // Clock is the time and the waiting for it, handed in so that tests need none.
@@ -29,15 +29,15 @@ type Clock struct {
 
 // Options say how a run is paced.
 type Options struct {
-	Ceiling  int           // requests under way at once, at the most
-	Rate     float64       // requests a second, at the most; 0 is no cap
-	Patience time.Duration // how long the service may be down before the run gives up
-	Probe    time.Duration // the wait before the first try of a service that is down; doubled up to Longest
-	Longest  time.Duration
-	Clock    Clock
+	Ceiling      int           // requests under way at once, at the most
+	Rate         float64       // requests a second, at the most; 0 is no cap
+	Patience     time.Duration // how long the service may be down before the run gives up
+	ProbeWait    time.Duration // the wait before the first try of a service that is down; doubled up to Longest
+	MaxProbeWait time.Duration
+	Clock        Clock
 	// Down is told, when a pause has begun, why; and Up when it is over. Neither may be nil.
-	Down func(cause error)
-	Up   func()
+	OnOpen  func(cause error)
+	OnClose func()
 }
 
 // Pacer paces the requests of one run. It is safe for use by many goroutines.
@@ -79,7 +79,7 @@ type Permit struct {
 	probe bool
 }
 
-// Enter waits until a request may be sent. Its error is the context's, or ErrLost.
+// Enter waits until a request may be sent. Its error is the context's, or ErrCircuitOpen.
 func (p *Pacer) Enter(ctx context.Context) (Permit, error) {
 	for {
 		probe, err := p.turn(ctx)
@@ -102,7 +102,7 @@ func (p *Pacer) Enter(ctx context.Context) (Permit, error) {
 				return Permit{p: p, epoch: epoch, start: p.o.Clock.Now(), probe: probe}, nil
 			}
 		}
-		p.limit.leave(epoch, 0, Idle)
+		p.limit.leave(epoch, 0, Ignored)
 		p.giveTurn(probe)
 		if err != nil {
 			return Permit{}, err
@@ -155,9 +155,9 @@ func (p *Pacer) obeyRetryAfter(ctx context.Context) error {
 	}
 }
 
-// Done ends a request for a row. cause is why it was Late or Broken. It returns whether the service is thought to be down: the failure is
+// Done ends a request for a row. cause is why it was TimedOut or Unavailable. It returns whether the service is thought to be down: the failure is
 // then the service's and not to be counted against the row.
-func (m Permit) Done(row int, v Verdict, cause error) (down bool) {
+func (m Permit) Done(row int, v Signal, cause error) (down bool) {
 	m.p.limit.leave(m.epoch, m.p.o.Clock.Now().Sub(m.start), v)
 	return m.p.note(row, v, cause, m.probe)
 }

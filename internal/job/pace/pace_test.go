@@ -26,19 +26,19 @@ func paced(t *testing.T, o pace.Options, test func(t *testing.T, p *pace.Pacer))
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o.Clock = pace.Clock{Now: time.Now, Wait: wait}
-		if o.Down == nil {
-			o.Down, o.Up = func(error) {}, func() {}
+		if o.OnOpen == nil {
+			o.OnOpen, o.OnClose = func(error) {}, func() {}
 		}
 		test(t, pace.New(o))
 	})
 }
 
 // service answers so many requests of a pacer, each by a worker of its own, and tells how many were under way at once.
-func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, underway int) (time.Duration, pace.Verdict)) (most int) {
+func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, inFlight int) (time.Duration, pace.Signal)) (most int) {
 	t.Helper()
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	underway := 0
+	inFlight := 0
 	for n := range requests {
 		group.Go(func() {
 			permit, err := p.Enter(context.Background())
@@ -47,15 +47,15 @@ func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, underway 
 				return
 			}
 			mu.Lock()
-			underway++
-			most = max(most, underway)
-			took, verdict := answer(n, underway)
+			inFlight++
+			most = max(most, inFlight)
+			took, signal := answer(n, inFlight)
 			mu.Unlock()
 			time.Sleep(took) //nolint:forbidigo // in the test's own time it is no wait
 			mu.Lock()
-			underway--
+			inFlight--
 			mu.Unlock()
-			permit.Done(n, verdict, errors.New("trouble"))
+			permit.Done(n, signal, errors.New("trouble"))
 		})
 	}
 	group.Wait()
@@ -65,7 +65,7 @@ func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, underway 
 func TestConcurrencyGrowsToTheCeilingWhileTheServiceKeepsUp(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 64}, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
-		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Verdict) { return 20 * time.Millisecond, pace.Answered })
+		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Signal) { return 20 * time.Millisecond, pace.Answered })
 		if most != 64 || p.Limit() != 64 {
 			t.Errorf("%d at once at the most, %d at the end, not 64", most, p.Limit())
 		}
@@ -76,12 +76,12 @@ func TestConcurrencyGrowsToTheCeilingWhileTheServiceKeepsUp(t *testing.T) {
 }
 
 func TestConcurrencyFallsOnTooManyRequestsAndOnTimeouts(t *testing.T) {
-	for name, verdict := range map[string]pace.Verdict{"429": pace.Limited, "timeout": pace.Late} {
+	for name, signal := range map[string]pace.Signal{"429": pace.RateLimited, "timeout": pace.TimedOut} {
 		t.Run(name, func(t *testing.T) {
 			paced(t, pace.Options{Ceiling: 64, Patience: time.Hour}, func(t *testing.T, p *pace.Pacer) {
-				service(t, p, 3000, func(n, underway int) (time.Duration, pace.Verdict) {
-					if n > 1000 && underway > 16 {
-						return 20 * time.Millisecond, verdict
+				service(t, p, 3000, func(n, inFlight int) (time.Duration, pace.Signal) {
+					if n > 1000 && inFlight > 16 {
+						return 20 * time.Millisecond, signal
 					}
 					return 20 * time.Millisecond, pace.Answered
 				})
@@ -96,8 +96,8 @@ func TestConcurrencyFallsOnTooManyRequestsAndOnTimeouts(t *testing.T) {
 // A service that slows down as more is asked of it is asked for less.
 func TestConcurrencyFallsOnRisingLatency(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 128}, func(t *testing.T, p *pace.Pacer) {
-		service(t, p, 20_000, func(_, underway int) (time.Duration, pace.Verdict) {
-			return max(100*time.Millisecond, time.Duration(underway)*10*time.Millisecond), pace.Answered // ten at once is what it can do
+		service(t, p, 20_000, func(_, inFlight int) (time.Duration, pace.Signal) {
+			return max(100*time.Millisecond, time.Duration(inFlight)*10*time.Millisecond), pace.Answered // ten at once is what it can do
 		})
 		if got := p.Limit(); got > 60 {
 			t.Errorf("the limit is %d where ten at once are served as fast", got)
@@ -108,7 +108,7 @@ func TestConcurrencyFallsOnRisingLatency(t *testing.T) {
 func TestTheRateIsAHardCap(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 32, Rate: 50}, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
-		service(t, p, 201, func(int, int) (time.Duration, pace.Verdict) { return time.Millisecond, pace.Answered })
+		service(t, p, 201, func(int, int) (time.Duration, pace.Signal) { return time.Millisecond, pace.Answered })
 		if took := time.Since(began); took < 4*time.Second || took > 4200*time.Millisecond {
 			t.Errorf("201 requests at 50 a second took %s", took)
 		}
@@ -120,7 +120,7 @@ func TestRetryAfterStopsAllAndNobodyBefore(t *testing.T) {
 		p.RetryAfter(10 * time.Second)
 		p.RetryAfter(3 * time.Second) // a shorter one does not take the longer back
 		began := time.Now()
-		service(t, p, 100, func(int, int) (time.Duration, pace.Verdict) {
+		service(t, p, 100, func(int, int) (time.Duration, pace.Signal) {
 			if since := time.Since(began); since < 10*time.Second {
 				t.Errorf("a request is sent after %s", since)
 			}
@@ -155,17 +155,17 @@ func TestRetryAfterStopsThoseWhoWaitForTheRate(t *testing.T) {
 
 func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
 	ups := 0
-	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) {}, Up: func() { ups++ }}
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) {}, OnClose: func() { ups++ }}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
 		tried, alone := 0, true
-		service(t, p, 300, func(_, underway int) (time.Duration, pace.Verdict) {
+		service(t, p, 300, func(_, inFlight int) (time.Duration, pace.Signal) {
 			if since := time.Since(began); since > 0 && since < 10*time.Minute {
 				tried++
-				alone = alone && underway == 1
+				alone = alone && inFlight == 1
 			}
 			if time.Since(began) < 10*time.Minute {
-				return 0, pace.Broken
+				return 0, pace.Unavailable
 			}
 			return 0, pace.Answered
 		})
@@ -178,7 +178,7 @@ func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
 // A request that was sent before the service went down may be answered late. That does not tell that the service is back: the one that tries it does.
 func TestALateAnswerDoesNotEndThePause(t *testing.T) {
 	downs, ups := 0, 0
-	o := pace.Options{Ceiling: 32, Patience: time.Hour, Probe: time.Second, Longest: 30 * time.Second, Down: func(error) { downs++ }, Up: func() { ups++ }}
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) { downs++ }, OnClose: func() { ups++ }}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
 		enter := func() pace.Permit {
 			permit, err := p.Enter(context.Background())
@@ -188,7 +188,7 @@ func TestALateAnswerDoesNotEndThePause(t *testing.T) {
 			return permit
 		}
 		early := enter()
-		for row := 1; !enter().Done(row, pace.Broken, errors.New("trouble")); row++ {
+		for row := 1; !enter().Done(row, pace.Unavailable, errors.New("trouble")); row++ {
 			if row > 100 {
 				t.Fatal("a hundred rows have failed, and the service is not thought to be down")
 			}

@@ -14,15 +14,15 @@ import (
 // The rule of the limit. It starts low and doubles each round while all is well, until the first trouble; after that it grows by
 // one a round. A 429 or a timeout halves it; latency that has doubled, and by more than a moment, takes a tenth off.
 const (
-	firstLimit   = 8
-	afterTrouble = 0.5
-	afterLatency = 0.9
-	risen        = 2.0
-	moment       = 50 * time.Millisecond
-	// forgetting is how fast the baseline follows when latency has risen for good: by this part of the difference a window, and only at so few
+	firstLimit     = 8
+	afterTrouble   = 0.5
+	afterLatency   = 0.9
+	latencyFactor  = 2.0
+	minLatencyRise = 50 * time.Millisecond
+	// baselineDecay is how fast the baseline follows when latency has risen for good: by this part of the difference a window, and only at so few
 	// requests that the rise cannot be our own doing.
-	forgetting = 0.1
-	fewest     = 16 // answers in a window
+	baselineDecay = 0.1
+	minWindow     = 16 // answers in a window
 )
 
 // limit is a semaphore whose size follows how the service fares.
@@ -32,7 +32,7 @@ type limit struct {
 	ceiling  float64
 	size     float64
 	growing  bool // doubling each round
-	underway int
+	inFlight int
 	peak     int // the most that were under way lately
 	epoch    int // counts the falls: one round of failures is one trouble
 
@@ -67,22 +67,22 @@ func (l *limit) enter(ctx context.Context) (epoch int, err error) {
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	l.underway++
-	l.peak = max(l.peak, l.underway)
+	l.inFlight++
+	l.peak = max(l.peak, l.inFlight)
 	return l.epoch, nil
 }
 
-func (l *limit) full() bool { return l.underway >= max(int(l.size), 1) }
+func (l *limit) full() bool { return l.inFlight >= max(int(l.size), 1) }
 
 // leave gives the room back. took is how long the answer took; trouble tells that the service asked for less.
-func (l *limit) leave(epoch int, took time.Duration, verdict Verdict) {
+func (l *limit) leave(epoch int, took time.Duration, signal Signal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.underway--
+	l.inFlight--
 	switch {
-	case (verdict == Limited || verdict == Late) && epoch == l.epoch:
+	case (signal == RateLimited || signal == TimedOut) && epoch == l.epoch:
 		l.fall(afterTrouble)
-	case verdict == Answered:
+	case signal == Answered:
 		l.grow()
 		l.watch(took)
 	}
@@ -113,7 +113,7 @@ func (l *limit) grow() {
 // watch compares the latency of a window with the best that is known.
 func (l *limit) watch(took time.Duration) {
 	if l.window == 0 {
-		l.span = max(fewest, 2*int(l.size))
+		l.span = max(minWindow, 2*int(l.size))
 	}
 	l.window++
 	l.sum += took
@@ -121,15 +121,15 @@ func (l *limit) watch(took time.Duration) {
 		return
 	}
 	mean := l.sum / time.Duration(l.window)
-	l.window, l.sum, l.peak = 0, 0, l.underway
+	l.window, l.sum, l.peak = 0, 0, l.inFlight
 	switch {
 	case l.baseline == 0 || mean < l.baseline:
 		l.baseline = mean
-	case mean > time.Duration(risen*float64(l.baseline)) && mean-l.baseline > moment:
+	case mean > time.Duration(latencyFactor*float64(l.baseline)) && mean-l.baseline > minLatencyRise:
 		l.fall(afterLatency)
 	}
 	if l.size <= firstLimit {
-		l.baseline += time.Duration(forgetting * float64(mean-l.baseline))
+		l.baseline += time.Duration(baselineDecay * float64(mean-l.baseline))
 	}
 }
 

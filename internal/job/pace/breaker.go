@@ -6,36 +6,36 @@ import (
 	"fmt"
 )
 
-// ErrLost says that the service was down for longer than the run had patience.
-var ErrLost = errors.New("the service is down")
+// ErrCircuitOpen says that the service was down for longer than the run had patience.
+var ErrCircuitOpen = errors.New("the service is down")
 
-// Lost is ErrLost with what the service did last.
-type Lost struct{ Cause error }
+// CircuitOpenError is ErrCircuitOpen with what the service did last.
+type CircuitOpenError struct{ Cause error }
 
 // Error says both.
-func (e *Lost) Error() string { return fmt.Sprintf("%v: %v", ErrLost, e.Cause) }
+func (e *CircuitOpenError) Error() string { return fmt.Sprintf("%v: %v", ErrCircuitOpen, e.Cause) }
 
-// Is makes it an ErrLost.
-func (e *Lost) Is(target error) bool { return target == ErrLost }
+// Is makes it an ErrCircuitOpen.
+func (e *CircuitOpenError) Is(target error) bool { return target == ErrCircuitOpen }
 
 // Unwrap is what the service did last.
-func (e *Lost) Unwrap() error { return e.Cause }
+func (e *CircuitOpenError) Unwrap() error { return e.Cause }
 
 // downAfter is how many rows must have failed, with no answer to anybody between them, for the service to be thought down. Rows are counted and
 // not attempts: a row that the service cannot digest fails again and again, and means nothing.
 func (p *Pacer) downAfter() int { return max(5, 2*p.limit.now()) }
 
 // note keeps account of the rows that came to nothing since the last answer.
-func (p *Pacer) note(row int, v Verdict, cause error, probe bool) (down bool) {
+func (p *Pacer) note(row int, v Signal, cause error, probe bool) (down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch v {
-	case Answered, Limited:
+	case Answered, RateLimited:
 		// While the service is down, only the request that tries it tells that it is back: the others were sent before.
 		if probe || !p.downed.Load() {
 			p.recovered()
 		}
-	case Late, Broken:
+	case TimedOut, Unavailable:
 		p.broken(row, cause)
 	}
 	p.endProbe(probe)
@@ -53,13 +53,13 @@ func (p *Pacer) broken(row int, cause error) {
 	case p.downed.Load():
 		if !p.told {
 			p.told = true
-			p.o.Down(cause)
+			p.o.OnOpen(cause)
 		}
-		p.wait = min(2*p.wait, p.o.Longest)
+		p.wait = min(2*p.wait, p.o.MaxProbeWait)
 		p.lost = p.lost || p.o.Clock.Now().Sub(p.since) >= p.o.Patience
 	case len(p.failing) >= p.downAfter():
 		p.downed.Store(true)
-		p.told, p.wait = false, p.o.Probe
+		p.told, p.wait = false, p.o.ProbeWait
 	}
 }
 
@@ -70,15 +70,15 @@ func (p *Pacer) recovered() {
 		return
 	}
 	if p.told {
-		p.o.Up()
+		p.o.OnClose()
 	}
-	p.signal()
+	p.broadcast()
 }
 
 func (p *Pacer) endProbe(probe bool) {
 	if probe {
 		p.probing = false
-		p.signal()
+		p.broadcast()
 	}
 }
 
@@ -88,7 +88,7 @@ func (p *Pacer) giveTurn(probe bool) {
 	p.endProbe(probe)
 }
 
-func (p *Pacer) signal() {
+func (p *Pacer) broadcast() {
 	close(p.change)
 	p.change = make(chan struct{})
 }
@@ -100,7 +100,7 @@ func (p *Pacer) turn(ctx context.Context) (probe bool, err error) {
 		switch {
 		case p.lost:
 			defer p.mu.Unlock()
-			return false, &Lost{p.last}
+			return false, &CircuitOpenError{p.last}
 		case !p.downed.Load():
 			p.mu.Unlock()
 			return false, ctx.Err()
