@@ -227,19 +227,30 @@ func checkURL(s string) error {
 	return nil
 }
 
-// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken): any case, braces or not,
-// space around it; nothing else. It returns the one spelling: lower case, no braces.
+// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken) as people and
+// the service write it, and returns its canonical form: lower case, with dashes. See ParseServiceUUID.
 func ParseUUID(text string) (string, error) {
-	s := strings.TrimSpace(text)
-	if len(s) == 38 && s[0] == '{' && s[37] == '}' {
-		s = s[1:37]
+	u, err := ParseServiceUUID(text)
+	if err != nil {
+		return "", err
 	}
-	if len(s) == 36 {
+	return u.String(), nil
+}
+
+// ParseServiceUUID reads a UUID in any of the forms that .NET writes: with dashes or without, in
+// braces or parentheses or not, in any case; white space and invisible characters around it are
+// ignored.
+func ParseServiceUUID(text string) (uuid.UUID, error) {
+	s := Trim(text)
+	if n := len(s); n > 2 && (s[0] == '{' && s[n-1] == '}' || s[0] == '(' && s[n-1] == ')') {
+		s = s[1 : n-1]
+	}
+	if len(s) == 36 || len(s) == 32 {
 		if u, err := uuid.Parse(s); err == nil {
-			return u.String(), nil
+			return u, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not a UUID", quote(text))
+	return uuid.UUID{}, fmt.Errorf("%s is not a UUID", quote(text))
 }
 
 // longestQuote is how many characters of a wrong value an error shows.
