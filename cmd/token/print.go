@@ -72,7 +72,7 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 // subject's if one was named.
 func goodToken(ctx context.Context, s *cmdutil.Session, args []string, who string) (string, tokenstore.Record, error) {
 	if s.Stored() != "" {
-		rec, err := s.Auth.Token(ctx, who)
+		rec, err := s.Auth.Pair(ctx, who)
 		return who, rec, err
 	}
 	whose, _, ok := s.Auth.WhoIsGiven()
@@ -82,6 +82,6 @@ func goodToken(ctx context.Context, s *cmdutil.Session, args []string, who strin
 	if err := s.Auth.GivenExpired(); err != nil {
 		return "", tokenstore.Record{}, err
 	}
-	rec, err := s.Auth.Token(ctx, whose)
+	rec, err := s.Auth.Pair(ctx, whose)
 	return whose, rec, err
 }

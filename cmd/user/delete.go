@@ -49,7 +49,7 @@ func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
 	}
 	defer func() { _ = s.Close() }()
 	// Who cannot act as the admin is told so before anything is asked.
-	if _, err := s.Auth.Token(ctx, auth.Admin); err != nil {
+	if _, err := s.Auth.Pair(ctx, auth.Admin); err != nil {
 		return err
 	}
 	if err := s.BeforeChange(ctx); err != nil {

@@ -68,36 +68,6 @@ func New(o Options) *Source {
 	return &Source{Options: o, unproven: map[string]secret.String{}, hopeless: map[string]error{}}
 }
 
-// Do makes a call as a subject: with its JWT, renewed beforehand where it is about to expire; where the call is answered 401, once more with
-// a renewed one. There is no third try. A JWT that was got here and is refused at its first use is not renewed again: that could go on for ever.
-func (s *Source) Do(ctx context.Context, subject string, call func(ctx context.Context, jwt secret.String) error) error {
-	rec, err := s.Token(ctx, subject)
-	if err != nil {
-		return err
-	}
-	err = call(ctx, rec.Access)
-	if !unauthorized(err) {
-		s.proven(subject, rec)
-		return s.forbidden(subject, err)
-	}
-	if !s.Given.IsZero() {
-		return s.givenRefused(err)
-	}
-	if s.isUnproven(subject, rec) {
-		return s.stillRefused(subject, err)
-	}
-	rec, renewErr := s.renew(ctx, subject, rec)
-	if renewErr != nil {
-		return renewErr
-	}
-	err = call(ctx, rec.Access)
-	if !unauthorized(err) {
-		s.proven(subject, rec)
-		return s.forbidden(subject, err)
-	}
-	return s.stillRefused(subject, err)
-}
-
 // forbidden explains a 403: the JWT is known, and of the wrong kind, or the user is not within its reach.
 func (s *Source) forbidden(subject string, err error) error {
 	if f := failure.From(err); f == nil || f.Status != http.StatusForbidden || f.Hint != "" {
@@ -120,8 +90,8 @@ func (s *Source) stillRefused(subject string, err error) error {
 	return withHint(err, "the service refuses even a JWT that it has just issued; "+s.Mend(subject))
 }
 
-// Token gives a record of the subject whose JWT is good now, renewed where it is about to expire.
-func (s *Source) Token(ctx context.Context, subject string) (tokenstore.Record, error) {
+// Pair returns the pair of the subject, renewed first if its JWT is about to expire.
+func (s *Source) Pair(ctx context.Context, subject string) (tokenstore.Record, error) {
 	if !s.Given.IsZero() {
 		return s.given(subject)
 	}

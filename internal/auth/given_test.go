@@ -52,7 +52,7 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 		if has, err := s.HasAdmin(t.Context()); err != nil || has != (name == "admin") {
 			t.Errorf("%s: HasAdmin is %v, %v", name, has, err)
 		}
-		if rec, err := s.Token(t.Context(), auth.Admin); err != nil || rec.Access != given || rec.ExpiresAt.IsZero() {
+		if rec, err := s.Pair(t.Context(), auth.Admin); err != nil || rec.Access != given || rec.ExpiresAt.IsZero() {
 			t.Errorf("%s: Token is %v, %v", name, rec, err)
 		}
 		if rec, err := s.Keep(t.Context(), user.DeviceToken, *user.Pair); err != nil || rec.Access != user.Pair.Access {

@@ -132,12 +132,12 @@ func TestWithoutAWayToSignInTheErrorNamesTheCommandThatMendsIt(t *testing.T) {
 
 	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 	o.Instance = nil
-	_, err = auth.New(o).Token(t.Context(), user)
+	_, err = auth.New(o).Pair(t.Context(), user)
 	wantFailure(t, err, failure.Unauthorized, "auth login --profile test --device-token "+user+"`")
 	o.Instance = func(context.Context) (userservice.Instance, error) {
 		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set").WithHint("set one")
 	}
-	_, err = auth.New(o).Token(t.Context(), user)
+	_, err = auth.New(o).Pair(t.Context(), user)
 	wantFailure(t, err, failure.Unauthorized, "no InstanceKey is set\nset one")
 }
 
@@ -366,7 +366,7 @@ func TestARefreshWhoseAnswerWasLostIsMended(t *testing.T) {
 					w.seen.forget()
 				})
 			}))
-			_, err := auth.New(o).Token(t.Context(), auth.Admin)
+			_, err := auth.New(o).Pair(t.Context(), auth.Admin)
 			mustDo(t, err)
 			w.want(t, c.want)
 		})

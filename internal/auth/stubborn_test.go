@@ -97,14 +97,14 @@ func TestRefusedCredentialsAreTracedToWhereTheyComeFrom(t *testing.T) {
 	o.KeyHint = func() string { return "set the key" }
 	stored := auth.New(o)
 	mustDo(t, stored.SavePassword(t.Context(), sandbox.AdminEmail, secret.New("wrong")))
-	_, err := stored.Token(t.Context(), auth.Admin)
+	_, err := stored.Pair(t.Context(), auth.Admin)
 	wantFailure(t, err, failure.Unauthorized, "the stored password is not right any more: sign in with `telematicsctl auth login --profile test --email "+sandbox.AdminEmail+" --save-password`")
 	_, err = stored.LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New("mistyped"))
 	wantFailure(t, err, failure.Unauthorized, "check the e-mail address and the password, and sign in with `telematicsctl auth login --profile test --email "+sandbox.AdminEmail+"`")
 	_, err = stored.LoginUser(t.Context(), user)
 	wantFailure(t, err, failure.Unauthorized, "the InstanceKey is wrong, or instance "+sandbox.InstanceID+" has no user "+user+": set the key")
 	o.AdminPassword = secret.New("wrong")
-	_, err = auth.New(o).Token(t.Context(), auth.Admin)
+	_, err = auth.New(o).Pair(t.Context(), auth.Admin)
 	wantFailure(t, err, failure.Unauthorized, "the password in TELEMATICSCTL_ADMIN_PASSWORD: set it right, or sign in with "+
 		"`telematicsctl auth login --profile test --email "+sandbox.AdminEmail+" --password-stdin`")
 	w.want(t, counts{SignIns: 4})
@@ -124,7 +124,7 @@ func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
 	o.Instance = func(context.Context) (userservice.Instance, error) {
 		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set for profile test").WithHint("set one")
 	}
-	_, err = auth.New(o).Token(t.Context(), "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
+	_, err = auth.New(o).Pair(t.Context(), "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
 	wantFailure(t, err, failure.Unauthorized, "in profile test: no InstanceKey is set for profile test\nset one")
 }
 

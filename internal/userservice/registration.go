@@ -22,6 +22,8 @@ type Pair struct {
 	Access    secret.String // AccessToken, a JWT
 	ExpiresIn time.Duration // of the AccessToken, as the service says it
 	Refresh   secret.String // RefreshToken; worthless once used
+	// DeviceToken is whose the service says the pair is, as it writes it; "" where it does not say, as for an admin.
+	DeviceToken string
 }
 
 // Registered is one user as the service made it.
@@ -230,7 +232,7 @@ func (r registered) pair() *Pair {
 	if r.AccessToken == nil || r.AccessToken.Token.IsZero() {
 		return nil
 	}
-	pair := &Pair{Access: r.AccessToken.Token, ExpiresIn: seconds(r.AccessToken.ExpiresIn)}
+	pair := &Pair{Access: r.AccessToken.Token, ExpiresIn: seconds(r.AccessToken.ExpiresIn), DeviceToken: r.DeviceToken}
 	if r.RefreshToken != nil {
 		pair.Refresh = *r.RefreshToken
 	}
