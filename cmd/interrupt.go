@@ -3,8 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -12,20 +14,34 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// errCtrlC is the cause of a context that Ctrl-C ended; SIGTERM ends one without it.
-var errCtrlC = errors.New("interrupted")
-
-// How long a command has to account for what it has done: after Ctrl-C, when a person waits, and after SIGTERM, when a system does.
-const (
-	waitAfterInterrupt = 900 * time.Millisecond
-	waitAfterTerm      = 6 * time.Second
+// The causes of a context that was ended from outside. They are one ending: no further request is begun, answers in flight are awaited
+// briefly and recorded, files are written.
+var (
+	errCtrlC      = errors.New("Ctrl-C")
+	errTerminated = errors.New("terminated")
+	errReaderGone = errors.New("the reader of standard output went away")
 )
 
-// Interruptible is a context that ends with Ctrl-C or SIGTERM. The second signal is the system's own: it ends the process at once.
+// exitReaderGone is the exit status after errReaderGone: what a shell reports of a process that SIGPIPE ended.
+const exitReaderGone = 141
+
+// How long a command may take to end: after Ctrl-C, when a person waits, and after anything else, when a system does.
+const (
+	waitAfterCtrlC = 900 * time.Millisecond
+	waitAfterTerm  = 6 * time.Second
+)
+
+// Interruptible returns a context that ends on SIGINT, SIGTERM and (unless it is ignored, as under nohup) SIGHUP. A second signal has its
+// default effect: it ends the process at once. SIGPIPE ends nothing: a write to a closed pipe fails with EPIPE, and Run handles that.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	signals, pipes := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(signals, ends...)
+	signal.Notify(pipes, syscall.SIGPIPE) // nothing reads the channel: being notified is what keeps the process alive
 	go func() {
 		select {
 		case s := <-signals:
@@ -33,44 +49,82 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 			if s == os.Interrupt {
 				cancel(errCtrlC)
 			}
-			cancel(nil)
+			cancel(errTerminated)
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		signal.Stop(pipes)
 		cancel(nil)
 	}
 }
 
-// untilInterrupted does a command's work and reports its error. A command that does not end within a second of Ctrl-C (it reads from a
-// pipe that nobody writes to, or a library call has no way out) is left behind.
-func untilInterrupted(ctx context.Context, k *cmdutil.App, work func() error) int {
+// A pipeWriter reports the first write that fails because nothing reads the pipe any more.
+type pipeWriter struct {
+	io.Writer
+	gone func()
+}
+
+func (p *pipeWriter) Write(b []byte) (int, error) {
+	n, err := p.Writer.Write(b)
+	if isBrokenPipe(err) {
+		p.gone()
+	}
+	return n, err
+}
+
+// isBrokenPipe reports whether a write failed because the reader of a pipe went away.
+func isBrokenPipe(err error) bool {
+	const errNoData, errBrokenPipe = syscall.Errno(232), syscall.Errno(109) // Windows
+	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" && (errors.Is(err, errNoData) || errors.Is(err, errBrokenPipe))
+}
+
+// untilInterrupted runs a command, reports its error and returns the exit status. A command that does not end soon after an interrupt (it
+// reads from a pipe that nothing writes to, or a library call cannot be canceled) is left behind.
+func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.Context) error) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	app.Streams.Out = &pipeWriter{app.Streams.Out, func() { cancel(errReaderGone) }}
 	done := make(chan error, 1)
-	go func() { done <- work() }()
+	go func() { done <- work(ctx) }()
 	var err error
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		err = afterInterrupt(ctx, k, done)
+		err = afterInterrupt(ctx, app, done)
 	}
 	if err == nil {
 		return 0
 	}
 	f := failure.From(err)
-	if f.Code == failure.Interrupted && f.Hint == "" {
+	if context.Cause(ctx) == errReaderGone { //nolint:errorlint // the cause itself, not what wraps it
+		if app.HasChanged() {
+			report(app, readerGone(f))
+		}
+		return exitReaderGone
+	}
+	if f.Code == failure.Interrupted && f.Reason == "" && f.Hint == "" {
 		with := *f
-		with.Hint = "give the same command again; what was done before is done"
+		with.Hint = "run the same command again: what was done before stays done"
 		f = &with
 	}
-	report(k, f)
+	report(app, f)
 	return f.Code.Exit()
 }
 
-func afterInterrupt(ctx context.Context, k *cmdutil.App, done <-chan error) error {
+// readerGone returns the error of a command that changed something and could not print it all.
+func readerGone(f *failure.Error) *failure.Error {
+	with := *f
+	with.Code = failure.Interrupted
+	with.Message = "standard output was closed before everything was printed: " + f.Message
+	return &with
+}
+
+func afterInterrupt(ctx context.Context, app *cmdutil.App, done <-chan error) error {
 	wait := waitAfterTerm
-	if errors.Is(context.Cause(ctx), errCtrlC) {
-		wait = waitAfterInterrupt
+	if context.Cause(ctx) == errCtrlC { //nolint:errorlint // the cause itself, not what wraps it
+		wait = waitAfterCtrlC
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
@@ -78,9 +132,9 @@ func afterInterrupt(ctx context.Context, k *cmdutil.App, done <-chan error) erro
 	case err := <-done:
 		return err
 	case <-t.C:
-		if k.IsSaving() {
+		if app.IsSaving() {
 			return <-done
 		}
-		return failure.New(failure.Interrupted, "interrupted while waiting for something that has no end of its own")
+		return failure.New(failure.Interrupted, "interrupted while waiting for something that does not end by itself")
 	}
 }

@@ -21,11 +21,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// Run runs the program in a world and returns its exit status. It ends within a second of an interrupt (see Interruptible), whatever
-// the command is waiting for.
+// Run runs the program in an environment and returns its exit status. It ends within a second of Ctrl-C (see Interruptible), whatever the
+// command waits for.
 func Run(ctx context.Context, w cmdutil.Env) int {
 	k := &cmdutil.App{Env: w}
-	return untilInterrupted(ctx, k, func() error {
+	return untilInterrupted(ctx, k, func(ctx context.Context) error {
 		started := false
 		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
 		root.SetArgs(w.Args)

@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -111,6 +112,7 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			"mode":      mode,
 			"exits":     exits,
 			"exits-on":  exitsOn,
+			"head":      head,
 			"served":    served,
 			"exchanged": exchanged,
 			"hinted":    hinted,
@@ -180,12 +182,12 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // arrivedKey is where a script keeps the channel that a slow service tells of its first request.
 type arrivedKey struct{}
 
-// exits-on INT|TERM STATUS TIME COMMAND...: runs a command whose standard input stays open, sends it the signal when a request of it has arrived (or it
+// exits-on INT|TERM|HUP STATUS TIME COMMAND...: runs a command whose standard input stays open, sends it the signal when a request of it has arrived (or it
 // has had a while to read what nobody writes), and holds it to its exit status and to the time that it may take from then on. What it printed is in the
 // files out and err.
 func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
-		ts.Fatalf("usage: exits-on INT|TERM STATUS TIME COMMAND...")
+		ts.Fatalf("usage: exits-on INT|TERM|HUP STATUS TIME COMMAND...")
 	}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -211,7 +213,7 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	case <-time.After(700 * time.Millisecond):
 	}
 	begun := time.Now()
-	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[0]]))
+	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]))
 	kill := time.AfterFunc(limit, func() { _ = c.Process.Kill() })
 	_ = c.Wait()
 	kill.Stop()
@@ -219,6 +221,40 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("err"), errOut.Bytes(), 0o600))
 	if got := c.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("exit status %d after %s, not %d\n%s%s", got, time.Since(begun), want, &out, &errOut)
+	}
+}
+
+// head STATUS N COMMAND... runs a command whose reader takes N lines of standard output and goes away, as `| head -N` does, and holds it to its
+// exit status. The lines and what it printed on standard error are in the files out and err.
+func head(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: head STATUS N COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	lines, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path, err := exec.LookPath(args[2])
+	ts.Check(err)
+	c := exec.Command(path, args[3:]...)
+	c.Dir, c.Env = ts.MkAbs("."), scriptEnv(ts)
+	var out, errOut bytes.Buffer
+	c.Stderr = &errOut
+	stdout, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	reader := bufio.NewReader(stdout)
+	for range lines {
+		line, err := reader.ReadString('\n')
+		out.WriteString(line)
+		ts.Check(err)
+	}
+	ts.Check(stdout.Close())
+	_ = c.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("out"), out.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), errOut.Bytes(), 0o600))
+	if got := c.ProcessState.ExitCode(); got != want {
+		ts.Fatalf("exit status %d, not %d\n%s", got, want, &errOut)
 	}
 }
 

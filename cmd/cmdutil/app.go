@@ -53,18 +53,22 @@ type App struct {
 	Env
 	Flags Globals
 
-	config *config.Config
-	saving atomic.Int32
+	config  *config.Config
+	saving  atomic.Int32
+	changed atomic.Bool
 }
 
-// Saving says that what the command does now must not be left behind half done when Ctrl-C's second is over; it gives the function that says it is done.
+// Saving marks a section that an interrupt must not cut short, however long it takes; done ends it.
 func (k *App) Saving() (done func()) {
 	k.saving.Add(1)
 	return func() { k.saving.Add(-1) }
 }
 
-// IsSaving tells whether a command is in the middle of what Saving announced.
+// IsSaving reports whether a command is in such a section.
 func (k *App) IsSaving() bool { return k.saving.Load() > 0 }
+
+// HasChanged reports whether the command has begun to change something.
+func (k *App) HasChanged() bool { return k.changed.Load() }
 
 // Begin takes the global flags into the streams; it is called once the command line is read.
 func (k *App) Begin() {

@@ -14,10 +14,13 @@ func (s *Session) BeforeChange(ctx context.Context) error {
 		where += ", instance " + id
 	}
 	s.app.Streams.Note("Using " + where)
-	if !s.Profile.Protected {
-		return nil
+	if s.Profile.Protected {
+		if err := s.app.Confirm(ctx, "Profile "+s.Profile.Name+" is protected. Change it?"); err != nil {
+			return err
+		}
 	}
-	return s.app.Confirm(ctx, "Profile "+s.Profile.Name+" is protected. Change it?")
+	s.app.changed.Store(true)
+	return nil
 }
 
 // Confirm asks a yes or no question that --yes answers. A no is failure.Invalid: nothing was done.
