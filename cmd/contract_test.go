@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // The scripts run the program in processes of its own. Each writes down what goes between it and the service, in the folder that this variable

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // exchangesFolder is the variable that names the folder in which a process writes down what goes between it and the service.

@@ -204,7 +204,7 @@ func stop(t *testing.T, process *os.Process, url string) {
 func TestTheGitHubActionStartsASandbox(t *testing.T) {
 	t.Parallel()
 	env, output, err := runAction(t, map[string]string{
-		"addr": "127.0.0.1:0", "args": "--users 50 --fault 'GET *: latency 1ms 50%'",
+		"addr": "127.0.0.1:0", "args": "--users=50\n--fault\nGET *: latency 1ms 50%\n",
 	})
 	if err != nil {
 		t.Fatal(output, err)
@@ -273,9 +273,48 @@ func TestTheExamplesInTheDocsAreTrue(t *testing.T) {
 
 func TestTheGitHubActionFailsWithTheLogOfASandboxThatDoesNotStart(t *testing.T) {
 	t.Parallel()
-	_, output, err := runAction(t, map[string]string{"args": "--fault '/v1/nowhere: 503'"})
+	_, output, err := runAction(t, map[string]string{"args": "--fault\n/v1/nowhere: 503"})
 	if err == nil || !strings.Contains(output, "there is no call /v1/nowhere") {
 		t.Errorf("%s %v", output, err)
+	}
+}
+
+// An argument is passed on as it is: no shell expands it, splits it or runs it.
+func TestArgumentsOfAPipelineAreNotRun(t *testing.T) {
+	t.Parallel()
+	dir := root(t)
+	work := t.TempDir()
+	program := filepath.Join(work, "program")
+	const script = "#!/bin/sh\nfor a in \"$@\"; do printf '[%s]\\n' \"$a\"; done >args\nprintf 'ready\\n'\nexec sleep 30\n"
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	hostile := []string{"$(touch run)", "`touch run`", "a b; touch run", "--x='$HOME'", "*", "\\n", "ARGUMENTS '", "${IFS}", "-"}
+	c := exec.CommandContext(t.Context(), "sh", filepath.Join(dir, "ci", "sandbox"))
+	c.Dir = work
+	c.Env = append(os.Environ(), "TELEMATICSCTL="+program, "SANDBOX_ARGS="+strings.Join(hostile, "\n")+"\r\n")
+	out, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(variables(string(out))["TELEMATICS_SANDBOX_PID"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := os.FindProcess(pid); err != nil || p.Kill() != nil {
+		t.Error("the program is still running")
+	}
+	args, err := os.ReadFile(filepath.Join(work, "args"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range hostile {
+		if !strings.Contains(string(args), "["+a+"]\n") {
+			t.Errorf("%q did not arrive: %s", a, args)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(work, "run")); err == nil {
+		t.Error("an argument was run")
 	}
 }
 
@@ -297,7 +336,7 @@ func TestTheGitLabIncludeStartsASandbox(t *testing.T) {
 	c := exec.CommandContext(t.Context(), "bash", "-eo", "pipefail", "-c", script)
 	c.Dir = t.TempDir()
 	var stderr strings.Builder
-	env = append(env, "SANDBOX_ADDR=127.0.0.1:0", "SANDBOX_ARGS=--users 20 --seed 7") // as a job's own variables
+	env = append(env, "SANDBOX_ADDR=127.0.0.1:0", "SANDBOX_ARGS=--users=20\n--seed=7\n") // as a job's own variables
 	c.Env, c.Stderr = env, &stderr
 	data, err := c.Output()
 	if err != nil {

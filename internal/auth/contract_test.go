@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // The requests of all tests here are held to the contract, and the sandbox's answers too, while it is not told to misbehave.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // requestsHeld holds what bulk runs send to the contract of the service. The model's answers are not held: it misbehaves, and says no more than a run needs.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // walk goes to every call of the service and gets every answer that there is.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/docs"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // clock is a clock that stands until it is moved.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // A client in another language goes through a user's whole life. It needs python3 and is skipped only where there is none.

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 )
 
 // sample is a request as the vendor's pages and clients write it, with the answer that was seen or is stated: its names and kinds, and its

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // What the client reads of an answer is what the contract describes there: a name that it does not describe would never come.

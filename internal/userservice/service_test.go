@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/docs"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 const done = `{"Status": 200, "Title": "", "Errors": []}`

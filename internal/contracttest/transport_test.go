@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 type tripper func(*http.Request) (*http.Response, error)

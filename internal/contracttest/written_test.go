@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/contracttest"
+	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
 // What a process writes down can be read while it goes on, and when it was killed in the middle of a line.
