@@ -142,7 +142,7 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 	if err != nil {
 		return "", rec, err
 	}
-	kept, err := prove(ctx, s, done, userservice.Actor{JWT: done.Access})
+	kept, err := prove(ctx, s, done, userservice.AsAdmin())
 	if kept && o.savePassword {
 		err = errors.Join(err, s.Auth.SavePassword(ctx, email, password))
 	}
@@ -162,7 +162,7 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 	if err != nil {
 		return "", rec, err
 	}
-	_, err = prove(ctx, s, done, userservice.Actor{JWT: done.Access, Self: &in})
+	_, err = prove(ctx, s, done, userservice.AsUser(token, in))
 	if statusOf(err) == http.StatusForbidden {
 		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
 		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
@@ -173,8 +173,8 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 
 // prove makes a call with a pair that was just stored. One that the service refuses is taken back; where the service could not
 // be asked, it is kept, as it may well be good.
-func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Actor) (kept bool, err error) {
-	err = s.API.Prove(ctx, as)
+func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Caller) (kept bool, err error) {
+	err = s.API.WithAuthorizer(userservice.StaticToken{JWT: done.Access}).VerifyToken(ctx, as)
 	status := statusOf(err)
 	switch {
 	case err == nil, done.Subject != auth.Admin && status == http.StatusForbidden:

@@ -80,6 +80,7 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
 		Timeout: k.Flags.Timeout, Waiting: k.tellOfWaiting(),
 	})
+	s.API = s.API.WithAuthorizer(s.Auth)
 	return s, nil
 }
 

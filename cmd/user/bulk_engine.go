@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
-	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -72,11 +70,7 @@ func (r *bulkRun) settled() func(n int) bool {
 }
 
 func (r *bulkRun) lookup(ctx context.Context, deviceToken string) (*userservice.User, error) {
-	var found []userservice.User
-	err := r.session.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) (err error) {
-		found, err = r.session.API.FindByToken(ctx, userservice.Actor{JWT: jwt}, deviceToken)
-		return err
-	})
+	found, err := r.session.API.FindByToken(ctx, userservice.AsAdmin(), deviceToken)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

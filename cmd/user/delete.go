@@ -8,7 +8,6 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -49,7 +48,7 @@ func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
 	}
 	defer func() { _ = s.Close() }()
 	// Who cannot act as the admin is told so before anything is asked.
-	if _, err := s.Auth.Pair(ctx, auth.Admin); err != nil {
+	if _, err := s.Auth.Token(ctx, auth.Admin); err != nil {
 		return err
 	}
 	if err := s.BeforeChange(ctx); err != nil {
@@ -63,8 +62,6 @@ func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
 		return err
 	}
 	return task{users, "deleted", func(ctx context.Context, token string) error {
-		return s.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
-			return s.API.Delete(ctx, userservice.Actor{JWT: jwt}, token)
-		})
+		return s.API.Delete(ctx, userservice.AsAdmin(), token)
 	}}.carryOut(ctx, k)
 }

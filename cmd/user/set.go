@@ -6,10 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -108,17 +106,12 @@ func set(ctx context.Context, k *cmdutil.App, o setOptions) error {
 	var body field.Set
 	body.Put(field.Get(o.change.field), o.on)
 	return task{users, "updated", func(ctx context.Context, token string) error {
-		return acting(ctx, token, func(ctx context.Context, as userservice.Actor) error {
-			return s.API.Update(ctx, as, token, body)
-		})
+		return s.API.Update(ctx, acting(token), token, body)
 	}}.carryOut(ctx, k)
 }
 
-// act makes a call for one user as whoever acts.
-type act func(ctx context.Context, token string, call func(context.Context, userservice.Actor) error) error
-
-// actor chooses who makes the changes, before any is sent.
-func actor(ctx context.Context, s *cmdutil.Session, as string) (act, error) {
+// actor chooses who makes the changes, before any is sent: it returns the caller for the user with a DeviceToken.
+func actor(ctx context.Context, s *cmdutil.Session, as string) (func(token string) userservice.Caller, error) {
 	admin := as == "admin"
 	if as == "" {
 		has, err := s.Auth.HasAdmin(ctx)
@@ -128,19 +121,11 @@ func actor(ctx context.Context, s *cmdutil.Session, as string) (act, error) {
 		admin = has
 	}
 	if admin {
-		return func(ctx context.Context, _ string, call func(context.Context, userservice.Actor) error) error {
-			return s.Auth.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
-				return call(ctx, userservice.Actor{JWT: jwt})
-			})
-		}, nil
+		return func(string) userservice.Caller { return userservice.AsAdmin() }, nil
 	}
 	in, err := s.Instance(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, token string, call func(context.Context, userservice.Actor) error) error {
-		return s.Auth.Do(ctx, token, func(ctx context.Context, jwt secret.String) error {
-			return call(ctx, userservice.Actor{JWT: jwt, Self: &in})
-		})
-	}, nil
+	return func(token string) userservice.Caller { return userservice.AsUser(token, in) }, nil
 }

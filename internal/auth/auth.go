@@ -1,7 +1,7 @@
 // Package auth is who we are: the one way to a JWT. It knows the rule of use (stored and good: use it; else refresh; else sign in
 // anew, once; else say what mends it), keeps one refresh among all goroutines and processes, and guards the limit of sign-ins.
 //
-// However the service misbehaves, a call made through Source.Do is sent at most twice, and costs at most one renewal: a refresh, which is
+// However the service misbehaves, a call authorized by a Source is sent at most twice, and costs at most one renewal: a refresh, which is
 // asked for a second time where its answer was lost, and one sign-in. docs/tokens.md tells an operator the same story.
 package auth
 

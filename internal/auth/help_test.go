@@ -207,9 +207,7 @@ func (w *world) misbehave(t testing.TB, faults string) {
 
 // call makes the cheapest call as the admin.
 func (w *world) call(ctx context.Context, s *auth.Source) error {
-	return s.Do(ctx, auth.Admin, func(ctx context.Context, jwt secret.String) error {
-		return w.api.Prove(ctx, userservice.Actor{JWT: jwt})
-	})
+	return w.api.WithAuthorizer(s).VerifyToken(ctx, userservice.AsAdmin())
 }
 
 func (w *world) want(t testing.TB, want counts) {

@@ -77,14 +77,12 @@ func realSource(url, dir string, dies bool) (*auth.Source, *userservice.Client, 
 }
 
 func callAs(ctx context.Context, s *auth.Source, api *userservice.Client, subject string) error {
-	return s.Do(ctx, subject, func(ctx context.Context, jwt secret.String) error {
-		as := userservice.Actor{JWT: jwt}
-		if subject != auth.Admin {
-			in, _ := theInstance(ctx)
-			as.Self = &in
-		}
-		return api.Prove(ctx, as)
-	})
+	as := userservice.AsAdmin()
+	if subject != auth.Admin {
+		in, _ := theInstance(ctx)
+		as = userservice.AsUser(subject, in)
+	}
+	return api.WithAuthorizer(s).VerifyToken(ctx, as)
 }
 
 // dying is a store that tells the test that something is to be written, and never writes it.

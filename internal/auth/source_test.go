@@ -105,10 +105,8 @@ func TestAUserSignsInByTheInstanceKey(t *testing.T) {
 	made := w.register(t)
 	s := w.person()
 	do := func() error {
-		return s.Do(t.Context(), made.DeviceToken, func(ctx context.Context, jwt secret.String) error {
-			in, _ := theInstance(ctx)
-			return w.api.Prove(ctx, userservice.Actor{JWT: jwt, Self: &in})
-		})
+		in, _ := theInstance(t.Context())
+		return w.api.WithAuthorizer(s).VerifyToken(t.Context(), userservice.AsUser(made.DeviceToken, in))
 	}
 	mustDo(t, do())
 	w.want(t, counts{SignIns: 1, Calls: 1})

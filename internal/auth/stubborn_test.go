@@ -136,9 +136,7 @@ func TestA403SaysWhoMayDoIt(t *testing.T) {
 	made := w.register(t)
 	w.misbehave(t, `"*: 403"`)
 	do := func(s *auth.Source, subject string) error {
-		return s.Do(t.Context(), subject, func(ctx context.Context, jwt secret.String) error {
-			return w.api.Prove(ctx, userservice.Actor{JWT: jwt})
-		})
+		return w.api.WithAuthorizer(s).VerifyToken(t.Context(), userservice.Caller{Subject: subject})
 	}
 	wantFailure(t, do(w.admin(), auth.Admin), failure.Unauthorized, "this admin may not do this, or not to this user: as another, sign in with `telematicsctl auth login --email ADDRESS`")
 	o := w.options()

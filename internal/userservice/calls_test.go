@@ -60,7 +60,7 @@ func TestWhatIsSent(t *testing.T) {
 		},
 		"update as admin": {
 			call: func(c *userservice.Client) error {
-				return c.Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, user(t, map[string]string{"EnableLogging": "on"}))
+				return c.Update(context.Background(), userservice.AsAdmin(), device, user(t, map[string]string{"EnableLogging": "on"}))
 			},
 			method: "PUT", path: "/v1/Management/users", body: `{"UserFields":{"EnableLogging":true}}`,
 			header: map[string]string{"Authorization": "Bearer " + jwt, "UserDeviceToken": device, "Content-Type": "application/json-patch+json"},
@@ -68,7 +68,7 @@ func TestWhatIsSent(t *testing.T) {
 		},
 		"update own": {
 			call: func(c *userservice.Client) error {
-				return c.Update(context.Background(), userservice.Actor{JWT: secret.New(jwt), Self: &instance}, device, user(t, map[string]string{"ImageUrl": "https://example.com/a.png"}))
+				return c.Update(context.Background(), userservice.AsUser(device, instance), device, user(t, map[string]string{"ImageUrl": "https://example.com/a.png"}))
 			},
 			method: "PUT", path: "/v1/Management/users", body: `{"ExternalImageUrl":"https://example.com/a.png"}`,
 			header: map[string]string{"Authorization": "Bearer " + jwt, "DeviceToken": device, "InstanceId": instanceID, "InstanceKey": instanceKey},

@@ -68,6 +68,8 @@ type Client struct {
 	retry     Retry
 	requestID func() string
 	keyHint   func() string
+
+	authorizer Authorizer // nil: calls that need a JWT fail
 }
 
 // New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is none, or that is plain

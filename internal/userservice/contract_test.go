@@ -83,21 +83,21 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 	self, err = c.Refresh(ctx, self)
 	must(err)
 
-	asAdmin, asSelf := userservice.Actor{JWT: admin.Access}, userservice.Actor{JWT: self.Access, Self: &in}
-	must(c.Prove(ctx, asAdmin))
-	must(c.Prove(ctx, asSelf))
-	must(c.Update(ctx, asAdmin, made.DeviceToken, fullChange(t)))
-	must(c.Update(ctx, asSelf, made.DeviceToken, flags(t)))
-	if err := c.Update(ctx, asAdmin, uuid.NewString(), flags(t)); !failure.Is(err, failure.NotFound) {
+	asAdmin, asSelf := c.WithAuthorizer(userservice.StaticToken{JWT: admin.Access}), c.WithAuthorizer(userservice.StaticToken{JWT: self.Access})
+	must(asAdmin.VerifyToken(ctx, userservice.AsAdmin()))
+	must(asSelf.VerifyToken(ctx, userservice.AsUser(made.DeviceToken, in)))
+	must(asAdmin.Update(ctx, userservice.AsAdmin(), made.DeviceToken, fullChange(t)))
+	must(asSelf.Update(ctx, userservice.AsUser(made.DeviceToken, in), made.DeviceToken, flags(t)))
+	if err := asAdmin.Update(ctx, userservice.AsAdmin(), uuid.NewString(), flags(t)); !failure.Is(err, failure.NotFound) {
 		t.Errorf("nobody: %v", err)
 	}
-	found, err := c.FindByToken(ctx, asAdmin, made.DeviceToken)
+	found, err := asAdmin.FindByToken(ctx, userservice.AsAdmin(), made.DeviceToken)
 	must(err)
 	if len(found) != 1 || found[0].DeviceToken != made.DeviceToken {
 		t.Errorf("found %+v", found)
 	}
-	must(c.Once().Delete(ctx, asAdmin, made.DeviceToken))
-	must(c.Delete(ctx, asAdmin, made.DeviceToken))
+	must(asAdmin.Once().Delete(ctx, userservice.AsAdmin(), made.DeviceToken))
+	must(asAdmin.Delete(ctx, userservice.AsAdmin(), made.DeviceToken))
 
 	for _, want := range []string{
 		"POST /v1/Registration/create 200", "POST /v1/Registration/create 409", "POST /v1/Registration/create 401", "POST /v1/Registration/CreateMultiple 200",
@@ -112,7 +112,7 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 
 // A new call of the client needs a line above.
 func TestTheContractTestKnowsEveryCall(t *testing.T) {
-	known := []string{"Delete", "FindByToken", "Host", "Once", "Prove", "Refresh", "Register", "RegisterMany", "SignInAdmin", "SignInUser", "Update"}
+	known := []string{"Delete", "FindByToken", "Host", "Once", "Refresh", "Register", "RegisterMany", "SignInAdmin", "SignInUser", "Update", "VerifyToken", "WithAuthorizer"}
 	var got []string
 	for m := range reflect.TypeFor[*userservice.Client]().Methods() {
 		got = append(got, m.Name)

@@ -47,11 +47,11 @@ func (f foundUser) user() User {
 }
 
 // FindByToken lists the users who have a DeviceToken, as the admin: one or none (GET /v1/Management/users/find; live).
-func (c *Client) FindByToken(ctx context.Context, as Actor, deviceToken string) ([]User, error) {
+func (c *Client) FindByToken(ctx context.Context, as Caller, deviceToken string) ([]User, error) {
 	var found []foundUser
-	err := c.do(ctx, call{
+	err := c.doAs(ctx, as, call{
 		name: "find a user", method: http.MethodGet, path: "/v1/Management/users/find?" + url.Values{"DeviceToken": {deviceToken}}.Encode(),
-		header: map[string]string{"Authorization": "Bearer " + as.JWT.Reveal()}, repeat: always, secrets: as.secrets(),
+		repeat: always,
 		decode: func(result []byte) error { return json.Unmarshal(result, &found) },
 	})
 	if err != nil {
@@ -66,10 +66,10 @@ func (c *Client) FindByToken(ctx context.Context, as Actor, deviceToken string) 
 
 // Delete removes a user for good, with all the user's telematics data (DELETE /v1/Management/users/{DeviceToken}; live), as the admin. Doing
 // it twice is doing it once, so it is repeated, and a user who is already gone (404) is no error.
-func (c *Client) Delete(ctx context.Context, as Actor, deviceToken string) error {
-	err := c.do(ctx, call{
+func (c *Client) Delete(ctx context.Context, as Caller, deviceToken string) error {
+	err := c.doAs(ctx, as, call{
 		name: "delete a user", method: http.MethodDelete, path: "/v1/Management/users/" + url.PathEscape(deviceToken),
-		header: map[string]string{"Authorization": "Bearer " + as.JWT.Reveal()}, repeat: always, changes: true, secrets: as.secrets(),
+		repeat: always, changes: true,
 	})
 	if failure.Is(err, failure.NotFound) {
 		return nil

@@ -82,7 +82,7 @@ func client(t *testing.T, url string, change ...func(*userservice.Options)) *use
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return c.WithAuthorizer(userservice.StaticToken{JWT: secret.New(jwt)})
 }
 
 // answer answers with a status and a body.

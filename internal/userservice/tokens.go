@@ -64,23 +64,19 @@ func (c *Client) pair(ctx context.Context, cl call) (Pair, error) {
 	return *p, nil
 }
 
-// Prove makes the cheapest call that needs a good JWT: as the admin a list of one user (live), as a user the own profile (client). It is
-// a read, and repeated like one. A 403 means that the service knows the JWT and does not let its bearer do that.
-func (c *Client) Prove(ctx context.Context, as Actor) error {
-	header := map[string]string{"Authorization": "Bearer " + as.JWT.Reveal()}
+// VerifyToken makes the cheapest call that needs a good JWT: as the admin a list of one user (live), as a user the own
+// profile (client). It is a read. A 403 means that the service knows the JWT but does not let its bearer do that.
+func (c *Client) VerifyToken(ctx context.Context, as Caller) error {
 	if as.Self == nil {
-		return c.do(ctx, call{
-			name: "prove the sign-in by a list of one user", method: http.MethodPost, path: "/v1/Management/users/GetFilteredPage", header: header, kind: jsonPatchKind,
+		return c.doAs(ctx, as, call{
+			name: "verify the sign-in by a list of one user", method: http.MethodPost,
+			path: "/v1/Management/users/GetFilteredPage", kind: jsonPatchKind,
 			// These five are required (live).
 			body:   []byte(`{"PageNumber":1,"PageSize":1,"IncludeAccountInfo":false,"Sort":"DateCreatedDesc","ShowInactiveUsers":true}`),
-			repeat: always, secrets: as.secrets(),
+			repeat: always,
 		})
 	}
-	for name, value := range as.Self.header() {
-		header[name] = value
-	}
-	return c.do(ctx, call{
-		name: "prove the sign-in by the own profile", method: http.MethodGet, path: "/v1/Management/users", header: header,
-		repeat: always, secrets: as.secrets(),
+	return c.doAs(ctx, as, call{
+		name: "verify the sign-in by the own profile", method: http.MethodGet, path: "/v1/Management/users", repeat: always,
 	})
 }

@@ -142,7 +142,7 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 func TestRepeats(t *testing.T) {
 	t.Parallel()
 	update := func(c *userservice.Client) error {
-		return c.Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{})
+		return c.Update(context.Background(), userservice.AsAdmin(), device, field.Set{})
 	}
 	signIn := func(c *userservice.Client) error {
 		_, err := c.SignInAdmin(context.Background(), "a@example.com", secret.New("password"))
@@ -240,14 +240,14 @@ func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"message":"please sign in to the network"}`, `{"Status":0}`, `{"Status":302}`, `{"Result":null}`} {
 		s := serve(t, answer(200, body))
-		err := client(t, s.URL).Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{})
+		err := client(t, s.URL).Update(context.Background(), userservice.AsAdmin(), device, field.Set{})
 		if !failure.Is(err, failure.Failed) || !failure.MayHaveApplied(err) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
 	for _, h := range []http.HandlerFunc{answer(200, `{"Status":200}`), answer(204, ""), answer(200, `{"Result":null,"Status":200,"Title":"","Errors":[]}`)} {
 		s := serve(t, h)
-		if err := client(t, s.URL).Update(context.Background(), userservice.Actor{JWT: secret.New(jwt)}, device, field.Set{}); err != nil {
+		if err := client(t, s.URL).Update(context.Background(), userservice.AsAdmin(), device, field.Set{}); err != nil {
 			t.Error(err)
 		}
 	}

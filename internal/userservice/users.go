@@ -6,45 +6,26 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// Actor is who makes a change: the admin, by an admin's JWT alone; or the user itself, by its own JWT and its instance.
-type Actor struct {
-	JWT  secret.String
-	Self *Instance // the user's instance; nil for the admin
-}
-
-func (a Actor) header(deviceToken string) map[string]string {
-	h := map[string]string{"Authorization": "Bearer " + a.JWT.Reveal()}
-	if a.Self == nil {
-		h["UserDeviceToken"] = deviceToken
-		return h
+// target returns the headers that say which user a call is about.
+func (as Caller) target(deviceToken string) map[string]string {
+	if as.Self == nil {
+		return map[string]string{"UserDeviceToken": deviceToken}
 	}
-	h["DeviceToken"] = deviceToken
-	for name, value := range a.Self.header() {
-		h[name] = value
-	}
-	return h
-}
-
-func (a Actor) secrets() []secret.String {
-	if a.Self == nil {
-		return []secret.String{a.JWT}
-	}
-	return []secret.String{a.JWT, a.Self.Key}
+	return map[string]string{"DeviceToken": deviceToken}
 }
 
 // Update changes the fields of one user that are said, and no other (PUT /v1/Management/users; as the admin live, as the user itself
 // client). Doing it twice is doing it once, so it is repeated.
-func (c *Client) Update(ctx context.Context, as Actor, deviceToken string, change field.Set) error {
+func (c *Client) Update(ctx context.Context, as Caller, deviceToken string, change field.Set) error {
 	body, err := change.Body(field.Update)
 	if err != nil {
 		return failure.Wrap(failure.Invalid, "update a user", err)
 	}
-	err = c.do(ctx, call{
-		name: "update a user", method: http.MethodPut, path: "/v1/Management/users", header: as.header(deviceToken), body: body, kind: jsonPatchKind,
-		repeat: always, changes: true, secrets: as.secrets(),
+	err = c.doAs(ctx, as, call{
+		name: "update a user", method: http.MethodPut, path: "/v1/Management/users", header: as.target(deviceToken), body: body, kind: jsonPatchKind,
+		repeat: always, changes: true,
 	})
 	if failure.Is(err, failure.NotFound) {
 		return hinted(err, "there is no user "+deviceToken+" here: check the DeviceToken and the instance")
