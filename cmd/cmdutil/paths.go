@@ -3,7 +3,7 @@ package cmdutil
 import (
 	"path/filepath"
 
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // Jobs is where the jobs of bulk runs are.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 // MergeFlags are the flags of `job merge`: those of `user bulk --file` that say which rows there are.

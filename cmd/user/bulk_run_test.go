@@ -3,8 +3,8 @@ package user
 import (
 	"testing"
 
-	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )

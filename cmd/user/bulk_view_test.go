@@ -6,8 +6,8 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // Exit status 2 says that nothing was sent. A run that ends for a file that was changed says so only where that is true, and names the way on: the old

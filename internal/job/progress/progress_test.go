@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/progress"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 // written is a stream that tells of each write.

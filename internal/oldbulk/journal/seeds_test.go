@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 func seedOf(digit string) string { return strings.Repeat(digit, 64) }

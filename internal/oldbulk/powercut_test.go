@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // memory is a disk whose power can be cut: what was not synced then is there, is lost, or is there in part, each write for itself, whatever

@@ -12,7 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // Choice says which rows of a file a job is about: those that match, of these the ones behind Offset and at most Limit of

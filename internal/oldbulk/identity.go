@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // Identity is the ID of the job of a file, or of a quantity run that has a name: the same for the same instance, content and options that change what

@@ -10,8 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 func templated(t *testing.T, quantity int, texts map[string]string) *input.File {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 // afterAPowerCut is a job whose rows were all sent, and whose slots a power cut took.

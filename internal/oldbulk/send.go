@@ -12,8 +12,8 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 // wrote tells the client, as a real transport does, that the request had left before the connection broke.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // The other two ways to keep a journal, as small as they can be, for the comparison in docs/performance.md. Each benchmark writes the outcome

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 // Batches: never more than asked for, a lost one never again, and what surely did not arrive is.

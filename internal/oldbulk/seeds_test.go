@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // Jobs of one content share the seed of its nameless rows. Whatever rows each of them is about, in whatever order they run and however they are cut

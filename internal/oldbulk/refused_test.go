@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 )
 
 func TestCredentialsThatWereNeverGoodEndTheRunAtOnce(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 const id = "0123456789ab"

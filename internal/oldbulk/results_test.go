@@ -13,8 +13,8 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
+	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
 // account is the journal of a job with these entries, and its rows, which say nothing but a city.
