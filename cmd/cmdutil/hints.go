@@ -10,7 +10,9 @@ import (
 type hint func(*App, *failure.Error) string
 
 // hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.
-var hintTables = []map[failure.Reason]hint{}
+var hintTables = []map[failure.Reason]hint{
+	fileHints,
+}
 
 // Hint returns what a person can do about an error; "" where nothing is known.
 func (a *App) Hint(e *failure.Error) string {
