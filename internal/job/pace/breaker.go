@@ -4,118 +4,151 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// ErrCircuitOpen says that the service was down for longer than the run had patience.
+// ErrCircuitOpen means that the service was down for longer than Patience.
 var ErrCircuitOpen = errors.New("the service is down")
 
-// CircuitOpenError is ErrCircuitOpen with what the service did last.
+// A CircuitOpenError is an ErrCircuitOpen with the last failure of the service.
 type CircuitOpenError struct{ Cause error }
 
-// Error says both.
 func (e *CircuitOpenError) Error() string { return fmt.Sprintf("%v: %v", ErrCircuitOpen, e.Cause) }
 
-// Is makes it an ErrCircuitOpen.
+// Is reports whether target is ErrCircuitOpen.
 func (e *CircuitOpenError) Is(target error) bool { return target == ErrCircuitOpen }
 
-// Unwrap is what the service did last.
+// Unwrap returns the last failure of the service.
 func (e *CircuitOpenError) Unwrap() error { return e.Cause }
 
-// downAfter is how many rows must have failed, with no answer to anybody between them, for the service to be thought down. Rows are counted and
-// not attempts: a row that the service cannot digest fails again and again, and means nothing.
-func (p *Pacer) downAfter() int { return max(5, 2*p.limit.now()) }
+// A breaker opens when many rows in a row have failed and nothing was answered.
+// While it is open one request at a time probes the service, and all others wait.
+type breaker struct {
+	open  atomic.Bool
+	clean atomic.Bool // nothing failed since the last answer: the lock is not needed
 
-// note keeps account of the rows that came to nothing since the last answer.
-func (p *Pacer) note(row int, v Signal, cause error, probe bool) (down bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch v {
-	case Answered, RateLimited:
-		// While the service is down, only the request that tries it tells that it is back: the others were sent before.
-		if probe || !p.downed.Load() {
-			p.recovered()
-		}
-	case TimedOut, Unavailable:
-		p.broken(row, cause)
-	}
-	p.endProbe(probe)
-	return p.downed.Load()
+	mu        sync.Mutex
+	failing   map[int]bool  // rows that failed since the last answer
+	since     time.Duration // when the first of them did
+	announced bool          // OnOpen was called
+	probing   bool
+	wait      time.Duration
+	last      error
+	change    chan struct{} // closed when a probe ends or the breaker closes
+	exhausted bool          // down for longer than Patience
 }
 
-// broken is called with the lock held.
-func (p *Pacer) broken(row int, cause error) {
-	p.last = cause
-	if len(p.failing) == 0 {
-		p.since = p.o.Clock.Now()
+// threshold is how many rows must fail, with no answer between them, to open the
+// breaker. Rows count, not attempts: a row that the service cannot process fails
+// again and again, and says nothing about the service.
+func (p *Pacer) threshold() int { return max(5, 2*p.limiter.now()) }
+
+// note records a signal and reports whether the breaker is open.
+func (p *Pacer) note(row int, s Signal, cause error, probe bool, now time.Duration) (open bool) {
+	b := &p.breaker
+	succeeded := s == Answered || s == RateLimited
+	if !probe && succeeded && b.clean.Load() {
+		return false
 	}
-	p.failing[row] = true
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
-	case p.downed.Load():
-		if !p.told {
-			p.told = true
+	case succeeded:
+		// While the breaker is open, only the probe shows that the service is back: the
+		// others were sent before.
+		if probe || !b.open.Load() {
+			p.close()
+		}
+	case s == TimedOut || s == Unavailable:
+		p.failed(row, cause, now)
+	}
+	b.endProbe(probe)
+	return b.open.Load()
+}
+
+// failed is called with the lock held.
+func (p *Pacer) failed(row int, cause error, now time.Duration) {
+	b := &p.breaker
+	b.clean.Store(false)
+	b.last = cause
+	if len(b.failing) == 0 {
+		b.since = now
+	}
+	b.failing[row] = true
+	switch {
+	case b.open.Load():
+		if !b.announced {
+			b.announced = true
 			p.o.OnOpen(cause)
 		}
-		p.wait = min(2*p.wait, p.o.MaxProbeWait)
-		p.lost = p.lost || p.o.Clock.Now().Sub(p.since) >= p.o.Patience
-	case len(p.failing) >= p.downAfter():
-		p.downed.Store(true)
-		p.told, p.wait = false, p.o.ProbeWait
+		b.wait = min(2*b.wait, p.o.MaxProbeWait)
+		b.exhausted = b.exhausted || now-b.since >= p.o.Patience
+	case len(b.failing) >= p.threshold():
+		b.open.Store(true)
+		b.announced, b.wait = false, p.o.ProbeWait
 	}
 }
 
-// recovered is called with the lock held.
-func (p *Pacer) recovered() {
-	clear(p.failing)
-	if !p.downed.Swap(false) {
+// close is called with the lock held.
+func (p *Pacer) close() {
+	b := &p.breaker
+	clear(b.failing)
+	b.clean.Store(true)
+	if !b.open.Swap(false) {
 		return
 	}
-	if p.told {
+	if b.announced {
 		p.o.OnClose()
 	}
-	p.broadcast()
+	b.broadcast()
 }
 
-func (p *Pacer) endProbe(probe bool) {
+func (b *breaker) endProbe(probe bool) {
 	if probe {
-		p.probing = false
-		p.broadcast()
+		b.probing = false
+		b.broadcast()
 	}
 }
 
-func (p *Pacer) giveTurn(probe bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.endProbe(probe)
+func (b *breaker) broadcast() {
+	close(b.change)
+	b.change = make(chan struct{})
 }
 
-func (p *Pacer) broadcast() {
-	close(p.change)
-	p.change = make(chan struct{})
+// endProbe gives the turn to probe to another request.
+func (p *Pacer) endProbe(probe bool) {
+	p.breaker.mu.Lock()
+	defer p.breaker.mu.Unlock()
+	p.breaker.endProbe(probe)
 }
 
-// turn returns at once while the service is up. While it is down, one request at a time tries it, after a wait; all others wait here.
-func (p *Pacer) turn(ctx context.Context) (probe bool, err error) {
-	for p.downed.Load() {
-		p.mu.Lock()
+// awaitClosed returns at once while the breaker is closed. While it is open one
+// request at a time becomes the probe, after a wait; all others wait here.
+func (p *Pacer) awaitClosed(ctx context.Context) (probe bool, err error) {
+	b := &p.breaker
+	for b.open.Load() {
+		b.mu.Lock()
 		switch {
-		case p.lost:
-			defer p.mu.Unlock()
-			return false, &CircuitOpenError{p.last}
-		case !p.downed.Load():
-			p.mu.Unlock()
+		case b.exhausted:
+			defer b.mu.Unlock()
+			return false, &CircuitOpenError{b.last}
+		case !b.open.Load():
+			b.mu.Unlock()
 			return false, ctx.Err()
-		case !p.probing:
-			p.probing = true
-			wait := min(p.wait, max(p.o.Patience-p.o.Clock.Now().Sub(p.since), 0))
-			p.mu.Unlock()
+		case !b.probing:
+			b.probing = true
+			wait := min(b.wait, max(p.o.Patience-(p.now()-b.since), 0))
+			b.mu.Unlock()
 			if err := p.o.Clock.Wait(ctx, wait); err != nil {
-				p.giveTurn(true)
+				p.endProbe(true)
 				return false, err
 			}
 			return true, nil
 		}
-		change := p.change
-		p.mu.Unlock()
+		change := b.change
+		b.mu.Unlock()
 		select {
 		case <-change:
 		case <-ctx.Done():

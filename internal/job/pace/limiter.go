@@ -1,8 +1,3 @@
-// Package pace decides when a bulk run may send its next request: how many are under way at once, how many a second, and whether
-// the service is to be left alone for a while.
-//
-// The limit of concurrency is our own small one: failsafe-go's adaptive limiter knows latency alone, so that a service which
-// refuses quickly (429) makes it grow, and its clock cannot be handed in.
 package pace
 
 import (
@@ -11,95 +6,154 @@ import (
 	"time"
 )
 
-// The rule of the limit. It starts low and doubles each round while all is well, until the first trouble; after that it grows by
-// one a round. A 429 or a timeout halves it; latency that has doubled, and by more than a moment, takes a tenth off.
+// The limit starts low and doubles each round (slow start) until the first
+// trouble; then it grows by one a round. What lowers it:
+//
+//   - 429: see memory.go. The level that failed is remembered.
+//   - A timeout halves it.
+//   - Latency that has doubled, and by more than minLatencyRise, takes a tenth off.
 const (
 	firstLimit     = 8
 	afterTrouble   = 0.5
 	afterLatency   = 0.9
 	latencyFactor  = 2.0
 	minLatencyRise = 50 * time.Millisecond
-	// baselineDecay is how fast the baseline follows when latency has risen for good: by this part of the difference a window, and only at so few
-	// requests that the rise cannot be our own doing.
+	// baselineDecay is the part of the difference by which the baseline follows a
+	// lasting rise of latency each window. It applies only at a limit of at most
+	// firstLimit, where the rise cannot be caused by this client.
 	baselineDecay = 0.1
 	minWindow     = 16 // answers in a window
 )
 
-// limit is a semaphore whose size follows how the service fares.
-type limit struct {
+// A limiter is a FIFO semaphore with an adaptive size: AIMD with slow start, a
+// latency signal, and a memory of the level that was answered 429.
+type limiter struct {
 	mu       sync.Mutex
-	wake     *sync.Cond
 	ceiling  float64
 	size     float64
-	growing  bool // doubling each round
+	growing  bool // slow start
 	inFlight int
-	peak     int // the most that were under way lately
-	epoch    int // counts the falls: one round of failures is one trouble
+	peak     int // highest inFlight in this window
+	epoch    int // counts the decreases, so that one round of failures is one decrease
+	memory   memory
+	queue    queue
 
 	window   int // answers in the window
-	span     int // how many it is to have; settled when it begins, as the limit may grow by the answer
+	span     int // answers that complete the window
 	sum      time.Duration
 	baseline time.Duration
 }
 
-func newLimit(ceiling int) *limit {
-	l := &limit{ceiling: float64(max(ceiling, 1)), growing: true}
+// A slot is room for one request.
+type slot struct {
+	epoch int // of the limiter when the request was let in
+	level int // requests in flight then, this one included
+}
+
+func newLimiter(ceiling int) *limiter {
+	ceiling = max(ceiling, 1)
+	l := &limiter{ceiling: float64(ceiling), growing: true, memory: newMemory(ceiling)}
 	l.size = min(l.ceiling, firstLimit)
-	l.wake = sync.NewCond(&l.mu)
 	return l
 }
 
-// enter waits for room and returns the epoch that the request belongs to.
-func (l *limit) enter(ctx context.Context) (epoch int, err error) {
+// enter waits for a slot, in order of arrival. Its error is the context's.
+func (l *limiter) enter(ctx context.Context) (slot, error) {
+	l.mu.Lock()
+	if l.queue.empty() && l.hasRoom() {
+		s := l.take()
+		l.mu.Unlock()
+		return s, ctx.Err()
+	}
+	w := l.queue.push()
+	l.mu.Unlock()
+	var err error
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.full() {
-		stop := context.AfterFunc(ctx, func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.wake.Broadcast()
-		})
-		defer stop()
+	s := w.slot
+	switch {
+	case err == nil:
+	case w.granted: // at the same time
+		<-w.ready
+		l.release()
+	default:
+		l.queue.remove(w)
 	}
-	for l.full() && ctx.Err() == nil {
-		l.wake.Wait()
-	}
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
+	l.queue.recycle(w)
+	return s, err
+}
+
+func (l *limiter) hasRoom() bool { return l.inFlight < max(int(l.size), 1) }
+
+func (l *limiter) take() slot {
 	l.inFlight++
 	l.peak = max(l.peak, l.inFlight)
-	return l.epoch, nil
+	return slot{epoch: l.epoch, level: l.inFlight}
 }
 
-func (l *limit) full() bool { return l.inFlight >= max(int(l.size), 1) }
+func (l *limiter) release() {
+	l.inFlight--
+	for l.hasRoom() && !l.queue.empty() {
+		l.queue.grant(l.take())
+	}
+}
 
-// leave gives the room back. took is how long the answer took; trouble tells that the service asked for less.
-func (l *limit) leave(epoch int, took time.Duration, signal Signal) {
+// leave frees a slot. took is the time to the answer, now the time on the
+// pacer's clock.
+func (l *limiter) leave(s slot, took, now time.Duration, signal Signal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inFlight--
-	switch {
-	case (signal == RateLimited || signal == TimedOut) && epoch == l.epoch:
-		l.fall(afterTrouble)
-	case signal == Answered:
-		l.grow()
-		l.watch(took)
+	switch signal {
+	case Answered:
+		if s.epoch == l.epoch {
+			l.memory.succeeded(s.level)
+		}
+		l.grow(now)
+		l.observe(took)
+	case RateLimited:
+		l.rateLimited(s, now)
+	case TimedOut:
+		if s.epoch == l.epoch {
+			l.shrink(l.size * afterTrouble)
+		}
+	case Unavailable, Ignored:
 	}
-	// One for the room given back, one for the room that may have been added.
-	l.wake.Signal()
-	l.wake.Signal()
+	l.release()
 }
 
-func (l *limit) fall(to float64) {
-	l.size = max(l.size*to, 1)
+func (l *limiter) rateLimited(s slot, now time.Duration) {
+	if s.epoch == l.epoch {
+		l.shrink(l.memory.failed(min(s.level, int(l.size)), now))
+		l.memory.epoch = s.epoch
+		return
+	}
+	if l.memory.lowered(s) {
+		l.size = max(min(l.size, float64(l.memory.level-1)), 1)
+	}
+}
+
+// pause tells that nothing is sent until the given time: the quiet time starts then.
+func (l *limiter) pause(until, retryAfter time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.memory.pause(until, retryAfter)
+}
+
+func (l *limiter) shrink(size float64) {
+	l.size = max(size, 1)
 	l.growing = false
 	l.epoch++
 	l.window, l.sum = 0, 0
 }
 
-// grow lets the limit rise, up to twice what is made use of.
-func (l *limit) grow() {
+// grow raises the limit: up to twice what is in use, and below a level that is
+// remembered as failed.
+func (l *limiter) grow(now time.Duration) {
 	if l.size >= 2*float64(l.peak) {
 		return
 	}
@@ -107,11 +161,12 @@ func (l *limit) grow() {
 	if l.growing {
 		step = 1
 	}
-	l.size = min(l.size+step, l.ceiling)
+	l.size = max(l.size, min(l.size+step, l.ceiling, l.memory.highest(now, l.ceiling)))
+	l.memory.reached(int(l.size))
 }
 
-// watch compares the latency of a window with the best that is known.
-func (l *limit) watch(took time.Duration) {
+// observe compares the latency of a window with the lowest known.
+func (l *limiter) observe(took time.Duration) {
 	if l.window == 0 {
 		l.span = max(minWindow, 2*int(l.size))
 	}
@@ -126,14 +181,14 @@ func (l *limit) watch(took time.Duration) {
 	case l.baseline == 0 || mean < l.baseline:
 		l.baseline = mean
 	case mean > time.Duration(latencyFactor*float64(l.baseline)) && mean-l.baseline > minLatencyRise:
-		l.fall(afterLatency)
+		l.shrink(l.size * afterLatency)
 	}
 	if l.size <= firstLimit {
 		l.baseline += time.Duration(baselineDecay * float64(mean-l.baseline))
 	}
 }
 
-func (l *limit) now() int {
+func (l *limiter) now() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return max(int(l.size), 1)

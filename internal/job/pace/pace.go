@@ -1,8 +1,15 @@
+// Package pace decides when a job may send its next request. It combines a
+// limit of requests in flight that adapts to the service (limiter.go,
+// memory.go), a cap of requests a second, Retry-After, and a circuit breaker
+// for a service that is down (breaker.go).
+//
+// failsafe-go's adaptive limiter was tried and does not fit: it knows latency
+// only, so a service that refuses quickly (429) makes it grow, and its clock
+// cannot be injected.
 package pace
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,104 +21,106 @@ type Signal uint8
 
 // The signals.
 const (
-	Answered    Signal = iota // the service works: it said yes, or no to this one request
+	Answered    Signal = iota // the service works: it accepted or rejected this one request
 	RateLimited               // 429: it works, and wants fewer requests
 	TimedOut                  // no answer in time
 	Unavailable               // no connection, a broken answer, 5xx
-	Ignored                   // nothing was learnt: the run is ending
+	Ignored                   // says nothing, for example because the run is ending
 )
 
-// Clock is the time and the waiting for it, handed in so that tests need none.
+// Clock is the time and the waiting for it. Now must carry the monotonic clock,
+// as time.Now does. Wait ends early with the context's error.
 type Clock struct {
 	Now  func() time.Time
-	Wait func(ctx context.Context, d time.Duration) error // ends early with the context's error
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Options say how a run is paced.
+// Options configure a Pacer.
 type Options struct {
-	Ceiling      int           // requests under way at once, at the most
-	Rate         float64       // requests a second, at the most; 0 is no cap
-	Patience     time.Duration // how long the service may be down before the run gives up
-	ProbeWait    time.Duration // the wait before the first try of a service that is down; doubled up to Longest
+	Ceiling      int           // most requests in flight
+	Rate         float64       // most requests a second; 0: no cap
+	Patience     time.Duration // how long the service may be down before Enter fails
+	ProbeWait    time.Duration // the wait before the first probe of a service that is down; doubles
 	MaxProbeWait time.Duration
 	Clock        Clock
-	// Down is told, when a pause has begun, why; and Up when it is over. Neither may be nil.
+	// OnOpen is called when the breaker has opened and the first probe has failed,
+	// OnClose when the service is back after that. Neither may be nil, nor call the
+	// Pacer.
 	OnOpen  func(cause error)
 	OnClose func()
 }
 
-// Pacer paces the requests of one run. It is safe for use by many goroutines.
+// A Pacer paces the requests of one run. It is safe for concurrent use.
 type Pacer struct {
 	o       Options
-	limit   *limit
+	start   time.Time // times are durations since then, on the monotonic clock
+	limiter *limiter
 	rate    *rate.Limiter // nil: no cap
-	until   atomic.Int64  // Retry-After: nobody sends before this moment, in nanoseconds since the epoch; 0 is none
-	downed  atomic.Bool
-	mu      sync.Mutex
-	failing map[int]bool // rows that came to nothing since the last answer
-	since   time.Time    // when the first of them did
-	told    bool
-	probing bool
-	wait    time.Duration
-	last    error
-	change  chan struct{} // closed when probing ends or the service is back
-	lost    bool          // patience is at an end
+	until   atomic.Int64  // nothing is sent before (Retry-After), in ns since start
+	breaker breaker
 }
 
-// New makes a pacer.
+// New returns a pacer. The limit starts at 8 requests in flight, or at the ceiling
+// where that is lower.
 func New(o Options) *Pacer {
-	p := &Pacer{o: o, limit: newLimit(o.Ceiling), change: make(chan struct{}), failing: map[int]bool{}}
+	p := &Pacer{o: o, start: o.Clock.Now(), limiter: newLimiter(o.Ceiling)}
+	p.breaker.change = make(chan struct{})
+	p.breaker.failing = map[int]bool{}
 	if o.Rate > 0 {
-		// Time is shared out evenly; a burst would be more than the cap for a moment.
-		p.rate = rate.NewLimiter(rate.Limit(o.Rate), 1)
+		p.rate = rate.NewLimiter(rate.Limit(o.Rate), 1) // a burst would exceed the cap
 	}
 	return p
 }
 
-// Limit is how many requests may be under way now.
-func (p *Pacer) Limit() int { return p.limit.now() }
+// Limit returns how many requests may be in flight now.
+func (p *Pacer) Limit() int { return p.limiter.now() }
 
-// Permit is the leave to send one request; Done must follow.
+func (p *Pacer) now() time.Duration { return p.o.Clock.Now().Sub(p.start) }
+
+// A Permit allows one request. Its holder must call Done.
 type Permit struct {
-	p     *Pacer
-	epoch int
-	start time.Time
-	probe bool
+	p       *Pacer
+	slot    slot
+	entered time.Duration
+	probe   bool
 }
 
-// Enter waits until a request may be sent. Its error is the context's, or ErrCircuitOpen.
+// Enter waits until a request may be sent. Its error is the context's, or an
+// ErrCircuitOpen.
 func (p *Pacer) Enter(ctx context.Context) (Permit, error) {
 	for {
-		probe, err := p.turn(ctx)
+		probe, err := p.awaitClosed(ctx)
 		if err != nil {
 			return Permit{}, err
 		}
-		if err := p.obeyRetryAfter(ctx); err != nil {
-			p.giveTurn(probe)
+		if err := p.awaitRetryAfter(ctx); err != nil {
+			p.endProbe(probe)
 			return Permit{}, err
 		}
-		epoch, err := p.limit.enter(ctx)
+		s, err := p.limiter.enter(ctx)
 		if err != nil {
-			p.giveTurn(probe)
+			p.endProbe(probe)
 			return Permit{}, err
 		}
-		// The world may change while this request waits for room, and while it waits for its share of the rate.
-		if !p.closed(probe) {
+		// Much may change while this request waits for a slot, and for its share of the rate.
+		if !p.blocked(probe) {
 			err = p.throttle(ctx)
-			if err == nil && !p.closed(probe) {
-				return Permit{p: p, epoch: epoch, start: p.o.Clock.Now(), probe: probe}, nil
+			if err == nil && !p.blocked(probe) {
+				return Permit{p: p, slot: s, entered: p.now(), probe: probe}, nil
 			}
 		}
-		p.limit.leave(epoch, 0, Ignored)
-		p.giveTurn(probe)
+		p.limiter.leave(s, 0, 0, Ignored)
+		p.endProbe(probe)
 		if err != nil {
 			return Permit{}, err
 		}
 	}
 }
 
-// closed tells whether nobody may send now, save for the one who tries a service that is down.
-func (p *Pacer) closed(probe bool) bool { return (!probe && p.downed.Load()) || p.mustWait() > 0 }
+// blocked reports whether nothing but a probe may be sent now.
+func (p *Pacer) blocked(probe bool) bool {
+	return (!probe && p.breaker.open.Load()) || p.retryAfter() > 0
+}
 
 func (p *Pacer) throttle(ctx context.Context) error {
 	if p.rate == nil {
@@ -124,29 +133,32 @@ func (p *Pacer) throttle(ctx context.Context) error {
 	return nil
 }
 
-// RetryAfter stops everyone for so long.
+// RetryAfter stops all requests for d. Call it before Done of the request whose
+// answer asked for it: then no request is let in between the two.
 func (p *Pacer) RetryAfter(d time.Duration) {
-	until := p.o.Clock.Now().Add(d).UnixNano()
+	until := p.now() + d
 	for {
 		old := p.until.Load()
-		if old >= until || p.until.CompareAndSwap(old, until) {
-			return
+		if old >= int64(until) || p.until.CompareAndSwap(old, int64(until)) {
+			break
 		}
 	}
+	p.limiter.pause(until, d)
 }
 
-func (p *Pacer) mustWait() time.Duration {
-	until := p.until.Load()
+// retryAfter returns the time that is left to wait, or 0.
+func (p *Pacer) retryAfter() time.Duration {
+	until := time.Duration(p.until.Load())
 	if until == 0 {
 		return 0
 	}
-	return time.Duration(until - p.o.Clock.Now().UnixNano())
+	return max(until-p.now(), 0)
 }
 
-func (p *Pacer) obeyRetryAfter(ctx context.Context) error {
+func (p *Pacer) awaitRetryAfter(ctx context.Context) error {
 	for {
-		d := p.mustWait()
-		if d <= 0 {
+		d := p.retryAfter()
+		if d == 0 {
 			return nil
 		}
 		if err := p.o.Clock.Wait(ctx, d); err != nil {
@@ -155,9 +167,11 @@ func (p *Pacer) obeyRetryAfter(ctx context.Context) error {
 	}
 }
 
-// Done ends a request for a row. cause is why it was TimedOut or Unavailable. It returns whether the service is thought to be down: the failure is
-// then the service's and not to be counted against the row.
-func (m Permit) Done(row int, v Signal, cause error) (down bool) {
-	m.p.limit.leave(m.epoch, m.p.o.Clock.Now().Sub(m.start), v)
-	return m.p.note(row, v, cause, m.probe)
+// Done ends a request for a row. cause is why it was TimedOut or Unavailable. Done
+// reports whether the breaker is open: the failure is then the service's, and not
+// to be counted against the row.
+func (m Permit) Done(row int, s Signal, cause error) (down bool) {
+	now := m.p.now()
+	m.p.limiter.leave(m.slot, now-m.entered, now, s)
+	return m.p.note(row, s, cause, m.probe, now)
 }
