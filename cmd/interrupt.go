@@ -60,13 +60,14 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// A pipeWriter reports the first write that fails because nothing reads the pipe any more.
-type pipeWriter struct {
+// An output is standard output. It reports the first write that fails because nothing reads the pipe any more, and clears the spinner.
+type output struct {
 	io.Writer
-	gone func()
+	before, gone func()
 }
 
-func (p *pipeWriter) Write(b []byte) (int, error) {
+func (p *output) Write(b []byte) (int, error) {
+	p.before()
 	n, err := p.Writer.Write(b)
 	if isBrokenPipe(err) {
 		p.gone()
@@ -85,7 +86,7 @@ func isBrokenPipe(err error) bool {
 func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.Context) error) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	app.Streams.Out = &pipeWriter{app.Streams.Out, func() { cancel(errReaderGone) }}
+	app.Streams.Out = &output{app.Streams.Out, app.Streams.BeforeOutput, func() { cancel(errReaderGone) }}
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
 	var err error

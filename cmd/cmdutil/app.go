@@ -37,6 +37,7 @@ type Globals struct {
 	Profile    string
 	Config     string
 	Output     string
+	Columns    []string // of a table; the commands that print lists have the flag
 	JQ         string
 	Template   string
 	Timeout    time.Duration
@@ -102,7 +103,7 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 func (k *App) Printer(ctx context.Context) (*render.Printer, error) {
 	return render.New(render.Options{
 		Format: k.Flags.Output, JQ: k.Flags.JQ, Template: k.Flags.Template, Out: k.Streams.Out,
-		TTY: k.Streams.OutTTY, Color: k.Streams.ColorOut(), Width: k.Streams.Width, Context: ctx,
+		TTY: k.Streams.OutTTY, Color: k.Streams.ColorOut(), Width: k.Streams.Width, Context: ctx, Columns: k.Flags.Columns, Now: k.Now(),
 	})
 }
 

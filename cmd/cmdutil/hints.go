@@ -12,6 +12,15 @@ type hint func(*App, *failure.Error) string
 // hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.
 var hintTables = []map[failure.Reason]hint{
 	fileHints,
+	renderHints,
+}
+
+// fixed returns a hint that is the same for every error.
+func fixed(text string) hint { return func(*App, *failure.Error) string { return text } }
+
+// about returns a hint that ends with the error's subject.
+func about(text string) hint {
+	return func(_ *App, e *failure.Error) string { return text + e.Subject }
 }
 
 // Hint returns what a person can do about an error; "" where nothing is known.

@@ -65,6 +65,9 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 	if k.Wire != nil {
 		transport = k.Wire(transport)
 	}
+	if k.Streams.ErrTTY {
+		transport = busyTransport{transport, k.Streams}
+	}
 	api := k.clientOptions(p, transport)
 	api.KeyHint = s.keyHint
 	if s.API, err = userservice.New(api); err != nil {

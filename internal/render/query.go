@@ -24,29 +24,30 @@ func (p *Printer) parse() error {
 			p.query, err = gojq.Compile(query)
 		}
 		if err != nil {
-			return notRead("--jq", p.opts.JQ, "a jq expression", err, "see https://jqlang.org/manual for the language")
+			return notParsed("jq expression", p.opts.JQ, ReasonInvalidJQ, err)
 		}
 		return nil
 	}
-	form, err := template.New("--template").Funcs(template.FuncMap{"json": templateJSON, "join": templateJoin}).Parse(p.opts.Template)
+	form, err := template.New("template").Funcs(template.FuncMap{"json": templateJSON, "join": templateJoin}).Parse(p.opts.Template)
 	if err != nil {
-		return notRead("--template", p.opts.Template, "a Go template", err, "see https://pkg.go.dev/text/template for the language; json and join are added")
+		return notParsed("template", p.opts.Template, ReasonInvalidTemplate, err)
 	}
 	p.form = form
 	return nil
 }
 
-// invalid makes the error of an expression. Its text may quote data, so it is cleaned.
-func invalid(what string, err error, hint string) error {
-	why := strings.TrimPrefix(err.Error(), "template: --template:")
-	return &failure.Error{Code: failure.Invalid, Message: what + ": " + sanitize.Clean(why), Hint: hint, Cause: err}
+// invalid returns the error of an expression. A library's text may quote data, so it is sanitized.
+func invalid(what string, reason failure.Reason, err error) error {
+	return &failure.Error{Code: failure.Invalid, Message: what + ": " + libraryText(err), Reason: reason, Cause: err}
 }
 
-// notRead is the error of an expression that is none.
-func notRead(flag, text, what string, err error, hint string) error {
-	e := failure.From(invalid(flag, err, hint))
-	why := strings.TrimPrefix(e.Message, flag+": ")
-	return &failure.Error{Code: e.Code, Message: fmt.Sprintf("%s: %s is not %s: %s", flag, strconv.QuoteToGraphic(text), what, why), Hint: hint, Cause: err}
+// notParsed returns the error of an expression that does not parse.
+func notParsed(what, text string, reason failure.Reason, err error) error {
+	return &failure.Error{Code: failure.Invalid, Message: fmt.Sprintf("invalid %s %s: %s", what, strconv.QuoteToGraphic(text), libraryText(err)), Reason: reason, Cause: err}
+}
+
+func libraryText(err error) string {
+	return sanitize.Clean(strings.TrimPrefix(err.Error(), "template: template:"))
 }
 
 // ask prints what the expression or the template makes of a JSON document.
@@ -58,7 +59,7 @@ func (p *Printer) ask(doc []byte) error {
 	if p.form != nil {
 		var b bytes.Buffer
 		if err := p.form.Execute(&b, value); err != nil {
-			return invalid("--template", err, "the names are those that -o json shows")
+			return invalid("template", ReasonInvalidTemplate, err)
 		}
 		return p.text(b.String())
 	}
@@ -85,7 +86,7 @@ func (p *Printer) stopped(err error) error {
 	if cancelled := p.opts.Context.Err(); cancelled != nil {
 		return cancelled
 	}
-	return invalid("--jq", err, "the names are those that -o json shows")
+	return invalid("jq expression", ReasonInvalidJQ, err)
 }
 
 // result prints one result as jq -r does: a string as it is, anything else as JSON on one line.

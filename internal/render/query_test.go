@@ -79,10 +79,10 @@ func TestAnExpressionThatFailsIsTheUsersMistake(t *testing.T) {
 		options render.Options
 		message string
 	}{
-		{render.Options{JQ: ".Name.first"}, `--jq: expected an object but got: string ("\u001b[31m")`},
-		{render.Options{JQ: `error("no\nluck")`}, `--jq: error: no\nluck`},
-		{render.Options{Template: "{{.Name.First}}"}, `--template: 1:7: executing "--template" at <.Name.First>: can't evaluate field First in type interface {}`},
-		{render.Options{Template: "{{index .Children 1}}"}, `--template: 1:2: executing "--template" at <index .Children 1>: error calling index: can't index item of type int`},
+		{render.Options{JQ: ".Name.first"}, `jq expression: expected an object but got: string ("\u001b[31m")`},
+		{render.Options{JQ: `error("no\nluck")`}, `jq expression: error: no\nluck`},
+		{render.Options{Template: "{{.Name.First}}"}, `template: 1:7: executing "template" at <.Name.First>: can't evaluate field First in type interface {}`},
+		{render.Options{Template: "{{index .Children 1}}"}, `template: 1:2: executing "template" at <index .Children 1>: error calling index: can't index item of type int`},
 	} {
 		p, out := printer(t, c.options)
 		err := render.One(p, view, u)

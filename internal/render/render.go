@@ -1,18 +1,20 @@
-// Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or what --jq and --template make of the
-// JSON. A command describes its result once, as a View; the rest is here.
+// Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or what a jq expression or a Go template
+// makes of the JSON. A command describes its result once, as a View; the rest is here.
 //
-// JSON is the one source: its names and their order are the struct's, YAML and the two languages are made from it. A moment in
-// it is printed as the struct has it, so that the command puts it in UTC; cells of tables are put in UTC here. Nothing that a
-// value says can move the cursor (see the package escape). It is the only importer of tablewriter.
+// JSON is the one source: its names and their order are the struct's, and YAML and the two languages are made from it. A time in
+// JSON is printed as the struct has it, so commands convert it to UTC; times in tables are converted here. No value can move
+// the cursor (see package sanitize). It is the only importer of tablewriter.
 package render
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/itchyny/gojq"
 
@@ -22,6 +24,7 @@ import (
 // The formats of -o.
 const (
 	Table = "table" // laid out on a terminal, tab-separated lines in a pipe
+	Wide  = "wide"  // Table with every column
 	JSON  = "json"
 	JSONL = "jsonl" // one object a line
 	CSV   = "csv"
@@ -30,17 +33,30 @@ const (
 )
 
 // Formats lists the formats in the order that help shows them.
-func Formats() []string { return []string{Table, JSON, JSONL, CSV, YAML, IDs} }
+func Formats() []string { return []string{Table, Wide, JSON, JSONL, CSV, YAML, IDs} }
 
-// Options is how results are to be printed.
+// The reasons of wrong output options.
+const (
+	ReasonUnknownFormat   failure.Reason = "unknown-output-format"
+	ReasonFormatUnfit     failure.Reason = "output-format-unfit"
+	ReasonQueriesExclude  failure.Reason = "jq-and-template"
+	ReasonQueryNeedsJSON  failure.Reason = "query-needs-json"
+	ReasonInvalidJQ       failure.Reason = "invalid-jq"
+	ReasonInvalidTemplate failure.Reason = "invalid-template"
+	ReasonUnknownColumn   failure.Reason = "unknown-column"
+)
+
+// Options say how results are printed.
 type Options struct {
 	Format   string          // one of Formats; "" is Table
+	Columns  []string        // the columns of a table or CSV, by name in any case; nil is the view's own choice
 	JQ       string          // an expression that works on the JSON; "" is none
 	Template string          // a text/template that works on the decoded JSON; "" is none
 	Out      io.Writer       // where results go; nothing else is written there
 	TTY      bool            // Out is a terminal
-	Color    bool            // the terminal's table may have a coloured head
-	Width    int             // the terminal's columns; 0 where they are not known, and tables are never shortened
+	Color    bool            // the header of a terminal's table may be styled
+	Width    int             // the terminal's width in columns; 0 where it is unknown, and tables are never shortened
+	Now      time.Time       // what times on a terminal are relative to; the zero time prints them in full
 	Context  context.Context // ends an expression that would not end by itself; nil never does
 }
 
@@ -60,7 +76,7 @@ func New(o Options) (*Printer, error) {
 	}
 	if !slices.Contains(Formats(), o.Format) {
 		return nil, failure.Newf(failure.Invalid, "unknown output format %q", o.Format).
-			WithHint("use one of " + strings.Join(Formats(), ", "))
+			Because(ReasonUnknownFormat, strings.Join(Formats(), ", "))
 	}
 	p := &Printer{opts: o, out: &sink{w: o.Out}}
 	if o.Context == nil {
@@ -70,11 +86,11 @@ func New(o Options) (*Printer, error) {
 		return p, nil
 	}
 	if o.JQ != "" && o.Template != "" {
-		return nil, failure.New(failure.Invalid, "--jq and --template exclude each other").WithHint("give one of them")
+		return nil, failure.New(failure.Invalid, "a jq expression and a template exclude each other").Because(ReasonQueriesExclude, "")
 	}
 	if o.Format != Table && o.Format != JSON {
-		return nil, failure.Newf(failure.Invalid, "--jq and --template work on JSON, not on %s", o.Format).
-			WithHint("leave --output out, or give json")
+		return nil, failure.Newf(failure.Invalid, "a jq expression or a template works on JSON, not on %s", o.Format).
+			Because(ReasonQueryNeedsJSON, o.Format)
 	}
 	p.opts.Format = JSON
 	if err := p.parse(); err != nil {
@@ -93,6 +109,7 @@ func (p *Printer) Queried() bool { return p.query != nil || p.form != nil }
 type Column[T any] struct {
 	Head string      // the head on a terminal, as it is to be read: DEVICE TOKEN
 	Name string      // the head in CSV, the service's own name: DeviceToken; "" is Head
+	Wide bool        // shown only by Wide, by CSV, or when it is asked for by name
 	Cell func(T) any // string, bool, number, time.Time, fmt.Stringer, a pointer to one of them, or nil for nothing
 }
 
@@ -105,15 +122,54 @@ type View[T any] struct {
 // Check tells, before any work is done, whether the printer's format suits the view; else it is failure.Invalid.
 func (v View[T]) Check(p *Printer) error {
 	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) {
-		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).WithHint("use -o json or another format")
+		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).Because(ReasonFormatUnfit, p.opts.Format)
 	}
-	return nil
+	_, err := v.columns(p)
+	return err
+}
+
+// columns returns the columns that the options ask for, in their order; else all of them, those marked Wide only where the format shows all.
+func (v View[T]) columns(p *Printer) ([]Column[T], error) {
+	if len(p.opts.Columns) == 0 || v.Columns == nil {
+		all := p.opts.Format == Wide || p.opts.Format == CSV
+		return slices.DeleteFunc(slices.Clone(v.Columns), func(c Column[T]) bool { return c.Wide && !all }), nil
+	}
+	var out []Column[T]
+	for _, name := range p.opts.Columns {
+		i := slices.IndexFunc(v.Columns, func(c Column[T]) bool {
+			return foldColumn(c.name()) == foldColumn(name) || foldColumn(c.Head) == foldColumn(name)
+		})
+		if i < 0 {
+			return nil, failure.Newf(failure.Invalid, "unknown column %q", name).Because(ReasonUnknownColumn, strings.Join(v.Names(), ", "))
+		}
+		out = append(out, v.Columns[i])
+	}
+	return out, nil
+}
+
+// Names lists the names of all columns, for completion and messages.
+func (v View[T]) Names() []string {
+	names := make([]string, len(v.Columns))
+	for i, c := range v.Columns {
+		names[i] = c.name()
+	}
+	return names
+}
+
+func (c Column[T]) name() string { return cmp.Or(c.Name, c.Head) }
+
+// foldColumn makes the spellings of a column's name equal: DeviceToken, device-token, "DEVICE TOKEN".
+func foldColumn(name string) string {
+	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
 
 // format is the format that the values of the view are printed in.
 func (v View[T]) format(p *Printer) string {
-	if p.opts.Format == Table && v.Columns == nil {
+	switch {
+	case (p.opts.Format == Table || p.opts.Format == Wide) && v.Columns == nil:
 		return JSON
+	case p.opts.Format == Wide:
+		return Table
 	}
 	return p.opts.Format
 }

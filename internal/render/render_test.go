@@ -121,7 +121,7 @@ func TestEveryFormatOnATerminalAndInAPipe(t *testing.T) {
 // Nobody found is an empty list for programs, and nothing for people: the command tells them on standard error.
 func TestAnEmptyList(t *testing.T) {
 	for format, want := range map[string]string{
-		"table": "", "json": "[]\n", "jsonl": "", "yaml": "[]\n", "ids": "",
+		"table": "", "wide": "", "json": "[]\n", "jsonl": "", "yaml": "[]\n", "ids": "",
 		"csv": "DeviceToken,Name,ClientId,Enabled,Children,DateCreated,RefreshToken\n",
 	} {
 		for mode, tty := range modes {
@@ -143,23 +143,23 @@ func TestWhatDoesNotFitIsSaidBeforeAnyWork(t *testing.T) {
 		message string
 	}{
 		{render.Options{Format: "xml"}, `unknown output format "xml"`},
-		{render.Options{JQ: ".["}, `--jq: ".[" is not a jq expression: unexpected EOF`},
-		{render.Options{JQ: "nosuch"}, `--jq: "nosuch" is not a jq expression: function not defined: nosuch/0`},
-		{render.Options{Template: "{{.A"}, `--template: "{{.A" is not a Go template: 1: unclosed action`},
-		{render.Options{JQ: ".", Template: "x"}, "--jq and --template exclude each other"},
-		{render.Options{JQ: ".", Format: "csv"}, "--jq and --template work on JSON, not on csv"},
-		{render.Options{Template: "x", Format: "jsonl"}, "--jq and --template work on JSON, not on jsonl"},
+		{render.Options{JQ: ".["}, `invalid jq expression ".[": unexpected EOF`},
+		{render.Options{JQ: "nosuch"}, `invalid jq expression "nosuch": function not defined: nosuch/0`},
+		{render.Options{Template: "{{.A"}, `invalid template "{{.A": 1: unclosed action`},
+		{render.Options{JQ: ".", Template: "x"}, "a jq expression and a template exclude each other"},
+		{render.Options{JQ: ".", Format: "csv"}, "a jq expression or a template works on JSON, not on csv"},
+		{render.Options{Template: "x", Format: "jsonl"}, "a jq expression or a template works on JSON, not on jsonl"},
 	} {
 		_, err := render.New(c.options)
 		if !failure.Is(err, failure.Invalid) || err.Error() != c.message {
 			t.Errorf("%+v: got %v, want %s", c.options, err, c.message)
-		} else if failure.From(err).Hint == "" {
-			t.Errorf("%v: no hint", err)
+		} else if failure.From(err).Reason == "" {
+			t.Errorf("%v: no reason", err)
 		}
 	}
 	_, err := render.New(render.Options{Format: "xml"})
-	if hint := failure.From(err).Hint; hint != "use one of table, json, jsonl, csv, yaml, ids" {
-		t.Errorf("hint: %s", hint)
+	if known := failure.From(err).Subject; known != "table, wide, json, jsonl, csv, yaml, ids" {
+		t.Errorf("known formats: %s", known)
 	}
 }
 

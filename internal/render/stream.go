@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
@@ -19,6 +20,7 @@ type Frame struct {
 // so keep the JSON of it until Close. It is for one goroutine.
 type Stream[T any] struct {
 	view  View[T]
+	now   time.Time
 	items items
 	err   error // a format that does not suit the view
 }
@@ -45,14 +47,11 @@ func NewStream[T any](p *Printer, view View[T], frame Frame) *Stream[T] {
 }
 
 func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Stream[T] {
-	s := &Stream[T]{view: view, err: view.Check(p)}
+	s := &Stream[T]{view: view, now: p.opts.Now, err: view.Check(p)}
+	s.view.Columns, _ = view.columns(p) // Check has the error
 	var heads, names []string
-	for _, c := range view.Columns {
-		name := c.Name
-		if name == "" {
-			name = c.Head
-		}
-		heads, names = append(heads, c.Head), append(names, name)
+	for _, c := range s.view.Columns {
+		heads, names = append(heads, c.Head), append(names, c.name())
 	}
 	switch format := view.format(p); {
 	case p.Queried():
@@ -91,7 +90,7 @@ func (s *Stream[T]) Add(value T) error {
 		cells: func(human bool) []cell {
 			cells := make([]cell, len(s.view.Columns))
 			for i, c := range s.view.Columns {
-				cells[i] = newCell(c.Cell(value), human)
+				cells[i] = newCell(c.Cell(value), human, s.now)
 			}
 			return cells
 		},

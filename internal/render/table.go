@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -21,17 +22,19 @@ const (
 // Widths of characters come from Unicode alone, not from the environment.
 func init() { twwidth.SetEastAsian(false) }
 
-// page is a table on a terminal. The first pageRows rows are kept until their columns' widths are known; those after them are
-// written one by one. A table wider than the terminal has its widest columns of words shortened, the id's never; in later rows these are
-// held to the same width, and a cell longer than any other column pushes what is right of it.
+// page is a table on a terminal. The first pageRows rows are kept until the widths of their columns are known; later rows are written one by
+// one. Columns that are empty in all of the first rows are left out. A table that is wider than the terminal has its widest columns of words
+// shortened, the id's never; where that is not enough, its last columns are left out. No line is ever wider than the terminal.
 type page struct {
 	out   io.Writer
 	heads []string
 	color bool
-	width int // of the terminal; 0 where it is not known
+	width int // of the terminal; 0 where it is unknown
 
 	rows   [][]string
-	fixed  []bool // columns that may not be shortened
+	fixed  []bool // columns that must not be shortened
+	isID   []bool // columns that must not be left out
+	shown  []int  // the columns that are left in
 	widths []int  // of the columns; nil until the page is laid out
 	cut    []bool // columns that are shortened
 }
@@ -40,15 +43,16 @@ func (p *page) add(r row) error {
 	cells := r.cells(true)
 	line := texts(cells)
 	if p.widths != nil {
-		_, err := io.WriteString(p.out, p.later(line))
+		_, err := io.WriteString(p.out, p.later(p.pick(line)))
 		return err
 	}
 	if p.fixed == nil {
-		p.fixed = make([]bool, len(cells))
+		p.fixed, p.isID = make([]bool, len(cells)), make([]bool, len(cells))
 	}
 	id := r.id()
 	for i, c := range cells {
-		p.fixed[i] = p.fixed[i] || (c.text != "" && (!c.words || c.text == id))
+		p.isID[i] = p.isID[i] || (c.text != "" && c.text == id)
+		p.fixed[i] = p.fixed[i] || (c.text != "" && !c.words) || p.isID[i]
 	}
 	p.rows = append(p.rows, line)
 	if len(p.rows) < pageRows {
@@ -64,11 +68,14 @@ func (p *page) close(any) error {
 	return p.layOut()
 }
 
-// layOut writes the head and the rows that were kept, and lets these go.
+// layOut writes the header and the rows that were kept, and lets these go.
 func (p *page) layOut() error {
-	p.measure()
-	for _, line := range p.rows {
-		p.shorten(line)
+	p.leaveOutEmpty()
+	for p.measure() > p.width && p.width > 0 && p.leaveOutLast() {
+	}
+	for i, line := range p.rows {
+		p.rows[i] = p.pick(line)
+		p.shorten(p.rows[i])
 	}
 	var b bytes.Buffer
 	if err := p.draw(&b); err != nil {
@@ -77,7 +84,7 @@ func (p *page) layOut() error {
 	p.rows = nil
 	var out strings.Builder
 	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
-		line = strings.TrimRight(line, " ")
+		line = p.fit(line)
 		if i == 0 && p.color {
 			line = "\x1b[1m" + line + "\x1b[0m"
 		}
@@ -85,6 +92,55 @@ func (p *page) layOut() error {
 	}
 	_, err := io.WriteString(p.out, out.String())
 	return err
+}
+
+// leaveOutEmpty leaves in the columns that are not empty in every row.
+func (p *page) leaveOutEmpty() {
+	for i := range p.heads {
+		if slices.ContainsFunc(p.rows, func(line []string) bool { return line[i] != "" }) {
+			p.shown = append(p.shown, i)
+		}
+	}
+}
+
+// leaveOutLast leaves out the last column that is not the id's, and reports whether there was one.
+func (p *page) leaveOutLast() bool {
+	for at := len(p.shown) - 1; at > 0; at-- {
+		if !p.isID[p.shown[at]] {
+			p.shown = slices.Delete(p.shown, at, at+1)
+			return true
+		}
+	}
+	return false
+}
+
+// pick returns the cells of the columns that are left in.
+func (p *page) pick(line []string) []string {
+	out := make([]string, len(p.shown))
+	for at, i := range p.shown {
+		out[at] = line[i]
+	}
+	return out
+}
+
+// fit returns a line without spaces at its end, held to the terminal's width.
+func (p *page) fit(line string) string {
+	line = strings.TrimRight(line, " ")
+	if p.width > 0 && mayExceed(line, p.width) && twwidth.Width(line) > p.width {
+		return twwidth.Truncate(line, p.width, ellipsis)
+	}
+	return line
+}
+
+// mayExceed reports cheaply whether a line may be wider than so many columns: the library keeps a copy of each text that it measures.
+func mayExceed(line string, width int) bool {
+	for _, r := range line {
+		width--
+		if r >= 0x1100 && r <= 0x115f || r >= 0x2e80 {
+			width--
+		}
+	}
+	return width < 0
 }
 
 // draw has tablewriter lay the page out: no borders, no lines, heads as they are given.
@@ -102,60 +158,62 @@ func (p *page) draw(b *bytes.Buffer) error {
 		tablewriter.WithHeaderConfig(plain), tablewriter.WithRowConfig(plain),
 		tablewriter.WithHeaderAutoFormat(tw.Off), tablewriter.WithTrimSpace(tw.Off), tablewriter.WithTrimLine(tw.Off),
 	)
-	table.Header(p.heads)
+	table.Header(p.pick(p.heads))
 	if err := table.Bulk(p.rows); err != nil {
 		return err
 	}
 	return table.Render()
 }
 
-// measure finds the columns' widths, and makes the widest of those that may be shortened narrower until the table fits, as far as it can.
-func (p *page) measure() {
-	p.widths, p.cut = make([]int, len(p.heads)), make([]bool, len(p.heads))
-	least := make([]int, len(p.heads))
-	total := len(gap) * (len(p.heads) - 1)
-	for i, head := range p.heads {
-		p.widths[i] = twwidth.Width(head)
-		least[i] = max(narrow, p.widths[i])
+// measure finds the widths of the columns that are left in, makes the widest of those that may be shortened narrower until the table fits, as
+// far as possible, and returns the table's width.
+func (p *page) measure() int {
+	p.widths, p.cut = make([]int, len(p.shown)), make([]bool, len(p.shown))
+	least := make([]int, len(p.shown))
+	total := len(gap) * (len(p.shown) - 1)
+	for at, i := range p.shown {
+		p.widths[at] = twwidth.Width(p.heads[i])
+		least[at] = max(narrow, p.widths[at])
 		for _, line := range p.rows {
-			p.widths[i] = max(p.widths[i], twwidth.Width(line[i]))
+			p.widths[at] = max(p.widths[at], twwidth.Width(line[i]))
 		}
-		total += p.widths[i]
+		total += p.widths[at]
 	}
 	for ; p.width > 0 && total > p.width; total-- {
 		widest := -1
-		for i, w := range p.widths {
-			if !p.fixed[i] && w > least[i] && (widest < 0 || w > p.widths[widest]) {
-				widest = i
+		for at, w := range p.widths {
+			if !p.fixed[p.shown[at]] && w > least[at] && (widest < 0 || w > p.widths[widest]) {
+				widest = at
 			}
 		}
 		if widest < 0 {
-			return
+			return total
 		}
 		p.widths[widest]--
 		p.cut[widest] = true
 	}
+	return total
 }
 
 // shorten holds the cells of shortened columns to their width.
 func (p *page) shorten(line []string) {
-	for i := range line {
-		if p.cut[i] && twwidth.Width(line[i]) > p.widths[i] {
-			line[i] = twwidth.Truncate(line[i], p.widths[i], ellipsis)
+	for at := range line {
+		if p.cut[at] && twwidth.Width(line[at]) > p.widths[at] {
+			line[at] = twwidth.Truncate(line[at], p.widths[at], ellipsis)
 		}
 	}
 }
 
-// later is a row behind the first page, as a line.
+// later returns a row after the first page as a line.
 func (p *page) later(line []string) string {
 	p.shorten(line)
 	var b strings.Builder
-	for i, text := range line {
-		if i > 0 {
+	for at, text := range line {
+		if at > 0 {
 			b.WriteString(gap)
 		}
 		b.WriteString(text)
-		b.WriteString(strings.Repeat(" ", max(0, p.widths[i]-twwidth.Width(text))))
+		b.WriteString(strings.Repeat(" ", max(0, p.widths[at]-twwidth.Width(text))))
 	}
-	return strings.TrimRight(b.String(), " ") + "\n"
+	return p.fit(b.String()) + "\n"
 }

@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
@@ -171,7 +174,7 @@ func TestRowsBehindTheFirstPageKeepItsColumns(t *testing.T) {
 	if err := s.Close(nil); err != nil {
 		t.Fatal(err)
 	}
-	if want := "x        short\nan-id-too-long  another name t…\n北京\n"; out.String() != want {
+	if want := "x        short\nan-id-too-long  another…\n北京\n"; out.String() != want {
 		t.Errorf("got  %q\nwant %q", out, want)
 	}
 }
@@ -203,5 +206,75 @@ func TestAnIDThatIsNotThereIsLeftOut(t *testing.T) {
 	p, out := printer(t, render.Options{Format: render.IDs})
 	if err := render.List(p, view, []user{{}, fleet[0], {}}); err != nil || out.String() != fleet[0].DeviceToken+"\n" {
 		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+// Columns are chosen by the format, by name in any spelling, or by whether anything is in them.
+func TestWhichColumnsATableHas(t *testing.T) {
+	type device struct{ ID, OS, Model string }
+	v := render.View[device]{Columns: []render.Column[device]{
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(d device) any { return d.ID }},
+		{Head: "OS", Name: "MobileDevice.OsType", Cell: func(d device) any { return d.OS }},
+		{Head: "MODEL", Name: "MobileDevice.DeviceModel", Wide: true, Cell: func(d device) any { return d.Model }},
+	}, ID: func(d device) string { return d.ID }}
+	one := []device{{"id-1", "", "Pixel"}}
+	for name, c := range map[string]struct {
+		options render.Options
+		want    string
+	}{
+		"an empty column is left out on a terminal": {render.Options{TTY: true}, "DEVICE TOKEN\nid-1\n"},
+		"and kept in a pipe":                        {render.Options{}, "id-1\t\n"},
+		"wide has all that hold something":          {render.Options{Format: render.Wide, TTY: true}, "DEVICE TOKEN  MODEL\nid-1          Pixel\n"},
+		"wide in a pipe":                            {render.Options{Format: render.Wide}, "id-1\t\tPixel\n"},
+		"CSV has all":                               {render.Options{Format: render.CSV}, "DeviceToken,MobileDevice.OsType,MobileDevice.DeviceModel\nid-1,,Pixel\n"},
+		"chosen, in the order asked for":            {render.Options{Columns: []string{"mobile-device.device-model", "DeviceToken"}}, "Pixel\tid-1\n"},
+		"chosen for CSV":                            {render.Options{Format: render.CSV, Columns: []string{"model"}}, "MobileDevice.DeviceModel\nPixel\n"},
+	} {
+		p, out := printer(t, c.options)
+		if err := render.List(p, v, one); err != nil || out.String() != c.want {
+			t.Errorf("%s: got %q, %v; want %q", name, out, err, c.want)
+		}
+	}
+	p, _ := printer(t, render.Options{Columns: []string{"Modell"}})
+	if err := v.Check(p); !failure.HasReason(err, render.ReasonUnknownColumn) {
+		t.Errorf("an unknown column: %v", err)
+	}
+}
+
+// Whatever the terminal's width, no line is wider; the id is the last to be cut.
+func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
+	for width := 10; width <= 200; width += 5 {
+		p, out := printer(t, render.Options{TTY: true, Width: width})
+		s := render.NewStream(p, view, render.Frame{})
+		for i := range 250 {
+			u := fleet[i%len(fleet)]
+			u.Name = strings.Repeat("名", i)
+			if err := s.Add(u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(nil); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if w := twwidth.Width(strings.TrimSuffix(line, "\n")); w > width {
+				t.Fatalf("width %d: a line of %d: %s", width, w, line)
+			}
+		}
+		if width >= 40 && !strings.Contains(out.String(), fleet[0].DeviceToken) {
+			t.Errorf("width %d: the id is cut", width)
+		}
+	}
+}
+
+func TestTimesOnATerminalAreRelative(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		3 * time.Second: "just now", -3 * time.Second: "just now", 59 * time.Second: "in 59 seconds", -time.Minute: "1 minute ago", 90 * time.Minute: "in 1 hour",
+		-47 * time.Hour: "47 hours ago", 120*time.Hour + time.Minute: "in 5 days", -400 * 24 * time.Hour: "2025-04-27",
+	} {
+		if got := render.Relative(now.Add(d), now); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
 	}
 }

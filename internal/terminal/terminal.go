@@ -1,7 +1,7 @@
-// Package terminal knows the three streams and the person who may sit at them: what is a terminal, whether it takes
-// colour, how wide it is, what may be asked, and what is only noted.
+// Package terminal holds the three streams and what is known of the person at them: which streams are terminals, whether they
+// take color, how wide they are, and prompts, notes, warnings and the spinner.
 //
-// Standard output carries data only and is written by the package render; everything here goes to standard error.
+// Standard output carries data only and is written by package render; everything here goes to standard error.
 package terminal
 
 import (
@@ -25,20 +25,21 @@ type Streams struct {
 	InTTY, OutTTY, ErrTTY bool // which of them are terminals
 	Width                 int  // columns of the terminal at Out; 0 where it is none
 
-	Quiet   bool // -q: no notes. Warnings of harm and errors stay
-	NoInput bool // --no-input: nobody is asked
-	NoColor bool // --no-color, above all that the environment says
+	Quiet   bool // only warnings and errors are printed
+	NoInput bool // nobody is asked
+	NoColor bool // no color, whatever the environment says
 
 	env   environment
 	raw   func() (restore func() error, err error) // the terminal at In without echo; nil: it has none
-	write sync.Mutex                               // one notice at a time
-	ask   sync.Mutex                               // one prompt at a time
+	busy  busy
+	write sync.Mutex // one notice at a time
+	ask   sync.Mutex // one prompt at a time
 }
 
-// environment is what the environment says of colour.
-type environment struct{ off, forced bool }
+// environment is what the environment says of color, and whether the terminal cannot move its cursor.
+type environment struct{ off, forced, dumb bool }
 
-// System makes Streams of real files, usually the process's own. getenv is asked for NO_COLOR, CLICOLOR_FORCE and TERM.
+// System makes Streams of real files, usually the process's own. getenv gives NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM.
 // The files stay the caller's. The width is measured once.
 func System(in, out, err *os.File, getenv func(string) string) *Streams {
 	s := &Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err)}
@@ -64,20 +65,21 @@ func System(in, out, err *os.File, getenv func(string) string) *Streams {
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
 
-// ReadEnvironment takes from the environment what it says of colour: NO_COLOR (not empty) and TERM=dumb turn it off on a
-// terminal, CLICOLOR_FORCE (neither empty nor 0) turns it on everywhere and wins over both.
+// ReadEnvironment reads what the environment says of color: NO_COLOR (not empty), CLICOLOR=0 and TERM=dumb turn it off on a terminal;
+// CLICOLOR_FORCE (neither empty nor 0) turns it on everywhere and wins over these.
 func (s *Streams) ReadEnvironment(getenv func(string) string) {
 	force := getenv("CLICOLOR_FORCE")
 	s.env = environment{
-		off:    getenv("NO_COLOR") != "" || getenv("TERM") == "dumb",
+		off:    getenv("NO_COLOR") != "" || getenv("CLICOLOR") == "0" || getenv("TERM") == "dumb",
 		forced: force != "" && force != "0",
+		dumb:   getenv("TERM") == "dumb",
 	}
 }
 
-// ColorOut tells whether what goes to Out may be coloured.
+// ColorOut reports whether output to Out may be colored.
 func (s *Streams) ColorOut() bool { return s.color(s.OutTTY) }
 
-// ColorErr tells whether what goes to Err may be coloured.
+// ColorErr reports whether output to Err may be colored.
 func (s *Streams) ColorErr() bool { return s.color(s.ErrTTY) }
 
 func (s *Streams) color(tty bool) bool {
@@ -94,7 +96,7 @@ const (
 	Yellow Style = "33"
 )
 
-// Paint is the text in a style if Err takes colour, else as it is. The text must be clean.
+// Paint returns the text in a style if Err takes color, else as it is. The text must be sanitized.
 func (s *Streams) Paint(style Style, text string) string {
 	if !s.ColorErr() {
 		return text
@@ -127,5 +129,6 @@ func (s *Streams) Fail(label, text string) {
 func (s *Streams) line(text string) {
 	s.write.Lock()
 	defer s.write.Unlock()
+	s.clearBusy()
 	_, _ = fmt.Fprintln(s.Err, text)
 }
