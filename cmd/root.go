@@ -55,15 +55,21 @@ func execute(ctx context.Context, root *cobra.Command) (err error) {
 // New makes the command tree. started, if not nil, is set when a command's own work begins: an error before that is wrong usage.
 func New(k *cmdutil.App, started *bool) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "telematicsctl",
-		Short:         "Administer the users of a Telematics SDK platform",
-		Long:          "telematicsctl registers drivers' app users, one or a million at a time, switches what their phones record, and keeps the\nservice's short-lived tokens alive.",
+		Use:   "telematicsctl",
+		Short: "Administer the users of a Telematics SDK platform",
+		Long: `telematicsctl registers drivers' app users, one or a million at a time,
+controls what their phones record, and keeps the service's short-lived tokens
+alive. Try it without an account: --profile sandbox.`,
+		Example: `  telematicsctl --profile sandbox user bulk --quantity 5
+  telematicsctl profile add prod --instance-id 00000000-0000-0000-0000-000000000000
+  telematicsctl user set-logging off client:c-1001`,
+		Version:       k.Version, // makes the flag --version
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate(buildInfo(k.Version).oneLine())
 	globalFlags(root, k)
-	// A group is run only to say what is wrong with its arguments: its own usage line would mislead.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	root.SetUsageFunc(printUsage)
 	root.AddGroup(&cobra.Group{ID: "users", Title: "Users:"}, &cobra.Group{ID: "access", Title: "Access:"}, &cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
@@ -77,6 +83,7 @@ func New(k *cmdutil.App, started *bool) *cobra.Command {
 	add("access", auth.New(k), token.New(k), profile.New(k))
 	add("more", sandbox.New(k), newVersion(k))
 	root.SetFlagErrorFunc(wrongUsage)
+	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
 	finish(root, started)
 	return root
@@ -84,18 +91,18 @@ func New(k *cmdutil.App, started *bool) *cobra.Command {
 
 func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f := root.PersistentFlags()
-	f.StringVar(&k.Flags.Profile, "profile", "", "the profile to use (TELEMATICSCTL_PROFILE)")
-	f.StringVar(&k.Flags.Config, "config", "", "the configuration file (TELEMATICSCTL_CONFIG)")
-	f.StringVarP(&k.Flags.Output, "output", "o", "table", "output format: "+strings.Join(render.Formats(), ", "))
-	f.StringVar(&k.Flags.JQ, "jq", "", "work on the JSON with a jq expression")
-	f.StringVar(&k.Flags.Template, "template", "", "print the JSON by a Go template")
-	f.DurationVar(&k.Flags.Timeout, "timeout", userservice.DefaultTimeout, "how long one call of the service may take")
-	f.BoolVar(&k.Flags.Yes, "yes", false, "answer every question with yes")
-	f.BoolVar(&k.Flags.NoInput, "no-input", false, "never ask; fail where an answer is needed")
-	f.BoolVarP(&k.Flags.Quiet, "quiet", "q", false, "no notes and no progress; warnings and errors stay")
-	f.BoolVarP(&k.Flags.Verbose, "verbose", "v", false, "show each request and answer, secrets cut out")
-	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no colour (NO_COLOR)")
-	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "show AccessTokens and RefreshTokens in the output")
+	f.StringVar(&k.Flags.Profile, "profile", "", "`name` of the profile to use (TELEMATICSCTL_PROFILE)")
+	f.StringVar(&k.Flags.Config, "config", "", "configuration `file` (TELEMATICSCTL_CONFIG)")
+	f.StringVarP(&k.Flags.Output, "output", "o", "table", "output `format`: "+strings.Join(render.Formats(), ", "))
+	f.StringVar(&k.Flags.JQ, "jq", "", "filter the JSON output with a jq `expression`")
+	f.StringVar(&k.Flags.Template, "template", "", "format the JSON output with a Go `template`")
+	f.DurationVar(&k.Flags.Timeout, "timeout", userservice.DefaultTimeout, "time limit of one request")
+	f.BoolVarP(&k.Flags.Yes, "yes", "y", false, "answer every question with yes")
+	f.BoolVar(&k.Flags.NoInput, "no-input", false, "never prompt; fail where an answer is needed")
+	f.BoolVarP(&k.Flags.Quiet, "quiet", "q", false, "print only warnings and errors")
+	f.BoolVarP(&k.Flags.Verbose, "verbose", "v", false, "print each request and response, secrets redacted")
+	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no color (NO_COLOR)")
+	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
 	formats := render.Formats()
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("profile", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -112,6 +119,8 @@ func finishDefaults(root *cobra.Command, started *bool) {
 		case "help":
 			c.Args = checkHelp(root)
 		case "completion":
+			c.Short = "Print a shell completion script"
+			c.Example = "  telematicsctl completion bash > /etc/bash_completion.d/telematicsctl"
 			finish(c, started)
 		}
 	}
@@ -120,6 +129,7 @@ func finishDefaults(root *cobra.Command, started *bool) {
 // finish gives every command of the tree what cobra leaves out: a group that is called with a wrong word must fail, and whatever cobra
 // itself finds wrong must be known for wrong usage.
 func finish(c *cobra.Command, started *bool) {
+	cmdutil.MakeStrict(c.Flags())
 	for _, child := range c.Commands() {
 		finish(child, started)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -19,11 +20,28 @@ func wrongUsage(c *cobra.Command, err error) error {
 	if isFailure(err) {
 		return err
 	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		if near := nearestFlag(c, unknown.GetSpecifiedName()); near != "" {
+			return failure.New(failure.Invalid, flagText(err)).WithHint("did you mean " + near + "?")
+		}
+	}
 	return invalidUsage(c, flagText(err))
 }
 
 func invalidUsage(c *cobra.Command, message string) error {
 	return failure.New(failure.Invalid, message).WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+// nearestFlag returns the flag of a command whose name is like a misspelled one; "" where none is.
+func nearestFlag(c *cobra.Command, name string) string {
+	best, least := "", 3
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if d := cmdutil.EditDistance(f.Name, name); !f.Hidden && (d < least || strings.HasPrefix(f.Name, name) && least > 1) {
+			best, least = "--"+f.Name, min(d, 2)
+		}
+	})
+	return best
 }
 
 func flagText(err error) string {
@@ -32,14 +50,16 @@ func flagText(err error) string {
 	var unknown *pflag.NotExistError
 	var syntax *pflag.InvalidSyntaxError
 	switch {
+	case errors.As(err, &value) && cmdutil.IsEmptyOrTwice(value.Unwrap()):
+		return "--" + value.GetFlag().Name + ": " + value.Unwrap().Error()
 	case errors.As(err, &value):
 		return fmt.Sprintf("--%s: %s %s", value.GetFlag().Name, shortened(value.GetValue()), valueText(value))
 	case errors.As(err, &missing):
-		return "--" + missing.GetFlag().Name + " needs a value"
+		return "--" + missing.GetFlag().Name + ": requires a value"
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return "unknown flag: -" + unknown.GetSpecifiedName()
 	case errors.As(err, &syntax):
-		return shortened(syntax.GetSpecifiedFlag()) + " is no flag"
+		return "invalid flag " + shortened(syntax.GetSpecifiedFlag())
 	default:
 		return err.Error()
 	}
@@ -49,15 +69,15 @@ func flagText(err error) string {
 func valueText(e *pflag.InvalidValueError) string {
 	switch kind := e.GetFlag().Value.Type(); {
 	case errors.Is(e, strconv.ErrRange):
-		return "is too large"
+		return "is out of range"
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
-		return "is not a whole number"
+		return "is not an integer"
 	case strings.HasPrefix(kind, "float"):
 		return "is not a number"
 	case kind == "bool":
-		return "is neither true nor false"
+		return "must be true or false"
 	case kind == "duration":
-		return "is not a time such as 500ms, 30s or 5m"
+		return "is not a duration (such as 500ms, 30s or 5m)"
 	default:
 		return "is not valid: " + e.Unwrap().Error()
 	}
@@ -91,11 +111,11 @@ func checkUsage(c *cobra.Command, args []string, allowed cobra.PositionalArgs) e
 			return
 		}
 		if len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0 && !f.Changed {
-			text = "--" + f.Name + " is missing"
+			text = "--" + f.Name + " is required"
 		}
 		for _, group := range f.Annotations[exclusive] {
 			if given := givenOf(c, strings.Fields(group)); len(given) > 1 {
-				text = strings.Join(given, " and ") + " cannot be given together"
+				text = strings.Join(given, " and ") + " exclude each other"
 			}
 		}
 	})
@@ -116,21 +136,17 @@ func givenOf(c *cobra.Command, names []string) []string {
 	return given
 }
 
-// argsText says which argument is one too many, or that one is missing.
+// argsText says which argument is unexpected, or that one is missing.
 func argsText(c *cobra.Command, args []string, allowed cobra.PositionalArgs) string {
 	for most := len(args) - 1; most >= 0; most-- {
-		switch {
-		case allowed(c, args[:most]) != nil:
-		case most == 0:
-			return fmt.Sprintf("%s takes no arguments, and %s is one", c.CommandPath(), shortened(args[0]))
-		default:
-			return fmt.Sprintf("%s is one argument too many: the command is %s", shortened(args[most]), form(c))
+		if allowed(c, args[:most]) == nil {
+			return "unexpected argument " + shortened(args[most])
 		}
 	}
-	return "an argument is missing: the command is " + form(c)
+	return "missing argument: the command is " + form(c)
 }
 
-// form is how a command is written.
+// form returns how a command is written.
 func form(c *cobra.Command) string {
 	if c.HasParent() {
 		return c.Parent().CommandPath() + " " + c.Use
@@ -148,7 +164,7 @@ func usage(root *cobra.Command, args []string, err error) error {
 }
 
 func noSuchCommand(c *cobra.Command, word string) error {
-	e := failure.Newf(failure.Invalid, "%s has no command %s", c.CommandPath(), shortened(word))
+	e := failure.Newf(failure.Invalid, "unknown command %s for %s", shortened(word), c.CommandPath())
 	c.SuggestionsMinimumDistance = 2
 	if near := c.SuggestionsFor(word); word != "" && len(near) > 0 {
 		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")

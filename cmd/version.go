@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
-// Version is the version that a release has stamped in, else the one that «go install» has recorded, else «dev».
+// Version returns the version that a release has stamped in, else the one that `go install` recorded, else "dev".
 func Version(stamped string) string {
 	if stamped != "" {
 		return stamped
@@ -21,20 +23,54 @@ func Version(stamped string) string {
 	return "dev"
 }
 
-type versionInfo struct{ Version, Go, Platform string }
+type versionInfo struct{ Version, Commit, Date, Go, Platform string }
+
+// buildInfo returns the version with what the Go toolchain recorded of the checkout: the commit and its time in RFC 3339, "" where it was not
+// built from one.
+func buildInfo(version string) versionInfo {
+	v := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			v.Commit = s.Value
+		case s.Key == "vcs.time":
+			v.Date = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			v.Commit += "+modified"
+		}
+	}
+	v.Commit = strings.TrimPrefix(v.Commit, "+modified")
+	return v
+}
+
+// oneLine is what --version prints.
+func (v versionInfo) oneLine() string {
+	commit := v.Commit
+	if len(commit) > 12 {
+		commit = commit[:12]
+	}
+	return "telematicsctl " + v.Version + " (commit " + cmp.Or(commit, "unknown") + ", " + cmp.Or(v.Date, "date unknown") + ")\n"
+}
 
 func newVersion(k *cmdutil.App) *cobra.Command {
+	view := render.View[versionInfo]{Columns: []render.Column[versionInfo]{
+		{Head: "VERSION", Name: "Version", Cell: func(v versionInfo) any { return v.Version }},
+		{Head: "COMMIT", Name: "Commit", Cell: func(v versionInfo) any { return v.Commit }},
+		{Head: "DATE", Name: "Date", Cell: func(v versionInfo) any { return v.Date }},
+		{Head: "GO", Name: "Go", Cell: func(v versionInfo) any { return v.Go }},
+		{Head: "PLATFORM", Name: "Platform", Cell: func(v versionInfo) any { return v.Platform }},
+	}}
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Print version, commit and build date",
+		Example: "  telematicsctl version -o json",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			view := render.View[versionInfo]{Columns: []render.Column[versionInfo]{
-				{Head: "VERSION", Name: "Version", Cell: func(v versionInfo) any { return v.Version }},
-				{Head: "GO", Name: "Go", Cell: func(v versionInfo) any { return v.Go }},
-				{Head: "PLATFORM", Name: "Platform", Cell: func(v versionInfo) any { return v.Platform }},
-			}}
-			return cmdutil.Print(c.Context(), k, view, versionInfo{k.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			return cmdutil.Print(c.Context(), k, view, buildInfo(k.Version))
 		},
 	}
 }
