@@ -9,6 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/input"
+	newjob "github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/progress"
 	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
@@ -38,7 +39,7 @@ func (r *bulkRun) send(ctx context.Context) error {
 	out := render.NewStream(r.printer, bulkView, render.Frame{Head: bulkHead{Job: id, Requested: r.spec.Requested}, Key: "Users"})
 	began := r.k.Now()
 	meter := r.meter(id)
-	engine.Watch = meter.Watch
+	engine.Watch = func(g job.Gauge) { meter.Watch(gauge(g)) }
 	engine.Note = func(text string) { meter.Aside(func() { r.k.Streams.Note(text) }) }
 	var why trouble
 	engine.Emit = func(res job.Result) (err error) {
@@ -74,6 +75,16 @@ func (r *bulkRun) send(ctx context.Context) error {
 		return errors.Join(storeErr, closeErr, filesErr, statusErr)
 	}
 	return r.partial(totals, why)
+}
+
+// gauge is what the meter reads.
+func gauge(g job.Gauge) newjob.Gauge {
+	return newjob.Gauge{Limit: g.Limit, Tally: func() newjob.Tally {
+		t := g.Totals()
+		return newjob.Tally{Requested: t.Requested, Settled: t.Sent, Outcomes: map[newjob.Outcome]int{
+			newjob.Created: t.Created, newjob.Existing: t.Existing, newjob.Failed: t.Failed, newjob.Unknown: t.Unknown,
+		}}
+	}}
 }
 
 // meter shows how the run is doing, unless nobody wants to know.

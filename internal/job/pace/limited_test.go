@@ -116,4 +116,3 @@ func TestServiceThatTakesFewAtATimeIsKeptBusy(t *testing.T) {
 		}
 	}
 }
-

@@ -128,7 +128,11 @@ func (l *limiter) leave(s slot, took, now time.Duration, signal Signal) {
 
 func (l *limiter) rateLimited(s slot, now time.Duration) {
 	if s.epoch == l.epoch {
-		l.shrink(l.memory.failed(min(s.level, int(l.size)), now))
+		level := min(s.level, int(l.size))
+		if l.growing {
+			level -= level / 16 // requests sent at once overtake one another
+		}
+		l.shrink(l.memory.failed(level, now))
 		l.memory.epoch = s.epoch
 		return
 	}

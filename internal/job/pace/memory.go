@@ -8,14 +8,14 @@ import "time"
 // one below it for a quiet time. Then it grows again, which probes the level.
 // A probe that fails doubles the quiet time.
 const (
-	minQuiet = 5 * time.Second
+	minQuiet = 2 * time.Second
 	// quietFactor makes the quiet time longer where a failed probe costs more: at
 	// most one part in so many of a run is spent on Retry-After.
 	quietFactor = 10
 	maxDoubling = 16 // the quiet time is at most this many times the first
 	// provenRounds: a level that answered this many rounds of requests is not what
 	// a single 429 is about: the service has changed, or refuses at random.
-	provenRounds = 8
+	provenRounds = 4
 )
 
 // A memory is what is known of the levels (requests in flight) of a service.
@@ -47,7 +47,7 @@ func (m *memory) failed(level int, now time.Duration) float64 {
 	m.strikes++
 	if m.proven(level) {
 		for i := range m.answers {
-			m.answers[i] /= 4 // a second one soon is about the level
+			m.answers[i] /= 2 // a second one soon is about the level
 		}
 		m.floor = len(m.answers) // nor are the other 429s of this round
 		return float64(level) * afterTrouble
