@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/telematicsctl/telematicsctl/cmd/audit"
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
@@ -79,7 +80,7 @@ alive. Try it without an account: --profile sandbox.`,
 			root.AddCommand(c)
 		}
 	}
-	add("users", user.New(k), job.New(k))
+	add("users", user.New(k), job.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
 	add("more", sandbox.New(k), newVersion(k))
 	root.SetFlagErrorFunc(wrongUsage)

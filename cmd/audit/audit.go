@@ -1,0 +1,154 @@
+// Package audit holds the commands of the audit record.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/audit"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+// New makes the command `audit`.
+func New(k *cmdutil.App) *cobra.Command {
+	c := &cobra.Command{Use: "audit", Short: "Show the changes made from here"}
+	c.AddCommand(newList(k))
+	return c
+}
+
+// entry is a line of the record as it is printed.
+type entry struct {
+	Time        time.Time
+	Profile     string
+	InstanceID  string `json:"InstanceId"`
+	Command     string
+	Operation   string
+	DeviceToken string
+	Changes     []audit.Change
+	Outcome     string
+	RequestID   string `json:"RequestId"`
+}
+
+var view = render.View[entry]{
+	Columns: []render.Column[entry]{
+		{Head: "TIME", Name: "Time", Cell: func(e entry) any { return e.Time }},
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e entry) any { return e.DeviceToken }},
+		{Head: "OPERATION", Name: "Operation", Cell: func(e entry) any { return e.Operation }},
+		{Head: "CHANGES", Name: "Changes", Cell: func(e entry) any { return ChangesText(e.Changes) }},
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(e entry) any { return e.Outcome }},
+		{Head: "COMMAND", Name: "Command", Wide: true, Cell: func(e entry) any { return e.Command }},
+		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(e entry) any { return e.Profile }},
+		{Head: "INSTANCE", Name: "InstanceId", Wide: true, Cell: func(e entry) any { return e.InstanceID }},
+		{Head: "REQUEST", Name: "RequestId", Wide: true, Cell: func(e entry) any { return e.RequestID }},
+	},
+	ID: func(e entry) string { return e.DeviceToken },
+}
+
+// ChangesText returns changes in a line: "EnableLogging false → true, City Bonn → Berlin".
+func ChangesText(changes []audit.Change) string {
+	parts := make([]string, len(changes))
+	for i, c := range changes {
+		parts[i] = fmt.Sprintf("%s %s → %s", c.Field, valueText(c.From), valueText(c.To))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func valueText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "(none)"
+	case string:
+		if v == "" {
+			return `""`
+		}
+		return v
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+type listOptions struct {
+	since, token string
+	all          bool
+}
+
+func newList(k *cmdutil.App) *cobra.Command {
+	var o listOptions
+	c := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the changes made from this machine",
+		Long: `Lists the changes that this program made from this state folder by the current
+profile, the oldest first: when, to whom, from what to what. Records are kept
+for 90 days. Changes made elsewhere, such as in the console, are not in it.`,
+		Example: `  telematicsctl audit list --since 7d
+  telematicsctl audit list --token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return list(c.Context(), k, o) },
+	}
+	c.Flags().StringVar(&o.since, "since", "", "only changes of this last `time` (90m, 36h, 7d)")
+	c.Flags().StringVar(&o.token, "token", "", "only changes of the user with this `DeviceToken`")
+	c.Flags().BoolVar(&o.all, "all-profiles", false, "changes by all profiles")
+	cmdutil.AddColumns(c, k, view.Names())
+	return c
+}
+
+func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
+	p, err := k.Printer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := view.Check(p); err != nil {
+		return err
+	}
+	var f audit.Filter
+	if o.since != "" {
+		d, err := cmdutil.ParseDuration(o.since)
+		if err != nil {
+			return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--since", Message: failure.From(err).Message}})
+		}
+		f.Since = k.Now().Add(-d)
+	}
+	if o.token != "" {
+		id, err := field.ParseServiceUUID(o.token)
+		if err != nil || id == uuid.Nil {
+			return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--token", Message: fmt.Sprintf("%q is not a UUID", o.token)}})
+		}
+		f.DeviceToken = id.String()
+	}
+	cfg, err := k.Config()
+	if err != nil {
+		return err
+	}
+	profile, err := cfg.Resolve()
+	if err != nil {
+		return err
+	}
+	out := render.NewStream(p, view, render.Frame{})
+	found := false
+	unreadable, err := k.AuditOf(cfg, profile).Each(ctx, f, func(e audit.Entry) error {
+		if !o.all && e.Profile != profile.Name {
+			return nil
+		}
+		found = true
+		return out.Add(entry{e.Time, e.Profile, e.InstanceID, e.Command, e.Operation, e.DeviceToken, e.Changes, e.Outcome, e.RequestID})
+	})
+	if closeErr := out.Close(nil); err == nil {
+		err = closeErr
+	}
+	if unreadable > 0 {
+		k.Streams.Warn(cmdutil.Count(unreadable, "line", "lines") + " of the audit record cannot be read and was skipped")
+	}
+	if err == nil && !found {
+		k.Streams.Note("No changes are recorded")
+	}
+	return err
+}
