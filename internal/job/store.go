@@ -2,97 +2,176 @@ package job
 
 import (
 	"context"
-	"encoding/json"
-	"io"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/gofrs/flock"
+
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 )
 
-// Request is a command that is, or finds, a job.
-type Request struct {
-	Operation string // Operation.Name
-	Profile   string
-	Host      string // of the service
-	Instance  string // InstanceId
-	// KeyCheck tells identity keys apart without giving them away; "" where the
-	// operation derives no DeviceToken.
-	KeyCheck string
-
-	// Input is copied into the job's folder; nil for a job without one. InputName
-	// is for people.
-	Input     io.Reader
-	InputName string
-	MaxInput  int64 // bytes; 0 is DefaultMaxInput
-
-	// Options are what else changes what is sent; Settings are what the command
-	// must remember besides. Both are the command's own, and returned by Job.
-	Options  json.RawMessage
-	Settings json.RawMessage
-	// Selection says which rows of the input the job is about.
-	Selection Selection
-	Outputs   Outputs
-
-	// Once is set where a finished job given again sends nothing and reports its
-	// rows as they stand (a file of users to register, a named run).
-	Once bool
-	// Anonymous is set where the command always begins a new job.
-	Anonymous bool
-	Restart   bool // begin a new job in place of the one that the command finds
-	DryRun    bool // keep nothing, and refuse nothing that another process runs
+// Store is the folder of all jobs and their lifecycle:
+//
+//	ID/          a job: job.json (Spec), run.json, lock, input, and its journal
+//	incoming/    jobs that are being created; one whose process was killed is swept
+//	commands/    locks of commands, so that two processes do not begin one job twice
+//	instances/   the identity key last used for each instance, as a check
+//	lock         held while jobs are created, swept or removed
+type Store struct {
+	Dir string
+	FS  journal.FS       // nil is the machine's own
+	Now func() time.Time // nil is time.Now
 }
 
-// DefaultMaxInput is how many bytes of input a job takes unless more is asked for.
-const DefaultMaxInput = 4 << 30
-
-// Outputs are the files that a run writes, as absolute paths; "" for none.
-type Outputs struct{ Results, FailedOut, TokensOut string }
-
-// RunOptions say how a job is run.
-type RunOptions struct {
-	Operation Operation
-	Source    Source
-	DryRun    bool // report every row that would be sent as Planned, and send nothing
-
-	Concurrency int           // requests in flight at most
-	Rate        float64       // requests a second at most; 0 is no limit
-	Retries     int           // how often a record is sent again after an attempt that failed
-	FirstWait   time.Duration // before the first retry of a record; it doubles, ±50 %
-	Patience    time.Duration // how long the service may be down, or ask to wait
-	MaxFailures int           // more failed and unknown rows in this run end it; negative: no limit
-	Clock       pace.Clock
-
-	// Emit gets every row as it is settled, one at a time; its error ends the run.
-	Emit func(Row) error
-	// Check, if not nil, is called with the tally after each row of this run; its
-	// error ends the run.
-	Check func(Tally) error
-	// Notify gets what a person who watches should know, one thing at a time.
-	Notify func(Notice)
-	// Watch, if not nil, gets the gauge before the first row is sent.
-	Watch func(Gauge)
-}
-
-// NoticeKind names something that happens during a run.
-type NoticeKind string
-
-// The kinds of notices.
 const (
-	NoticeRetry              NoticeKind = "retry"                // a record is sent again; once a run; Err says why
-	NoticeDown               NoticeKind = "down"                 // the service is down (Err): the run pauses, for Patience at most
-	NoticeUp                 NoticeKind = "up"                   // it is back: the run continues
-	NoticeUngrouped          NoticeKind = "ungrouped"            // the service takes no groups: records are sent one by one
-	NoticeIgnoresCustomToken NoticeKind = "ignores-custom-token" // the service assigns its own DeviceTokens: nothing is sent again after a lost answer
+	incomingFolder  = "incoming"
+	commandsFolder  = "commands"
+	instancesFolder = "instances"
+
+	// lockWait is how long a lock is waited for that nobody holds for longer.
+	lockWait = 10 * time.Second
+	// heldWait is how long the lock of a job is waited for: whoever lists jobs
+	// takes it for a moment.
+	heldWait = 300 * time.Millisecond
+	// keepInput is how long the copy of an input is kept at most.
+	keepInput = 30 * 24 * time.Hour
+	// resumeWithin is how old an unfinished job may be that its command resumes,
+	// where it does not register users.
+	resumeWithin = 24 * time.Hour
 )
 
-// Notice is something that happens during a run.
-type Notice struct {
-	Kind     NoticeKind
-	Err      error
-	Patience time.Duration
+func (s *Store) fs() journal.FS {
+	if s.FS == nil {
+		return journal.OS{}
+	}
+	return s.FS
 }
 
-// Runner is what a command needs of a job that it holds.
-type Runner interface {
-	Run(ctx context.Context, o RunOptions) (Summary, error)
+func (s *Store) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *Store) path(parts ...string) string {
+	return filepath.Join(append([]string{s.Dir}, parts...)...)
+}
+
+func newID() string {
+	b := make([]byte, 6)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// locked calls do while no other process creates, sweeps or removes jobs.
+func (s *Store) locked(ctx context.Context, do func() error) error {
+	release, err := filelock.Acquire(ctx, s.path(lockFile), lockWait)
+	if err != nil {
+		return s.lockFailure(ctx, err)
+	}
+	defer release()
+	return do()
+}
+
+func (s *Store) lockFailure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return atomicfile.Failure(failure.Failed, "the folder of jobs cannot be locked", s.Dir, err)
+}
+
+// hold takes the lock of a job, or of a command, by the path of its file.
+func (s *Store) hold(ctx context.Context, path, id string) (release func(), err error) {
+	release, err = filelock.Acquire(ctx, path, heldWait)
+	var held *filelock.HeldError
+	if errors.As(err, &held) {
+		message := "another process runs this job"
+		if id != "" {
+			message = "another process runs job " + id
+		}
+		return nil, (&failure.Error{Code: failure.Failed, Message: message, Cause: err}).Because(ReasonRunning, id)
+	}
+	if err != nil {
+		return nil, s.lockFailure(ctx, err)
+	}
+	return release, nil
+}
+
+// isHeld reports whether a process runs a job now.
+func (s *Store) isHeld(folder string) bool {
+	l := flock.New(filepath.Join(folder, lockFile), flock.SetPermissions(0o600))
+	ok, err := l.TryRLock()
+	_ = l.Close()
+	return err == nil && !ok
+}
+
+// sweep removes what killed processes have left, and inputs that are too old. The
+// caller holds the lock of the store.
+func (s *Store) sweep() error {
+	if err := s.sweepIncoming(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !idShape.MatchString(e.Name()) {
+			continue
+		}
+		folder := s.path(e.Name())
+		info, err := os.Stat(filepath.Join(folder, inputFile))
+		if err == nil && s.now().Sub(info.ModTime()) > keepInput && !s.isHeld(folder) {
+			err = os.Remove(filepath.Join(folder, inputFile))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if _, err := os.Lstat(filepath.Join(folder, specFile)); errors.Is(err, fs.ErrNotExist) && !s.isHeld(folder) {
+			if err := os.RemoveAll(folder); err != nil { // a removal that was cut short
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) sweepIncoming() error {
+	entries, err := os.ReadDir(s.path(incomingFolder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		folder := s.path(incomingFolder, e.Name())
+		if s.isHeld(folder) {
+			continue
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep removes what killed processes have left behind, and inputs that are
+// older than 30 days.
+func (s *Store) Sweep(ctx context.Context) error {
+	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return s.locked(ctx, func() error {
+		if err := s.sweep(); err != nil {
+			return journalFailure(s.Dir, err)
+		}
+		return nil
+	})
 }

@@ -60,7 +60,6 @@ const (
 	ReasonReplaced    failure.Reason = "job-replaced"          // it was restarted: a newer job took its place
 	ReasonDamaged     failure.Reason = "job-damaged"           // its files are damaged
 	ReasonNewer       failure.Reason = "job-newer-version"     // its files were written by a newer version of this program
-	ReasonUnwritable  failure.Reason = "job-unwritable"        // its files cannot be written; the subject is the folder of jobs
 	ReasonInputGone   failure.Reason = "job-input-gone"        // its copy of the input was removed
 	ReasonInputLarge  failure.Reason = "job-input-large"       // the input is larger than Request.MaxInput
 	ReasonIdentityKey failure.Reason = "identity-key-changed"  // the subject is the InstanceId

@@ -113,7 +113,7 @@ func Create(dir, job string, rows int) error {
 
 // Open opens a journal to write in it. The caller holds the job.
 func Open(fs FS, dir, job string, rows int) (*Journal, error) {
-	j, err := open(fs, dir, job, rows)
+	j, err := open(fs, dir, job, rows, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -138,16 +138,18 @@ func Open(fs FS, dir, job string, rows int) (*Journal, error) {
 }
 
 // OpenToRead opens a journal to read it, which a process may be writing.
-func OpenToRead(fs FS, dir, job string, rows int) (*Journal, error) { return open(fs, dir, job, rows) }
+func OpenToRead(fs FS, dir, job string, rows int) (*Journal, error) {
+	return open(fs, dir, job, rows, os.O_RDONLY)
+}
 
-func open(fs FS, dir, job string, rows int) (*Journal, error) {
+func open(fs FS, dir, job string, rows, flag int) (*Journal, error) {
 	j := &Journal{rows: rows, texts: texts{known: map[string]place{}}}
 	j.idle = sync.NewCond(&j.mu)
 	for _, f := range []struct {
 		name, magic string
 		to          *File
 	}{{slotsFile, slotsMagic, &j.slots}, {textsFile, textsMagic, &j.text}, {customTokenFile, customMagic, &j.custom}} {
-		file, err := fs.OpenFile(filepath.Join(dir, f.name), os.O_RDWR)
+		file, err := fs.OpenFile(filepath.Join(dir, f.name), flag)
 		if err == nil {
 			*f.to = file
 			if err = checkHeader(file, f.magic, job, rows); err != nil {
@@ -203,16 +205,20 @@ func (j *Journal) SetIgnoresCustomToken() error {
 
 // Reserve returns when rows up to this one may be sent: that they may have been
 // is known after a power cut too, which takes the slots of the last tenth of a
-// second. It is for one goroutine. It is ErrMoved where the journal's folder was
-// removed or replaced.
+// second. It is for one goroutine.
 func (j *Journal) Reserve(row int) error {
-	if !j.slots.InPlace() {
-		return j.fail(ErrMoved)
-	}
 	if err := j.mark.ensure(row); err != nil {
 		return j.fail(err)
 	}
 	return nil
+}
+
+// CheckPlace is ErrMoved where the journal's folder was removed or replaced.
+func (j *Journal) CheckPlace() error {
+	if j.slots.InPlace() {
+		return nil
+	}
+	return j.fail(ErrMoved)
 }
 
 // Indeterminate reports whether an earlier run may have sent a row although its

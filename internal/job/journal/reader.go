@@ -53,19 +53,10 @@ func (r *Reader) bare(row int) (Entry, place, error) {
 	return e, p, nil
 }
 
-// Count is how many rows are in each state, and how many are sent again.
+// Count is how many rows are in each state, and how many of these are sent again.
 type Count struct {
 	States    [lastState + 1]int
-	Retryable int // of Failed and Unknown
-}
-
-// Settled is how many rows need nothing more.
-func (c Count) Settled() int {
-	n := -c.Retryable
-	for s := Sent + 1; s <= lastState; s++ {
-		n += c.States[s]
-	}
-	return n
+	Retryable [lastState + 1]int
 }
 
 // Count counts all rows.
@@ -79,7 +70,7 @@ func (j *Journal) Count() (Count, error) {
 		}
 		c.States[e.State]++
 		if e.Retryable && e.State > Sent {
-			c.Retryable++
+			c.Retryable[e.State]++
 		}
 	}
 	return c, nil

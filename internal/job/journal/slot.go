@@ -57,13 +57,14 @@ func (e Entry) Settled() bool { return e.State > Sent && !e.Retryable }
 //
 //	0      state
 //	1      flags
-//	2–3    0
+//	2      length of a short ClientId; 0 where it is among the texts, or there is none
+//	3      0
 //	4–11   where the texts of the row begin in the file of texts
 //	12–15  their length
 //	16–19  their CRC-32C
 //	20–27  when the first attempt began, in nanoseconds since 1970; 0 for none
 //	28–43  DeviceToken
-//	44–59  0
+//	44–59  a short ClientId
 //	60–63  CRC-32C of the above and of the row's number
 //
 // The first slot of the file is its header: see fileHeader.
@@ -71,6 +72,7 @@ const (
 	slotSize      = 64
 	flagRetryable = 1
 	flagLost      = 2
+	shortID       = 16
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -87,6 +89,9 @@ func slotSum(row int, slot []byte) uint32 {
 	binary.LittleEndian.PutUint64(number[:], uint64(row)) //nolint:gosec // never negative
 	return crc32.Update(crc32.Checksum(slot[:60], castagnoli), castagnoli, number[:])
 }
+
+// hasShortID reports whether the ClientId of an entry is in its slot.
+func hasShortID(e Entry) bool { return len(e.ClientID) <= shortID }
 
 // appendSlot appends the slot of a row to b.
 func appendSlot(b []byte, row int, e Entry, p place) []byte {
@@ -105,6 +110,9 @@ func appendSlot(b []byte, row int, e Entry, p place) []byte {
 		binary.LittleEndian.PutUint64(slot[20:], uint64(e.FirstSent.UnixNano())) //nolint:gosec // the bits as they are
 	}
 	copy(slot[28:44], e.DeviceToken[:])
+	if hasShortID(e) {
+		slot[2] = byte(copy(slot[44:60], e.ClientID))
+	}
 	binary.LittleEndian.PutUint32(slot[60:], slotSum(row, slot[:]))
 	return append(b, slot[:]...)
 }
@@ -123,6 +131,7 @@ func decodeSlot(row int, slot []byte) (Entry, place) {
 		e.FirstSent = time.Unix(0, int64(nanos)).UTC() //nolint:gosec // as it was written
 	}
 	copy(e.DeviceToken[:], slot[28:44])
+	e.ClientID = string(slot[44 : 44+min(slot[2], shortID)])
 	return e, place{
 		at:     int64(binary.LittleEndian.Uint64(slot[4:])), //nolint:gosec // as it was written
 		length: int(binary.LittleEndian.Uint32(slot[12:])),

@@ -26,6 +26,9 @@ type texts struct {
 
 // add appends the texts of an entry and returns their place.
 func (t *texts) add(e Entry) place {
+	if hasShortID(e) {
+		e.ClientID = ""
+	}
 	if e.ClientID == "" && e.Text == "" && e.Action == "" && len(e.Changes) == 0 && len(e.Detail) == 0 {
 		return place{}
 	}
@@ -68,7 +71,10 @@ func readTexts(f File, e *Entry, p place) {
 		return
 	}
 	d := textDecoder{b}
-	e.ClientID, e.Action, e.Code = string(d.next()), string(d.next()), string(d.next())
+	if id := d.next(); len(id) > 0 {
+		e.ClientID = string(id)
+	}
+	e.Action, e.Code = string(d.next()), string(d.next())
 	if d.byte() == 1 {
 		e.Text = readReason(f, place{int64(d.uvarint()), int(d.uvarint()), d.uint32()}) //nolint:gosec // as it was written
 	} else {

@@ -1,0 +1,130 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+)
+
+// ResumeRequest is a command that names a job.
+type ResumeRequest struct {
+	ID       string // or the beginning of one
+	Host     string
+	Instance string
+	KeyCheck string // as in Request
+	Outputs  Outputs
+	DryRun   bool
+}
+
+// Resume holds a job that exists, to run it again: what is done is not done again.
+// Outputs that the request names take the place of the job's own.
+func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err error) {
+	info, err := s.Find(ctx, req.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case info.State == Damaged:
+		return nil, info.Err
+	case info.State == Replaced:
+		return nil, failure.Newf(failure.Invalid, "job %s was restarted: a newer job took its place", info.ID).Because(ReasonReplaced, info.ID)
+	case !strings.EqualFold(info.Instance, req.Instance):
+		return nil, failure.Newf(failure.Invalid, "job %s is about instance %s, not %s", info.ID, info.Instance, req.Instance).Because(ReasonOtherJob, info.Profile)
+	}
+	check := req.KeyCheck
+	if info.KeyCheck == "" {
+		check = ""
+	}
+	if check != info.KeyCheck {
+		return nil, failure.Newf(failure.Invalid, "the identity key differs from the one of job %s: users would be registered twice; nothing was sent", info.ID).
+			Because(ReasonIdentityKey, info.Instance)
+	}
+	if err := s.checkKey(info.Host, info.Instance, check); err != nil {
+		return nil, err
+	}
+	j := &Job{store: s, dryRun: req.DryRun}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.Close())
+		}
+	}()
+	if err := j.adopt(ctx, info.ID, req.DryRun); err != nil {
+		return nil, err
+	}
+	if !j.finished && j.Spec.Input != nil && j.InputPath() == "" {
+		return nil, inputGone(info.ID)
+	}
+	return j, j.setOutputs(j.Spec.Outputs.or(req.Outputs))
+}
+
+func inputGone(id string) error {
+	return failure.Newf(failure.Failed, "the copy of the input of job %s was removed: its rows cannot be sent", id).Because(ReasonInputGone, id)
+}
+
+// or returns the outputs with those of given that are named.
+func (o Outputs) or(given Outputs) Outputs {
+	for _, p := range []struct {
+		to    *string
+		given string
+	}{{&o.Results, given.Results}, {&o.FailedOut, given.FailedOut}, {&o.TokensOut, given.TokensOut}} {
+		if p.given != "" {
+			*p.to = p.given
+		}
+	}
+	return o
+}
+
+// Retry is Resume with the rows that failed sent again, and with includeUnknown
+// those whose outcome is unknown, even where that could do them twice: the caller
+// has warned. It returns how many rows these are.
+func (s *Store) Retry(ctx context.Context, req ResumeRequest, includeUnknown bool) (*Job, int, error) {
+	j, err := s.Resume(ctx, req)
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := j.markForRetry(includeUnknown)
+	if err == nil && n > 0 && j.Spec.Input != nil && j.InputPath() == "" {
+		err = inputGone(j.Spec.ID)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, j.Close())
+	}
+	if n > 0 {
+		j.finished = false
+	}
+	return j, n, nil
+}
+
+// markForRetry has the next run send again what has failed. A row that is known to
+// be unknown is sent as one that never was.
+func (j *Job) markForRetry(includeUnknown bool) (n int, err error) {
+	known := j.journal.Read()
+	for row := 1; row <= j.Spec.Rows; row++ {
+		e, err := known.Entry(row)
+		if err != nil {
+			return n, unusable(j.Spec.ID, err)
+		}
+		switch {
+		case e.State == journal.Failed && e.Code != string(failure.Invalid), e.State == journal.Unknown && e.Retryable:
+			e.Retryable = true
+		case (e.State == journal.Unknown || e.State == journal.Sent) && includeUnknown:
+			e = journal.Entry{ClientID: e.ClientID}
+		default:
+			continue
+		}
+		n++
+		if j.dryRun {
+			continue
+		}
+		if err := j.journal.Put(row, e); err != nil {
+			return n, unwritable(err, j.store.Dir)
+		}
+	}
+	if n == 0 || j.dryRun {
+		return n, nil
+	}
+	return n, unwritable(j.journal.Sync(), j.store.Dir)
+}
