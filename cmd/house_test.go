@@ -3,9 +3,7 @@ package cmd_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -25,6 +23,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
@@ -121,10 +120,9 @@ func (h *house) cheapStore(t *testing.T) {
 	}
 	passphrase.SetWorkFactor(1)
 	key := base64.StdEncoding.EncodeToString(sealed(t, identity.String(), passphrase))
-	sum := sha256.Sum256([]byte(key))
-	text := "telematicsctl-tokens-1 " + hex.EncodeToString(sum[:8]) + "\n" + key + "\n" + string(sealed(t, "{}", identity.Recipient()))
+	text := atomicfile.Frame("tokens-encrypted", 1, []byte(key+"\n"+string(sealed(t, "{}", identity.Recipient()))))
 	file := filepath.Join(h.dir, "state", "tokens.age")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, text, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	h.known[identity.String()] = true

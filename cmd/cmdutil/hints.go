@@ -13,6 +13,7 @@ type hint func(*App, *failure.Error) string
 var hintTables = []map[failure.Reason]hint{
 	fileHints,
 	renderHints,
+	storeHints,
 }
 
 // fixed returns a hint that is the same for every error.

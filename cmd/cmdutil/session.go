@@ -175,14 +175,21 @@ func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
 // openStore makes the token store of a profile; it reads nothing yet.
 func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
 	o := tokenstore.Options{
-		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Profile: p.Name, Backend: k.Keyring,
+		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Backend: k.Keyring,
 	}
 	if p.Sandbox {
 		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
 	}
 	o.Passphrase = k.passphrase(cfg, k.Streams.Password, "Passphrase of the token file")
 	o.NewPassphrase = k.passphrase(cfg, k.Streams.NewPassword, "New passphrase of the token file")
-	return tokenstore.Open(o)
+	if cfg.StorePassphrase.IsZero() {
+		o.PassphraseTries = 3 // a typed one is easily mistyped
+	}
+	s, err := tokenstore.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return tokenstore.Noted(s, tokenstore.Usage{Dir: o.Dir}), nil
 }
 
 // StoreOf opens the token store of the profile in force, for the commands that look after it.

@@ -1,6 +1,6 @@
-// Package atomicfile writes files that are either whole or not there, says why one cannot be written, and locks files between processes.
+// Package atomicfile writes files that are either whole or not there, and says why one cannot be written.
 //
-// It imports failure alone, and every room may import it.
+// It imports failure and filelock alone, and every room may import it.
 package atomicfile
 
 import (

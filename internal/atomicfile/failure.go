@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
 // The causes for which the system refuses to write a file, or to lock one. Each keeps its name all the way to the person: what helps against a full
@@ -34,7 +35,7 @@ type cause struct {
 
 // Classify returns why the system refused: a reason and its words, without the name of a system call or a temporary file.
 func Classify(err error) (reason failure.Reason, text string) {
-	var held *HeldError
+	var held *filelock.HeldError
 	var link *LinkError
 	switch {
 	case err == nil:

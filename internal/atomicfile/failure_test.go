@@ -14,6 +14,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
 // Each cause keeps its name, however deep it lies, and is never called damage or a lack of room when it is not.
@@ -38,7 +39,7 @@ func TestCausesKeepTheirNames(t *testing.T) {
 		{"a file where a folder should be", syscall.ENOTDIR, atomicfile.ReasonNotAFile, "a part of the path is not a folder"},
 		{"the folder was removed", syscall.ENOENT, atomicfile.ReasonMissing, "no such file or folder"},
 		{"the disk fails", syscall.EIO, atomicfile.ReasonDevice, "input/output error"},
-		{"another process holds the lock", &atomicfile.HeldError{Path: "/x", PID: 42}, atomicfile.ReasonLockHeld, "process 42"},
+		{"another process holds the lock", &filelock.HeldError{Path: "/x", PID: 42}, atomicfile.ReasonLockHeld, "process 42"},
 		{"another user's link", &atomicfile.LinkError{Path: "/tmp/x"}, atomicfile.ReasonForeignLink, "/tmp/x is a symbolic link"},
 		{"something nobody has met", errors.New("boom"), atomicfile.ReasonOther, "boom"},
 	} {

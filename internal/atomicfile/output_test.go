@@ -3,17 +3,13 @@
 package atomicfile_test
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
@@ -21,14 +17,6 @@ import (
 // TestMain runs, where it is told to, another process of a test.
 func TestMain(m *testing.M) {
 	switch path := os.Getenv("TEST_PATH"); os.Getenv("TEST_AS") {
-	case "holder":
-		release, err := atomicfile.Lock(context.Background(), path, time.Second)
-		if err != nil {
-			os.Exit(1)
-		}
-		_, _ = os.Stdout.WriteString("held\n")
-		_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // until the test closes it
-		release()
 	case "limited":
 		signal.Ignore(syscall.SIGXFSZ)
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}); err != nil {
@@ -136,39 +124,5 @@ func TestAnotherUsersLink(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(private); len(left) != 1 {
 		t.Errorf("%v", left)
-	}
-}
-
-// Whoever waits in vain is told whom for.
-func TestALockThatAnotherProcessHolds(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "new", "lock")
-	other := process(t, "holder", path)
-	in, _ := other.StdinPipe()
-	out, _ := other.StdoutPipe()
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
-		t.Fatal(line, err)
-	}
-	_, err := atomicfile.Lock(t.Context(), path, 20*time.Millisecond)
-	var held *atomicfile.HeldError
-	if !errors.As(err, &held) || held.PID != other.Process.Pid {
-		t.Errorf("%v, want process %d", err, other.Process.Pid)
-	}
-	_ = in.Close()
-	if err := other.Wait(); err != nil {
-		t.Error(err)
-	}
-	release, err := atomicfile.Lock(t.Context(), path, time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	release()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := atomicfile.Lock(ended, path, time.Second); err == nil || strings.Contains(err.Error(), "locked by") {
-		t.Errorf("an ended context: %v", err)
 	}
 }

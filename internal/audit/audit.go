@@ -21,6 +21,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
 // Change is one field of a user with its value before and after: a string, a number, a bool, or nil for none.
@@ -117,7 +118,7 @@ func (l *Log) flush(ctx context.Context, sync bool) error {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return l.failure(err)
 	}
-	release, err := atomicfile.Lock(context.WithoutCancel(ctx), l.path(current)+".lock", lockLimit)
+	release, err := filelock.Acquire(context.WithoutCancel(ctx), l.path(current)+".lock", lockLimit)
 	if err != nil {
 		return err
 	}

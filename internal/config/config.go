@@ -324,3 +324,9 @@ func first(values ...string) string {
 	}
 	return ""
 }
+
+// Has reports whether the file has a profile of the name.
+func (c *Config) Has(name string) bool {
+	_, ok := c.profiles[name]
+	return ok
+}

@@ -128,9 +128,9 @@ func TestASilentBusIsLeftBehind(t *testing.T) {
 	dir := shortDir(t)
 	bus(t, dir, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
 	s := mustOpen(t, Options{Kind: KindKeyring, Dir: dir, Backend: system{getenv: env(), userDir: dir}}).(*keyringStore)
-	s.guard.limit = 50 * time.Millisecond
+	s.calls.limit = 50 * time.Millisecond
 	_, err := s.Get(t.Context(), key(alice))
-	wantBroken(t, err, ErrUnavailable, "it has not answered within 50ms", "TELEMATICSCTL_TOKEN_STORE=memory")
+	wantBroken(t, err, ErrUnavailable, "it has not answered within 50ms", ReasonNoKeyring)
 	_, err = s.Get(t.Context(), key(alice))
 	wantBroken(t, err, ErrUnavailable, "it has not answered within 50ms", "")
 }

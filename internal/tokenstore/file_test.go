@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
@@ -33,7 +34,7 @@ func content(t testing.TB, dir, name string) []byte {
 // files opens a store of each kind of file.
 func files(t *testing.T, dir string) map[string]Store {
 	return map[string]Store{
-		"tokens.json": mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), "tokens.age": openSealed(t, dir, "a passphrase"),
+		"tokens.plain": mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), "tokens.age": openEncrypted(t, dir, "a passphrase"),
 	}
 }
 
@@ -52,9 +53,9 @@ func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestTheSealedFileShowsNothing(t *testing.T) {
+func TestTheEncryptedFileShowsNothing(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, openSealed(t, dir, "a passphrase"), Item{key(alice), pair("hidden", short)})
+	mustPut(t, openEncrypted(t, dir, "a passphrase"), Item{key(alice), pair("hidden", short)})
 	for _, word := range []string{"hidden", alice, "prod", "telematicssdk", "a passphrase", "AGE-SECRET-KEY"} {
 		if bytes.Contains(content(t, dir, "tokens.age"), []byte(word)) {
 			t.Errorf("the file shows %q", word)
@@ -80,13 +81,13 @@ func TestAPassphraseCostsWorkToGuess(t *testing.T) {
 func TestAFileOfAnotherWorkFactorIsOpened(t *testing.T) {
 	for _, work := range []int{10, 15} {
 		dir := t.TempDir()
-		s := openSealed(t, dir, "a passphrase")
-		s.(*fileStore).codec.(*sealed).work = work
+		s := openEncrypted(t, dir, "a passphrase")
+		s.(*fileStore).codec.(*encryptedCodec).work = work
 		mustPut(t, s, Item{key(alice), pair("x", short)})
-		s = openSealed(t, dir, "a passphrase")
+		s = openEncrypted(t, dir, "a passphrase")
 		wantRecord(t, s, key(alice), pair("x", short))
 		mustPut(t, s, Item{key(bob), pair("y", short)})
-		wantRecord(t, openSealed(t, dir, "a passphrase"), key(alice), pair("x", short))
+		wantRecord(t, openEncrypted(t, dir, "a passphrase"), key(alice), pair("x", short))
 	}
 }
 
@@ -119,21 +120,21 @@ func TestListing1000UsersCostsLittleMoreThanThePassphrase(t *testing.T) {
 
 func TestAWrongPassphraseIsSaidAndDestroysNothing(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, openSealed(t, dir, "right"), Item{key(alice), pair("x", short)})
+	mustPut(t, openEncrypted(t, dir, "right"), Item{key(alice), pair("x", short)})
 	before := content(t, dir, "tokens.age")
-	for name, err := range every(t, openSealed(t, dir, "wrong")) {
+	for name, err := range every(t, openEncrypted(t, dir, "wrong")) {
 		t.Log(name)
-		wantBroken(t, err, ErrPassphrase, "the passphrase does not open the token file "+filepath.Join(dir, "tokens.age"), "TELEMATICSCTL_STORE_PASSPHRASE")
+		wantBroken(t, err, ErrPassphrase, "the passphrase does not open the token file "+filepath.Join(dir, "tokens.age"), ReasonPassphrase)
 	}
 	if !bytes.Equal(before, content(t, dir, "tokens.age")) {
 		t.Error("the file was changed")
 	}
-	wantRecord(t, openSealed(t, dir, "right"), key(alice), pair("x", short))
+	wantRecord(t, openEncrypted(t, dir, "right"), key(alice), pair("x", short))
 }
 
 func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, openSealed(t, dir, "right"), Item{key(alice), pair("x", short)})
+	mustPut(t, openEncrypted(t, dir, "right"), Item{key(alice), pair("x", short)})
 	good := content(t, dir, "tokens.age")
 	lines := bytes.SplitN(good, []byte("\n"), 3)
 	second, third := len(lines[0])+1, len(lines[0])+len(lines[1])+2
@@ -155,8 +156,8 @@ func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for _, err := range every(t, openSealed(t, dir, "right")) {
-				wantBroken(t, err, ErrDamaged, "the token file "+path+" is damaged", "put a copy of it back")
+			for _, err := range every(t, openEncrypted(t, dir, "right")) {
+				wantBroken(t, err, ErrDamaged, "the token file "+path+" is damaged", ReasonFileDamaged)
 			}
 			if !bytes.Equal(bad, content(t, dir, "tokens.age")) {
 				t.Error("the file was changed")
@@ -168,13 +169,13 @@ func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
 func TestADamagedPlainFileIsLeftAsItIs(t *testing.T) {
 	for _, bad := range []string{"", "null", "{", `{"prod":[]}`, `{"prod":{"admin":{"a":7}}}`, `{"prod":{"admin":{"exp":"soon"}}}`} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(bad), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "tokens.plain"), []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, err := range every(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})) {
-			wantBroken(t, err, ErrDamaged, "tokens.json is damaged", "move it away")
+			wantBroken(t, err, ErrDamaged, "tokens.plain is damaged", ReasonFileDamaged)
 		}
-		if got := content(t, dir, "tokens.json"); string(got) != bad {
+		if got := content(t, dir, "tokens.plain"); string(got) != bad {
 			t.Errorf("%q became %q", bad, got)
 		}
 	}
@@ -182,14 +183,14 @@ func TestADamagedPlainFileIsLeftAsItIs(t *testing.T) {
 
 func TestAFileThatCannotBeReadIsNoEmptyFile(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"tokens.json", "tokens.age"} {
+	for _, name := range []string{"tokens.plain", "tokens.age"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, s := range files(t, dir) {
 		for _, err := range every(t, s) {
-			wantBroken(t, err, ErrUnavailable, "the token file cannot be read", "make it readable")
+			wantBroken(t, err, ErrUnavailable, "cannot be read: is a folder", ReasonUnreadable)
 		}
 	}
 }
@@ -258,8 +259,8 @@ func TestWithoutAPassphraseTheEnvironmentVariableIsNamed(t *testing.T) {
 				}
 			}
 			s := mustOpen(t, o)
-			wantBroken(t, s.Check(t.Context()), ErrPassphrase, c.message, "TELEMATICSCTL_STORE_PASSPHRASE")
-			wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase, c.message, "TELEMATICSCTL_STORE_PASSPHRASE")
+			wantBroken(t, s.Check(t.Context()), ErrPassphrase, c.message, ReasonNoPassphrase)
+			wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase, c.message, ReasonNoPassphrase)
 			if c.ask != nil && asked != 1 {
 				t.Errorf("asked %d times", asked)
 			}
@@ -293,19 +294,19 @@ type counted struct {
 	opened, sealed int
 }
 
-func (c *counted) open(ctx context.Context, data []byte) (table, error) {
+func (c *counted) open(ctx context.Context, data []byte) (records, error) {
 	c.opened++
 	return c.codec.open(ctx, data)
 }
 
-func (c *counted) seal(ctx context.Context, t table) ([]byte, error) {
+func (c *counted) seal(ctx context.Context, t records) ([]byte, error) {
 	c.sealed++
 	return c.codec.seal(ctx, t)
 }
 
 func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
 	dir := t.TempDir()
-	s := openSealed(t, dir, "a passphrase").(*fileStore)
+	s := openEncrypted(t, dir, "a passphrase").(*fileStore)
 	c := &counted{codec: s.codec}
 	s.codec = c
 	mustPut(t, s, users(100)...)
@@ -320,7 +321,7 @@ func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
 	if c.opened != 0 || c.sealed != 2 {
 		t.Errorf("a file that nobody else has changed was opened %d times and sealed %d times", c.opened, c.sealed)
 	}
-	again := openSealed(t, dir, "a passphrase").(*fileStore)
+	again := openEncrypted(t, dir, "a passphrase").(*fileStore)
 	c = &counted{codec: again.codec}
 	again.codec = c
 	for range 3 {
@@ -337,12 +338,12 @@ func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
 // Another process may have begun the file anew, under another passphrase.
 func TestAFileMadeAnewByAnotherIsNotOverwritten(t *testing.T) {
 	dir := t.TempDir()
-	mine := openSealed(t, dir, "mine")
+	mine := openEncrypted(t, dir, "mine")
 	mustPut(t, mine, Item{key(alice), pair("x", short)})
 	if err := os.Remove(filepath.Join(dir, "tokens.age")); err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, openSealed(t, dir, "theirs"), Item{key(bob), pair("x", short)})
+	mustPut(t, openEncrypted(t, dir, "theirs"), Item{key(bob), pair("x", short)})
 	before := content(t, dir, "tokens.age")
 	_, err := mine.Fresh(t.Context(), key(alice))
 	wantBroken(t, err, ErrPassphrase, "the passphrase does not open", "")
@@ -355,21 +356,21 @@ func TestAFileMadeAnewByAnotherIsNotOverwritten(t *testing.T) {
 func TestAHeldLockEndsInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		held := flock.New(filepath.Join(dir, "tokens.json.lock"))
+		held := flock.New(filepath.Join(dir, "tokens.plain.lock"))
 		if err := held.Lock(); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = held.Unlock() }()
 		s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})
-		wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "another process has held", "try again")
+		wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the token store cannot be locked", atomicfile.ReasonLockHeld)
 		wantNothing(t, s, key(alice)) // reading waits for nobody
 	})
 }
 
 func TestErrorsHoldNoSecret(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, openSealed(t, dir, "the-passphrase"), Item{key(alice), pair("hidden", short)})
-	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`{"prod":{"admin":{"a":"hidden","exp":"hidden"}}}`), 0o600); err != nil {
+	mustPut(t, openEncrypted(t, dir, "the-passphrase"), Item{key(alice), pair("hidden", short)})
+	if err := os.WriteFile(filepath.Join(dir, "tokens.plain"), []byte(`{"prod":{"admin":{"a":"hidden","exp":"hidden"}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	backend := windowsFake()
@@ -379,7 +380,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 	stores := files(t, dir)
 	stores["keyring"] = keyringOver(t, dir, backend)
-	stores["tokens.age"] = openSealed(t, dir, "not-the-passphrase")
+	stores["tokens.age"] = openEncrypted(t, dir, "not-the-passphrase")
 	for name, s := range stores {
 		_, err := s.Get(t.Context(), key(alice))
 		if err == nil {

@@ -12,8 +12,14 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
+// The kind and version of the index's frame.
+const (
+	indexKind    = "keyring-index"
+	indexVersion = 1
+)
+
 // index says which pairs are in the keyring, so that they can be listed without reading each. It holds no secrets,
-// and it is a help, not the truth: each List and each read holds it against the keyring, and mends it.
+// and it is a cache, not the truth: each List and each read compares it with the keyring, and repairs it.
 //
 // Before a record is written or removed its entry is marked unsure, and afterwards it is made what was written: what a crash leaves in
 // between is an entry that the next List looks up.
@@ -24,7 +30,7 @@ type index struct {
 }
 
 func newIndex(dir string) index {
-	return index{path: filepath.Join(dir, "keyring.json"), stampPath: filepath.Join(dir, "keyring.stamp")}
+	return index{path: filepath.Join(dir, "keyring.index"), stampPath: filepath.Join(dir, "keyring.stamp")}
 }
 
 // indexed is an entry as it is written.
@@ -46,24 +52,25 @@ func asWritten(e indexed) indexed {
 	return e
 }
 
-// load reads the file. A file that is not there or is damaged is not whole, and gives an empty index; one that cannot be read
-// is an error.
+// load reads the file. One that is not there, is damaged or is of another version is not whole, and gives an empty
+// index, which is made anew from the keyring; one that cannot be read is an error.
 func (x *index) load() (whole bool, err error) {
 	data, err := os.ReadFile(x.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
 	var profiles map[string]map[string]indexed
-	if whole = json.Unmarshal(data, &profiles) == nil && profiles != nil; !whole {
+	content, err := atomicfile.Unframe(indexKind, indexVersion, data)
+	if whole = err == nil && json.Unmarshal(content, &profiles) == nil && profiles != nil; !whole {
 		profiles = nil
 	}
 	x.all = flat(profiles, asWritten)
 	return whole, nil
 }
 
-// agrees tells whether the index, as this process last saw it, says of a key what the keyring says; r is nil for
+// agrees reports whether the index, as this process last saw it, says of a key what the keyring says; r is nil for
 // what is not there. An entry that is unsure agrees with everything, as List will look it up, and so does an index that cannot be
-// read: there is nothing to mend it with.
+// read: there is nothing to repair it with.
 func (x *index) agrees(key Key, r *Record) bool {
 	if !key.isPair() {
 		return true
@@ -80,7 +87,7 @@ func (x *index) agrees(key Key, r *Record) bool {
 	return noted.Unsure || noted == toIndexed(*r)
 }
 
-// isUnsure tells whether an entry waits to be looked up.
+// isUnsure reports whether an entry waits to be looked up.
 func (x *index) isUnsure() bool {
 	for _, e := range x.all {
 		if e.Unsure {
@@ -124,13 +131,27 @@ func (x *index) update(changed map[Key]*Record) error {
 	return x.write()
 }
 
-// write replaces the file: profile → subject → entry, as JSON. The caller holds the lock.
+// write replaces the file: profile → subject → entry, as JSON in a frame. The caller holds the lock.
 func (x *index) write() error {
 	data, err := json.Marshal(nested(x.all, asWritten))
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(x.path, data, 0o600)
+	return atomicfile.WriteFile(x.path, atomicfile.Frame(indexKind, indexVersion, data), 0o600)
+}
+
+// makeRoom fails where the file could not be written with one entry more.
+func (x *index) makeRoom() error {
+	size := int64(recordOverhead)
+	if info, err := os.Stat(x.path); err == nil {
+		size += info.Size()
+	}
+	out, err := atomicfile.Create(x.path, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	return out.Reserve(size)
 }
 
 // list gives the entries of a profile, or of all for "", in the order that Store.List promises.

@@ -2,6 +2,7 @@ package tokenstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
 // subjects are the subjects that a new process lists.
@@ -29,7 +32,7 @@ func subjects(t testing.TB, dir string, backend Backend) string {
 func TestTheIndexHoldsNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	mustPut(t, keyringOver(t, dir, newFake()), Item{key(alice), pair("hidden", short)}, Item{key(SubjectInstanceKey), pair("hidden", short)})
-	path := filepath.Join(dir, "keyring.json")
+	path := filepath.Join(dir, "keyring.index")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -43,26 +46,29 @@ func TestTheIndexHoldsNoSecret(t *testing.T) {
 }
 
 // Where the keyring can tell what it holds, the list is the truth, whatever the index says; where it cannot, a record that is read
-// mends its entry.
+// repairs its entry.
 func TestListIsTheTruth(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, dir string, backend Backend){
-		"an entry is missing": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"`+bob+`":{}}}`) },
+		"an entry is missing": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`{"prod":{"`+bob+`":{}}}`)) },
 		"an entry is stale": func(t *testing.T, _ string, backend Backend) {
 			// As a person removes it, by the desktop's own program.
 			alter(t, backend, func(m map[string]string) { delete(m, "prod/"+alice) })
 		},
 		"as many are stale as are missing": func(t *testing.T, _ string, backend Backend) {
 			alter(t, backend, func(m map[string]string) {
-				m["prod/"+SubjectAdmin] = m["prod/"+alice]
+				m["prod/"+SubjectAdmin] = itemText(key(SubjectAdmin), pair("x", short))
 				delete(m, "prod/"+alice)
 			})
 		},
-		"it is gone":     func(_ *testing.T, dir string, _ Backend) { _ = os.Remove(filepath.Join(dir, "keyring.json")) },
+		"it is gone":     func(_ *testing.T, dir string, _ Backend) { _ = os.Remove(filepath.Join(dir, "keyring.index")) },
 		"it is damaged":  func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"adm`) },
 		"it is empty":    func(t *testing.T, dir string, _ Backend) { spoil(t, dir, "") },
-		"it is no index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `["admin"]`) },
+		"it is no index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`["admin"]`)) },
+		"a newer version wrote it": func(t *testing.T, dir string, _ Backend) {
+			spoil(t, dir, string(atomicfile.Frame(indexKind, indexVersion+1, []byte(`{"prod":{"x":{}}}`))))
+		},
 		"it is of another keyring": func(t *testing.T, dir string, _ Backend) {
-			spoil(t, dir, `{"other":{"admin":{}},"prod":{"00000000-0000-4000-8000-000000000001":{},"00000000-0000-4000-8000-000000000002":{}}}`)
+			spoil(t, dir, framedIndex(`{"other":{"admin":{}},"prod":{"00000000-0000-4000-8000-000000000001":{},"00000000-0000-4000-8000-000000000002":{}}}`))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +85,7 @@ func TestListIsTheTruth(t *testing.T) {
 				}
 				var want []string
 				for _, name := range names(t, backend) {
-					if k, isHead := keyOf(name); isHead && k.isPair() {
+					if k, isManifest := keyOf(name); isManifest && k.isPair() {
 						want = append(want, k.Subject)
 					}
 				}
@@ -126,14 +132,14 @@ func TestAWriteWhoseIndexWasCutShortIsLookedUp(t *testing.T) {
 				dir := t.TempDir()
 				mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
 				subjects(t, dir, backend)
-				watched := &watching{Backend: backend, path: filepath.Join(dir, "keyring.json")}
+				watched := &watching{Backend: backend, path: filepath.Join(dir, "keyring.index")}
 				c.change(t, keyringOver(t, dir, watched))
 				spoil(t, dir, watched.seen) // as the index was while the keyring was written
 				got, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
 				if err != nil || !slices.Equal(got, c.want) {
 					t.Errorf("%v\n got %v\nwant %v", err, got, c.want)
 				}
-				if text, err := os.ReadFile(filepath.Join(dir, "keyring.json")); err != nil || strings.Contains(string(text), "unsure") {
+				if text, err := os.ReadFile(filepath.Join(dir, "keyring.index")); err != nil || strings.Contains(string(text), "unsure") {
 					t.Errorf("the index was not mended: %s, %v", text, err)
 				}
 			})
@@ -194,7 +200,7 @@ func TestAListReadsNoSecretThatItKnows(t *testing.T) {
 		mustPut(t, keyringOver(t, dir, backend), Item{key(bob), pair("x", short)})
 		list(many+1, 2, chunks, 0)
 		list(many+1, 1, 0, 0)
-		alter(t, backend, func(m map[string]string) { m["prod/"+alice] = m["prod/"+bob] })
+		alter(t, backend, func(m map[string]string) { m["prod/"+alice] = itemText(key(alice), pair("x", short)) })
 		list(many+2, 2, chunks, 1)
 		list(many+2, 1, 0, 0)
 	})
@@ -242,7 +248,7 @@ func TestADamagedPairThatTheIndexHasLostIsListed(t *testing.T) {
 }
 
 // What cannot be written down is listed all the same.
-func TestAnIndexThatCannotBeMendedDoesNotStopTheList(t *testing.T) {
+func TestAnIndexThatCannotBeRepairedDoesNotStopTheList(t *testing.T) {
 	dir, backend := t.TempDir(), newFake()
 	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
 	spoil(t, dir, "")
@@ -319,19 +325,31 @@ func TestAPutRebuildsALostIndexToo(t *testing.T) {
 // The records themselves are all right, so only the list fails.
 func TestAnIndexThatCannotBeReadStopsTheListAlone(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "keyring.json"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "keyring.index"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := keyringOver(t, dir, newFake())
 	mustPut(t, s, Item{key(alice), pair("x", short)})
 	wantRecord(t, s, key(alice), pair("x", short))
 	_, err := s.List(t.Context(), "prod")
-	wantBroken(t, err, ErrUnavailable, "the index of the keyring cannot be read", "make it readable")
+	wantBroken(t, err, ErrUnavailable, "the index of the keyring cannot be read", ReasonUnreadable)
+}
+
+// framedIndex is the file of an index with some entries.
+func framedIndex(entries string) string {
+	return string(atomicfile.Frame(indexKind, indexVersion, []byte(entries)))
+}
+
+// itemText is a record as it is written to one item of a keyring.
+func itemText(k Key, r Record) string {
+	whole, _ := json.Marshal(toJSON(r))
+	text, _ := json.Marshal(manifest{Version: itemVersion, Sum: recordSum(k, string(whole)), Record: whole})
+	return string(text)
 }
 
 func spoil(t *testing.T, dir, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, "keyring.json"), []byte(content), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "keyring.index"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

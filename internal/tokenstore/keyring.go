@@ -3,7 +3,8 @@ package tokenstore
 import (
 	"context"
 	"errors"
-	"time"
+	"strconv"
+	"strings"
 
 	"github.com/zalando/go-keyring"
 
@@ -14,60 +15,99 @@ const (
 	// keyringLock is the name of the lock file between the processes that write to the keyring.
 	keyringLock = "keyring.lock"
 
-	// keyringLockLimit is how long a write waits for other processes', with a person or without: each of theirs takes several calls of the
-	// keyring, and a pair that is not written is lost.
-	keyringLockLimit = 30 * time.Second
+	// reserveUser begins the names of the items that prove that there is room for what will be written.
+	reserveUser = "reserved"
 )
 
 // keyringStore keeps one record a subject in a keyring, and beside it, in the state folder, an index of what is there.
 type keyringStore struct {
 	dir         string
 	backend     Backend
-	guard       guard
-	quick       guard // for its state, which asks no person anything
+	calls       deadline
+	quick       deadline // for its state, which asks no person anything
 	interactive bool
-	elsewhere   string // the hint for who cannot use the keyring
 	index       index
 
-	turn  turn
+	sem   semaphore
 	ready bool            // the keyring was seen to be there
 	seen  map[Key]*Record // what was read or written; nil for what is not there
 }
 
 func newKeyring(o Options) *keyringStore {
 	k := &keyringStore{
-		dir: o.Dir, backend: o.Backend, interactive: o.Interactive, elsewhere: elsewhere(o), index: newIndex(o.Dir),
-		turn: newTurn(), seen: map[Key]*Record{},
+		dir: o.Dir, backend: o.Backend, interactive: o.Interactive, index: newIndex(o.Dir),
+		sem: newSemaphore(), seen: map[Key]*Record{},
 	}
 	if k.backend == nil {
 		k.backend = newSystem(o.Getenv)
 	}
-	k.guard.limit = limitWithoutPerson
+	k.calls.limit = limitWithoutPerson
 	if o.Interactive {
-		k.guard.limit = limitWithPerson
+		k.calls.limit = limitWithPerson
 	}
 	return k
 }
 
 func (k *keyringStore) Kind() string { return KindKeyring }
 
-// Check asks the keyring for something that is not there, and tries the folder of the index.
+// Check writes to the keyring as much as a pair takes, and to the folder of the index.
 func (k *keyringStore) Check(ctx context.Context) error {
+	release, err := k.Reserve(ctx, Key{}, pairSize)
+	if err != nil {
+		return err
+	}
+	release()
+	return nil
+}
+
+// Reserve writes an item as long as what will be written, or several where the keyring takes none that long, and removes
+// them: a keyring replaces its whole file at each write, so that room in it cannot be held, only be proved.
+func (k *keyringStore) Reserve(ctx context.Context, _ Key, size int) (release func(), err error) {
+	if size == 0 {
+		size = pairSize
+	}
 	if err := k.begin(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	defer k.turn.give()
-	if _, _, err := k.fetch(ctx, "check"); err != nil {
-		return err
+	defer k.sem.release()
+	unlock, err := lock(ctx, k.dir, keyringLock, lockLimit)
+	if err != nil {
+		return nil, err
 	}
-	return checkFolder(k.dir)
+	defer unlock()
+	if err := k.index.makeRoom(); err != nil {
+		return nil, unwritable(k.dir, err)
+	}
+	return func() {}, k.proveRoom(ctx, size+recordOverhead)
+}
+
+// proveRoom writes items as long as size in all, and removes them.
+func (k *keyringStore) proveRoom(ctx context.Context, size int) error {
+	items := 0
+	var failed error
+	for size > 0 && failed == nil {
+		user := reserveUser + "." + strconv.Itoa(items)
+		length := size
+		if limit := k.backend.Limit(service, user); limit > 0 {
+			length = min(length, limit)
+		}
+		failed = k.store(ctx, user, strings.Repeat("-", length))
+		size -= length
+		items++
+	}
+	for ; items > 0; items-- {
+		if _, err := k.remove(ctx, reserveUser+"."+strconv.Itoa(items-1)); failed == nil {
+			failed = err
+		}
+	}
+	return failed
 }
 
 func (k *keyringStore) Get(ctx context.Context, key Key) (Record, error) {
 	if err := k.begin(ctx); err != nil {
 		return Record{}, err
 	}
-	defer k.turn.give()
+	defer k.sem.release()
 	if r, known := k.seen[key]; known {
 		return found(key, r)
 	}
@@ -78,7 +118,7 @@ func (k *keyringStore) Fresh(ctx context.Context, key Key) (Record, error) {
 	if err := k.begin(ctx); err != nil {
 		return Record{}, err
 	}
-	defer k.turn.give()
+	defer k.sem.release()
 	return k.read(ctx, key)
 }
 
@@ -92,7 +132,7 @@ func (k *keyringStore) Put(ctx context.Context, items ...Item) error {
 	}
 	return k.change(ctx, keys, func(note func(Key, *Record)) error {
 		for _, item := range items {
-			r := toWire(item.Record).record()
+			r := toJSON(item.Record).record()
 			if err := k.save(ctx, item.Key, r); err != nil {
 				delete(k.seen, item.Key) // the old one or the new: to be read, not believed
 				return err
@@ -119,9 +159,9 @@ func (k *keyringStore) Delete(ctx context.Context, keys ...Key) error {
 	})
 }
 
-// begin takes the turn and makes sure, once, that the keyring is there. Without an error the caller gives the turn back.
+// begin acquires the semaphore and makes sure, once, that the keyring is there. Without an error the caller releases it.
 func (k *keyringStore) begin(ctx context.Context) error {
-	if err := k.turn.take(ctx); err != nil {
+	if err := k.sem.acquire(ctx); err != nil {
 		return err
 	}
 	if k.ready {
@@ -132,7 +172,7 @@ func (k *keyringStore) begin(ctx context.Context) error {
 		err = nil // the call that follows asks the person
 	}
 	if err != nil {
-		k.turn.give()
+		k.sem.release()
 		return k.unusable(ctx, err)
 	}
 	k.ready = true
@@ -145,13 +185,13 @@ func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note fu
 	if err := k.begin(ctx); err != nil {
 		return err
 	}
-	defer k.turn.give()
-	release, err := lock(ctx, k.dir, keyringLock, keyringLockLimit)
+	defer k.sem.release()
+	release, err := lock(ctx, k.dir, keyringLock, lockLimit)
 	if err != nil {
 		return err
 	}
 	defer release()
-	// The records are in the keyring, which is what counts: an index that could not be written is mended by who meets it next.
+	// The records are in the keyring, which is what counts: an index that could not be written is repaired by whoever meets it next.
 	marked := k.loadIndex(ctx) == nil && k.index.mark(keys) == nil
 	changed := map[Key]*Record{}
 	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
@@ -161,14 +201,14 @@ func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note fu
 	return err
 }
 
-// read reads a record anew and mends the index where it says otherwise.
+// read reads a record anew and repairs the index where it differs.
 func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
 	r, err := k.load(ctx, key)
 	if err != nil {
 		return Record{}, err
 	}
 	if !k.index.agrees(key, r) {
-		if r, err = k.mend(ctx, key, r); err != nil {
+		if r, err = k.repairIndex(ctx, key, r); err != nil {
 			return Record{}, err
 		}
 	}
@@ -176,11 +216,11 @@ func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
 	return found(key, r)
 }
 
-// mend enters a record into the index, read again under the lock, as another process may be writing it just now.
-func (k *keyringStore) mend(ctx context.Context, key Key, seen *Record) (*Record, error) {
-	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+// repairIndex enters a record into the index, read again under the lock, as another process may be writing it just now.
+func (k *keyringStore) repairIndex(ctx context.Context, key Key, seen *Record) (*Record, error) {
+	release, err := lock(ctx, k.dir, keyringLock, k.calls.limit)
 	if err != nil {
-		return seen, nil // the record was read all the same; the next Get mends the index
+		return seen, nil // the record was read anyway; the next Get repairs the index
 	}
 	defer release()
 	r, err := k.load(ctx, key)
@@ -200,9 +240,9 @@ func found(key Key, r *Record) (Record, error) {
 	return *r, nil
 }
 
-// fetch reads one item of the keyring, and tells whether it is there.
+// fetch reads one item of the keyring, and reports whether it is there.
 func (k *keyringStore) fetch(ctx context.Context, user string) (secret string, there bool, err error) {
-	secret, err = guarded(ctx, &k.guard, func(context.Context) (string, error) { return k.backend.Get(service, user) })
+	secret, err = withDeadline(ctx, &k.calls, func(context.Context) (string, error) { return k.backend.Get(service, user) })
 	switch {
 	case err == nil:
 		return secret, true, nil
@@ -213,20 +253,20 @@ func (k *keyringStore) fetch(ctx context.Context, user string) (secret string, t
 	}
 }
 
-// isMissing tells whether a keyring has answered that nothing is there.
+// isMissing reports whether a keyring has answered that nothing is there.
 func isMissing(err error) bool {
 	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, ErrNotFound)
 }
 
 // store writes one item of the keyring.
 func (k *keyringStore) store(ctx context.Context, user, secret string) error {
-	_, err := guarded(ctx, &k.guard, func(context.Context) (none, error) { return none{}, k.backend.Set(service, user, secret) })
+	_, err := withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) { return struct{}{}, k.backend.Set(service, user, secret) })
 	return k.unusable(ctx, err)
 }
 
-// remove removes one item of the keyring, and tells whether it was there.
+// remove removes one item of the keyring, and reports whether it was there.
 func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err error) {
-	_, err = guarded(ctx, &k.guard, func(context.Context) (none, error) { return none{}, k.backend.Delete(service, user) })
+	_, err = withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) { return struct{}{}, k.backend.Delete(service, user) })
 	if isMissing(err) {
 		return false, nil
 	}
@@ -235,32 +275,29 @@ func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err
 
 // state asks the keyring whether it can be used. A bus that does not answer at once does not answer: neither is asked again.
 func (k *keyringStore) state(ctx context.Context) error {
-	k.quick.limit = min(k.guard.limit, stateLimit)
-	_, err := guarded(ctx, &k.quick, func(ctx context.Context) (none, error) { return none{}, k.backend.State(ctx) })
+	k.quick.limit = min(k.calls.limit, stateLimit)
+	_, err := withDeadline(ctx, &k.quick, func(ctx context.Context) (struct{}, error) { return struct{}{}, k.backend.State(ctx) })
 	if errors.Is(err, errNoAnswer) {
-		k.guard.limit = k.quick.limit // what it was given, for the message
-		k.guard.hung.Store(true)
+		k.calls.limit = k.quick.limit // what it was given, for the message
+		k.calls.hung.Store(true)
 	}
 	return err
 }
 
-// none is the value of a call that has only an error.
-type none struct{}
-
 // unusable makes our error of a keyring's: locked or unavailable. A keyring's error does not say which, so it is
 // asked for its state. The end of the context stays what it is; nil stays nil.
 func (k *keyringStore) unusable(ctx context.Context, err error) error {
-	limit := k.guard.limit
+	limit := k.calls.limit
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return failure.From(ctx.Err())
 	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked): // one that is locked waits for a person, and does not answer
-		return unusable(ErrLocked, err, "the keyring is locked", "unlock it (signing in to the desktop does), or "+k.elsewhere)
+		return unusable(ErrLocked, err, "the keyring is locked", ReasonKeyringLocked, "")
 	case errors.Is(err, errNoAnswer):
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+limit.String(), k.elsewhere)
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+limit.String(), ReasonNoKeyring, "")
 	default:
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), k.elsewhere)
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), ReasonNoKeyring, "")
 	}
 }

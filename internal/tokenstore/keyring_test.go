@@ -12,12 +12,13 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// wantBroken holds an error against the promise for stores that cannot be used: the sentinel, exit 3, a message and a hint
-// that say these things.
-func wantBroken(t testing.TB, err, kind error, message, hint string) {
+// wantBroken holds an error against the promise for stores that cannot be used: the sentinel, exit 3, a message that says this, and
+// a reason (any for "").
+func wantBroken(t testing.TB, err, kind error, message string, reason failure.Reason) {
 	t.Helper()
 	if !errors.Is(err, kind) || errors.Is(err, ErrNotFound) || !failure.Is(err, failure.Unauthorized) {
 		t.Fatalf("got %v, want %v", err, kind)
@@ -28,8 +29,8 @@ func wantBroken(t testing.TB, err, kind error, message, hint string) {
 		}
 	}
 	e := failure.From(err)
-	if !strings.Contains(e.Message, message) || !strings.Contains(e.Hint, hint) {
-		t.Errorf("got  %s (%s)\nwant %s (%s)", e.Message, e.Hint, message, hint)
+	if !strings.Contains(e.Message, message) || reason != "" && e.Reason != reason || e.Hint != "" {
+		t.Errorf("got  %s (%s)\nwant %s (%s)", e.Message, e.Reason, message, reason)
 	}
 }
 
@@ -51,7 +52,7 @@ func TestAKeyringThatIsNotThereIsNoEmptyKeyring(t *testing.T) {
 	s := keyringOver(t, t.TempDir(), backend)
 	for name, err := range every(t, s) {
 		t.Log(name)
-		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", "TELEMATICSCTL_TOKEN_STORE=memory")
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", ReasonNoKeyring)
 	}
 	if backend.calls != 0 {
 		t.Errorf("a keyring that is not there was called %d times", backend.calls)
@@ -65,7 +66,7 @@ func TestAKeyringThatFailsIsNoEmptyKeyring(t *testing.T) {
 	backend.fail = errors.New("error 1312")
 	for name, err := range every(t, keyringOver(t, t.TempDir(), backend)) {
 		t.Log(name)
-		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: error 1312", "--token-store memory")
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: error 1312", ReasonNoKeyring)
 	}
 }
 
@@ -74,7 +75,7 @@ func TestALockedKeyringIsNotWaitedForWithoutAPerson(t *testing.T) {
 	backend.state = ErrLocked
 	for name, err := range every(t, keyringOver(t, t.TempDir(), backend)) {
 		t.Log(name)
-		wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+		wantBroken(t, err, ErrLocked, "the keyring is locked", ReasonKeyringLocked)
 	}
 	if backend.calls != 0 {
 		t.Errorf("a locked keyring was called %d times, which asks for a password", backend.calls)
@@ -87,7 +88,7 @@ func TestAPersonMayUnlockTheKeyring(t *testing.T) {
 	s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: true})
 	backend.set(func(f *fake) { f.fail = errors.New("prompt dismissed") })
 	_, err := s.Get(t.Context(), key(alice))
-	wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+	wantBroken(t, err, ErrLocked, "the keyring is locked", ReasonKeyringLocked)
 	backend.set(func(f *fake) { f.fail, f.state = nil, nil })
 	mustPut(t, s, Item{key(alice), pair("x", short)})
 	wantRecord(t, s, key(alice), pair("x", short))
@@ -103,7 +104,7 @@ func TestAHangingKeyringIsLeftBehind(t *testing.T) {
 			s := mustOpen(t, Options{Kind: KindKeyring, Dir: t.TempDir(), Backend: backend, Interactive: interactive})
 			begun := time.Now()
 			err := s.Put(t.Context(), Item{key(alice), pair("x", short)})
-			wantBroken(t, err, ErrUnavailable, "it has not answered within "+limit.String(), "TELEMATICSCTL_TOKEN_STORE=")
+			wantBroken(t, err, ErrUnavailable, "it has not answered within "+limit.String(), ReasonNoKeyring)
 			for name, err := range every(t, s) {
 				t.Log(name)
 				wantBroken(t, err, ErrUnavailable, "it has not answered", "")
@@ -127,7 +128,7 @@ func TestAKeyringThatWaitsForAPersonIsLocked(t *testing.T) {
 		backend.set(func(f *fake) { f.state, f.hang = ErrLocked, make(chan struct{}) })
 		defer close(backend.hang)
 		_, err := s.Fresh(t.Context(), key(alice))
-		wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+		wantBroken(t, err, ErrLocked, "the keyring is locked", ReasonKeyringLocked)
 	})
 }
 
@@ -182,7 +183,7 @@ func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
 		}
 		defer func() { _ = held.Unlock() }()
 		err := keyringOver(t, dir, newFake()).Put(t.Context(), Item{key(alice), pair("x", short)})
-		wantBroken(t, err, ErrUnavailable, "another process has held", "try again")
+		wantBroken(t, err, ErrUnavailable, "the token store cannot be locked", atomicfile.ReasonLockHeld)
 	})
 }
 
@@ -229,8 +230,8 @@ func TestTheStateFolderMustBeWritable(t *testing.T) {
 	}
 	backend := newFake()
 	s := keyringOver(t, file, backend)
-	wantBroken(t, s.Check(t.Context()), ErrUnavailable, "the state folder "+file, "TELEMATICSCTL_STATE_DIR")
-	wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the state folder "+file, "TELEMATICSCTL_STATE_DIR")
+	wantBroken(t, s.Check(t.Context()), ErrUnavailable, "the token store cannot be locked in "+file, atomicfile.ReasonNotAFile)
+	wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the token store cannot be locked in "+file, atomicfile.ReasonNotAFile)
 	if len(backend.names()) != 0 {
 		t.Error("a record was written that no other process is kept from")
 	}

@@ -2,73 +2,48 @@ package tokenstore
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// lockPoll is how often a lock that another process holds is tried again.
-const lockPoll = 5 * time.Millisecond
+// lockLimit is how long a write waits for other processes', with a person or without: each of theirs takes some
+// milliseconds, and a pair that is not written is lost.
+const lockLimit = 15 * time.Second
 
-// turn lets one goroutine at a time use a store, and lets the others give up with their context.
-type turn chan struct{}
+// semaphore lets one goroutine at a time use a store, and lets the others give up with their context.
+type semaphore chan struct{}
 
-func newTurn() turn { return make(turn, 1) }
+func newSemaphore() semaphore { return make(semaphore, 1) }
 
-// take waits for the turn; who has got it gives it back by give.
-func (t turn) take(ctx context.Context) error {
+// acquire waits for the semaphore; release gives it back.
+func (s semaphore) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return failure.From(err)
 	}
 	select {
-	case t <- struct{}{}:
+	case s <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return failure.From(ctx.Err())
 	}
 }
 
-func (t turn) give() { <-t }
+func (s semaphore) release() { <-s }
 
-// lock takes the lock between processes at dir/name, for at most the limit. The folder is made where it is not there; the lock
-// file stays. What it returns gives the lock back.
-func lock(ctx context.Context, dir, name string, limit time.Duration) (func(), error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, unwritable(dir, err)
-	}
-	timed, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	l := flock.New(filepath.Join(dir, name))
-	_, err := l.TryLockContext(timed, lockPoll)
+// lock takes the lock between processes at dir/name, waiting for at most the limit. The error names the process that
+// holds it, or why there can be no lock.
+func lock(ctx context.Context, dir, name string, limit time.Duration) (release func(), err error) {
+	path := filepath.Join(dir, name)
+	release, err = filelock.Acquire(ctx, path, limit)
 	switch {
 	case err == nil:
-		return func() { _ = l.Unlock() }, nil
+		return release, nil
 	case ctx.Err() != nil:
 		return nil, failure.From(ctx.Err())
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, unusable(ErrUnavailable, err, "another process has held "+l.Path()+" for "+limit.String(),
-			"wait until the other telematicsctl is done, then try again")
 	default:
-		return nil, unwritable(dir, err)
+		return nil, notWritten("the token store cannot be locked in "+dir, path, err)
 	}
-}
-
-// checkFolder tells whether files can be made in the folder, by making one.
-func checkFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return unwritable(dir, err)
-	}
-	f, err := os.CreateTemp(dir, ".check.*")
-	if err != nil {
-		return unwritable(dir, err)
-	}
-	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
-		return unwritable(dir, err)
-	}
-	return nil
 }

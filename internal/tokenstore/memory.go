@@ -8,14 +8,18 @@ import (
 // memory keeps records for as long as the process lives.
 type memory struct {
 	mu  sync.Mutex
-	all table
+	all records
 }
 
-func newMemory() *memory { return &memory{all: table{}} }
+func newMemory() *memory { return &memory{all: records{}} }
 
 func (m *memory) Kind() string { return KindMemory }
 
 func (m *memory) Check(context.Context) error { return nil }
+
+func (m *memory) Reserve(context.Context, Key, int) (release func(), err error) {
+	return func() {}, nil
+}
 
 func (m *memory) Get(_ context.Context, key Key) (Record, error) {
 	m.mu.Lock()
@@ -33,7 +37,7 @@ func (m *memory) Put(_ context.Context, items ...Item) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, item := range items {
-		m.all[item.Key] = toWire(item.Record).record()
+		m.all[item.Key] = toJSON(item.Record).record()
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestRealKeyringLocked(t *testing.T) {
 	begun := time.Now()
 	for name, err := range every(t, keyringOver(t, dir, backend)) {
 		t.Log(name)
-		wantBroken(t, err, ErrLocked, "the keyring is locked", "unlock it")
+		wantBroken(t, err, ErrLocked, "the keyring is locked", ReasonKeyringLocked)
 	}
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("six answers took %v", took)

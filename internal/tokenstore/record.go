@@ -10,9 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// wire is a record as it is written: a secret.String would print itself as redacted. The names are short because
+// recordJSON is a record as it is written: a secret.String would print itself as redacted. The names are short because
 // some keyrings take little.
-type wire struct {
+type recordJSON struct {
 	Access     string    `json:"a,omitempty"`
 	Refresh    string    `json:"r,omitempty"`
 	Value      string    `json:"s,omitempty"`
@@ -22,14 +22,14 @@ type wire struct {
 	InstanceID string    `json:"instance,omitempty"`
 }
 
-func toWire(r Record) wire {
-	return wire{
+func toJSON(r Record) recordJSON {
+	return recordJSON{
 		Access: r.Access.Reveal(), Refresh: r.Refresh.Reveal(), Value: r.Value.Reveal(),
 		IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID,
 	}
 }
 
-func (w wire) record() Record {
+func (w recordJSON) record() Record {
 	return Record{
 		Access: secret.New(w.Access), Refresh: secret.New(w.Refresh), Value: secret.New(w.Value),
 		IssuedAt: utc(w.IssuedAt), ExpiresAt: utc(w.ExpiresAt), Host: w.Host, InstanceID: w.InstanceID,
@@ -44,9 +44,9 @@ func utc(t time.Time) time.Time {
 	return t.Round(0).UTC()
 }
 
-// isPair tells whether the subject's record is a pair of tokens rather than a single secret.
+// isPair reports whether the subject's record is a pair of tokens rather than a single secret.
 func (k Key) isPair() bool {
-	return k.Subject != SubjectInstanceKey && k.Subject != SubjectAdminPassword
+	return k.Subject != SubjectInstanceKey && k.Subject != SubjectIdentityKey && k.Subject != SubjectAdminPassword
 }
 
 // entry is what may be shown of the record.
@@ -54,11 +54,11 @@ func entry(key Key, r Record) Entry {
 	return Entry{Key: key, IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
 }
 
-// table is a whole store in memory.
-type table map[Key]Record
+// records are a whole store in memory.
+type records map[Key]Record
 
 // list gives the entries of a profile, or of all for "", in the order that Store.List promises.
-func (t table) list(profile string) []Entry {
+func (t records) list(profile string) []Entry {
 	entries := []Entry{}
 	for key, r := range t {
 		if key.isPair() && (profile == "" || key.Profile == profile) {
@@ -81,16 +81,16 @@ func sortEntries(entries []Entry) {
 	})
 }
 
-// encode writes the table as JSON: profile → subject → record.
-func (t table) encode() ([]byte, error) { return json.Marshal(nested(t, toWire)) }
+// encode writes the records as JSON: profile → subject → record.
+func (t records) encode() ([]byte, error) { return json.Marshal(nested(t, toJSON)) }
 
-// decodeTable reads what encode wrote. Its error says nothing of the content, which is secret.
-func decodeTable(data []byte) (table, error) {
-	var profiles map[string]map[string]wire
+// decodeRecords reads what encode wrote. Its error says nothing of the content, which is secret.
+func decodeRecords(data []byte) (records, error) {
+	var profiles map[string]map[string]recordJSON
 	if err := json.Unmarshal(data, &profiles); err != nil || profiles == nil {
 		return nil, errors.New("its content is not what was written")
 	}
-	return flat(profiles, wire.record), nil
+	return flat(profiles, recordJSON.record), nil
 }
 
 // nested is what stands under keys as profile → subject → value, each as the function gives it.

@@ -46,10 +46,10 @@ func eachStore(t *testing.T, test func(t *testing.T, open opener)) {
 		dir := t.TempDir()
 		test(t, func() Store { return mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}) })
 	})
-	t.Run("sealed file", func(t *testing.T) {
+	t.Run("encrypted file", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		test(t, func() Store { return openSealed(t, dir, "a passphrase") })
+		test(t, func() Store { return openEncrypted(t, dir, "a passphrase") })
 	})
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
@@ -67,11 +67,11 @@ func mustOpen(t testing.TB, o Options) Store {
 	return s
 }
 
-// openSealed opens a sealed file; one that it makes is sealed with little work, for the sake of the tests' time.
-func openSealed(t testing.TB, dir, passphrase string) Store {
+// openEncrypted opens a sealed file; one that it makes is sealed with little work, for the sake of the tests' time.
+func openEncrypted(t testing.TB, dir, passphrase string) Store {
 	t.Helper()
 	s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer(passphrase)})
-	s.(*fileStore).codec.(*sealed).work = 8
+	s.(*fileStore).codec.(*encryptedCodec).work = 8
 	return s
 }
 
@@ -291,7 +291,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 		"no kind": {Dir: t.TempDir()}, "a strange kind": {Kind: "vault", Dir: t.TempDir()},
 		"a file without a folder": {Kind: KindFile}, "a keyring without a folder": {Kind: KindKeyring},
 	} {
-		if _, err := Open(o); !failure.Is(err, failure.Invalid) || failure.From(err).Hint == "" {
+		if _, err := Open(o); !failure.Is(err, failure.Invalid) || failure.From(err).Reason == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package tokenstore is where tokens rest between two commands: in the keyring of the operating system, in a file
-// sealed with a passphrase, or in the memory of one process. It is the only importer of go-keyring.
+// encrypted with a passphrase, or in the memory of one process. It is the only importer of go-keyring.
 //
 // A record is kept whole or not at all: what a crash leaves behind is the old record or the new one. Not found,
 // unavailable, locked, damaged and a wrong passphrase are five different answers, and a store that cannot be read
@@ -17,7 +17,7 @@ import (
 // The kinds of store, as they stand in the configuration and in "Stored".
 const (
 	KindKeyring = "keyring" // the keyring of the operating system
-	KindFile    = "file"    // a file in the state folder, sealed with a passphrase
+	KindFile    = "file"    // a file in the state folder, encrypted with a passphrase
 	KindMemory  = "memory"  // nothing outlives the process
 )
 
@@ -25,13 +25,14 @@ const (
 const (
 	SubjectAdmin         = "admin"          // the pair of the admin
 	SubjectInstanceKey   = "instance-key"   // the InstanceKey of the profile
+	SubjectIdentityKey   = "identity-key"   // the InstanceKey that was replaced: DeviceTokens are still derived by it
 	SubjectAdminPassword = "admin-password" // the password of the admin, where it was asked to be kept
 )
 
 // Key says whose record it is.
 type Key struct {
 	Profile string // the name of the profile, [a-z0-9_-]+
-	Subject string // SubjectAdmin, SubjectInstanceKey, SubjectAdminPassword or a DeviceToken (a UUID in lower case)
+	Subject string // one of the constants above, or a DeviceToken (a UUID in lower case)
 }
 
 // Record is all that is kept for one subject, in one write.
@@ -65,9 +66,13 @@ type Store interface {
 	// Kind is the kind of the store: KindKeyring, KindFile or KindMemory.
 	Kind() string
 
-	// Check tells whether the store can be read and written. It is cheap, and meant to be asked before something is
-	// done whose result must be stored.
+	// Check finds out whether a pair could be stored, by reserving room for one: see Reserve.
 	Check(ctx context.Context) error
+
+	// Reserve makes sure that a record can be written, before anything is spent to get it: room for size bytes of secrets (0
+	// for a pair of usual length) beside what is there, and the lock between processes. The room is held until release,
+	// which must be called, after the Put or without one. The error names the cause: see atomicfile's reasons.
+	Reserve(ctx context.Context, key Key, size int) (release func(), err error)
 
 	// Get reads a record. It may answer from what this process has read or written before.
 	Get(ctx context.Context, key Key) (Record, error)
@@ -87,19 +92,25 @@ type Store interface {
 	List(ctx context.Context, profile string) ([]Entry, error)
 }
 
+// pairSize is more than the tokens of a pair take, in bytes.
+const pairSize = 8 << 10
+
 // Options say which store, and hand it what it needs of the world.
 type Options struct {
 	Kind        string                                           // KindKeyring, KindFile or KindMemory
 	Dir         string                                           // the state folder: the token file, the index of the keyring, lock files
-	Passphrase  func(ctx context.Context) (secret.String, error) // opens the sealed file; asked at most once
-	Plain       bool                                             // with KindFile: not sealed, for tokens that open nothing
+	Passphrase  func(ctx context.Context) (secret.String, error) // opens the encrypted file
+	Plain       bool                                             // with KindFile: not encrypted, for tokens that open nothing
 	Interactive bool                                             // a person is at a terminal, who can unlock a keyring
-	Getenv      func(string) string                              // the environment, which tells where the keyring is, and what fits where there is none
-	Profile     string                                           // the name of the profile in force, for hints
+	Getenv      func(string) string                              // the environment, which says where the keyring is
 	Backend     Backend                                          // another keyring than the system's; for tests
 
-	// NewPassphrase is asked instead of Passphrase where there is no sealed file yet, and a mistyped one would seal it; nil for no difference.
+	// NewPassphrase is asked instead of Passphrase where there is no encrypted file yet, and a mistyped one would
+	// encrypt it; nil for no difference.
 	NewPassphrase func(ctx context.Context) (secret.String, error)
+
+	// PassphraseTries is how often Passphrase is asked for one that opens the file; 0 is once.
+	PassphraseTries int
 }
 
 // Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its only error.
@@ -112,10 +123,10 @@ func Open(o Options) (Store, error) {
 		return newMemory(), nil
 	case KindKeyring, KindFile:
 	default:
-		return nil, failure.Newf(failure.Invalid, "%q is no token store", o.Kind).WithHint("token_store is keyring, file or memory")
+		return nil, failure.Newf(failure.Invalid, "invalid token store %q: must be keyring, file or memory", o.Kind).Because(ReasonBadKind, o.Kind)
 	}
 	if o.Dir == "" {
-		return nil, failure.New(failure.Invalid, "the token store has no folder").WithHint("set TELEMATICSCTL_STATE_DIR")
+		return nil, failure.New(failure.Invalid, "the token store has no folder").Because(ReasonNoFolder, "")
 	}
 	if o.Kind == KindFile {
 		return newFile(o), nil

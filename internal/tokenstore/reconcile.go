@@ -12,15 +12,15 @@ import (
 
 // List says what the keyring holds, whatever the index says: where the platform can list, the two are held against each other at each List.
 // That takes one call and no secret, as long as nothing has come or gone behind the index's back; what differs is looked up, and the index
-// is mended. Where the platform cannot list, the index is believed, but for its entries that are unsure.
+// is repaired. Where the platform cannot list, the index is believed, but for its entries that are unsure.
 func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error) {
 	if err := k.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer k.turn.give()
+	defer k.sem.release()
 	whole, err := k.index.load()
 	if err != nil {
-		return nil, unreadableIndex(err)
+		return nil, k.unreadableIndex(err)
 	}
 	agreed := false
 	if whole && !k.index.isUnsure() {
@@ -36,8 +36,8 @@ func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error
 	return k.index.list(profile), nil
 }
 
-// agreed tells whether the items of the keyring and the entries of the index are the very ones that were found to be the same at the
-// last survey.
+// agreed reports whether the items of the keyring and the entries of the index are the very ones that were found to be the same at the
+// last reconciliation.
 func (k *keyringStore) agreed(ctx context.Context) (bool, error) {
 	items, err := k.items(ctx)
 	if errors.Is(err, ErrNoList) {
@@ -53,7 +53,7 @@ func (k *keyringStore) agreed(ctx context.Context) (bool, error) {
 // reconcile makes the index what the keyring says. Where another process holds the lock, or the folder takes no files, the list is
 // right all the same, and the next one has the same to do.
 func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
-	release, err := lock(ctx, k.dir, keyringLock, k.guard.limit)
+	release, err := lock(ctx, k.dir, keyringLock, k.calls.limit)
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -62,14 +62,14 @@ func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 		defer release()
 	}
 	if _, err := k.index.load(); err != nil {
-		return unreadableIndex(err)
+		return k.unreadableIndex(err)
 	}
-	items, err := k.survey(ctx, profile)
+	items, err := k.scan(ctx, profile)
 	if err != nil || !mayWrite {
 		return err
 	}
 	if k.index.write() == nil && items != nil {
-		_ = atomicfile.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600) // without it the next List surveys again
+		_ = atomicfile.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600) // without it the next List reconciles again
 	}
 	return nil
 }
@@ -80,15 +80,15 @@ func (k *keyringStore) loadIndex(ctx context.Context) error {
 	if err != nil || whole {
 		return err
 	}
-	_, err = k.survey(ctx, "")
+	_, err = k.scan(ctx, "")
 	return err
 }
 
-// survey makes the index in memory, which was just loaded, what the keyring says: of each pair that is there it keeps the entry, or reads
+// scan makes the index in memory, which was just loaded, what the keyring says: of each pair that is there it keeps the entry, or reads
 // the record where there is no entry or an unsure one; other entries are dropped. A record that is damaged stays unsure: it is there, and can be
 // removed. It gives the items found; where the platform has no list (nil), what the index names and the profile's admin are taken as
 // there, until they are read.
-func (k *keyringStore) survey(ctx context.Context, profile string) (items []string, err error) {
+func (k *keyringStore) scan(ctx context.Context, profile string) (items []string, err error) {
 	there, items, err := k.pairs(ctx, profile)
 	if err != nil {
 		return nil, err
@@ -136,12 +136,12 @@ func (k *keyringStore) pairs(ctx context.Context, profile string) (there map[Key
 	}
 	// Each chunk has the deadline of one call.
 	for chunk := range slices.Chunk(items, itemsAtOnce) {
-		users, err := guarded(ctx, &k.guard, func(ctx context.Context) ([]string, error) { return k.backend.Users(ctx, service, chunk) })
+		users, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) { return k.backend.Users(ctx, service, chunk) })
 		if err != nil {
 			return nil, nil, k.unusable(ctx, err)
 		}
 		for _, user := range users {
-			if key, isHead := keyOf(user); isHead && key.isPair() {
+			if key, isManifest := keyOf(user); isManifest && key.isPair() {
 				there[key] = true
 			}
 		}
@@ -154,7 +154,7 @@ const itemsAtOnce = 500
 
 // items are the keyring's names of what it holds, never nil without an error; the error may be ErrNoList.
 func (k *keyringStore) items(ctx context.Context) ([]string, error) {
-	items, err := guarded(ctx, &k.guard, func(ctx context.Context) ([]string, error) { return k.backend.Items(ctx, service) })
+	items, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) { return k.backend.Items(ctx, service) })
 	switch {
 	case errors.Is(err, ErrNoList):
 		return nil, err
@@ -164,17 +164,18 @@ func (k *keyringStore) items(ctx context.Context) ([]string, error) {
 	return append([]string{}, items...), nil
 }
 
-// stamp is a checksum over the items of a keyring and the entries of the index. What is written of it after a survey says: these items
+// stamp is a checksum over the items of a keyring and the entries of the index. What is written of it after a reconciliation says: these items
 // are these entries.
 func (x *index) stamp(items []string) string {
 	entries := make([]string, 0, len(x.all))
 	for key := range x.all {
-		entries = append(entries, headUser(key))
+		entries = append(entries, manifestUser(key))
 	}
 	slices.Sort(entries)
 	return sumOf(strings.Join(slices.Sorted(slices.Values(items)), "\n") + "\n\n" + strings.Join(entries, "\n"))
 }
 
-func unreadableIndex(err error) error {
-	return unusable(ErrUnavailable, err, "the index of the keyring cannot be read: "+err.Error(), "make it readable for you")
+func (k *keyringStore) unreadableIndex(err error) error {
+	_, why := atomicfile.Classify(err)
+	return unusable(ErrUnavailable, err, "the index of the keyring cannot be read: "+why, ReasonUnreadable, k.index.path)
 }

@@ -17,25 +17,25 @@ const (
 // errNoAnswer is a call of a keyring that did not come back in time.
 var errNoAnswer = errors.New("it does not answer")
 
-// guard puts a deadline around the calls of a keyring, which has none of its own. After one that was not answered in time all
+// deadline limits the calls of a keyring, which has no limit of its own. After one that was not answered in time all
 // later ones fail at once.
-type guard struct {
+type deadline struct {
 	limit time.Duration
 	hung  atomic.Bool
 }
 
-// guarded runs one call. Where it returns before the call does, because of the deadline or of the context, the
+// withDeadline runs one call. Where it returns before the call does, because of the deadline or of the context, the
 // goroutine with the call is left behind: nothing can end it.
-func guarded[T any](ctx context.Context, g *guard, call func(context.Context) (T, error)) (T, error) {
+func withDeadline[T any](ctx context.Context, d *deadline, call func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	var none T
-	if g.hung.Load() {
-		return none, errNoAnswer
+	var zero T
+	if d.hung.Load() {
+		return zero, errNoAnswer
 	}
-	timed, cancel := context.WithTimeout(ctx, g.limit)
+	timed, cancel := context.WithTimeout(ctx, d.limit)
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
@@ -50,8 +50,8 @@ func guarded[T any](ctx context.Context, g *guard, call func(context.Context) (T
 	case <-timed.Done():
 	}
 	if err := ctx.Err(); err != nil {
-		return none, err
+		return zero, err
 	}
-	g.hung.Store(true)
-	return none, errNoAnswer
+	d.hung.Store(true)
+	return zero, errNoAnswer
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 func keyringOver(t testing.TB, dir string, backend Backend) *keyringStore {
@@ -112,7 +114,7 @@ func TestARotationIsOneWriteWhereTheRecordFits(t *testing.T) {
 
 func TestAPlatformsLimitIsUsedToTheFull(t *testing.T) {
 	eachKeyring(t, limited, func(t *testing.T, backend Backend) {
-		for _, user := range []string{headUser(key(SubjectAdmin)), partUser(key(alice), "b", 12)} {
+		for _, user := range []string{manifestUser(key(SubjectAdmin)), chunkUser(key(alice), "b", 12)} {
 			limit := backend.Limit(service, user)
 			if err := backend.Set(service, user, strings.Repeat("x", limit)); err != nil {
 				t.Errorf("%s takes no %d bytes: %v", user, limit, err)
@@ -128,19 +130,20 @@ func TestAPlatformsLimitIsUsedToTheFull(t *testing.T) {
 var windows = map[string]func() *fake{"Windows": windowsFake}
 
 func TestHalfARecordIsDamaged(t *testing.T) {
-	head, part := "prod/"+alice, "prod/"+alice+"#a."
+	manifest, part := "prod/"+alice, "prod/"+alice+"#a."
 	for name, harm := range map[string]func(map[string]string){
-		"a part is missing":          func(m map[string]string) { delete(m, part+"1") },
-		"the last part is missing":   func(m map[string]string) { delete(m, part+"2") },
-		"a part is another's":        func(m map[string]string) { m[part+"1"] = m[part+"0"] },
-		"a part is cut short":        func(m map[string]string) { m[part+"2"] = m[part+"2"][1:] },
-		"the head counts too few":    func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":2`, 1) },
-		"the head counts too many":   func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":9999`, 1) },
-		"the head counts below none": func(m map[string]string) { m[head] = strings.Replace(m[head], `"parts":3`, `"parts":-1`, 1) },
-		"the head is no head":        func(m map[string]string) { m[head] = "something else" },
-		"the head is empty":          func(m map[string]string) { m[head] = "" },
-		"the head is null":           func(m map[string]string) { m[head] = "null" },
-		"the head is a later one":    func(m map[string]string) { m[head] = strings.Replace(m[head], `"v":1`, `"v":2`, 1) },
+		"a part is missing":           func(m map[string]string) { delete(m, part+"1") },
+		"the last part is missing":    func(m map[string]string) { delete(m, part+"2") },
+		"a part is another's":         func(m map[string]string) { m[part+"1"] = m[part+"0"] },
+		"a part is cut short":         func(m map[string]string) { m[part+"2"] = m[part+"2"][1:] },
+		"the manifest counts too few": func(m map[string]string) { m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":2`, 1) },
+		"the manifest counts too many": func(m map[string]string) {
+			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":9999`, 1)
+		},
+		"the manifest counts below none": func(m map[string]string) { m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":-1`, 1) },
+		"the manifest is no manifest":    func(m map[string]string) { m[manifest] = "something else" },
+		"the manifest is empty":          func(m map[string]string) { m[manifest] = "" },
+		"the manifest is null":           func(m map[string]string) { m[manifest] = "null" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachKeyring(t, windows, func(t *testing.T, backend Backend) {
@@ -149,7 +152,7 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 				alter(t, backend, harm)
 				s := keyringOver(t, dir, backend)
 				_, err := s.Get(t.Context(), key(alice))
-				wantBroken(t, err, ErrDamaged, "damaged", "auth login --device-token "+alice)
+				wantBroken(t, err, ErrDamaged, "damaged", ReasonRecordDamaged)
 				if got := subjects(t, dir, backend); got != alice {
 					t.Errorf("one damaged record spoils the list: %q", got)
 				}
@@ -160,22 +163,22 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 	}
 }
 
-func TestADamagedRecordSaysHowToWriteItAnew(t *testing.T) {
-	for subject, hint := range map[string]string{
-		SubjectAdmin: "auth login --email ADDRESS --profile prod", SubjectAdminPassword: "auth login --email ADDRESS --save-password --profile prod",
-		SubjectInstanceKey: "profile add prod", bob: "auth login --device-token " + bob + " --profile prod",
-	} {
+func TestADamagedRecordNamesItsSubject(t *testing.T) {
+	for _, subject := range []string{SubjectAdmin, SubjectAdminPassword, SubjectInstanceKey, SubjectIdentityKey, bob} {
 		backend := newFake()
 		backend.items["telematicsctl:prod/"+subject] = "{"
 		_, err := keyringOver(t, t.TempDir(), backend).Get(t.Context(), key(subject))
-		wantBroken(t, err, ErrDamaged, "the keyring's record for "+subject+" of the profile prod is damaged", hint)
+		wantBroken(t, err, ErrDamaged, "the keyring's record for "+subject+" of profile prod is damaged", ReasonRecordDamaged)
+		if e := failure.From(err); e.Subject != subject {
+			t.Errorf("%s: about %q", subject, e.Subject)
+		}
 	}
 }
 
 func TestARecordBeyondAllMeasureIsRefusedAndTheOldOneKept(t *testing.T) {
 	s := keyringOver(t, t.TempDir(), windowsFake())
 	mustPut(t, s, Item{key(alice), pair("old", long)})
-	if err := s.Put(t.Context(), Item{key(alice), pair("new", windowsLimit*mostParts)}); err == nil {
+	if err := s.Put(t.Context(), Item{key(alice), pair("new", windowsLimit*maxChunks)}); err == nil {
 		t.Error("a record that cannot be read again was written")
 	}
 	wantRecord(t, s, key(alice), pair("old", long))
