@@ -18,12 +18,16 @@ import (
 type renewals struct {
 	granted, refused, signIns atomic.Int32
 	answered                  chan struct{} // told of each refresh that was granted
+	beforeAnswer              func()        // called before each is answered; nil for nothing
 }
 
 func (r *renewals) counting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		rec := httptest.NewRecorder()
 		next.ServeHTTP(rec, req)
+		if r.beforeAnswer != nil && strings.HasSuffix(req.URL.Path, "/RefreshToken") {
+			r.beforeAnswer()
+		}
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rec.Body.Bytes())
 		switch {
@@ -109,10 +113,12 @@ func (h *house) killAfterRefresh(t *testing.T, seen *renewals, args []string) {
 		t.Fatal(err)
 	}
 	held := flock.New(file + ".lock")
-	if err := held.Lock(); err != nil {
-		t.Fatal(err)
-	}
 	defer func() { _ = held.Unlock() }()
+	seen.beforeAnswer = func() { // by now the room for the pair is reserved, which takes the lock too
+		if err := held.Lock(); err != nil {
+			t.Error(err)
+		}
+	}
 	process := h.process(t, args...)
 	var says bytes.Buffer
 	process.Stdout, process.Stderr = &says, &says
@@ -130,6 +136,7 @@ func (h *house) killAfterRefresh(t *testing.T, seen *renewals, args []string) {
 	if err := process.Wait(); err == nil || strings.Contains(says.String(), "Error") {
 		t.Fatalf("it has ended by itself: %v\n%s", err, &says)
 	}
+	seen.beforeAnswer = nil
 	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the token file has changed: %v", err)
 	}

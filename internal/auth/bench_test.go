@@ -102,6 +102,11 @@ func (c *counted) Set(_, user, text string) error {
 	return nil
 }
 
+func (c *counted) Delete(_, user string) error {
+	delete(c.items, user)
+	return nil
+}
+
 func (*counted) Limit(string, string) int { return 0 }
 
 func (*counted) Items(context.Context, string) ([]string, error) { return nil, tokenstore.ErrNoList }

@@ -26,6 +26,9 @@ func (u untouchable) touched(what string) error {
 
 func (u untouchable) Kind() string                { return tokenstore.KindFile }
 func (u untouchable) Check(context.Context) error { return u.touched("Check") }
+func (u untouchable) Reserve(context.Context, tokenstore.Key, int) (func(), error) {
+	return nil, u.touched("Reserve")
+}
 func (u untouchable) Get(context.Context, tokenstore.Key) (tokenstore.Record, error) {
 	return tokenstore.Record{}, u.touched("Get")
 }
