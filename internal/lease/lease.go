@@ -17,6 +17,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
 // The reasons of errors. The subject of ReasonUnreadable is the file.
@@ -141,7 +142,7 @@ func (s *Store) load() ([]Lease, error) {
 }
 
 func (s *Store) change(ctx context.Context, change func([]Lease) []Lease) error {
-	release, err := atomicfile.Lock(ctx, s.path()+".lock", lockLimit)
+	release, err := filelock.Acquire(ctx, s.path()+".lock", lockLimit)
 	if err != nil {
 		return err
 	}

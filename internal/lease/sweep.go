@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
 // Users is what a sweep needs of the service. Errors are failure.NotFound for a user who is gone.
@@ -46,8 +46,8 @@ func (s *Store) Cancel(ctx context.Context, users Users, ids map[string]bool, em
 }
 
 func (s *Store) each(ctx context.Context, takes func(Lease) bool, users Users, emit func(Result) error) error {
-	release, err := atomicfile.Lock(ctx, s.path()+".sweep", lockLimit)
-	var held *atomicfile.HeldError
+	release, err := filelock.Acquire(ctx, s.path()+".sweep", lockLimit)
+	var held *filelock.HeldError
 	if errors.As(err, &held) {
 		return failure.New(failure.Failed, "another sweep is running").Because(ReasonSweeping, "")
 	}
