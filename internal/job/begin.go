@@ -171,6 +171,7 @@ func (s *Store) find(ctx context.Context, j *Job, req Request) error {
 	if !j.finished && j.Spec.Input != nil && j.InputPath() == "" {
 		return inputGone(old.ID)
 	}
+	j.repeat = j.finished
 	return j.setOutputs(outputs)
 }
 
@@ -259,6 +260,9 @@ func (s *Store) keepKey(spec Spec) error {
 	}
 	if err := s.checkKey(spec.Host, spec.Instance, spec.KeyCheck); err != nil {
 		return err
+	}
+	if _, err := os.Stat(s.keyPath(spec.Host, spec.Instance)); err == nil {
+		return nil // it says the same
 	}
 	if err := journal.WriteRecord(s.keyPath(spec.Host, spec.Instance), keyKind, lastKey{spec.Host, spec.Instance, spec.KeyCheck}); err != nil {
 		return journalFailure(s.Dir, err)

@@ -94,7 +94,7 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 		why := failure.New(failure.Failed, "the last run ended before the answer came; it is not sent again, as that could do it twice")
 		return d.settle(rec, Result{Outcome: Unknown, Err: why}, journal.Entry{FirstSent: it.FirstSent, Lost: true})
 	}
-	if d.size == 1 || it.Lost {
+	if d.size == 1 || it.Lost || d.ungrouped.Load() {
 		if err := d.flush(); err != nil { // what was gathered comes before it
 			return err
 		}
@@ -152,26 +152,24 @@ func (d *dispatcher) flush() error {
 	switch {
 	case len(group) == 0:
 		return nil
-	case d.proven:
+	case d.proven || d.ungrouped.Load():
 		return d.give(group)
 	}
 	d.busy.Wait()
 	d.busy.Add(1)
 	err := d.send(d.sending, d.requests, group)
 	d.busy.Done()
-	switch {
-	case errors.Is(err, ErrUngroup):
-		d.notify(Notice{Kind: NoticeUngrouped, Err: err})
-		d.size = 1
-		for _, it := range group {
-			if err := d.give([]item{it}); err != nil {
-				return err
-			}
-		}
-	case err == nil:
-		d.proven = true
+	if len(group) == 1 || !errors.Is(err, ErrUngroup) {
+		d.proven = err == nil && len(group) > 1
+		return d.sending.Err()
 	}
-	return d.sending.Err()
+	d.noteUngrouped(err)
+	for _, it := range group {
+		if err := d.give([]item{it}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reportAll reports a job whose input is gone by its journal alone.

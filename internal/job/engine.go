@@ -47,6 +47,7 @@ type run struct {
 
 	noticeMu  sync.Mutex
 	retryOnce sync.Once
+	ungrouped atomic.Bool  // the service takes no groups
 	ignores   atomic.Bool  // the service ignores CustomToken: nothing is sent again after a lost answer
 	trusted   atomic.Bool  // the credentials were good for some row
 	refusals  atomic.Int32 // of the credentials, since they were last good
@@ -84,7 +85,7 @@ func (r *run) execute(ctx context.Context) error {
 	r.work = make(chan []item, max(r.Concurrency, 1)) // so that no worker waits for the next record to be read
 	r.pool.start(max(r.Concurrency, 1), r.work, func(items []item) {
 		defer r.busy.Done()
-		_ = r.send(sending, requests, items) // it has settled whatever came
+		_ = r.sendGroup(sending, requests, items) // it has settled whatever came
 	})
 	if err := r.dispatch(sending, requests); err != nil && sending.Err() == nil {
 		r.end(err)

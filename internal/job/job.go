@@ -22,6 +22,7 @@ type Job struct {
 	releases []func()
 	fresh    bool   // it does not exist yet
 	finished bool   // nothing is left to be done
+	repeat   bool   // it was finished, and its command was given again
 	dryRun   bool   // nothing of it is written
 	replaces string // the job that this one takes the place of
 	given    string // the folder with the copy of the input that was given again
@@ -107,13 +108,19 @@ func (j *Job) create() error {
 	if err := journal.Create(j.folder, j.Spec.ID, j.Spec.Rows); err != nil {
 		return err
 	}
-	if err := j.writeStatus(Stopped); err != nil {
-		return err
+	for _, r := range []struct {
+		file, kind string
+		content    any
+	}{
+		{statusFile, statusKind, status{State: Stopped, Updated: j.store.now().UTC()}},
+		{commandFile, commandKind, j.Spec.Identity},
+		{specFile, specKind, j.Spec},
+	} {
+		if err := journal.CreateRecord(filepath.Join(j.folder, r.file), r.kind, r.content); err != nil {
+			return err
+		}
 	}
-	if err := journal.WriteRecord(filepath.Join(j.folder, commandFile), commandKind, j.Spec.Identity); err != nil {
-		return err
-	}
-	return journal.WriteRecord(filepath.Join(j.folder, specFile), specKind, j.Spec)
+	return atomicfile.SyncDir(j.folder)
 }
 
 func (j *Job) writeStatus(state State) error {
@@ -237,7 +244,7 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 	if o.Emit == nil {
 		o.Emit = func(Row) error { return nil }
 	}
-	r := &run{RunOptions: o, journal: j.journal, dir: j.store.Dir, begun: j.Spec.Begun, repeat: j.finished && j.Spec.Once}
+	r := &run{RunOptions: o, journal: j.journal, dir: j.store.Dir, begun: j.Spec.Begun, repeat: j.repeat}
 	r.tally = Tally{Requested: j.Spec.Requested, Outcomes: map[Outcome]int{}}
 	err := r.execute(ctx)
 	if o.DryRun {

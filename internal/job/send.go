@@ -61,6 +61,29 @@ func (r *run) send(sending, requests context.Context, items []item) error {
 	return err
 }
 
+// sendGroup is send, and sends the records one by one where the service takes no
+// groups.
+func (r *run) sendGroup(sending, requests context.Context, items []item) error {
+	err := r.send(sending, requests, items)
+	if len(items) == 1 || !errors.Is(err, ErrUngroup) {
+		return err
+	}
+	r.noteUngrouped(err)
+	for i := range items {
+		if err := sending.Err(); err != nil {
+			return err
+		}
+		_ = r.send(sending, requests, items[i:i+1]) // it has settled whatever came
+	}
+	return nil
+}
+
+func (r *run) noteUngrouped(err error) {
+	if r.ungrouped.CompareAndSwap(false, true) {
+		r.notify(Notice{Kind: NoticeUngrouped, Err: err})
+	}
+}
+
 // stopped settles a group whose run ended before it was answered.
 func (t *retrier) stopped() {
 	if !t.begun {

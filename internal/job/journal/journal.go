@@ -19,8 +19,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
 const (
@@ -81,7 +79,8 @@ type slot struct {
 }
 
 // Create makes the files of a journal in dir and takes the room of all slots, so
-// that a disk that fills up later loses no outcome.
+// that a disk that fills up later loses no outcome. The folder is the caller's to
+// sync.
 func Create(dir, job string, rows int) error {
 	for _, f := range []struct {
 		name, magic string
@@ -91,11 +90,15 @@ func Create(dir, job string, rows int) error {
 		{highWaterFile, highWaterMagic, encodeMark(0, 0, 0)},
 		{customTokenFile, customMagic, []byte{0}},
 	} {
-		if err := atomicfile.WriteFile(filepath.Join(dir, f.name), append(fileHeader(f.magic, job, rows), f.content...), 0o600); err != nil {
+		err := create(filepath.Join(dir, f.name), func(w io.Writer) error {
+			_, err := w.Write(append(fileHeader(f.magic, job, rows), f.content...))
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
-	return atomicfile.Write(filepath.Join(dir, slotsFile), 0o600, func(w io.Writer) error {
+	return create(filepath.Join(dir, slotsFile), func(w io.Writer) error {
 		if _, err := w.Write(fileHeader(slotsMagic, job, rows)); err != nil {
 			return err
 		}
@@ -109,6 +112,19 @@ func Create(dir, job string, rows int) error {
 		}
 		return nil
 	})
+}
+
+// create writes and syncs a new file. The folder is the caller's to sync.
+func create(path string, fill func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = fill(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // Open opens a journal to write in it. The caller holds the job.

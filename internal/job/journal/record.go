@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
@@ -17,14 +18,32 @@ var (
 // recordVersion is the version of the format of records.
 const recordVersion = 1
 
-// WriteRecord replaces the record at path, mode 0600: JSON behind a line with its
-// kind, version and checksum. After a crash the old one or the new one is there.
-func WriteRecord(path, kind string, v any) error {
-	content, err := json.MarshalIndent(v, "", "  ")
+// CreateRecord writes a record that does not exist yet, into a folder that the
+// caller syncs.
+func CreateRecord(path, kind string, v any) error {
+	data, err := encodeRecord(kind, v)
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(path, atomicfile.Frame(kind, recordVersion, append(content, '\n')), 0o600)
+	return create(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func encodeRecord(kind string, v any) ([]byte, error) {
+	content, err := json.MarshalIndent(v, "", "  ")
+	return atomicfile.Frame(kind, recordVersion, append(content, '\n')), err
+}
+
+// WriteRecord replaces the record at path, mode 0600: JSON behind a line with its
+// kind, version and checksum. After a crash the old one or the new one is there.
+func WriteRecord(path, kind string, v any) error {
+	data, err := encodeRecord(kind, v)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, data, 0o600)
 }
 
 // ReadRecord reads a record into v. A file that differs from what was written in
