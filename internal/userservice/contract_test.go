@@ -98,6 +98,7 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 	if len(found) != 1 || found[0].DeviceToken != made.DeviceToken {
 		t.Errorf("found %+v", found)
 	}
+	readEverything(t, asAdmin, asSelf, made.DeviceToken, in)
 	must(asAdmin.Once().Delete(ctx, userservice.AsAdmin(), made.DeviceToken))
 	if err := asAdmin.Delete(ctx, userservice.AsAdmin(), made.DeviceToken); !failure.Is(err, failure.NotFound) {
 		t.Errorf("deleted twice: %v", err)
@@ -111,6 +112,65 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 		if !slices.Contains(contract.Seen(), want) {
 			t.Errorf("%s was not held to the contract; seen: %v", want, contract.Seen())
 		}
+	}
+}
+
+// readEverything makes the calls of user management and of the hierarchy that change nothing, and the moves.
+func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceToken string, in userservice.Instance) {
+	t.Helper()
+	ctx, admin, self := context.Background(), userservice.AsAdmin(), userservice.AsUser(deviceToken, in)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	own, err := asSelf.OwnProfile(ctx, self)
+	must(err)
+	got, err := asAdmin.Get(ctx, admin, deviceToken, true)
+	must(err)
+	if own.DeviceToken != deviceToken || got.Fields.Text("FirstName") == "" || got.AccountInfo.InstanceID != in.ID || got.DateCreated.IsZero() {
+		t.Errorf("read %+v and %+v", own, got)
+	}
+	on := false
+	page, err := asAdmin.ListPage(ctx, admin, userservice.ListQuery{
+		InstanceIDs: []string{in.ID}, PageSize: 2, IncludeAccountInfo: true, Search: "a", Sort: "DateCreated", ActivityStatuses: []string{"No Data"},
+		CreatedFrom: time.Now().Add(-time.Hour), CreatedTo: time.Now().Add(time.Hour), Country: "GB", City: "London", RTD: &on,
+	})
+	must(err)
+	all, err := asAdmin.ListPage(ctx, admin, userservice.ListQuery{PageSize: 2})
+	must(err)
+	if page.CurrentPage != 1 || len(all.Users) != 2 || !all.HasNext || all.TotalUsers < 4 {
+		t.Errorf("pages %+v, %+v", page, all)
+	}
+	permissions, err := asAdmin.Permissions(ctx, admin)
+	must(err)
+	if len(permissions.Instances)+len(permissions.Applications)+len(permissions.Companies) == 0 {
+		t.Error("no permissions")
+	}
+	instance, err := asAdmin.Instance(ctx, admin, in.ID)
+	must(err)
+	if instance.Key != in.Key || instance.Status != "Active" {
+		t.Errorf("instance %+v", instance)
+	}
+	application, err := asAdmin.Application(ctx, admin, instance.AppID)
+	must(err)
+	instances, err := asAdmin.Instances(ctx, admin, instance.AppID)
+	must(err)
+	applications, err := asAdmin.Applications(ctx, admin, instance.CompanyID)
+	must(err)
+	if len(application.Instances) == 0 || len(instances) == 0 || len(applications) == 0 {
+		t.Errorf("%+v, %+v, %+v", application, instances, applications)
+	}
+	if _, err := asAdmin.Instance(ctx, admin, uuid.NewString()); !failure.Is(err, failure.NotFound) {
+		t.Errorf("no such instance: %v", err)
+	}
+	must(asAdmin.Move(ctx, admin, deviceToken, in))
+	must(asSelf.JoinByCode(ctx, self, sandbox.InviteCode))
+	raw, err := asAdmin.Call(ctx, admin, userservice.RawCall{Method: "GET", Path: "/v1/Management/users/find?DeviceToken=" + deviceToken})
+	must(err)
+	if raw.Status != 200 || len(raw.Body) == 0 {
+		t.Errorf("raw answer %+v", raw)
 	}
 }
 

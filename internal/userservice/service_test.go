@@ -37,6 +37,7 @@ type service struct {
 type request struct {
 	method, path, body string
 	header             http.Header
+	query              string
 }
 
 // serve starts a service whose nth call is answered by the nth handler, and every further call by the last one.
@@ -46,7 +47,7 @@ func serve(t *testing.T, handlers ...http.HandlerFunc) *service {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
-		s.requests = append(s.requests, request{r.Method, r.URL.Path, string(body), r.Header})
+		s.requests = append(s.requests, request{r.Method, r.URL.Path, string(body), r.Header, r.URL.RawQuery})
 		n := len(s.requests)
 		s.mu.Unlock()
 		handlers[min(n, len(handlers))-1](w, r)
