@@ -59,11 +59,14 @@ func newLimiter(ceiling int) *limiter {
 
 // enter waits for a slot, in order of arrival. Its error is the context's.
 func (l *limiter) enter(ctx context.Context) (slot, error) {
+	if err := ctx.Err(); err != nil {
+		return slot{}, err
+	}
 	l.mu.Lock()
 	if l.queue.empty() && l.hasRoom() {
 		s := l.take()
 		l.mu.Unlock()
-		return s, ctx.Err()
+		return s, nil
 	}
 	w := l.queue.push()
 	l.mu.Unlock()

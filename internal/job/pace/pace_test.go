@@ -20,7 +20,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// paced runs a test in a time of its own.
+// paced runs a test in virtual time.
 func paced(t *testing.T, o pace.Options, test func(t *testing.T, p *pace.Pacer)) {
 	t.Helper()
 	t.Parallel()
@@ -33,8 +33,11 @@ func paced(t *testing.T, o pace.Options, test func(t *testing.T, p *pace.Pacer))
 	})
 }
 
-// service answers so many requests of a pacer, each by a worker of its own, and tells how many were under way at once.
-func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, inFlight int) (time.Duration, pace.Signal)) (most int) {
+// service answers requests of a pacer, each by its own worker, and returns how
+// many were in flight at most.
+func service(
+	t *testing.T, p *pace.Pacer, requests int, answer func(n, inFlight int) (time.Duration, pace.Signal),
+) (most int) {
 	t.Helper()
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -51,7 +54,7 @@ func service(t *testing.T, p *pace.Pacer, requests int, answer func(n, inFlight 
 			most = max(most, inFlight)
 			took, signal := answer(n, inFlight)
 			mu.Unlock()
-			time.Sleep(took) //nolint:forbidigo // in the test's own time it is no wait
+			sleep(took)
 			mu.Lock()
 			inFlight--
 			mu.Unlock()
@@ -67,10 +70,10 @@ func TestConcurrencyGrowsToTheCeilingWhileTheServiceKeepsUp(t *testing.T) {
 		began := time.Now()
 		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Signal) { return 20 * time.Millisecond, pace.Answered })
 		if most != 64 || p.Limit() != 64 {
-			t.Errorf("%d at once at the most, %d at the end, not 64", most, p.Limit())
+			t.Errorf("at most %d in flight, and %d at the end, not 64", most, p.Limit())
 		}
 		if took := time.Since(began); took > 2200*time.Millisecond {
-			t.Errorf("%s for what is 2s of work at full concurrency", took)
+			t.Errorf("%s for 2s of work at full concurrency", took)
 		}
 	})
 }
@@ -79,8 +82,10 @@ func TestConcurrencyFallsOnTooManyRequestsAndOnTimeouts(t *testing.T) {
 	for name, signal := range map[string]pace.Signal{"429": pace.RateLimited, "timeout": pace.TimedOut} {
 		t.Run(name, func(t *testing.T) {
 			paced(t, pace.Options{Ceiling: 64, Patience: time.Hour}, func(t *testing.T, p *pace.Pacer) {
-				service(t, p, 3000, func(n, inFlight int) (time.Duration, pace.Signal) {
-					if n > 1000 && inFlight > 16 {
+				sent := 0
+				service(t, p, 3000, func(_, inFlight int) (time.Duration, pace.Signal) {
+					sent++
+					if sent > 1000 && inFlight > 16 {
 						return 20 * time.Millisecond, signal
 					}
 					return 20 * time.Millisecond, pace.Answered
@@ -93,19 +98,19 @@ func TestConcurrencyFallsOnTooManyRequestsAndOnTimeouts(t *testing.T) {
 	}
 }
 
-// A service that slows down as more is asked of it is asked for less.
+// The latency of this service rises with more than ten requests in flight.
 func TestConcurrencyFallsOnRisingLatency(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 128}, func(t *testing.T, p *pace.Pacer) {
 		service(t, p, 20_000, func(_, inFlight int) (time.Duration, pace.Signal) {
-			return max(100*time.Millisecond, time.Duration(inFlight)*10*time.Millisecond), pace.Answered // ten at once is what it can do
+			return max(100*time.Millisecond, time.Duration(inFlight)*10*time.Millisecond), pace.Answered
 		})
 		if got := p.Limit(); got > 60 {
-			t.Errorf("the limit is %d where ten at once are served as fast", got)
+			t.Errorf("the limit is %d where ten in flight are as fast", got)
 		}
 	})
 }
 
-func TestTheRateIsAHardCap(t *testing.T) {
+func TestRateIsAHardCap(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 32, Rate: 50}, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
 		service(t, p, 201, func(int, int) (time.Duration, pace.Signal) { return time.Millisecond, pace.Answered })
@@ -115,13 +120,13 @@ func TestTheRateIsAHardCap(t *testing.T) {
 	})
 }
 
-func TestRetryAfterStopsAllAndNobodyBefore(t *testing.T) {
+func TestRetryAfterIsHonoredExactly(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 8}, func(t *testing.T, p *pace.Pacer) {
 		p.RetryAfter(10 * time.Second)
-		p.RetryAfter(3 * time.Second) // a shorter one does not take the longer back
+		p.RetryAfter(3 * time.Second) // a shorter one does not replace the longer
 		began := time.Now()
 		service(t, p, 100, func(int, int) (time.Duration, pace.Signal) {
-			if since := time.Since(began); since < 10*time.Second {
+			if since := time.Since(began); since != 10*time.Second {
 				t.Errorf("a request is sent after %s", since)
 			}
 			return 0, pace.Answered
@@ -129,9 +134,8 @@ func TestRetryAfterStopsAllAndNobodyBefore(t *testing.T) {
 	})
 }
 
-// While the service is down, one request at a time tries it, ever more seldom.
-// Those who wait for their share of the rate have not been sent: Retry-After is for them too.
-func TestRetryAfterStopsThoseWhoWaitForTheRate(t *testing.T) {
+// Requests that wait for their share of the rate have not been sent yet.
+func TestRetryAfterStopsRequestsThatWaitForTheRate(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 8, Rate: 1}, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
 		var group sync.WaitGroup
@@ -147,13 +151,14 @@ func TestRetryAfterStopsThoseWhoWaitForTheRate(t *testing.T) {
 				permit.Done(n, pace.Answered, nil)
 			})
 		}
-		synctest.Wait() // one has been sent, and the others wait
+		synctest.Wait() // one is sent, the others wait
 		p.RetryAfter(time.Minute)
 		group.Wait()
 	})
 }
 
-func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
+// The waits between probes double.
+func TestServiceThatIsDownIsProbedByOneRequestAtATime(t *testing.T) {
 	ups := 0
 	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) {}, OnClose: func() { ups++ }}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
@@ -170,13 +175,14 @@ func TestADownServiceIsTriedByOneAtATime(t *testing.T) {
 			return 0, pace.Answered
 		})
 		if !alone || tried > 30 || tried < 15 || ups != 1 {
-			t.Errorf("%d tries in ten minutes, alone: %v, back %d times", tried, alone, ups)
+			t.Errorf("%d probes in ten minutes, alone: %v, closed %d times", tried, alone, ups)
 		}
 	})
 }
 
-// A request that was sent before the service went down may be answered late. That does not tell that the service is back: the one that tries it does.
-func TestALateAnswerDoesNotEndThePause(t *testing.T) {
+// A request that was sent before the service went down may be answered late. Only
+// the probe shows that the service is back.
+func TestLateAnswerDoesNotCloseTheBreaker(t *testing.T) {
 	downs, ups := 0, 0
 	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) { downs++ }, OnClose: func() { ups++ }}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
@@ -190,23 +196,23 @@ func TestALateAnswerDoesNotEndThePause(t *testing.T) {
 		early := enter()
 		for row := 1; !enter().Done(row, pace.Unavailable, errors.New("trouble")); row++ {
 			if row > 100 {
-				t.Fatal("a hundred rows have failed, and the service is not thought to be down")
+				t.Fatal("a hundred rows have failed, and the breaker is closed")
 			}
 		}
 		if !early.Done(0, pace.Answered, nil) {
-			t.Error("a late answer ended the pause")
+			t.Error("a late answer closed the breaker")
 		}
 		began := time.Now()
 		if enter().Done(1, pace.Answered, nil) || time.Since(began) < time.Second {
-			t.Errorf("the next request was sent after %s, and its answer did not end the pause", time.Since(began))
+			t.Errorf("the probe was sent after %s, and its answer did not close the breaker", time.Since(began))
 		}
 	})
 	if ups > downs || downs > 1 {
-		t.Errorf("down %d times and back %d times", downs, ups)
+		t.Errorf("opened %d times and closed %d times", downs, ups)
 	}
 }
 
-func TestWhoWaitsGoesWithTheContext(t *testing.T) {
+func TestWaitEndsWithTheContext(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 1}, func(t *testing.T, p *pace.Pacer) {
 		permit, err := p.Enter(context.Background())
 		if err != nil {
@@ -215,11 +221,11 @@ func TestWhoWaitsGoesWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := p.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("the wait for room ends with %v", err)
+			t.Errorf("the wait for a slot ends with %v", err)
 		}
 		permit.Done(1, pace.Answered, nil)
 		if _, err := p.Enter(context.Background()); err != nil {
-			t.Errorf("the room that was given back: %v", err)
+			t.Errorf("the slot that was freed: %v", err)
 		}
 	})
 }
