@@ -1,7 +1,7 @@
 // Command peer is the other end of the benchmarks in bench/run: a trivial server that answers registrations after a fixed time, and a bare
 // tuned load generator to compare with.
 //
-//	peer serve ADDR LATENCY
+//	peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]]
 //	peer load URL WORKERS REQUESTS
 package main
 
@@ -21,11 +21,11 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 4 {
-		log.Fatal("usage: peer serve ADDR LATENCY | peer load URL WORKERS REQUESTS")
+		log.Fatal("usage: peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]] | peer load URL WORKERS REQUESTS")
 	}
 	var err error
 	if os.Args[1] == "serve" {
-		err = serve(os.Args[2], os.Args[3])
+		err = serve(os.Args[2], os.Args[3], os.Args[4:])
 	} else {
 		err = load(os.Args[2], os.Args[3:])
 	}
@@ -34,7 +34,8 @@ func main() {
 	}
 }
 
-func serve(addr, latency string) error {
+// serve takes at most LIMIT requests at a time, and answers 429 to the rest.
+func serve(addr, latency string, limited []string) error {
 	wait, err := time.ParseDuration(latency)
 	if err != nil {
 		return err
@@ -53,8 +54,33 @@ func serve(addr, latency string) error {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"Result":{"DeviceToken":"%s","AccessToken":null,"RefreshToken":null},"Status":200,"Title":"","Errors":[]}`, token)
 	})
+	if len(limited) > 0 {
+		limit, err := strconv.Atoi(limited[0])
+		if err != nil {
+			return err
+		}
+		handler = limitTo(limit, limited[1:], handler)
+	}
 	server := &http.Server{Addr: addr, Handler: handler, ReadHeaderTimeout: time.Minute}
 	return server.ListenAndServe()
+}
+
+func limitTo(limit int, retryAfter []string, next http.HandlerFunc) http.HandlerFunc {
+	slots := make(chan struct{}, limit)
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			next(w, r)
+		default:
+			for _, seconds := range retryAfter {
+				w.Header().Set("Retry-After", seconds)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"Result":null,"Status":429,"Title":"too many requests","Errors":[]}`)
+		}
+	}
 }
 
 // body is as long as what the tool sends for a row of the benchmark's file.
