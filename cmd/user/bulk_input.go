@@ -17,7 +17,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/oldbulk"
 	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
-	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
 // input is a file of users on its way to a job; what templates make is one too.
@@ -96,7 +95,7 @@ func openTemplates(ctx context.Context, k *cmdutil.App, jobs journal.Jobs, s *jo
 	if err != nil {
 		return nil, err
 	}
-	o := input.Options{Name: "-", Called: "the templates", Format: input.JSONLines, Loose: s.NoValidate, Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir}
+	o := input.Options{Name: "-", Called: "the templates", Format: input.JSONLines, MayBeEmpty: true, Loose: s.NoValidate, Use: field.File, Now: k.Now(), SpoolDir: jobs.Dir}
 	file, err := input.Open(ctx, o, templates.Reader())
 	if err != nil {
 		return nil, err
@@ -113,46 +112,37 @@ func (in *inputFile) close() {
 	}
 }
 
-// check goes through the whole file and returns how many rows it has and how many of them are not valid. Without skip, a mistake is an
-// error that tells the first ones, and under machine-readable output all of them; the file of report gets all of them in any case.
-func (in *inputFile) check(ctx context.Context, k *cmdutil.App, jobs journal.Jobs, skip bool, report string) (total, bad int, err error) {
-	list := &mistakeList{}
-	if !skip && isForPrograms(k.Flags.Output) {
-		list.dir = jobs.Dir
-	}
+// check reads the whole file and returns how many rows it has and how many of them are not valid. Without skip, mistakes
+// are an error that groups them by column and reason; the file of report gets every one in any case. Warnings go to
+// standard error.
+func (in *inputFile) check(ctx context.Context, k *cmdutil.App, skip bool, report string) (total, bad int, err error) {
+	var groups input.Groups
 	pass := func(w io.Writer) error {
-		out := newMistakeWriter(w, job.FormatOf(report))
+		out := input.NewReportWriter(w, in.file.Shape().For(report), false)
 		total, bad, err = in.file.Check(ctx, func(m input.Mistake) error {
 			if in.made {
 				m.Line = 0
 			}
-			if m.Unknown {
-				list.known = in.file.Known()
-			}
-			if err := list.add(m); err != nil {
-				return err
-			}
-			return out.write(m)
+			groups.Add(m)
+			return out.Write(m)
 		})
 		if err != nil {
 			return err
 		}
-		return out.flush()
+		return out.Flush()
 	}
 	if report == "" {
 		err = pass(io.Discard)
 	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && failure.CodeOf(err) == failure.Failed {
 		err = failure.Wrap(failure.Failed, "--report "+report, err)
 	}
-	if err != nil || bad == 0 || skip {
-		if closeErr := list.close(); err == nil {
-			err = closeErr
+	if err == nil {
+		for _, warning := range in.file.Warnings() {
+			k.Streams.Warn(warning)
 		}
+	}
+	if err != nil || bad == 0 || skip {
 		return total, bad, err
 	}
-	return 0, 0, list.err(fmt.Sprintf("%d of %s %s not valid, and nothing was sent", bad, cmdutil.Count(total, "row", "rows"), cmdutil.Are(bad)))
-}
-
-func isForPrograms(format string) bool {
-	return format == render.JSON || format == render.JSONL || format == render.YAML
+	return 0, 0, groups.Err(fmt.Sprintf("%d of %s %s not valid, and nothing was sent", bad, cmdutil.Count(total, "row", "rows"), cmdutil.Are(bad)))
 }

@@ -240,7 +240,7 @@ func (r *bulkRun) prepareInput(ctx context.Context) error {
 	if r.resumed && r.spec.Invalid == 0 {
 		return nil // every row was found valid when the job was begun, and the file is the same
 	}
-	total, bad, err := r.inputFile.check(ctx, r.k, r.jobs, r.skipInvalid || r.resumed, r.report)
+	total, bad, err := r.inputFile.check(ctx, r.k, r.skipInvalid || r.resumed, r.report)
 	if err != nil || r.resumed {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -63,10 +62,6 @@ func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
 		return err
 	}
 	return task{users, "deleted", func(ctx context.Context, token string) error {
-		err := s.API.Delete(ctx, userservice.AsAdmin(), token)
-		if failure.Is(err, failure.NotFound) { // the service itself does not know the user
-			return nil
-		}
-		return err
+		return s.API.Delete(ctx, userservice.AsAdmin(), token)
 	}}.carryOut(ctx, k)
 }

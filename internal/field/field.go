@@ -17,7 +17,7 @@ const (
 	Bool              // true or false
 	Count             // a whole number, not negative
 	Enum              // one of Values
-	Email             // an e-mail address
+	Email             // an email address
 	Phone             // a phone number; E.164 when it begins with +
 	Time              // a date or a moment in ISO 8601, not in the future
 	URL               // an absolute http or https URL
@@ -29,10 +29,10 @@ type Use uint8
 
 // The places.
 const (
-	Create   Use = 1 << iota // the body of «register one user»
-	Update                   // the body of «update a user»
+	Create   Use = 1 << iota // the body of "register one user"
+	Update                   // the body of "update a user"
 	File                     // a column of a file of users
-	Quantity                 // CustomFields of «register many users at once»
+	Quantity                 // CustomFields of "register many users at once"
 )
 
 // UserFields is the object, inside a user, that holds the telematics parameters and the ClientId.
@@ -49,7 +49,9 @@ type Field struct {
 	Use        Use      // where it may be written
 	Help       string   // for people: what it is; no capital, no full stop
 	Source     string   // where the fact is from: seed, live, client or assumed
-	index      int      // its place in the table
+
+	aliases map[string]string // for Enum: what the service reads back, by the value that is written for it
+	index   int               // its place in the table
 }
 
 const everywhere = Create | Update | File
@@ -59,7 +61,7 @@ var table = []*Field{
 	{Name: "LastName", Flag: "last-name", Use: everywhere, Source: "seed", Help: "last name"},
 	{Name: "Nickname", Flag: "nickname", Use: everywhere, Source: "seed", Help: "nickname"},
 	{Name: "Phone", Flag: "phone", Kind: Phone, Use: everywhere, Source: "seed", Help: "phone number; E.164 when it begins with +"},
-	{Name: "Email", Flag: "email", Kind: Email, Use: everywhere, Source: "seed", Help: "e-mail address"},
+	{Name: "Email", Flag: "email", Kind: Email, Use: everywhere, Source: "seed", Help: "email address"},
 	{Name: "Gender", Flag: "gender", Kind: Enum, Values: []string{"None", "Male", "Female", "Other"}, Use: everywhere, Source: "seed", Help: "None, Male, Female or Other"},
 	{Name: "Birthday", Flag: "birthday", Kind: Time, Use: everywhere, Source: "seed", Help: "date of birth, ISO 8601: 1990-05-31"},
 	{Name: "MaritalStatus", Flag: "marital-status", Use: everywhere, Source: "seed, client", Help: "sent as given; known codes: 1 married, 2 widowed, 3 divorced, 4 single"},
@@ -68,7 +70,7 @@ var table = []*Field{
 	{Name: "District", Flag: "district", Use: everywhere, Source: "seed", Help: "district"},
 	{Name: "City", Flag: "city", Use: everywhere, Source: "seed", Help: "city"},
 	{Name: "Address", Flag: "address", Use: everywhere, Source: "seed", Help: "street address"},
-	{Name: "Status", Flag: "status", Kind: Enum, Values: []string{"Active", "Deactivated"}, Use: everywhere, Source: "seed", Help: "Active or Deactivated"},
+	{Name: "Status", Flag: "status", Kind: Enum, Values: []string{"Active", "Deactivated"}, Use: everywhere, Source: "seed", Help: "Active or Deactivated", aliases: map[string]string{"Inactive": "Deactivated"}},
 	{Name: "ImageUrl", UpdateName: "ExternalImageUrl", Flag: "image-url", Kind: URL, Use: everywhere, Source: "seed, live", Help: "URL of the user's photo"},
 	{Name: "InstanceInviteCode", Flag: "instance-invite-code", Use: Create | File, Source: "seed", Help: "register into the instance that has this invite code"},
 	{Name: "CustomToken", Flag: "custom-token", Kind: UUID, Use: Create | File, Source: "live", Help: "the DeviceToken that the user is to have"},
@@ -87,7 +89,7 @@ func init() {
 		f.index = i
 		for _, name := range []string{f.Name, f.Flag, f.UpdateName} {
 			if name != "" {
-				bySpelling[fold(name)] = f
+				bySpelling[Fold(name)] = f
 			}
 		}
 	}
@@ -114,16 +116,25 @@ func Get(name string) *Field {
 	panic("field: no " + name)
 }
 
-// Lookup finds a field by any of its spellings: FirstName, firstName, first_name, first-name, «First Name»;
-// UserFields.ClientId is ClientId, and EnableTracking is tracking.
+// UserProfile is the object, inside a user that is read, that holds the profile fields.
+const UserProfile = "UserProfile"
+
+// Lookup returns the field that has a spelling: FirstName, firstName, first_name, first-name, First Name;
+// UserProfile.FirstName is FirstName, UserFields.ClientId is ClientId, and EnableTracking is tracking.
 func Lookup(spelling string) (*Field, bool) {
-	s := fold(spelling)
-	f, ok := bySpelling[s]
-	if !ok {
-		f, ok = bySpelling[strings.TrimPrefix(s, fold(UserFields)+".")]
-		ok = ok && f.Inside == UserFields
+	s := Fold(spelling)
+	if f, ok := bySpelling[s]; ok {
+		return f, true
 	}
-	return f, ok
+	if bare, ok := strings.CutPrefix(s, "userfields."); ok {
+		f, ok := bySpelling[bare]
+		return f, ok && f.Inside == UserFields
+	}
+	if bare, ok := strings.CutPrefix(s, "userprofile."); ok {
+		f, ok := bySpelling[bare]
+		return f, ok && f.Inside == "" && f.Use&Update != 0
+	}
+	return nil, false
 }
 
 // Path is the field's full name in a body: UserFields.ClientId.
@@ -134,6 +145,43 @@ func (f *Field) Path() string {
 	return f.Inside + "." + f.Name
 }
 
-var folder = strings.NewReplacer("_", "", "-", "", " ", "")
+// Fold returns what all spellings of a name have in common.
+func Fold(s string) string { return folder.Replace(strings.ToLower(NormalizeText(s))) }
 
-func fold(s string) string { return folder.Replace(strings.ToLower(strings.TrimSpace(s))) }
+var folder = strings.NewReplacer("_", "", "-", "", " ", "", "\u00a0", "")
+
+// Nearest returns the candidate that a misspelt name is closest to, if it is close enough to be meant.
+func Nearest(name string, candidates []string) (nearest string, ok bool) {
+	name = Fold(name)
+	best := 1 + min(2, len(name)/3)
+	for _, c := range candidates {
+		if d := distance(name, Fold(c)); d < best {
+			best, nearest = d, c
+		}
+	}
+	return nearest, nearest != ""
+}
+
+// distance returns the number of letters to insert, delete, replace or swap with the next.
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

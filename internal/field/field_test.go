@@ -51,15 +51,15 @@ func TestRules(t *testing.T) {
 		{"Email", "ada@-x.com", nil},
 		{"Email", strings.Repeat("x", 65) + "@example.com", nil},
 		{"Email", "", nil},
-		{"Phone", "+49 170 1234567", "+49 170 1234567"},
+		{"Phone", "+49 170 1234567", "+491701234567"},
 		{"Phone", "+4917012345678901", nil},
 		{"Phone", "+0123", nil},
-		{"Phone", "0170 1234567", "0170 1234567"},
+		{"Phone", "0170 1234567", "01701234567"},
 		{"Phone", "call me", nil},
 		{"Phone", "4.91701E+11", nil}, // as a spreadsheet shows what it took for a number
 		{"Phone", "4,91701e+11", nil},
 		{"Phone", "491701234567.0", nil}, // as a data frame writes it
-		{"Phone", "0170.123.45.0", "0170.123.45.0"},
+		{"Phone", "0170.123.45.0", "0170123450"},
 		{"Gender", "fEMALE", "Female"},
 		{"Gender", "F", nil},
 		{"Status", "deactivated", "Deactivated"},

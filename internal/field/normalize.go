@@ -24,10 +24,8 @@ func (f *Field) Normalize(value string) string {
 			return u
 		}
 	case Enum:
-		for _, v := range f.Values {
-			if strings.EqualFold(v, value) {
-				return v
-			}
+		if v, err := f.parseEnum(value); err == nil {
+			return v
 		}
 	}
 	return value

@@ -2,8 +2,6 @@ package field
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"math"
 	"net/mail"
 	"net/url"
@@ -16,124 +14,142 @@ import (
 	"github.com/google/uuid"
 )
 
-// ParseText reads a value from a flag or from a cell of a file, and holds it to the field's rule. now is the
-// moment that "not in the future" is measured by. What it returns is what is sent: a string, a bool or an int64.
-// The error says what is wrong with the value, quoting it, and does not repeat the field's name.
+// A RuleError is a value that breaks its field's rule. Two values that break a rule in the same way
+// have the same Why.
+type RuleError struct {
+	Value string // the value, quoted
+	Why   string // what it is: "not a UUID"
+}
+
+func (e *RuleError) Error() string { return e.Value + " is " + e.Why }
+
+func invalid(value, why string) error { return &RuleError{Quote(value), why} }
+
+// ParseText reads a value from a flag or a cell of a file by the field's rule and returns what is sent: a
+// string, a bool or an int64. White space and invisible characters around it are ignored. now is the
+// moment that "not in the future" is measured by. The error is a RuleError.
 func (f *Field) ParseText(text string, now time.Time) (any, error) {
+	text = NormalizeText(text)
 	switch f.Kind {
 	case Text:
+		if f.Name == "ClientId" && HasInvisible(text) {
+			return nil, invalid(text, hasInvisible)
+		}
 		return text, nil
 	case Flag, Bool:
 		if b, ok := parseBool(text); ok {
 			return b, nil
 		}
 		if f.Kind == Flag {
-			return nil, fmt.Errorf("%s is neither on nor off", quote(text))
+			return nil, invalid(text, "neither on nor off")
 		}
-		return nil, fmt.Errorf("%s is neither true nor false", quote(text))
+		return nil, invalid(text, "neither true nor false")
 	case Count:
 		return parseCount(text)
-	default:
-		return f.check(strings.TrimSpace(text), now)
 	}
-}
-
-// CheckJSON holds a value of a JSON body (as encoding/json decodes it with UseNumber) to the field's rule and
-// returns what is sent. A null stays a null.
-func (f *Field) CheckJSON(value any, now time.Time) (any, error) {
-	if value == nil {
-		return nil, nil
-	}
-	switch f.Kind {
-	case Flag, Bool:
-		if b, ok := value.(bool); ok {
-			return b, nil
-		}
-		if s, ok := value.(string); ok {
-			return f.ParseText(s, now)
-		}
-		return nil, fmt.Errorf("%s is neither true nor false", quoteJSON(value))
-	case Count:
-		switch n := value.(type) {
-		case json.Number:
-			return parseCount(n.String())
-		case string:
-			return parseCount(n)
-		}
-		return nil, fmt.Errorf("%s is not a whole number", quoteJSON(value))
-	}
-	s, ok := value.(string)
-	if n, isNumber := value.(json.Number); isNumber && f.Kind == Text {
-		s, ok = n.String(), true
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s is not a string", quoteJSON(value))
-	}
-	return f.ParseText(s, now)
-}
-
-func (f *Field) check(s string, now time.Time) (any, error) {
-	if s == "" {
-		return nil, errors.New("it is empty")
+	if text == "" {
+		return nil, invalid(text, "empty")
 	}
 	switch f.Kind {
 	case Enum:
-		for _, v := range f.Values {
-			if strings.EqualFold(v, s) {
-				return v, nil
-			}
-		}
-		return nil, fmt.Errorf("%s is none of %s", quote(s), strings.Join(f.Values, ", "))
+		return f.parseEnum(text)
 	case Email:
-		return s, checkEmail(s)
+		return parseEmail(text)
 	case Phone:
-		return s, checkPhone(s)
+		return parsePhone(text)
 	case Time:
-		return parseTime(s, now)
+		return parseTime(text, now)
 	case URL:
-		return s, checkURL(s)
+		return parseURL(text)
 	case UUID:
-		return ParseUUID(s)
-	default:
-		return s, nil
+		return ParseUUID(text)
 	}
+	return text, nil
+}
+
+const hasInvisible = "not valid: it has an invisible character in it"
+
+// CheckJSON reads a value of a JSON body (as encoding/json decodes it with UseNumber) by the field's rule
+// and returns what is sent. A null stays a null.
+func (f *Field) CheckJSON(value any, now time.Time) (any, error) {
+	switch v := value.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return f.ParseText(v, now)
+	case bool:
+		if f.Kind == Flag || f.Kind == Bool {
+			return v, nil
+		}
+	case json.Number:
+		if f.Kind == Count || f.Kind == Text {
+			return f.ParseText(v.String(), now)
+		}
+	}
+	why := "not a string"
+	switch f.Kind {
+	case Flag, Bool:
+		why = "neither true nor false"
+	case Count:
+		why = notWhole
+	}
+	return nil, &RuleError{quoteJSON(value), why}
+}
+
+func (f *Field) parseEnum(s string) (string, error) {
+	for _, v := range f.Values {
+		if strings.EqualFold(v, s) {
+			return v, nil
+		}
+	}
+	for alias, v := range f.aliases {
+		if strings.EqualFold(alias, s) {
+			return v, nil
+		}
+	}
+	return "", invalid(s, "not one of "+strings.Join(f.Values, ", "))
 }
 
 func parseBool(text string) (value, ok bool) {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "on", "true", "yes", "1":
+	switch strings.ToLower(text) {
+	case "on", "true", "yes", "y", "1":
 		return true, true
-	case "off", "false", "no", "0":
+	case "off", "false", "no", "n", "0":
 		return false, true
 	}
 	return false, false
 }
 
+const notWhole = "not a whole number"
+
 func parseCount(text string) (any, error) {
-	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s is not a whole number", quote(text))
+		return nil, invalid(text, notWhole)
 	case n < 0:
-		return nil, fmt.Errorf("%d is negative", n)
+		return nil, invalid(text, "negative")
 	case n > math.MaxInt32:
-		return nil, fmt.Errorf("%d is too large", n)
+		return nil, invalid(text, "too large")
 	}
 	return n, nil
 }
 
-// longestEmail is the largest length of an address in bytes (RFC 5321, a path less its brackets).
-const longestEmail = 254
+// maxEmail is the largest length of an address in bytes (RFC 5321, a path without its brackets).
+const maxEmail = 254
 
-func checkEmail(s string) error {
-	if !isEmail(s) {
-		return fmt.Errorf("%s is not an e-mail address", quote(s))
+func parseEmail(s string) (any, error) {
+	switch {
+	case HasInvisible(s):
+		return nil, invalid(s, hasInvisible)
+	case !isEmail(s):
+		return nil, invalid(s, "not an email address")
 	}
-	return nil
+	return s, nil
 }
 
 func isEmail(s string) bool {
-	if len(s) > longestEmail {
+	if len(s) > maxEmail {
 		return false
 	}
 	local, domain, _ := cutLast(s, "@")
@@ -144,7 +160,8 @@ func isEmail(s string) bool {
 	return err == nil && a.Address == s
 }
 
-// isDomain holds a domain to two labels or more of letters, digits and inner dashes, the last of which is no number.
+// isDomain reports whether a domain is two labels or more of letters, digits and inner dashes, the last of
+// which has a letter.
 func isDomain(domain string) bool {
 	labels := strings.Split(domain, ".")
 	for _, label := range labels {
@@ -165,70 +182,76 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 var (
-	phoneNoise = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "")
-	e164       = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
+	e164       = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	localPhone = regexp.MustCompile(`^[0-9]{3,15}$`)
 
 	// What spreadsheets and data frames make of phone numbers that they take for numbers.
-	shortenedPhone = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
-	decimalPhone   = regexp.MustCompile(`^\+?[0-9]{6,}[.,]0+$`)
+	scientific   = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
+	decimalPhone = regexp.MustCompile(`^\+?[0-9]{6,}[.,]0+$`)
 )
 
-// checkPhone holds a number that begins with + to E.164 (its usual separators aside), any other to 3 to 15 digits.
-func checkPhone(s string) error {
+// parsePhone reads a phone number and returns it without separators: E.164 where it begins with +, 3 to
+// 15 digits otherwise.
+func parsePhone(s string) (any, error) {
 	switch {
-	case shortenedPhone.MatchString(s):
-		return fmt.Errorf("%s is a phone number that was taken for a number, and its last digits are lost: make the column text where it is from", quote(s))
+	case scientific.MatchString(s):
+		return nil, invalid(s, "a phone number that a spreadsheet shortened: its last digits are lost, "+asText)
 	case decimalPhone.MatchString(s):
-		return fmt.Errorf("%s is a phone number that was taken for a number: make the column text where it is from", quote(s))
+		return nil, invalid(s, "a phone number that was taken for a decimal number: "+asText)
+	case strings.HasPrefix(s, "+") && strings.Contains(s, "(0)"):
+		return nil, invalid(s, "not a phone number in E.164: leave out the (0)")
 	}
-	digits := phoneNoise.Replace(s)
-	if strings.HasPrefix(digits, "+") {
+	digits := phoneSeparators.Replace(s)
+	switch {
+	case strings.HasPrefix(digits, "+"):
 		if !e164.MatchString(digits) {
-			return fmt.Errorf("%s is not a phone number in E.164 (+ and up to 15 digits, the first not 0)", quote(s))
+			return nil, invalid(s, "not a phone number in E.164 (+ and 7 to 15 digits, the first not 0)")
 		}
-		return nil
+	case !localPhone.MatchString(digits):
+		return nil, invalid(s, "not a phone number")
 	}
-	if !localPhone.MatchString(digits) {
-		return fmt.Errorf("%s is not a phone number", quote(s))
-	}
-	return nil
+	return digits, nil
 }
 
-var timeShapes = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"}
+// asText says how a column is exported that a spreadsheet must not take for numbers.
+const asText = "format the column as text and export it again"
 
-// parseTime takes a moment as it is and gives a bare date its midnight in UTC, as the service wants a moment.
-func parseTime(s string, now time.Time) (any, error) {
-	t, err := time.Parse(time.DateOnly, s)
-	out := s
-	if err == nil {
-		out = s + "T00:00:00Z"
+// Corruption says what a spreadsheet or database did to the key of a row, such as a ClientId: "" for
+// nothing. Such a key would identify another user, or many at once.
+func Corruption(key string) string {
+	if key == "" || key[0] > 'n' {
+		return ""
 	}
-	for _, shape := range timeShapes {
-		if err == nil {
-			break
-		}
-		t, err = time.Parse(shape, s)
+	switch strings.ToUpper(key) {
+	case "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!":
+		return "an error value of a spreadsheet, not a key"
+	case "NULL", "(NULL)", "<NULL>", "NAN":
+		return "what a database or data frame writes for no value, not a key"
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a date in ISO 8601 (1990-05-31)", quote(s))
+	switch {
+	case strings.ContainsAny(key, "+") && shortenedKey.MatchString(key):
+		return "a key that a spreadsheet shortened: its last digits are lost, " + asText
+	case strings.HasSuffix(key, ".0") && decimalKey.MatchString(key):
+		return "a key that was taken for a decimal number: " + asText
 	}
-	if t.After(now) {
-		return nil, fmt.Errorf("%s is in the future", quote(s))
-	}
-	return out, nil
+	return ""
 }
 
-func checkURL(s string) error {
+var (
+	shortenedKey = regexp.MustCompile(`^-?[0-9]([.,][0-9]+)?[eE]\+[0-9]{1,3}$`)
+	decimalKey   = regexp.MustCompile(`^-?[0-9]+\.0$`)
+)
+
+func parseURL(s string) (any, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("%s is not an absolute http or https URL", quote(s))
+		return nil, invalid(s, "not an absolute http or https URL")
 	}
-	return nil
+	return s, nil
 }
 
-// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken) as people and
-// the service write it, and returns its canonical form: lower case, with dashes. See ParseServiceUUID.
+// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken) as people and the
+// service write it, and returns its canonical form: lower case, with dashes. See ParseServiceUUID.
 func ParseUUID(text string) (string, error) {
 	u, err := ParseServiceUUID(text)
 	if err != nil {
@@ -250,25 +273,28 @@ func ParseServiceUUID(text string) (uuid.UUID, error) {
 			return u, nil
 		}
 	}
-	return uuid.UUID{}, fmt.Errorf("%s is not a UUID", quote(text))
+	return uuid.UUID{}, invalid(text, "not a UUID")
 }
 
-// longestQuote is how many characters of a wrong value an error shows.
-const longestQuote = 80
+// maxQuoted is how many characters of a value a message shows.
+const maxQuoted = 80
 
-func quote(s string) string {
-	if r := []rune(s); len(r) > longestQuote {
-		s = string(r[:longestQuote]) + "…"
+// Quote returns a value as messages show it: in double quotes, at most 80 characters, invisible and
+// control characters and unusual spaces escaped.
+func Quote(s string) string {
+	n := 0
+	for at := range s {
+		if n++; n > maxQuoted {
+			s = s[:at] + "…"
+			break
+		}
 	}
-	return strconv.QuoteToGraphic(s)
+	return strconv.Quote(s)
 }
 
 func quoteJSON(v any) string {
 	b, err := json.Marshal(v)
-	if err != nil {
-		return "it"
-	}
-	if len(b) > longestQuote {
+	if err != nil || len(b) > maxQuoted {
 		return "this JSON value"
 	}
 	return string(b)

@@ -43,13 +43,23 @@ func (s *Set) Put(f *Field, value any) {
 
 // Get is the value that was said, if any.
 func (s *Set) Get(name string) (any, bool) {
-	f := Get(name)
+	return s.Value(Get(name))
+}
+
+// Value returns the value that was set for a field, if any. A nil value clears the field.
+func (s *Set) Value(f *Field) (any, bool) {
 	for _, m := range s.said {
 		if m.field == f {
 			return m.value, true
 		}
 	}
 	return nil, false
+}
+
+// Clears reports whether the field is set to nothing: an update empties it.
+func (s *Set) Clears(f *Field) bool {
+	v, ok := s.Value(f)
+	return ok && v == nil
 }
 
 // Text is the value as a string, "" where it was not said or is no string.
@@ -245,7 +255,7 @@ func (r *Reader) JSON(data []byte) {
 func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool) {
 	for _, key := range slices.Sorted(maps.Keys(body)) {
 		value := body[key]
-		if inside == "" && fold(key) == fold(UserFields) {
+		if inside == "" && Fold(key) == Fold(UserFields) {
 			if inner, ok := userFields(value); ok {
 				r.object(inner, UserFields, seen)
 				continue
@@ -257,7 +267,7 @@ func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool
 		ok = ok && f.Use&r.Use != 0 && (inside == "" || f.Inside == inside)
 		switch {
 		case ok && seen[f]:
-			r.mistake(f.Path(), "it is said more than once")
+			r.mistake(f.Path(), "set more than once")
 		case ok:
 			seen[f] = true
 			r.value(f, value)
@@ -265,7 +275,7 @@ func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool
 			r.Set.putExtra(extraName{inside, key}, value)
 		default:
 			path := strings.TrimPrefix(inside+"."+key, ".")
-			r.mistake(path, "no such field here; the known ones are "+strings.Join(Names(r.Use), ", "))
+			r.mistake(path, unknownField(key, r.Use))
 		}
 	}
 }
@@ -304,4 +314,13 @@ func Names(use Use) []string {
 		out = append(out, f.Name)
 	}
 	return out
+}
+
+func unknownField(name string, use Use) string {
+	known := Names(use)
+	text := "no such field here; the known ones are " + strings.Join(known, ", ")
+	if near, ok := Nearest(name, known); ok {
+		text = "no such field here (did you mean " + near + "?); the known ones are " + strings.Join(known, ", ")
+	}
+	return text
 }

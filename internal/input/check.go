@@ -3,68 +3,113 @@ package input
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// unique are the columns of which no two rows of a file may have the same value.
-var unique = [...]string{"ClientId", "CustomToken", DeviceTokenColumn}
-
-// ownValue is the row's value of one of the unique columns, "" where it has none.
-func (r *Row) ownValue(name string) string {
-	if name == DeviceTokenColumn {
-		return r.DeviceToken
+// unique calls do for each value of the row that no two rows of a file may share: its key, CustomToken and DeviceToken.
+// folded is the value without the difference of upper and lower case, where keys that differ in it alone are suspicious.
+func (r *Row) unique(do func(name, folded, text string)) {
+	if r.Key != "" {
+		folded := r.Key
+		if r.KeyField == "ClientId" {
+			folded = strings.ToLower(folded)
+		}
+		do(r.KeyField, folded, r.Key)
 	}
-	return r.Set.Text(name)
+	if r.Set.Len() > 0 {
+		if t := r.Set.Text("CustomToken"); t != "" && r.KeyField != "CustomToken" {
+			do("CustomToken", t, t)
+		}
+	}
+	if r.DeviceToken != "" {
+		do(DeviceTokenColumn, r.DeviceToken, r.DeviceToken)
+	}
 }
 
-// Check reads the whole file, holds every row against every rule, and gives each mistake to report, in the order of the file: first
-// those of a row, then that its ClientId, CustomToken or DeviceToken came before. It returns the number of rows, and of those with a mistake. A file without a row is
-// failure.Invalid; so is a file that is broken in the middle. report's own error ends the check.
+// Check reads the whole file, applies every rule to every row, and gives each mistake to report, in the order of the
+// file: first those of a row, then that its key, CustomToken or DeviceToken came before. It returns the number of rows,
+// and of those with a mistake. A file without a row is failure.Invalid; so is a file that is broken in the middle.
+// report's own error ends the check. In a list of users what comes twice is no mistake, and is skipped.
 //
-// A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each ClientId, CustomToken and DeviceToken, and 24 for
-// each that comes more than once.
+// A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each key,
+// CustomToken and DeviceToken, and 24 for each that comes more than once.
 func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad int, err error) {
 	seen := newSeen()
-	f.twice = nil
+	f.duplicates, f.notes = nil, notes{}
+	selected := f.selected()
+	missing := 0
 	err = f.each(ctx, 1, nil, func(row *Row) error {
 		rows++
+		row.unique(func(name, folded, _ string) { seen.add(name, folded) })
+		if !selected(row) {
+			return nil
+		}
 		if len(row.Mistakes) > 0 {
 			bad++
+		} else if row.Key == "" && row.DeviceToken == "" {
+			missing++
 		}
-		for _, name := range unique {
-			if text := row.ownValue(name); text != "" {
-				seen.add(name, text)
-			}
-		}
+		f.noteRow(row)
 		return nil
 	})
 	if err != nil {
 		return rows, bad, err
 	}
 	if rows == 0 {
-		return 0, 0, failure.New(failure.Invalid, f.source.called+": the file has no row").WithHint("there is nothing to do; the file may have been cut off")
+		return 0, 0, failure.New(failure.Invalid, f.source.called+": the file has no row").Because(ReasonNoRow, "")
 	}
 	if err := f.columns.checkMap(f.source.called); err != nil {
 		return rows, bad, err
 	}
-	twice := newRepeats(seen)
-	if bad == 0 && len(twice.hashes) == 0 {
+	needed := f.needsKey
+	f.needsKey = f.requiresKey() // the members of JSON are known now
+	duplicates := newDuplicates(seen)
+	if bad == 0 && len(duplicates.hashes) == 0 && (needed == f.needsKey || missing == 0) {
 		return rows, 0, nil
 	}
-	bad, err = f.reportAll(ctx, twice, report)
+	bad, err = f.reportAll(ctx, duplicates, report)
 	return rows, bad, err
 }
 
-// reportAll is the second pass: it reports, and makes sure of each value whose hash came more than once.
-func (f *File) reportAll(ctx context.Context, twice *repeats, report func(Mistake) error) (bad int, err error) {
-	err = f.each(ctx, 1, nil, func(row *Row) error {
-		for _, name := range unique {
-			if text := row.ownValue(name); text != "" {
-				twice.meet(name, text, row.N)
-			}
+// selected returns what tells the rows that are judged in one pass.
+func (f *File) selected() func(*Row) bool {
+	if f.options.Select == nil {
+		return func(*Row) bool { return true }
+	}
+	return f.options.Select()
+}
+
+func (f *File) noteRow(row *Row) {
+	n := &f.notes
+	if n.rows++; row.short {
+		if n.short++; n.firstShort == 0 {
+			n.firstShort = row.N
 		}
-		f.repeated(row, twice)
+	} else {
+		n.truncated = false
+	}
+	if f.skipsWithoutToken() && row.DeviceToken == "" && len(row.Mistakes) == 0 {
+		n.withoutToken++
+	}
+}
+
+// reportAll is the second pass: it reports, and makes sure of each value whose hash came more than once.
+func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report func(Mistake) error) (bad int, err error) {
+	selected := f.selected()
+	kept := f.notes
+	err = f.each(ctx, 1, nil, func(row *Row) error {
+		row.unique(func(name, folded, text string) {
+			if first, earlier := duplicates.meet(name, folded, text, row.N); first != 0 && earlier != text && len(duplicates.hashes) > 0 {
+				kept.variant(name, first, earlier, row.N, text)
+			}
+		})
+		if !selected(row) {
+			return nil
+		}
+		f.repeated(row, duplicates)
 		if len(row.Mistakes) > 0 {
 			bad++
 		}
@@ -75,42 +120,41 @@ func (f *File) reportAll(ctx context.Context, twice *repeats, report func(Mistak
 		}
 		return nil
 	})
+	f.notes = kept
 	if err == nil {
-		f.twice = twice
+		f.duplicates = duplicates
 	}
 	return bad, err
 }
 
-// repeated adds a mistake for each unique field whose value stands in an earlier row.
-func (f *File) repeated(row *Row, twice *repeats) {
-	for _, name := range unique {
-		text := row.ownValue(name)
-		if text == "" {
-			continue
-		}
-		if n := twice.row(name, text); n != 0 && n != row.N {
-			row.mistake(f.columnOf(row, name), text, fmt.Sprintf("the same %s stands in row %d", name, n))
-		}
+// variant notes a key that differs from an earlier one in case only.
+func (n *notes) variant(name string, first int, earlier string, row int, text string) {
+	n.variants++
+	if len(n.pairs) < 5 {
+		n.pairs = append(n.pairs, fmt.Sprintf("%s %s (row %d) and %s (row %d)", name, field.Quote(earlier), first, field.Quote(text), row))
 	}
 }
 
-// agree makes sure that a row does not name two users.
-func (f *File) agree(row *Row) {
-	if row.DeviceToken == "" {
+// repeated adds a mistake for each unique value that an earlier row has.
+func (f *File) repeated(row *Row, duplicates *duplicates) {
+	if f.options.Use == 0 {
 		return
 	}
-	if token := row.Set.Text("CustomToken"); token != "" && token != row.DeviceToken {
-		row.mistake(f.columnOf(row, DeviceTokenColumn), row.DeviceToken, "the row's CustomToken is another")
-	}
+	row.unique(func(name, folded, text string) {
+		if n := duplicates.row(name, folded, text); n != 0 && n != row.N {
+			row.mistakeOf(f.columnOf(row, name), text, fmt.Sprintf("the same %s as row %d", name, n), "the same "+name+" as an earlier row")
+		}
+	})
 }
 
-// columnOf is the column that a row has a field in.
-func (f *File) columnOf(row *Row, name string) string {
-	for i, m := range f.columns.meanings {
-		is := m.role == token && name == DeviceTokenColumn || m.role == value && m.field.Name == name
-		if is && i < len(row.Cells) && !isBlank(row.Cells[i]) {
-			return f.columns.header[i]
-		}
+// isRepeated reports whether an earlier row of a list has the same user.
+func (f *File) isRepeated(row *Row) bool {
+	repeated := false
+	if f.duplicates != nil {
+		row.unique(func(name, folded, text string) {
+			n := f.duplicates.row(name, folded, text)
+			repeated = repeated || n != 0 && n != row.N
+		})
 	}
-	return name
+	return repeated
 }

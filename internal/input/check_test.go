@@ -34,7 +34,7 @@ c-2,,b@example.com
 
 c-1,{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70},x
 C-1,,
-,,c@example.com
+,8f14e45f-ceea-467f-8b3e-2c1d6e5b9a71,c@example.com
 c-2,,
 c-1,,
 `
@@ -42,11 +42,11 @@ c-1,,
 // All mistakes are reported at once, in the order of the file, the row that repeats a value among them.
 func TestCheckReportsInTheOrderOfTheFile(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.csv", someTwice)})
-	want := `3@5 Email "x": "x" is not an e-mail address
-3@5 Client Id "c-1": the same ClientId stands in row 1
-3@5 CustomToken "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70": the same CustomToken stands in row 1
-6@8 Client Id "c-2": the same ClientId stands in row 2
-7@9 Client Id "c-1": the same ClientId stands in row 1
+	want := `3@5 Email "x": "x" is not an email address
+3@5 Client Id "c-1": the same ClientId as row 1
+3@5 CustomToken "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70": the same CustomToken as row 1
+6@8 Client Id "c-2": the same ClientId as row 2
+7@9 Client Id "c-1": the same ClientId as row 1
 3 of 7 bad`
 	for range 2 {
 		if got := checked(t, f); got != want {
@@ -76,14 +76,14 @@ func TestAfterCheckEachKnowsWhatComesTwice(t *testing.T) {
 
 func TestWhatComesTwiceInJSONIsNamedByItsColumn(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.jsonl", `{"ClientId": 7}`+"\n"+`{"UserFields": {"client_id": "7"}}`)})
-	if got, want := checked(t, f), "2@2 ClientId \"7\": the same ClientId stands in row 1\n1 of 2 bad"; got != want {
+	if got, want := checked(t, f), "2@2 ClientId \"7\": the same ClientId as row 1\n1 of 2 bad"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestADeviceTokenThatComesTwiceIsAMistake(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "results.csv", "City,Device token\nBonn,"+tokenA+"\nBonn,"+tokenB+"\nBonn,{"+tokenA+"}\n")})
-	if got, want := checked(t, f), "3@4 Device token \""+tokenA+"\": the same DeviceToken stands in row 1\n1 of 3 bad"; got != want {
+	if got, want := checked(t, f), "3@4 Device token \""+tokenA+"\": the same DeviceToken as row 1\n1 of 3 bad"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -95,7 +95,7 @@ func TestAMemberRenamedThatIsNowhere(t *testing.T) {
 		t.Error(got)
 	}
 	err := whole(t, input.Options{Name: path, Map: map[string]string{"Home mail": "Email"}, IgnoreUnknown: true})
-	if err == nil || !strings.Contains(err.Error(), "--map names a column that is not there: Home mail") {
+	if err == nil || !strings.Contains(err.Error(), "the mapping names a column that is not there: Home mail") {
 		t.Errorf("got %v", err)
 	}
 }

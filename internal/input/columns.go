@@ -10,85 +10,175 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// role is what a column is for.
-type role uint8
+// The columns of a results file. A file may hold them under any spelling of these names: the first is read into
+// Row.DeviceToken, the others are skipped, so that results can be given back as input.
+const (
+	DeviceTokenColumn = "DeviceToken"
+	RowColumn         = "Row"
+	OutcomeColumn     = "Outcome"
+	ErrorColumn       = "Error"
+)
+
+// skippedNames are what the tool and the service write beside a user's fields, and nobody sets.
+var skippedNames = foldedSet(RowColumn, "Line", OutcomeColumn, ErrorColumn, "Job", "Changes", "InstanceId", "AccessToken", "RefreshToken",
+	"DateCreated", "ActivityStatus", "MobileDevice", "AccountInfo", "UserWallets", "IdentityId", "IdentityProvider")
+
+func foldedSet(names ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range names {
+		set[field.Fold(name)] = true
+	}
+	return set
+}
+
+// isSkipped reports whether a column is one that nobody sets: MobileDevice.OsType, too.
+func isSkipped(name string) bool {
+	folded := field.Fold(name)
+	if outer, _, ok := strings.Cut(folded, "."); ok {
+		if outer == "userprofile" {
+			return skippedNames[strings.TrimPrefix(folded, "userprofile.")]
+		}
+		return outer == "mobiledevice" || outer == "accountinfo"
+	}
+	return skippedNames[folded]
+}
+
+// columnRole is what a column is for.
+type columnRole uint8
 
 const (
-	passedOver role = iota
-	value           // a field's values
-	token           // DeviceTokens
-	unknown         // it is no field, which is a mistake
+	skipped columnRole = iota
+	value              // a field's values
+	token              // DeviceTokens
+	unknown            // it is not a field, which is a mistake
 )
 
 // meaning is what a column's name says.
 type meaning struct {
-	role  role
-	field *field.Field // where the role is value
+	role   columnRole
+	field  *field.Field      // where the role is value
+	values map[string]string // what its values are replaced by, by the folded value
 }
 
-// same tells whether two columns say the same thing of a user, which no two may.
+// same reports whether two columns say the same thing of a user, which no two may.
 func (m meaning) same(other meaning) bool {
-	return m == other && (m.role == value || m.role == token)
+	return m.role == other.role && m.field == other.field && (m.role == value || m.role == token)
 }
 
 // names gives columns their meaning.
 type names struct {
 	use           field.Use
 	ignoreUnknown bool
-	renamed       map[string]meaning // --map, by the folded name of the column
-	written       map[string]string  // that name as it was written
+	keys          []*field.Field
+	renamed       map[string]meaning           // by the folded name of the column
+	written       map[string]string            // that name as it was written
+	values        map[string]map[string]string // by the folded name of the column, by the folded value
 }
 
-// newNames reads --map.
-func newNames(o Options) (*names, error) {
-	n := &names{use: o.Use, ignoreUnknown: o.IgnoreUnknown, renamed: map[string]meaning{}, written: map[string]string{}}
-	var wrong []failure.Field
-	for _, column := range slices.Sorted(maps.Keys(o.Map)) {
-		m := n.spelled(o.Map[column])
-		_, twice := n.renamed[fold(column)]
-		switch {
-		case fold(column) == "":
-			wrong = append(wrong, failure.Field{Key: "--map", Message: "it names no column; write Column=Field"})
-		case twice:
-			wrong = append(wrong, failure.Field{Key: column, Message: "the column is renamed twice"})
-		case m.role != value && m.role != token:
-			wrong = append(wrong, failure.Field{Key: column, Message: fmt.Sprintf("%q is no field; the known ones are %s", o.Map[column], n.known())})
-		}
-		n.renamed[fold(column)], n.written[fold(column)] = m, column
+// newNames reads Map and Keys.
+func newNames(o *Options) (*names, error) {
+	n := &names{
+		use: o.Use, ignoreUnknown: o.IgnoreUnknown, keys: o.Keys,
+		renamed: map[string]meaning{}, written: map[string]string{}, values: map[string]map[string]string{},
 	}
-	return n, failure.InvalidFields("--map is not valid", wrong)
+	if n.keys == nil {
+		n.keys = []*field.Field{field.Get("ClientId")}
+	}
+	var wrong []failure.Field
+	for _, from := range slices.Sorted(maps.Keys(o.Map)) {
+		if why := n.rename(from, o.Map[from]); why != "" {
+			wrong = append(wrong, failure.Field{Key: from, Message: why})
+		}
+	}
+	return n, failure.InvalidFields("the mapping is not valid", wrong)
 }
+
+// rename reads one entry of Map, and returns what is wrong with it.
+func (n *names) rename(from, to string) string {
+	m := n.spelled(to)
+	isField := m.role == value || m.role == token
+	column, text, ofValue := strings.Cut(from, ":")
+	if _, known := field.Lookup(column); ofValue && (known || !isField) && field.Fold(column) != "" {
+		values := n.values[field.Fold(column)]
+		if values == nil {
+			values = map[string]string{}
+			n.values[field.Fold(column)] = values
+		}
+		if _, twice := values[foldValue(text)]; twice {
+			return "the value is replaced twice"
+		}
+		values[foldValue(text)] = to
+		return ""
+	}
+	folded := field.Fold(from)
+	_, twice := n.renamed[folded]
+	switch {
+	case folded == "":
+		return "no column is named: write Column=Field, or Column:value=Value"
+	case twice:
+		return "the column is renamed twice"
+	case !isField:
+		return fmt.Sprintf("%s is not a field%s; the known ones are %s", field.Quote(to), n.didYouMean(to), n.known())
+	}
+	n.renamed[folded], n.written[folded] = m, from
+	return ""
+}
+
+func foldValue(text string) string { return strings.ToLower(field.NormalizeText(text)) }
 
 // known lists what a column may be.
-func (n *names) known() string {
-	return strings.Join(append(field.Names(n.use), DeviceTokenColumn), ", ")
+func (n *names) known() string { return strings.Join(n.knownNames(), ", ") }
+
+func (n *names) knownNames() []string {
+	if n.use != 0 {
+		return append(field.Names(n.use), DeviceTokenColumn)
+	}
+	out := []string{DeviceTokenColumn}
+	for _, k := range n.keys {
+		out = append(out, k.Name)
+	}
+	return out
 }
 
-// of is the meaning of a column's name in the file.
+// didYouMean returns the nearest known name in parentheses; "" where none is near.
+func (n *names) didYouMean(name string) string {
+	if near, ok := field.Nearest(name, n.knownNames()); ok {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}
+
+// of returns the meaning of a column's name in the file.
 func (n *names) of(name string) meaning {
-	m, ok := n.renamed[fold(name)]
+	folded := field.Fold(name)
+	m, ok := n.renamed[folded]
 	if !ok {
 		m = n.spelled(name)
 	}
 	if m.role == unknown && (n.use == 0 || n.ignoreUnknown) {
-		m.role = passedOver
+		m.role = skipped
+	}
+	if m.role == value && len(n.values) > 0 {
+		m.values = n.values[folded]
+		if m.values == nil {
+			m.values = n.values[field.Fold(m.field.Name)]
+		}
 	}
 	return m
 }
 
 func (n *names) spelled(name string) meaning {
-	switch fold(name) {
-	case fold(DeviceTokenColumn):
+	if field.Fold(name) == field.Fold(DeviceTokenColumn) {
 		return meaning{role: token}
-	case fold(OutcomeColumn), fold(ErrorColumn):
-		return meaning{role: passedOver}
 	}
 	f, ok := field.Lookup(name)
 	switch {
+	case !ok && isSkipped(name):
+		return meaning{role: skipped}
 	case !ok || (n.use != 0 && f.Use&n.use == 0):
 		return meaning{role: unknown}
-	case n.use == 0:
-		return meaning{role: passedOver}
+	case n.use == 0 && !slices.Contains(n.keys, f):
+		return meaning{role: skipped}
 	}
 	return meaning{role: value, field: f}
 }
@@ -98,18 +188,41 @@ type columns struct {
 	names    *names
 	header   []string
 	meanings []meaning
-	width    int            // of CSV, the header's cells, those without a name at its end included
+	skipped  []string       // those that are not a field, which are allowed
+	width    int            // of a table, the header's cells, those without a name at its end included
 	places   map[string]int // of JSON, where a column is found by its name
 }
 
 // add appends a column.
 func (c *columns) add(name string) {
+	m := c.names.of(name)
 	c.header = append(c.header, name)
-	c.meanings = append(c.meanings, c.names.of(name))
+	c.meanings = append(c.meanings, m)
+	if m.role == skipped && c.names.use != 0 && c.names.spelled(name).role == unknown {
+		c.skipped = append(c.skipped, c.called(len(c.header)-1))
+	}
 }
 
-// at is the place of a JSON member's column, which is made where there is none; -1 where there are too many. Spellings of one field share a column,
-// that of the first, so that what is written with these columns can be read again.
+// called returns a column's name for messages.
+func (c *columns) called(i int) string {
+	if name := field.NormalizeText(c.header[i]); name != "" {
+		return name
+	}
+	return fmt.Sprintf("column %d", i+1)
+}
+
+// has reports whether a column is of a field.
+func (c *columns) has(f *field.Field) bool {
+	return slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == value && m.field == f })
+}
+
+func (c *columns) hasToken() bool {
+	return slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == token })
+}
+
+// at returns the place of a JSON member's column, which is made where there is none; -1 where there are too many.
+// Spellings of one field share a column, that of the first, so that what is written with these columns can be read
+// again.
 func (c *columns) at(name string) int {
 	if i, ok := c.places[name]; ok {
 		return i
@@ -129,22 +242,21 @@ func (c *columns) at(name string) int {
 	return i
 }
 
-const noField = "it is no field"
+const notField = "not a field"
 
-// check holds the columns against each other, once all are known. file is what the file is called.
+// mostShown is how many columns an error names.
+const mostShown = 100
+
+// check compares the columns with one another, once all are known. file is what the file is called.
 func (c *columns) check(file string) error {
 	var wrong []failure.Field
 	for i, m := range c.meanings {
-		name := strings.TrimSpace(c.header[i])
 		first := slices.IndexFunc(c.meanings, m.same)
 		switch {
 		case m.role == unknown:
-			if name == "" {
-				name = fmt.Sprintf("column %d", i+1)
-			}
-			wrong = append(wrong, failure.Field{Key: name, Message: noField})
+			wrong = append(wrong, failure.Field{Key: c.called(i), Message: notField + c.names.didYouMean(c.header[i])})
 		case first >= 0 && first < i:
-			wrong = append(wrong, failure.Field{Key: name, Message: fmt.Sprintf("it is the same field as the column %q", strings.TrimSpace(c.header[first]))})
+			wrong = append(wrong, failure.Field{Key: c.called(i), Message: "the same field as the column " + field.Quote(c.called(first))})
 		}
 	}
 	if len(wrong) == 0 {
@@ -155,40 +267,50 @@ func (c *columns) check(file string) error {
 		wrong = wrong[:mostShown]
 		message += fmt.Sprintf(" (%d more columns are not named here)", more)
 	}
-	return &failure.Error{Code: failure.Invalid, Fields: wrong, Message: message,
-		Hint: "the first line names the columns; --map 'Column=Field' renames one, and --ignore-unknown passes over those that are no field"}
+	return (&failure.Error{Code: failure.Invalid, Fields: wrong, Message: message}).Because(ReasonColumns, "")
 }
 
-// checkSome wants a column that says something.
+// checkSome requires a column that says something.
 func (c *columns) checkSome(file string) error {
 	if slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == value || m.role == token }) {
 		return nil
 	}
 	if c.names.use == 0 {
-		return failure.New(failure.Invalid, file+": no column is "+DeviceTokenColumn).
-			WithHint("give one DeviceToken a line, or a column of that name")
+		return failure.New(failure.Invalid, file+": no column is "+strings.Join(c.names.knownNames(), " or ")).
+			Because(ReasonNoTokenColumn, "")
 	}
 	return failure.New(failure.Invalid, file+": no column is a field; the known ones are "+c.names.known()).
-		WithHint("the first line names the columns; --map 'Column=Field' renames one")
+		Because(ReasonNoColumn, "")
 }
 
-// checkMap finds the columns that --map names and the file has not: they are misspelt.
+// checkMap finds the columns that Map names and the file has not: they are misspelt.
 func (c *columns) checkMap(file string) error {
 	missing := maps.Clone(c.names.written)
+	present := map[string]bool{}
 	for _, name := range c.header {
-		delete(missing, fold(name))
+		present[field.Fold(name)] = true
 	}
 	for name := range c.places {
-		delete(missing, fold(name))
+		present[field.Fold(name)] = true
+	}
+	for _, m := range c.meanings {
+		if m.field != nil {
+			present[field.Fold(m.field.Name)] = true // the values of a field are named by the field, too
+		}
+	}
+	for column := range c.names.values {
+		if f, ok := field.Lookup(column); !present[column] && (!ok || !c.has(f)) {
+			missing[column] = column
+		}
+	}
+	for column := range c.names.written {
+		if present[column] {
+			delete(missing, column)
+		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	return failure.Newf(failure.Invalid, "%s: --map names a column that is not there: %s", file, strings.Join(slices.Sorted(maps.Values(missing)), ", ")).
-		WithHint("the file's columns are " + strings.Join(c.header, ", "))
+	return failure.Newf(failure.Invalid, "%s: the mapping names a column that is not there: %s", file,
+		strings.Join(slices.Sorted(maps.Values(missing)), ", ")).Because(ReasonMapColumn, strings.Join(c.header, ", "))
 }
-
-var folder = strings.NewReplacer("_", "", "-", "", " ", "")
-
-// fold takes away what the spellings of one name differ by.
-func fold(s string) string { return folder.Replace(strings.ToLower(strings.TrimSpace(s))) }

@@ -99,6 +99,8 @@ func (r *jsonReader) failed(err error) error {
 
 func (r *jsonReader) read(row *Row) { r.object.read(row) }
 
+func (r *jsonReader) close() {}
+
 // lineCounter knows at which line a parser stands that reads ahead.
 type lineCounter struct {
 	r      io.Reader
@@ -129,18 +131,18 @@ func (l *lineCounter) at(offset int64) int {
 
 var errNoObject = errors.New("it is not a JSON object")
 
-// members gives each member of a JSON object to do, in its order. Those of UserFields, an object or a list of one, are given
-// one by one, as UserFields.Name.
+// members gives each member of a JSON object to do, in its order. Those of UserFields and UserProfile, an object or a
+// list of one, are given one by one, as UserFields.Name.
 func members(object []byte, do func(name string, value any)) error {
 	return membersOf(object, func(d *json.Decoder, name string) error {
-		if fold(name) == fold(field.UserFields) {
+		if folded := field.Fold(name); folded == "userfields" || folded == "userprofile" {
 			return membersInside(d, name, do)
 		}
 		return decodeTo(d, name, do)
 	})
 }
 
-// membersInside gives the members of UserFields; null has none.
+// membersInside gives the members of UserFields or UserProfile; null has none.
 func membersInside(d *json.Decoder, outer string, do func(name string, value any)) error {
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {

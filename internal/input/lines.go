@@ -41,6 +41,8 @@ func (r *linesReader) next() (line int, err error) {
 
 func (r *linesReader) read(row *Row) { r.object.read(row) }
 
+func (r *linesReader) close() {}
+
 // lines reads the lines of a text that are not blank.
 type lines struct {
 	scanner *bufio.Scanner

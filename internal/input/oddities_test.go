@@ -100,14 +100,14 @@ func TestAFieldHasManySpellings(t *testing.T) {
 func TestMistakesOfRows(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"too many cells", "ClientId,City\n1,Bonn\n2,Bonn,North\n3,Bonn\n",
-			`2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}} !: the row has 3 cells, and the header 2: is a cell with the separator in it without quotes?`},
+			`2@3 {} !: 3 cells where the header has 2: is a cell with the separator in it without quotes?`},
 		{"a cell under no name", "ClientId,City,,\n1,Bonn,,x\n",
-			`1@2 {"City":"Bonn","UserFields":{"ClientId":"1"}} !: column 4 has no name`},
-		{"a bare quote", "ClientId,City\n1,5\" pipe\n2,Bonn\n", `1@2 {} !City: a quote (") stands where none may`},
+			`1@2 {} !: column 4 has no name`},
+		{"a bare quote", "ClientId,City\n1,5\" pipe\n2,Bonn\n", `1@2 {} !City: a quote (") inside a cell without quotes`},
 		{"a quote inside quotes", "ClientId,City\n1,\"Bo\"nn\"\n2,Bonn\n", `2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}}`},
-		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe", `1@2 {} !City: a quote (") stands where none may`},
-		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it holds a NUL character: the file is damaged`},
-		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n", `!Email: "x" is not an e-mail address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
+		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe", `1@2 {} !City: a quote (") inside a cell without quotes`},
+		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it has a NUL character in it: the file is damaged`},
+		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n", `!Email: "x" is not an email address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
 		{"two names of one user", "City,CustomToken,Device Token\nBonn," + tokenA + "," + tokenB + "\nBonn," + tokenA + ",{" + tokenA + "}\n", `!Device Token: the row's CustomToken is another`},
 		{"no UUID in a DeviceToken column", "City,Device Token\nBonn,7\n", `!Device Token: "7" is not a UUID`},
 	} {

@@ -70,7 +70,7 @@ func TestRowsOfACSVFile(t *testing.T) {
 	path := file(t, "users.csv", "ClientId,First Name,email\nc-1,Ada,ada@example.com\n\nc-2,,nobody\n")
 	f := open(t, input.Options{Name: path})
 	want := `1@2 {"FirstName":"Ada","Email":"ada@example.com","UserFields":{"ClientId":"c-1"}}
-2@4 {"UserFields":{"ClientId":"c-2"}} !email: "nobody" is not an e-mail address
+2@4 {"UserFields":{"ClientId":"c-2"}} !email: "nobody" is not an email address
 `
 	for range 2 {
 		if got := told(t, f); got != want {

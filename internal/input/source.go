@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"os"
 
@@ -23,24 +22,28 @@ type source struct {
 	file   *os.File
 	remove bool // the file is our own copy, and still has a name
 	size   int64
+	magic  [16]byte // its first bytes
 	gzip   bool
-	blocks blocks // as they were read first
+	label  string // the name of the encoding that was asked for
 
-	// What scan finds out.
-	digest   string
+	// What look finds out.
 	encoding encoding
 	loneCR   bool   // lines end in CR alone
 	head     []byte // the first of the text, at most headSize bytes
 }
 
-// openSource opens the file, or keeps standard input in a file of our own. What can be read only once (a pipe with a name) is kept as well.
+// openSource opens the file, or keeps standard input in a file of our own. What can be read only once (a pipe with a
+// name) is kept as well.
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
-	s := &source{called: o.Name, blocks: blocks{seed: maphash.MakeSeed()}}
-	if o.Name == "-" {
+	s := &source{called: cmp.Or(o.Called, o.Name), label: o.Encoding}
+	if o.Name == "-" && o.Path == "" {
 		s.called = cmp.Or(o.Called, "standard input")
 		return s, s.spool(ctx, o.SpoolDir, stdin)
 	}
-	file, err := os.Open(o.Name)
+	if o.Name == "-" {
+		s.called = cmp.Or(o.Called, "standard input")
+	}
+	file, err := os.Open(cmp.Or(o.Path, o.Name))
 	if err != nil {
 		return nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
 	}
@@ -65,8 +68,8 @@ func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error
 	return s, nil
 }
 
-// spool copies a pipe to a file that only its owner may read. The file loses its name at once where the system allows that, so that it goes
-// with the process, however the process ends.
+// spool copies a pipe to a file that only its owner may read. The file loses its name at once where the system allows
+// that, so that it goes with the process, however the process ends.
 func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	what := s.called + " cannot be kept for reading"
 	if dir != "" {
@@ -90,18 +93,17 @@ func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	return err
 }
 
-// stat notes what the file is, and looks whether it is compressed.
+// stat notes the size of the file, and whether it is compressed.
 func (s *source) stat() error {
 	info, err := s.file.Stat()
 	if err != nil {
 		return failure.Wrap(failure.Invalid, s.called, err)
 	}
 	s.size = info.Size()
-	var magic [2]byte
-	if _, err := s.file.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := s.file.ReadAt(s.magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return failure.Wrap(failure.Invalid, s.called, err)
 	}
-	s.gzip = magic == [2]byte{0x1f, 0x8b}
+	s.gzip = s.magic[0] == 0x1f && s.magic[1] == 0x8b
 	return nil
 }
 
@@ -114,9 +116,9 @@ func (s *source) close() error {
 	return err
 }
 
-// content is the bytes of the file from the start, decompressed. They are those that scan went through: else reading ends with ErrChanged.
+// content returns the bytes of the file from the start, decompressed.
 func (s *source) content(ctx context.Context) (io.Reader, error) {
-	var r io.Reader = &interruptible{ctx, &blockReader{source: s}}
+	var r io.Reader = &interruptible{ctx, io.NewSectionReader(s.file, 0, s.size)}
 	if !s.gzip {
 		return r, nil
 	}
@@ -130,62 +132,92 @@ func (s *source) content(ctx context.Context) (io.Reader, error) {
 // bufferSize is how many bytes are read at once.
 const bufferSize = 64 << 10
 
-// text is the content from the start as UTF-8, without byte-order mark, its lines ended by line feeds (with or without a carriage return before).
+// text returns the content from the start as valid UTF-8, without byte-order mark, its lines ended by line feeds (with
+// or without a carriage return before).
 func (s *source) text(ctx context.Context) (io.Reader, error) {
 	content, err := s.content(ctx)
 	if err != nil {
 		return nil, err
 	}
-	text := s.encoding.decode(content)
+	var text io.Reader = &textReader{r: s.encoding.decode(content), check: checker{encoding: s.encoding}}
 	if s.loneCR {
 		text = &lineFeeds{text}
 	}
 	return text, nil
 }
 
-// scan reads the content once through: it makes the digest, finds the encoding, and holds every byte against it.
-func (s *source) scan(ctx context.Context) error {
+// look reads the beginning of the content and finds its encoding.
+func (s *source) look(ctx context.Context) error {
 	content, err := s.content(ctx)
 	if err != nil {
 		return err
 	}
-	hash := sha256.New()
-	looked := bufio.NewReaderSize(io.TeeReader(content, hash), bufferSize)
-	start, _ := looked.Peek(sniffSize) // an error comes again when it is read
-	if s.encoding, err = findEncoding(start); err != nil {
-		return s.broken(err.Error()).WithHint(hintSave)
+	start := make([]byte, sniffSize)
+	n, err := io.ReadFull(content, start)
+	if n == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return s.damaged(0, err)
 	}
-	check := checker{utf16: s.encoding.isUTF16()}
-	if _, err := io.CopyBuffer(&check, onlyReader{s.encoding.decode(looked)}, make([]byte, bufferSize)); err != nil {
-		return s.notText(&check, err)
+	if s.isWorkbook() {
+		return nil
 	}
-	if err := check.end(); err != nil {
-		return s.notText(&check, err)
+	if s.encoding, err = findEncoding(start[:n], s.label); err != nil {
+		return s.named(err)
 	}
-	s.digest = hex.EncodeToString(hash.Sum(nil))
-	s.head, s.loneCR = check.head, check.loneCR()
-	if s.loneCR {
+	text, err := s.text(ctx)
+	if err != nil {
+		return err
+	}
+	s.head = make([]byte, headSize)
+	n, err = io.ReadFull(text, s.head) // an error comes again when the file is read
+	if n == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return s.damaged(1, err)
+	}
+	s.head = s.head[:n]
+	if s.loneCR = endsLinesInCR(s.head); s.loneCR {
 		toLineFeeds(s.head)
+	}
+	if n < headSize && isBlank(string(s.head)) {
+		return s.broken("the file is empty")
 	}
 	return nil
 }
 
-func (s *source) notText(c *checker, err error) error {
-	var wrong *encodingError
-	if errors.As(err, &wrong) {
-		return s.broken(wrong.Error()).WithHint(hintConvert)
+// digest returns the SHA-256 of the content, after decompression.
+func (s *source) digest() (string, error) {
+	content, err := s.content(context.Background())
+	if err != nil {
+		return "", err
 	}
-	return s.damaged(c.line(), err)
+	hash := sha256.New()
+	if _, err := io.Copy(hash, content); err != nil {
+		return "", s.damaged(0, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// damaged is the error for content that cannot be read to its end; line is how far it could be, 0 where that is not known.
+// Digest returns the SHA-256, in hex, of the content after decompression; "" where it cannot be read.
+func (f *File) Digest() string {
+	digest, err := f.source.digest()
+	if err != nil {
+		return ""
+	}
+	return digest
+}
+
+// damaged is the error for content that cannot be read to its end; line is how far it could be, 0 where that is not
+// known.
 func (s *source) damaged(line int, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrChanged) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	var notText *encodingError
+	if errors.As(err, &notText) {
+		return s.named(err)
 	}
 	why := "it cannot be read"
 	var corrupt flate.CorruptInputError
-	short, damaged := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF), errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
+	short := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	damaged := errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
 	switch {
 	case s.gzip && short:
 		why = "the compressed file ends early"
@@ -196,9 +228,20 @@ func (s *source) damaged(line int, err error) error {
 		why += fmt.Sprintf(", at line %d of its content", line)
 	}
 	if s.gzip && (short || damaged) {
-		return &failure.Error{Code: failure.Invalid, Message: s.called + ": " + why, Cause: err, Hint: "fetch or compress the file again; nothing of it was sent"}
+		e := s.broken(why).Because(ReasonDamaged, "")
+		e.Cause = err
+		return e
 	}
 	return failure.Wrap(failure.Invalid, s.called+": "+why, err)
+}
+
+// named is the error for a file that is not what it should be.
+func (s *source) named(err error) error {
+	var e *encodingError
+	if errors.As(err, &e) {
+		return s.broken(e.why).Because(e.reason, e.subject)
+	}
+	return err
 }
 
 // interruptible is a reader that ends with its context.
@@ -214,9 +257,6 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-// onlyReader hides what a reader can do besides, so that a copy goes through the copier's own buffer.
-type onlyReader struct{ io.Reader }
-
 // broken is the error for what is wrong with the file as a whole.
 func (s *source) broken(why string) *failure.Error {
 	return failure.New(failure.Invalid, s.called+": "+why)
@@ -225,7 +265,7 @@ func (s *source) broken(why string) *failure.Error {
 // unreadable is the error for a row at which reading ended.
 func (s *source) unreadable(line int, err error) error {
 	if errors.Is(err, errTooLarge) || errors.Is(err, bufio.ErrTooLong) {
-		return s.broken(fmt.Sprintf("the row at line %d is larger than 1 MiB", line)).WithHint("look for a quote in it that is never closed")
+		return s.broken(fmt.Sprintf("the row at line %d is larger than 1 MiB", line)).Because(ReasonRowTooLarge, "")
 	}
 	return s.damaged(line, err)
 }

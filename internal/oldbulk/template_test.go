@@ -24,7 +24,7 @@ func templated(t *testing.T, quantity int, texts map[string]string) *input.File 
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := input.Open(t.Context(), input.Options{Name: "-", Format: input.JSONLines, Use: field.File, SpoolDir: t.TempDir()}, templates.Reader())
+	file, err := input.Open(t.Context(), input.Options{Name: "-", Format: input.JSONLines, Use: field.File, MayBeEmpty: true, SpoolDir: t.TempDir()}, templates.Reader())
 	if err != nil {
 		t.Fatal(err)
 	}
