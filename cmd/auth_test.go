@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,12 +30,13 @@ func wantIn(t *testing.T, text, part string) {
 	}
 }
 
-// answering has the calls of a path answered by a status alone.
+// answering has the calls of a path answered by a status, in the service's envelope.
 func answering(path string, status int) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == path {
 				w.WriteHeader(status)
+				_, _ = fmt.Fprintf(w, `{"Status":%d,"Title":"No"}`, status)
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -144,6 +144,7 @@ func picky(next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 		case bytes.Contains(body, []byte(`"banned`)):
 			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"Result":null,"Status":403,"Title":"Forbidden","Errors":[]}`)
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			next.ServeHTTP(w, r)

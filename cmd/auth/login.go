@@ -163,7 +163,7 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 		return "", rec, err
 	}
 	_, err = prove(ctx, s, done, userservice.AsUser(token, in))
-	if statusOf(err) == http.StatusForbidden {
+	if failure.Is(err, failure.Unauthorized) && statusOf(err) == http.StatusForbidden {
 		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
 		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
 		err = nil
@@ -176,6 +176,9 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Caller) (kept bool, err error) {
 	err = s.API.WithAuthorizer(userservice.StaticToken{JWT: done.Access}).VerifyToken(ctx, as)
 	status := statusOf(err)
+	if !failure.Is(err, failure.Unauthorized) { // a gateway's status says nothing of the tokens
+		status = 0
+	}
 	switch {
 	case err == nil, done.Subject != auth.Admin && status == http.StatusForbidden:
 		return true, err

@@ -12,6 +12,7 @@ type hint func(*App, *failure.Error) string
 // hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.
 var hintTables = []map[failure.Reason]hint{
 	fileHints,
+	serviceHints,
 	renderHints,
 	storeHints,
 	inputHints,
@@ -27,12 +28,15 @@ func about(text string) hint {
 
 // Hint returns what a person can do about an error; "" where nothing is known.
 func (a *App) Hint(e *failure.Error) string {
+	if e.Hint != "" { // a command's own word about this very error
+		return e.Hint
+	}
 	for _, table := range hintTables {
 		if h, ok := table[e.Reason]; ok {
 			return h(a, e)
 		}
 	}
-	return e.Hint
+	return ""
 }
 
 // Command returns a command of this program as it must be typed to act on the same configuration and profile: in backticks, with --config and

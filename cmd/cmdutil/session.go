@@ -69,7 +69,6 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 		transport = busyTransport{transport, k.Streams}
 	}
 	api := k.clientOptions(p, transport)
-	api.KeyHint = s.keyHint
 	if s.API, err = userservice.New(api); err != nil {
 		return nil, err
 	}
@@ -118,11 +117,13 @@ func SandboxCredentials(cfg *config.Config) (sandbox.Credentials, error) {
 
 func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) userservice.Options {
 	o := userservice.Options{
-		UserURL: p.UserURL, RegisterMultiplePath: p.RegisterMultiplePath, Transport: transport, Timeout: k.Flags.Timeout,
+		UserURL: p.UserURL, AccountsURL: p.AccountsURL, PortalURL: p.PortalURL,
+		RegisterMultiplePath: p.RegisterMultiplePath, Transport: transport, Timeout: k.Flags.Timeout,
 		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
 	}
 	if p.Sandbox {
-		o.UserURL = SandboxURL
+		o.UserURL, o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL = SandboxURL, SandboxURL, SandboxURL, SandboxURL, SandboxURL
+		o.InsecureHTTP = true // nothing of it is sent over a network
 	}
 	if k.Flags.Verbose {
 		o.Trace = cleanWriter{k.Streams.Err}

@@ -144,7 +144,7 @@ func checkSettings(o *addOptions, p *config.Profile) error {
 			_, err := field.Get("Email").ParseText(text, time.Time{})
 			mistake("admin-email", err)
 		case "user_url", "accounts_url", "portal_url":
-			_, err := userservice.CheckURL(text)
+			_, err := userservice.CheckURL(text, false)
 			mistake(strings.ReplaceAll(s.Name, "_", "-"), err)
 		}
 	}

@@ -70,7 +70,7 @@ func (r *bulkRun) settled() func(n int) bool {
 }
 
 func (r *bulkRun) lookup(ctx context.Context, deviceToken string) (*userservice.User, error) {
-	found, err := r.session.API.FindByToken(ctx, userservice.AsAdmin(), deviceToken)
+	found, err := r.session.API.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{DeviceToken: deviceToken})
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

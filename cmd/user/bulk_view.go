@@ -105,6 +105,7 @@ func (r *bulkRun) onward() string {
 func (r *bulkRun) endedEarly(err error, t job.Totals) error {
 	e := r.late(err, t)
 	e.Message = summary(t) + ": " + e.Message
+	e.Hint = r.k.Hint(e)
 	switch {
 	case e.Code == failure.Interrupted || e.Hint == "":
 		e.Hint = "go on with " + r.onward()
@@ -163,8 +164,8 @@ func (r *bulkRun) partial(t job.Totals, why trouble) error {
 		if t.Requested == 1 && first.MayHaveApplied {
 			e.Code = failure.Unavailable
 		}
-		if alone && first.Hint != "" {
-			e.Hint = first.Hint
+		if hint := r.k.Hint(first); alone && hint != "" {
+			e.Hint = hint
 		}
 	}
 	if t.Again > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -62,6 +63,10 @@ func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
 		return err
 	}
 	return task{users, "deleted", func(ctx context.Context, token string) error {
-		return s.API.Delete(ctx, userservice.AsAdmin(), token)
+		err := s.API.Delete(ctx, userservice.AsAdmin(), token)
+		if failure.Is(err, failure.NotFound) { // the service itself does not know the user
+			return nil
+		}
+		return err
 	}}.carryOut(ctx, k)
 }

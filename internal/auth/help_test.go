@@ -106,7 +106,7 @@ type world struct {
 	ill   atomic.Bool // it was told to misbehave
 }
 
-const host = "http://sandbox.localhost"
+const host = "http://localhost"
 
 func newWorld(t testing.TB) *world {
 	t.Helper()

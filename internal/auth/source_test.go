@@ -192,7 +192,7 @@ func TestAStoredPasswordGoesToItsOwnHostAlone(t *testing.T) {
 	w := newWorld(t)
 	mustDo(t, w.person().SavePassword(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword)))
 	o := w.options()
-	o.API = newAPI(t, "http://other.localhost", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
+	o.API = newAPI(t, "https://other.example.com", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
 	if has, err := auth.New(o).HasAdmin(t.Context()); has || err != nil {
 		t.Errorf("has %v, %v", has, err)
 	}
@@ -206,7 +206,7 @@ func TestAPairGoesToItsOwnHostAlone(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
 	o := w.options()
-	o.API = newAPI(t, "http://other.localhost", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
+	o.API = newAPI(t, "https://other.example.com", w.wire(t, sandbox.Transport(w.seen.counting(w.box))))
 	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "not signed in")
 	w.want(t, counts{})
 }

@@ -62,7 +62,7 @@ func TestARunAgainstAServiceThatNeverGivesIn(t *testing.T) {
 		"an expired pair that is refused":  {stubborn{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "has just issued"},
 		"the same pair again":              {stubborn{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "has just issued"},
 		"half a pair":                      {stubborn{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`, well}, counts{Refreshes: 20}, failure.Failed, "run the command again"},
-		"a wrong path":                     {stubborn{"404 <html>", "404 <html>", well}, counts{Refreshes: 1}, failure.Failed, "check the base URL"},
+		"a wrong path":                     {stubborn{"404 <html>", "404 <html>", well}, counts{Refreshes: 2}, failure.Unavailable, "run the command again"},
 		"a proxy that asks who we are":     {stubborn{"407 <html>", "407 <html>", well}, counts{Refreshes: 1}, failure.Failed, "the proxy"},
 	} {
 		t.Run(name, func(t *testing.T) {

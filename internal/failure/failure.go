@@ -74,8 +74,13 @@ type Error struct {
 	// Each, if not nil, gives all fields in their order, where there may be too many to hold. It can be called once, and ends with do's error.
 	Each func(do func(Field) error) error
 
-	// Enveloped reports that the answer came in the service's own envelope. Without it, Status is a gateway's word and proves nothing.
+	// Enveloped reports that the answer is the service's own: it came in its envelope. Without it Status is a gateway's,
+	// and nothing may be inferred from it about the request. (A bare 401 counts, and has the code Unauthorized.)
 	Enveloped bool
+
+	// Permanent reports that another attempt would end in the same way, although the code says Unavailable: a certificate
+	// that is not trusted, a proxy that refuses.
+	Permanent bool
 
 	Title      string        // what the service itself says of the refusal, as far as it may be shown
 	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
@@ -178,10 +183,16 @@ func CodeOf(err error) Code {
 	return From(err).Code
 }
 
-// Is tells whether err has the code.
+// IsPermanent reports whether another attempt would end as err did.
+func IsPermanent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Permanent
+}
+
+// Is reports whether err has the code.
 func Is(err error, code Code) bool { return err != nil && CodeOf(err) == code }
 
-// MayHaveApplied tells whether the call that ended in err may have been carried out all the same.
+// MayHaveApplied reports whether the call that ended in err may have been carried out anyway.
 func MayHaveApplied(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.MayHaveApplied

@@ -92,28 +92,19 @@ func (c *Client) doAs(ctx context.Context, as Caller, cl call) error {
 	return carryDoubt(first, err)
 }
 
-// sendAs sends a call once more or less, with one JWT.
+// sendAs sends a call with one JWT.
 func (c *Client) sendAs(ctx context.Context, as Caller, jwt secret.String, cl call) error {
-	header := make(map[string]string, len(cl.header)+3)
-	for name, value := range cl.header {
-		header[name] = value
-	}
-	header["Authorization"] = "Bearer " + jwt.Reveal()
+	cl.header = append(cl.header[:len(cl.header):len(cl.header)], header{"Authorization", "Bearer " + jwt.Reveal()})
 	cl.secrets = append(cl.secrets[:len(cl.secrets):len(cl.secrets)], jwt)
-	if as.Self != nil {
-		for name, value := range as.Self.header() {
-			header[name] = value
-		}
+	if as.Self != nil && !cl.jwtOnly {
+		cl.header = append(cl.header, as.Self.header()...)
 		cl.secrets = append(cl.secrets, as.Self.Key)
 	}
-	cl.header = header
 	err := c.do(ctx, cl)
-	switch status := statusOf(err); {
-	case status == http.StatusUnauthorized:
-	case err == nil, status != 0:
+	if f := failure.From(err); err == nil || f.Enveloped && !unauthorized(err) {
 		c.authorizer.Accepted(as.Subject, jwt)
 	}
-	if statusOf(err) == http.StatusForbidden {
+	if failure.Is(err, failure.Unauthorized) && statusOf(err) == http.StatusForbidden {
 		return c.authorizer.Explain(as.Subject, err)
 	}
 	return err
@@ -129,8 +120,10 @@ func carryDoubt(earlier, err error) error {
 	return &f
 }
 
-// unauthorized reports whether a call was answered 401. A bare one counts (live).
-func unauthorized(err error) bool { return statusOf(err) == http.StatusUnauthorized }
+// unauthorized reports whether a call was answered 401 by the service. A bare one counts (live).
+func unauthorized(err error) bool {
+	return failure.Is(err, failure.Unauthorized) && statusOf(err) == http.StatusUnauthorized
+}
 
 func statusOf(err error) int {
 	var f *failure.Error

@@ -7,43 +7,60 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// repeatable says when a call may be sent again.
-type repeatable uint8
+// retryable says when a call may be sent again.
+type retryable uint8
 
 const (
-	never        repeatable = iota // another try could do it twice
-	ifNotArrived                   // only while it is certain that no try reached the service
-	always                         // doing it twice is doing it once
+	never        retryable = iota // another attempt could do it twice
+	ifNotArrived                  // only while it is certain that no attempt reached the service
+	always                        // doing it twice is doing it once
 )
 
 // call is one call of the service, as it is to be sent.
 type call struct {
-	name    string // what it does, for messages: «register a user»
-	method  string
-	path    string
-	header  map[string]string
-	body    []byte
-	kind    string // the body's content type
-	repeat  repeatable
-	changes bool                      // it changes something: an answer that is lost leaves it unclear whether it did
-	decode  func(result []byte) error // reads Result; nil where the call returns nothing
-	// quick, if set, reads an answer in which all is well in one go, and says false of any other, which is then read step by step.
-	quick   func(answer []byte) bool
-	secrets []secret.String // what goes along and must be cut out of anything that is shown
+	name        string // what it does, for messages: "register a user"
+	method      string
+	host        Host   // HostUser where empty
+	path        string // with the query, if there is one
+	header      []header
+	body        []byte
+	contentType string
+	retry       retryable
+	changes     bool // it changes something: if its answer is lost, it may have done so
+	// decode reads Result; nil where the call returns nothing. noResult is the error where Result is null; where it is nil
+	// too, such an answer cannot be read.
+	decode   func(result []byte) error
+	noResult *failure.Error
+	// fastDecode, if set, reads the answer of a call that went well in one go, and returns false for any other, which is
+	// then read step by step.
+	fastDecode func(answer []byte) bool
+	about      string          // the DeviceToken that an answer with a DeviceToken must have; "" for any
+	jwtOnly    bool            // a user is known by its JWT alone: its instance is not sent along
+	absence    bool            // a 404 or 405 means that the service does not have the call (see NoSuchCall)
+	raw        *RawAnswer      // where the answer is put as it came; it need not be in the envelope
+	secrets    []secret.String // what is sent along and must be redacted in anything that is shown
 }
 
-const jsonKind = "application/json"
+// header is one header of a request, its name in http.CanonicalHeaderKey's form.
+type header struct{ name, value string }
 
-// jsonPatchKind is what the service's own samples send with updates and list calls (live).
-const jsonPatchKind = "application/json-patch+json"
+const (
+	jsonType = "application/json"
+	// jsonPatchType is what the service's own samples send with updates and list calls (live).
+	jsonPatchType = "application/json-patch+json"
+)
 
-// attempt is what one try of a call came to.
+func (cl *call) camel() bool { return cl.host == HostPortal }
+
+// attempt is what one attempt of a call came to.
 type attempt struct {
 	err  *failure.Error // nil: done
 	sent bool           // the request may have reached the service
@@ -71,63 +88,109 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 	sent := new(atomic.Bool)
 	req, err := c.request(ctx, cl, id, sent)
 	if err != nil {
-		return attempt{err: failure.Wrap(failure.Invalid, cl.name, err)}
+		return attempt{err: failure.From(err)}
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return attempt{c.broken(parent, ctx, cl, err, sent.Load()), sent.Load()}
+		return attempt{c.broken(parent, ctx, cl, req.URL, err, sent.Load()), sent.Load()}
 	}
 	defer func() {
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
+		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be reused
 		_ = resp.Body.Close()
 	}()
+	resp.Request = req
 	body, err := readAll(resp)
 	if err != nil {
 		if errors.Is(err, errTooLarge) {
-			return attempt{cl.wrongAnswer(resp, err.Error()), true}
+			return attempt{cl.unreadable(resp, err.Error()), true}
 		}
-		return attempt{c.broken(parent, ctx, cl, err, true), true}
+		return attempt{c.broken(parent, ctx, cl, req.URL, err, true), true}
 	}
 	return attempt{cl.read(resp, body), true}
 }
 
+// request makes the request of one attempt. It has no GetBody, except where doing it twice is doing it once: with it the HTTP/2
+// transport sends a request again after each GOAWAY, without a limit.
 func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.Bool) (*http.Request, error) {
-	if cl.changes {
-		// What a connection carries cannot be called back: from the first header on, it may have arrived. (The
-		// transport itself repeats a POST only where it is certain that nothing of it was written.)
+	if cl.changes || cl.retry == ifNotArrived {
+		// What a connection carries cannot be called back: from the first header on, it may have arrived.
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	}
 	if c.trace {
-		ctx = context.WithValue(ctx, secretsKey{}, cl.secrets)
+		ctx = context.WithValue(ctx, exchangeKey{}, exchange{cl.secrets, cl.body})
 	}
-	var body io.Reader
-	if cl.body != nil {
-		body = bytes.NewReader(cl.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, cl.method, c.user+cl.path, body)
+	u, err := c.url(cl)
 	if err != nil {
 		return nil, err
 	}
-	req.Header = make(http.Header, 4+len(cl.header)) // of its final size at once: a bulk run makes a million of them
-	req.Header["Accept"] = []string{jsonKind}
-	req.Header["User-Agent"] = []string{c.userAgent}
-	req.Header["X-Request-Id"] = []string{id}
-	if cl.kind != "" {
-		req.Header["Content-Type"] = []string{cl.kind}
+	h, err := c.headers(cl, id)
+	if err != nil {
+		return nil, err
 	}
-	for name, value := range cl.header {
-		req.Header.Set(name, value)
+	req := &http.Request{
+		Method: cl.method, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	return req, nil
+	if cl.body != nil {
+		req.Body = io.NopCloser(bytes.NewReader(cl.body))
+		req.ContentLength = int64(len(cl.body))
+		if cl.retry == always && !cl.changes {
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(cl.body)), nil }
+		}
+	}
+	return req.WithContext(ctx), nil
+}
+
+// url returns a call's URL. Those that a job needs for each row are parsed once.
+func (c *Client) url(cl call) (*url.URL, error) {
+	if cl.host == "" && cl.path == registerPath {
+		return c.registerURL, nil
+	}
+	u, err := url.Parse(c.base(cl.host) + cl.path)
+	if err != nil {
+		return nil, failure.Newf(failure.Invalid, "%s: invalid path", cl.name)
+	}
+	return u, nil
+}
+
+// headers returns a call's headers. What HTTP cannot carry is an error, and not sent.
+func (c *Client) headers(cl call, id string) (http.Header, error) {
+	h := make(http.Header, 4+len(cl.header)) // of its final size at once: a job makes a million of them
+	values := make([]string, 0, 1+len(cl.header))
+	put := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	h["Accept"] = acceptJSON
+	h["User-Agent"] = c.userAgent
+	switch cl.contentType {
+	case "":
+	case jsonType:
+		h["Content-Type"] = acceptJSON
+	default:
+		h["Content-Type"] = []string{cl.contentType}
+	}
+	put("X-Request-Id", id)
+	for _, one := range cl.header {
+		if !validHeader(one.value) {
+			return nil, failure.Newf(failure.Invalid, "%s: the value of header %s has characters that cannot be sent", cl.name, one.name).
+				Because(ReasonInvalidHeader, one.name)
+		}
+		put(one.name, one.value)
+	}
+	return h, nil
+}
+
+var acceptJSON = []string{jsonType} // shared by all requests: no transport changes a header's values
+
+// validHeader reports whether HTTP can carry a value.
+func validHeader(value string) bool {
+	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) < 0
 }
 
 var (
 	errTimeout  = errors.New("no answer in time")
 	errTooLarge = errors.New("its answer is larger than 32 MiB")
 )
-
-// TimedOut tells whether a call ended because no answer came within the client's Timeout.
-func TimedOut(err error) bool { return errors.Is(err, errTimeout) }
 
 func readAll(resp *http.Response) ([]byte, error) {
 	if n := resp.ContentLength; n >= 0 && n < 1<<20 { // the usual case: nothing is allocated that is not needed
@@ -143,39 +206,8 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// broken makes the error for a try that ended without a whole answer.
-func (c *Client) broken(parent, ctx context.Context, cl call, err error, sent bool) *failure.Error {
-	e := &failure.Error{Code: failure.Unavailable, Cause: err, MayHaveApplied: sent && cl.changes}
-	switch {
-	case parent.Err() != nil:
-		e.Code, e.Message = failure.Interrupted, cl.name+": interrupted"
-		if errors.Is(parent.Err(), context.DeadlineExceeded) {
-			e.Code, e.Message = failure.Unavailable, cl.name+": out of time"
-		}
-		e.Cause = parent.Err()
-	case errors.Is(context.Cause(ctx), errTimeout):
-		e.Cause, e.Message = errTimeout, cl.name+": no answer within "+c.timeout.String()
-		e.Hint = "try again, or give it longer with --timeout"
-	default:
-		e.Message = cl.name + ": no answer: " + cl.cut(reason(err))
-		e.Hint = "check the network, the proxy and the base URL"
-	}
-	return e
-}
-
-// reason is the transport's error in words.
-func reason(err error) string {
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection broke in the middle of it"
-	case errors.Is(err, io.EOF):
-		return "the connection was closed"
-	}
-	return err.Error()
-}
-
-// cut takes the call's own secrets out of a text that came back.
-func (cl *call) cut(text string) string {
+// redact takes the call's own secrets out of a text that came back.
+func (cl *call) redact(text string) string {
 	var k secret.Knife
 	k.Know(cl.secrets...)
 	return k.Cut(text)

@@ -5,6 +5,7 @@
 package userservice
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
@@ -19,11 +20,25 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// The published base URLs (live).
+// Host is one of the service's hosts.
+type Host string
+
+// The hosts. HostUser serves registration, sign-in and user management.
 const (
-	DefaultUserURL     = "https://user.telematicssdk.com"
-	DefaultAccountsURL = "https://accounts.telematicssdk.com"
-	DefaultPortalURL   = "https://portal-apis.telematicssdk.com"
+	HostUser         Host = "user"
+	HostAccounts     Host = "accounts"
+	HostPortal       Host = "portal"
+	HostStatistics   Host = "statistics"
+	HostDeviceStatus Host = "device"
+)
+
+// The published base URLs (live; that of device status old).
+const (
+	DefaultUserURL         = "https://user.telematicssdk.com"
+	DefaultAccountsURL     = "https://accounts.telematicssdk.com"
+	DefaultPortalURL       = "https://portal-apis.telematicssdk.com"
+	DefaultStatisticsURL   = "https://api.telematicssdk.com"
+	DefaultDeviceStatusURL = "https://mobilesdk.telematicssdk.com"
 )
 
 // What nobody has published, and this program therefore assumes; each can be overridden (docs/service.md).
@@ -32,7 +47,10 @@ const (
 	LargestBatch                = 100 // users in one call of RegisterMany
 )
 
-// DefaultTimeout is the time that one try of a call may take.
+// registerPath is the path of register one user (seed, live).
+const registerPath = "/v1/Registration/create"
+
+// DefaultTimeout is the time that one attempt of a call may take.
 const DefaultTimeout = 30 * time.Second
 
 // LargestAnswer is the most bytes of an answer that are read.
@@ -46,56 +64,74 @@ type Instance struct {
 
 // Options say how a Client works. The zero value of each member is its default.
 type Options struct {
-	UserURL              string            // base URL of the user host
-	RegisterMultiplePath string            // the path of «register many users at once» (assumed)
+	UserURL              string // base URLs of the hosts
+	AccountsURL          string
+	PortalURL            string
+	StatisticsURL        string
+	DeviceStatusURL      string
+	InsecureHTTP         bool              // plain http is accepted to any host, for test networks
+	RegisterMultiplePath string            // the path of register many users at once (assumed)
 	Transport            http.RoundTripper // what carries the requests; http.DefaultTransport where nil
-	Timeout              time.Duration     // for one try of a call; DefaultTimeout where 0
+	Timeout              time.Duration     // for one attempt of a call; DefaultTimeout where 0
 	UserAgent            string
-	Trace                io.Writer // where each request and answer is shown, its secrets cut out; nowhere where nil
+	Trace                io.Writer // where each request and answer is shown, its secrets redacted; nowhere where nil
 	Retry                Retry
 	NewRequestID         func() string // a UUID where nil
-	KeyHint              func() string // says how the InstanceKey is put right, for hints; may be nil, or give ""
 }
 
-// Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed but its transport.
+// Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed except its
+// transport.
 type Client struct {
-	transport http.RoundTripper // never an http.Client: a redirect is an answer like another, so that no credential follows one to another host
-	trace     bool              // the transport shows what goes through it
-	user      string
-	multiple  string
-	timeout   time.Duration
-	userAgent string
-	retry     Retry
-	requestID func() string
-	keyHint   func() string
-
-	authorizer Authorizer // nil: calls that need a JWT fail
+	// transport is never an http.Client: a redirect is an answer like another, so that no credential follows one to
+	// another host.
+	transport   http.RoundTripper
+	trace       bool // the transport shows what goes through it
+	bases       map[Host]string
+	registerURL *url.URL
+	multiple    string
+	timeout     time.Duration
+	userAgent   []string
+	retry       Retry
+	requestID   func() string
+	authorizer  Authorizer // nil: calls that need a JWT fail
 }
 
-// New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is none, or that is plain
-// http to anything but this machine.
+// New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is not one, or that is plain
+// http to anything but this machine, and for a RegisterMultiplePath that is not a path.
 func New(o Options) (*Client, error) {
-	user, err := CheckURL(withDefault(o.UserURL, DefaultUserURL))
-	if err != nil {
-		return nil, err
-	}
-	transport := o.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	if o.Trace != nil {
-		transport = &tracer{next: transport, out: o.Trace, now: time.Now}
-	}
 	c := &Client{
-		transport: transport,
+		transport: o.Transport,
 		trace:     o.Trace != nil,
-		user:      user,
-		multiple:  withDefault(o.RegisterMultiplePath, DefaultRegisterMultiplePath),
+		bases:     map[Host]string{},
+		multiple:  cmp.Or(o.RegisterMultiplePath, DefaultRegisterMultiplePath),
 		timeout:   o.Timeout,
-		userAgent: withDefault(o.UserAgent, "telematicsctl"),
+		userAgent: []string{cmp.Or(o.UserAgent, "telematicsctl")},
 		retry:     o.Retry.withDefaults(),
 		requestID: o.NewRequestID,
-		keyHint:   o.KeyHint,
+	}
+	for host, base := range map[Host]string{
+		HostUser: cmp.Or(o.UserURL, DefaultUserURL), HostAccounts: cmp.Or(o.AccountsURL, DefaultAccountsURL),
+		HostPortal: cmp.Or(o.PortalURL, DefaultPortalURL), HostStatistics: cmp.Or(o.StatisticsURL, DefaultStatisticsURL),
+		HostDeviceStatus: cmp.Or(o.DeviceStatusURL, DefaultDeviceStatusURL),
+	} {
+		checked, err := CheckURL(base, o.InsecureHTTP)
+		if err != nil {
+			return nil, err
+		}
+		c.bases[host] = checked
+	}
+	if err := CheckPath(c.multiple); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.registerURL, err = url.Parse(c.bases[HostUser] + registerPath); err != nil {
+		return nil, failure.Wrap(failure.Invalid, "the base URL", err)
+	}
+	if c.transport == nil {
+		c.transport = http.DefaultTransport
+	}
+	if o.Trace != nil {
+		c.transport = &tracer{next: c.transport, out: o.Trace, now: time.Now}
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
@@ -106,12 +142,21 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Host is the base URL that pairs of tokens belong to: one that it issued must never be sent to another.
-func (c *Client) Host() string { return c.user }
+// Host returns the base URL that pairs of tokens belong to: one that it issued must never be sent to another.
+func (c *Client) Host() string { return c.bases[HostUser] }
 
-// CheckURL holds a base URL to the rule: absolute, https or (only to this machine) http, no user information, no query.
-// It returns the URL without a slash at its end.
-func CheckURL(base string) (string, error) {
+func (c *Client) base(h Host) string { return c.bases[cmp.Or(h, HostUser)] }
+
+// Once returns the client, except that it sends each call once: for callers who retry by a rule of their own.
+func (c *Client) Once() *Client {
+	once := *c
+	once.retry.Tries = 1
+	return &once
+}
+
+// CheckURL returns a base URL without a slash at its end. It must be absolute, https or (only to this machine, or with
+// insecure) http, and without user information and query.
+func CheckURL(base string, insecure bool) (string, error) {
 	u, err := url.Parse(base)
 	switch {
 	case strings.Contains(base, "@"):
@@ -120,11 +165,22 @@ func CheckURL(base string) (string, error) {
 		return "", failure.Newf(failure.Invalid, "the base URL %q is not an absolute http or https URL", base)
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", failure.Newf(failure.Invalid, "the base URL of %s may have neither query nor fragment", u.Host)
-	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !insecure && !IsLoopback(u.Hostname()):
 		return "", failure.Newf(failure.Invalid, "the base URL %q is plain http: it would send secrets in the clear", base).
-			WithHint("use https; plain http is for a loopback address alone")
+			Because(ReasonPlainHTTP, base)
 	}
 	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// CheckPath holds RegisterMultiplePath to being a path on the user host.
+func CheckPath(path string) error {
+	u, err := url.Parse(path)
+	if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\@") ||
+		u.Host != "" || u.Scheme != "" || u.RawQuery != "" || u.Fragment != "" {
+		return failure.Newf(failure.Invalid, "register_multiple_path %q must be a path of the user host, such as %s", path, DefaultRegisterMultiplePath).
+			Because(ReasonRegisterMultiple, path)
+	}
+	return nil
 }
 
 // newRequestID is a UUID from the process's fast generator: it names a call in logs and guards nothing.
@@ -134,11 +190,4 @@ func newRequestID() string {
 	binary.NativeEndian.PutUint64(b[8:], rand.Uint64()) //nolint:gosec // a name for logs, not a secret
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80         // version 4
 	return b.String()
-}
-
-func withDefault(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }

@@ -3,8 +3,8 @@ package userservice
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"testing"
-	"time"
 )
 
 // Whatever a service, a proxy or a stranger answers: it is read as an envelope or refused, and never a panic, an endless
@@ -18,11 +18,11 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add([]byte(s), 200)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
-		e, err := decodeEnvelope(body)
+		e, err := decodeEnvelope(body, false)
 		if err == nil && e.Result != nil && !json.Valid(e.Result) {
 			t.Errorf("%q gave the Result %q", body, e.Result)
 		}
-		resp := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {string(body)}}}
+		resp := &http.Response{StatusCode: status, Request: &http.Request{URL: &url.URL{}}, Header: http.Header{"Retry-After": {string(body)}}}
 		decoded := false
 		cl := call{name: "a call", changes: true, decode: func(result []byte) error {
 			decoded = true
@@ -36,7 +36,7 @@ func FuzzEnvelope(f *testing.F) {
 		if failed := change.read(resp, body); failed == nil && status != http.StatusNoContent && (err != nil || e.Status < 200 || e.Status > 299) {
 			t.Errorf("%d %q is taken for a change that is done", status, body)
 		}
-		if d := retryAfter(resp); d < 0 || d > 2*time.Hour {
+		if d := retryAfter(resp.Header); d < 0 || d > LongestRetryAfter {
 			t.Errorf("Retry-After %q is %s", body, d)
 		}
 	})

@@ -23,7 +23,13 @@ func TestWhatIsReadOfAnAnswerIsDescribed(t *testing.T) {
 		"POST /v1/Registration/CreateMultiple 200":      struct{ Result []registered }{},
 		"POST /v1/Auth/Login 200":                       struct{ Result registered }{},
 		"POST /v1/Auth/RefreshToken 200":                struct{ Result registered }{},
-		"GET /v1/Management/users/find 200":             struct{ Result []foundUser }{},
+		"GET /v1/Management/users/find 200":             struct{ Result []readUser }{},
+		"POST /v1/Management/users/GetFilteredPage 200": struct{ Result readPage }{},
+		"GET /v1/Management/users 200":                  struct{ Result readUser }{},
+		"GET /auth/permissions 200": struct {
+			Result struct{ InstancesPermissions []readPermission }
+		}{},
+		"GET /v1/Instances/{InstanceId} 200":            struct{ Result readInstance }{},
 		"POST /v1/Registration/create 422":              head{},
 		"PUT /v1/Management/users 200":                  head{},
 		"DELETE /v1/Management/users/{DeviceToken} 200": head{},
@@ -33,7 +39,8 @@ func TestWhatIsReadOfAnAnswerIsDescribed(t *testing.T) {
 			t.Errorf("%s: nothing is read", answer)
 		}
 		for _, at := range places {
-			if !slices.Contains(contract.Given(), answer+" "+at) && !strings.HasPrefix(at, "/Errors/*/") {
+			described := slices.ContainsFunc(contract.Given(), func(given string) bool { return strings.EqualFold(given, answer+" "+at) })
+			if !described && !strings.HasPrefix(at, "/Errors/*/") {
 				t.Errorf("%s: %s is read, and not described", answer, at)
 			}
 		}

@@ -9,10 +9,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// Retry says how often and how fast a call that is safe to repeat is repeated. The zero value of each member is its default.
+// Retry says how often and how fast a call that is safe to retry is retried. The zero value of each member is its default.
 type Retry struct {
-	Tries   uint          // all tries together; 4 where 0
-	First   time.Duration // the wait before the second try, doubled for each further one, ±50 %; 2 s where 0
+	Tries   uint          // all attempts together; 4 where 0
+	First   time.Duration // the wait before the second attempt, doubled for each further one, ±50 %; 2 s where 0
 	Longest time.Duration // a Retry-After longer than this is not waited for; one minute where 0
 	// Notify, if set, is told before each wait what went wrong and how long the wait is.
 	Notify func(err error, wait time.Duration)
@@ -31,23 +31,23 @@ func (r Retry) withDefaults() Retry {
 	return r
 }
 
-// run tries a call until it is done, refused, no longer safe to repeat, or out of tries. What an earlier try may have
-// done stays on the error: Unclear, once set, is not taken back by a later try that surely did nothing.
+// run sends a call until it is done, refused, no longer safe to retry, or out of attempts. What an earlier attempt may
+// have done stays on the error: MayHaveApplied, once set, is not taken back by a later attempt that surely did nothing.
 func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Error {
-	if cl.repeat == never || r.Tries == 1 {
+	if cl.retry == never || r.Tries == 1 {
 		return try().err
 	}
 	var last *failure.Error
-	unclear := false
+	applied := false
 	operation := func() (struct{}, error) {
 		a := try()
 		if last = a.err; last == nil {
 			return struct{}{}, nil
 		}
-		unclear = unclear || last.MayHaveApplied
-		last.MayHaveApplied = unclear
+		applied = applied || last.MayHaveApplied
+		last.MayHaveApplied = applied
 		switch {
-		case !worthAnother(last), cl.repeat == ifNotArrived && a.sent, last.RetryAfter > r.Longest:
+		case !shouldRetry(last), cl.retry == ifNotArrived && a.sent, last.RetryAfter > r.Longest:
 			return struct{}{}, backoff.Permanent(last)
 		case last.RetryAfter > 0:
 			return struct{}{}, &backoff.RetryAfterError{Duration: last.RetryAfter}
@@ -66,16 +66,16 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 		return nil
 	}
 	if ctx.Err() != nil && last.Code != failure.Interrupted {
-		// The wait was cut short: the person who pressed Ctrl-C is told so, and what is unclear stays unclear.
+		// The wait was cut short: the person who pressed Ctrl-C is told so, and MayHaveApplied stays.
 		interrupted := *failure.From(ctx.Err())
-		interrupted.Message, interrupted.RequestID, interrupted.MayHaveApplied = cl.name+": "+interrupted.Message, last.RequestID, unclear
+		interrupted.Message, interrupted.RequestID, interrupted.MayHaveApplied = cl.name+": "+interrupted.Message, last.RequestID, applied
 		return &interrupted
 	}
 	return last
 }
 
-// worthAnother tells whether another try may fare better: the service or the way to it failed, or it asked to wait. An
-// answer that was refused or that cannot be read would be the same again.
-func worthAnother(err *failure.Error) bool {
-	return err.Code == failure.Unavailable || err.Code == failure.RateLimited
+// shouldRetry reports whether another attempt may fare better: the service or the way to it failed, or it asked to wait.
+// What was refused, cannot be read or cannot be sent would end the same again.
+func shouldRetry(err *failure.Error) bool {
+	return !err.Permanent && (err.Code == failure.Unavailable || err.Code == failure.RateLimited)
 }

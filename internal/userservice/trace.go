@@ -14,11 +14,17 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// secretsKey holds, in a request's context, what must be cut out of anything that is shown of it.
-type secretsKey struct{}
+// exchangeKey holds, in a request's context, the exchange that the tracer shows.
+type exchangeKey struct{}
+
+// exchange is what the tracer must know of a request besides the request.
+type exchange struct {
+	secrets []secret.String // what must be redacted in anything that is shown
+	body    []byte
+}
 
 // tracer shows each request and its answer, for --verbose: the headers that are known to be harmless with their
-// values, the bodies with every secret cut out, the service's echoes of them included.
+// values, the bodies with every secret redacted, the service's echoes of them included.
 type tracer struct {
 	next http.RoundTripper
 	out  io.Writer
@@ -35,17 +41,13 @@ const longestShown = 16 << 10
 // RoundTrip implements http.RoundTripper.
 func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	var knife secret.Knife
-	if known, ok := req.Context().Value(secretsKey{}).([]secret.String); ok {
-		knife.Know(known...)
-	}
+	sent, _ := req.Context().Value(exchangeKey{}).(exchange)
+	knife.Know(sent.secrets...)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "> %s %s\n", req.Method, req.URL.Redacted())
 	showHeader(&b, ">", req.Header)
-	if req.GetBody != nil {
-		if body, err := req.GetBody(); err == nil {
-			data, _ := io.ReadAll(body)
-			fmt.Fprintf(&b, "> %s\n", showBody(data, &knife))
-		}
+	if len(sent.body) > 0 {
+		fmt.Fprintf(&b, "> %s\n", showBody(sent.body, &knife))
 	}
 	start := t.now()
 	resp, err := t.next.RoundTrip(req)
@@ -104,7 +106,7 @@ var secretMembers = map[string]bool{
 	"instancekey": true, "toinstancekey": true, "key": true,
 }
 
-// showBody is a body of the service as it may be shown: JSON on one line with its secrets cut out, or the size of anything else. The beginning of a long
+// showBody is a body of the service as it may be shown: JSON on one line with its secrets redacted, or the size of anything else. The beginning of a long
 // one is taken last: of a secret that it ended in the knife would not know the half.
 func showBody(data []byte, knife *secret.Knife) string {
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -116,7 +118,7 @@ func showBody(data []byte, knife *secret.Knife) string {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(cutMembers(v)); err != nil {
+	if err := e.Encode(redactMembers(v)); err != nil {
 		return fmt.Sprintf("(%d bytes)", len(data))
 	}
 	size := out.Len() - 1 // without the line's end
@@ -127,7 +129,7 @@ func showBody(data []byte, knife *secret.Knife) string {
 	return text
 }
 
-func cutMembers(v any) any {
+func redactMembers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
@@ -138,12 +140,12 @@ func cutMembers(v any) any {
 			case isText && text != "" && secretMembers[lower]:
 				v[name] = secret.Redacted
 			default:
-				v[name] = cutMembers(inner)
+				v[name] = redactMembers(inner)
 			}
 		}
 	case []any:
 		for i := range v {
-			v[i] = cutMembers(v[i])
+			v[i] = redactMembers(v[i])
 		}
 	}
 	return v

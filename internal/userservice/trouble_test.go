@@ -30,12 +30,12 @@ func TestFailuresOfARegistration(t *testing.T) {
 	}{
 		"400":                        {answer(400, `{"Status":400,"Title":"Bad"}`), failure.Rejected, false, "answered 400 Bad"},
 		"401 without a body":         {answer(401, ""), failure.Unauthorized, false, "401 Unauthorized"},
-		"403":                        {answer(403, `{"Status":403}`), failure.Unauthorized, false, "403"},
-		"404":                        {answer(404, "<html>"), failure.NotFound, false, "404"},
-		"409":                        {answer(409, `{"Status":409}`), failure.Rejected, false, "409"},
+		"403":                        {answer(403, `{"Status":403,"Title":""}`), failure.Unauthorized, false, "403"},
+		"404":                        {answer(404, `{"Status":404,"Title":"No"}`), failure.NotFound, false, "404"},
+		"409":                        {answer(409, `{"Status":409,"Title":"Conflict"}`), failure.Rejected, false, "409"},
 		"422 names its fields":       {answer(422, `{"Status":422,"Title":"Validation.","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false, "422 Validation: Email: bad"},
 		"422 inside a 200":           {answer(200, `{"Status":422,"Title":"V","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false, "422 V: Email: bad"},
-		"401 inside a 200":           {answer(200, `{"Status":401}`), failure.Unauthorized, false, "401"},
+		"401 inside a 200":           {answer(200, `{"Status":401,"Errors":null}`), failure.Unauthorized, false, "401"},
 		"500 inside a 200":           {answer(200, `{"Status":500,"Title":"x"}`), failure.Unavailable, true, "500"},
 		"429":                        {answer(429, ""), failure.RateLimited, false, "429"},
 		"500":                        {answer(500, ""), failure.Unavailable, true, "500"},
@@ -46,12 +46,12 @@ func TestFailuresOfARegistration(t *testing.T) {
 		"not JSON":                   {answer(200, "OK"), failure.Failed, true, "not a JSON object"},
 		"a list":                     {answer(200, "[]"), failure.Failed, true, "not a JSON object"},
 		"half an object":             {answer(200, registered[:70]), failure.Failed, true, "cannot be read"},
-		"two objects":                {answer(200, registered+registered), failure.Failed, true, "behind its JSON object"},
-		"no Result":                  {answer(200, `{"Status":200}`), failure.Failed, true, "no Result"},
+		"two objects":                {answer(200, registered+registered), failure.Failed, true, "after its JSON object"},
+		"no Result":                  {answer(200, `{"Status":200,"Title":""}`), failure.Failed, true, "no Result"},
 		"Result null":                {answer(200, `{"Status":200,"Result":null}`), failure.Failed, true, "no Result"},
 		"Result of a wrong type":     {answer(200, `{"Status":200,"Result":[1]}`), failure.Failed, true, "cannot be read"},
-		"Status of a wrong type":     {answer(200, `{"Status":"fine"}`), failure.Failed, true, "cannot be read"},
-		"a DeviceToken that is none": {answer(200, `{"Status":200,"Result":{"DeviceToken":"x"}}`), failure.Failed, true, `no UUID: "x"`},
+		"Status of a wrong type":     {answer(200, `{"Status":"fine","Title":""}`), failure.Failed, true, "cannot be read"},
+		"a DeviceToken that is none": {answer(200, `{"Status":200,"Result":{"DeviceToken":"x"}}`), failure.Failed, true, `not a UUID: "x"`},
 		"a token of a wrong type":    {answer(200, `{"Status":200,"Result":{"DeviceToken":"`+device+`","AccessToken":{"Token":7}}}`), failure.Failed, true, "cannot be read"},
 		"a dropped connection":       {drop, failure.Unavailable, true, "the connection was closed"},
 		"a truncated body":           {truncate, failure.Unavailable, true, "broke in the middle"},
@@ -163,19 +163,20 @@ func TestRepeats(t *testing.T) {
 		calls    int
 		code     failure.Code
 	}{
-		"an update after 503":            {update, []http.HandlerFunc{answer(503, ""), answer(502, "<html>"), ok}, 3, ""},
-		"an update after a lost answer":  {update, []http.HandlerFunc{drop, truncate, ok}, 3, ""},
-		"an update that stays in vain":   {update, []http.HandlerFunc{answer(503, "")}, 4, failure.Unavailable},
-		"an update after 429":            {update, []http.HandlerFunc{retryIn("0"), ok}, 2, ""},
-		"a 429 that asks for too long":   {update, []http.HandlerFunc{retryIn("3600"), ok}, 1, failure.RateLimited},
-		"an update that is refused":      {update, []http.HandlerFunc{answer(422, ""), ok}, 1, failure.Rejected},
-		"an update that is unauthorized": {update, []http.HandlerFunc{answer(401, ""), ok}, 1, failure.Unauthorized},
-		"an unreadable answer":           {update, []http.HandlerFunc{answer(200, "<html>"), ok}, 1, failure.Failed},
-		"a sign-in after 503":            {signIn, []http.HandlerFunc{answer(503, ""), ok}, 1, failure.Unavailable},
-		"a sign-in after 429":            {signIn, []http.HandlerFunc{retryIn("0"), ok}, 1, failure.RateLimited},
-		"a refresh that arrived":         {renew, []http.HandlerFunc{drop, ok}, 1, failure.Unavailable},
-		"many at once after 503":         {many, []http.HandlerFunc{answer(503, ""), ok}, 1, failure.Unavailable},
-		"many at once after 429":         {many, []http.HandlerFunc{retryIn("0"), ok}, 1, failure.RateLimited},
+		"an update after 503":              {update, []http.HandlerFunc{answer(503, ""), answer(502, "<html>"), ok}, 3, ""},
+		"an update after a lost answer":    {update, []http.HandlerFunc{drop, truncate, ok}, 3, ""},
+		"an update that stays in vain":     {update, []http.HandlerFunc{answer(503, "")}, 4, failure.Unavailable},
+		"an update after 429":              {update, []http.HandlerFunc{retryIn("0"), ok}, 2, ""},
+		"a 429 that asks for too long":     {update, []http.HandlerFunc{retryIn("3600"), ok}, 1, failure.RateLimited},
+		"an update that is refused":        {update, []http.HandlerFunc{answer(422, `{"Status":422,"Title":"no"}`), ok}, 1, failure.Rejected},
+		"an update that a gateway refuses": {update, []http.HandlerFunc{answer(422, ""), answer(404, "<html>"), answer(409, `{"error":"x"}`), ok}, 4, ""},
+		"an update that is unauthorized":   {update, []http.HandlerFunc{answer(401, ""), ok}, 1, failure.Unauthorized},
+		"an unreadable answer":             {update, []http.HandlerFunc{answer(200, "<html>"), ok}, 1, failure.Failed},
+		"a sign-in after 503":              {signIn, []http.HandlerFunc{answer(503, ""), ok}, 1, failure.Unavailable},
+		"a sign-in after 429":              {signIn, []http.HandlerFunc{retryIn("0"), ok}, 1, failure.RateLimited},
+		"a refresh that arrived":           {renew, []http.HandlerFunc{drop, ok}, 1, failure.Unavailable},
+		"many at once after 503":           {many, []http.HandlerFunc{answer(503, ""), ok}, 1, failure.Unavailable},
+		"many at once after 429":           {many, []http.HandlerFunc{retryIn("0"), ok}, 1, failure.RateLimited},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,29 +224,17 @@ func TestARefreshThatDidNotArriveIsRepeated(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsSaid(t *testing.T) {
-	t.Parallel()
-	for header, want := range map[string]time.Duration{"7": 7 * time.Second, "": 0, "soon": 0, "-3": 0, "99999999999999": 2 * time.Hour, "9999999": 2 * time.Hour, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
-		s := serve(t, retryIn(header))
-		_, err := register(client(t, s.URL), field.Set{})
-		var f *failure.Error
-		if !errors.As(err, &f) || f.RetryAfter != want {
-			t.Errorf("%q: %v", header, err)
-		}
-	}
-}
-
 // A stranger's answer (the page of a network that wants a sign-in) is no word of the service: what was to change may not have changed.
 func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{}`, `{"message":"please sign in to the network"}`, `{"Status":0}`, `{"Status":302}`, `{"Result":null}`} {
+	for _, body := range []string{`{}`, `{"message":"please sign in to the network"}`, `{"Status":0}`, `{"Status":302,"Title":""}`, `{"Result":null}`, `{"Status":200}`, `{"Status":"200","Title":""}`} {
 		s := serve(t, answer(200, body))
 		err := client(t, s.URL).Update(context.Background(), userservice.AsAdmin(), device, field.Set{})
 		if !failure.Is(err, failure.Failed) || !failure.MayHaveApplied(err) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	for _, h := range []http.HandlerFunc{answer(200, `{"Status":200}`), answer(204, ""), answer(200, `{"Result":null,"Status":200,"Title":"","Errors":[]}`)} {
+	for _, h := range []http.HandlerFunc{answer(200, `{"Status":200,"Title":""}`), answer(204, ""), answer(200, `{"Result":null,"Status":200,"Title":"","Errors":[]}`)} {
 		s := serve(t, h)
 		if err := client(t, s.URL).Update(context.Background(), userservice.AsAdmin(), device, field.Set{}); err != nil {
 			t.Error(err)

@@ -1,0 +1,102 @@
+package userservice
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// broken returns the error for an attempt that ended without a whole answer.
+func (c *Client) broken(parent, ctx context.Context, cl call, u *url.URL, err error, sent bool) *failure.Error {
+	e := &failure.Error{Code: failure.Unavailable, Cause: err, MayHaveApplied: sent && cl.changes}
+	switch {
+	case parent.Err() != nil:
+		e.Code, e.Message = failure.Interrupted, cl.name+": interrupted"
+		if errors.Is(parent.Err(), context.DeadlineExceeded) {
+			e.Code, e.Message = failure.Unavailable, cl.name+": out of time"
+		}
+		e.Cause = parent.Err()
+	case errors.Is(context.Cause(ctx), errTimeout):
+		e.Cause, e.Message = errTimeout, cl.name+": no answer within "+c.timeout.String()
+		e.Reason, e.Subject = ReasonTimeout, c.timeout.String()
+	default:
+		reason, subject, why := diagnose(err, u.Host)
+		e.Message = cl.name + ": no answer: " + cl.redact(why)
+		e.Reason, e.Subject = reason, subject
+		var proxy *proxyError
+		e.Permanent = neverBetter[reason] || errors.As(err, &proxy) && proxy.status < 500
+	}
+	return e
+}
+
+// neverBetter are the reasons for which another attempt ends like the last.
+var neverBetter = map[failure.Reason]bool{
+	ReasonCertificate: true, ReasonCertificateName: true, ReasonCertificateTime: true, ReasonTLS: true,
+}
+
+// diagnose says in words why a connection failed, for which reason, and what that is about.
+func diagnose(err error, host string) (reason failure.Reason, subject, why string) {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		roots     x509.SystemRootsError
+		verify    *tls.CertificateVerificationError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+		proxy     *proxyError
+		op        *net.OpError
+	)
+	switch {
+	case errors.As(err, &proxy):
+		return ReasonProxy, proxy.proxy, proxy.Error()
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return ReasonProxy, addrOf(op, host), "the proxy cannot be reached: " + op.Err.Error()
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return ReasonCertificateTime, host, "its certificate has expired or is not valid yet, by the clock of this machine"
+	case errors.As(err, &name):
+		return ReasonCertificateName, host, "its certificate is for another host: " + name.Error()
+	case errors.As(err, &authority), errors.As(err, &roots), errors.As(err, &invalid), errors.As(err, &verify):
+		return ReasonCertificate, host, "its certificate is not trusted: " + err.Error()
+	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
+		return ReasonTLS, host, "it does not accept TLS as it is spoken here: " + err.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ReasonNoConnection, host, "the connection broke in the middle of it"
+	case errors.Is(err, io.EOF):
+		return ReasonNoConnection, host, "the connection was closed"
+	}
+	return ReasonNoConnection, host, err.Error()
+}
+
+func addrOf(op *net.OpError, otherwise string) string {
+	if op.Addr != nil {
+		return op.Addr.String()
+	}
+	return otherwise
+}
+
+// proxyError is a proxy's refusal to make a tunnel to the service.
+type proxyError struct {
+	proxy  string // its host
+	status int
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy %s refuses the connection: %d %s", e.proxy, e.status, http.StatusText(e.status))
+}
+
+// checkProxyAnswer turns a proxy's refusal into an error that says so.
+func checkProxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{proxy.Host, resp.StatusCode}
+}
