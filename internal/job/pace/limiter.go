@@ -133,7 +133,7 @@ func (l *limiter) rateLimited(s slot, now time.Duration) {
 	if s.epoch == l.epoch {
 		level := min(s.level, int(l.size))
 		if l.growing {
-			level -= level / 16 // requests sent at once overtake one another
+			level -= level / 8 // requests sent at once overtake one another
 		}
 		l.shrink(l.memory.failed(level, now))
 		l.memory.epoch = s.epoch
