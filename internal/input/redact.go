@@ -34,8 +34,8 @@ func redact(column, value string) string {
 
 // redactJWT takes out what has the shape of one.
 func redactJWT(text string) string {
-	var nothingKnown *secret.Knife
-	return nothingKnown.Cut(text)
+	var nothingKnown *secret.Redactor
+	return nothingKnown.Redact(text)
 }
 
 // redactObject is the text of a JSON row without the members that hold secrets.

@@ -35,10 +35,10 @@ type Exchange struct {
 }
 
 func (s *Sandbox) begin(r *http.Request, id string) *exchange {
-	var knife *secret.Knife
+	var redactor *secret.Redactor
 	return &exchange{
 		s: s, r: r, begun: time.Now(),
-		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: knife.Cut(r.URL.Path), RequestID: knife.Cut(id)},
+		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: redactor.Redact(r.URL.Path), RequestID: redactor.Redact(id)},
 	}
 }
 
@@ -150,8 +150,8 @@ func cut(body []byte) string {
 	if !ok {
 		return noJSON
 	}
-	var knife *secret.Knife
-	text = knife.Cut(text)
+	var redactor *secret.Redactor
+	text = redactor.Redact(text)
 	if len(text) > longestBody {
 		text = strings.ToValidUTF8(text[:longestBody], "") + "…"
 	}

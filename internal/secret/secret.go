@@ -1,4 +1,4 @@
-// Package secret has the one type for what must never be printed, and the knife that cuts secrets out of text.
+// Package secret has the one type for what must never be printed, and the redactor that cuts secrets out of text.
 //
 // A leaf: it imports nothing of the project, and every room may import it.
 package secret

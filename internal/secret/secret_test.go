@@ -81,33 +81,33 @@ func TestReadingASecret(t *testing.T) {
 	}
 }
 
-func TestKnifeCutsEveryForm(t *testing.T) {
-	var k secret.Knife
-	k.Know(secret.New(value), secret.New(""), secret.New("abc12"))
+func TestRedactorFindsEveryForm(t *testing.T) {
+	var k secret.Redactor
+	k.Add(secret.New(value), secret.New(""), secret.New("abc12"))
 	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 	odd := `p"w\<&ä`
-	k.Know(secret.New(odd))
+	k.Add(secret.New(odd))
 	text := strings.Join([]string{
 		"plain " + value, "query " + url.QueryEscape(value), "path " + url.PathEscape(value),
 		"base64 " + base64.StdEncoding.EncodeToString([]byte(value)), "upper " + strings.ToUpper(value),
 		"jwt " + jwt, "abc stays", `json p\"w\\<&ä and p\"w\\\u003c\u0026ä`,
 	}, "\n")
-	got := k.Cut(text)
+	got := k.Redact(text)
 	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt [redacted]\nabc stays\njson [redacted] and [redacted]"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if again := k.Cut(got); again != want {
+	if again := k.Redact(got); again != want {
 		t.Errorf("cut twice it is\n%s", again)
 	}
-	var none *secret.Knife
-	if got := none.Cut("a " + jwt); got != "a [redacted]" {
-		t.Errorf("no knife still knows a JWT: %s", got)
+	var none *secret.Redactor
+	if got := none.Redact("a " + jwt); got != "a [redacted]" {
+		t.Errorf("no redactor still knows a JWT: %s", got)
 	}
 }
 
 // Encoders do not agree on what is to be escaped in a URL, nor on the case of the digits.
-func TestKnifeCutsEveryURLEscape(t *testing.T) {
+func TestRedactorFindsEveryURLEscape(t *testing.T) {
 	for v, forms := range map[string][]string{
 		"s3cr/tpw": {"s3cr%2Ftpw", "s3cr%2ftpw", "s3cr/tpw", "S3CR%2FTPW"},
 		"Qz!&k":    {"Qz!%26k", "Qz%21%26k", "Qz!&k", "%51%7a%21%26%6b"},
@@ -115,10 +115,10 @@ func TestKnifeCutsEveryURLEscape(t *testing.T) {
 		"100%":     {"100%25", "100%"},
 		"ä~*'()":   {"%c3%a4~*'()", "%C3%A4%7E%2A%27%28%29"},
 	} {
-		var k secret.Knife
-		k.Know(secret.New(v))
+		var k secret.Redactor
+		k.Add(secret.New(v))
 		for _, form := range forms {
-			if got := k.Cut("x=" + form + "&y=1%2"); got != "x=[redacted]&y=1%2" {
+			if got := k.Redact("x=" + form + "&y=1%2"); got != "x=[redacted]&y=1%2" {
 				t.Errorf("%q written as %q: %s", v, form, got)
 			}
 		}
@@ -126,7 +126,7 @@ func TestKnifeCutsEveryURLEscape(t *testing.T) {
 }
 
 // However short a secret is, and whatever word it is, a text stays a text.
-func TestKnifeWithAnOddSecret(t *testing.T) {
+func TestRedactorWithAnOddSecret(t *testing.T) {
 	for _, c := range []struct{ secret, text, want string }{
 		{"x", "a box of Xs", "a bo[redacted] of [redacted]s"},
 		{"x", "Unauthorized", "Unauthorized"},
@@ -136,9 +136,9 @@ func TestKnifeWithAnOddSecret(t *testing.T) {
 		{"[redacted]x", "[redacted]x", "[redacted]"},
 		{"aba", "ababa", "[redacted]"},
 	} {
-		var k secret.Knife
-		k.Know(secret.New(c.secret))
-		if got := k.Cut(c.text); got != c.want {
+		var k secret.Redactor
+		k.Add(secret.New(c.secret))
+		if got := k.Redact(c.text); got != c.want {
 			t.Errorf("%q cut out of %q: %q, want %q", c.secret, c.text, got, c.want)
 		}
 	}
@@ -146,14 +146,14 @@ func TestKnifeWithAnOddSecret(t *testing.T) {
 
 // A secret that was encoded together with what stands around it, as in Basic authentication, is cut too, but for the character
 // at each edge that it shares with its neighbours.
-func TestKnifeCutsASecretOutOfLongerBase64(t *testing.T) {
-	var k secret.Knife
-	k.Know(secret.New(value))
+func TestRedactorFindsASecretOutOfLongerBase64(t *testing.T) {
+	var k secret.Redactor
+	k.Add(secret.New(value))
 	for _, before := range []string{"", "u", "u:", "us:", "use:"} {
 		for _, behind := range []string{"", "x", "xy", "xyz"} {
 			for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding} {
 				text := e.EncodeToString([]byte(before + value + behind))
-				got := k.Cut(text)
+				got := k.Redact(text)
 				if left := len(strings.Replace(got, secret.Redacted, "", 1)); got == text || left > len(text)-e.EncodedLen(len(value))+6 {
 					t.Errorf("%q%q: %s became %s", before, behind, text, got)
 				}

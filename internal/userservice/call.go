@@ -208,7 +208,7 @@ func readAll(resp *http.Response) ([]byte, error) {
 
 // redact takes the call's own secrets out of a text that came back.
 func (cl *call) redact(text string) string {
-	var k secret.Knife
-	k.Know(cl.secrets...)
-	return k.Cut(text)
+	var k secret.Redactor
+	k.Add(cl.secrets...)
+	return k.Redact(text)
 }

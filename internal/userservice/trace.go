@@ -40,21 +40,21 @@ const longestShown = 16 << 10
 
 // RoundTrip implements http.RoundTripper.
 func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
-	var knife secret.Knife
+	var redactor secret.Redactor
 	sent, _ := req.Context().Value(exchangeKey{}).(exchange)
-	knife.Know(sent.secrets...)
+	redactor.Add(sent.secrets...)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "> %s %s\n", req.Method, req.URL.Redacted())
 	showHeader(&b, ">", req.Header)
 	if len(sent.body) > 0 {
-		fmt.Fprintf(&b, "> %s\n", showBody(sent.body, &knife))
+		fmt.Fprintf(&b, "> %s\n", showBody(sent.body, &redactor))
 	}
 	start := t.now()
 	resp, err := t.next.RoundTrip(req)
 	took := t.now().Sub(start).Round(time.Millisecond)
 	if err != nil {
 		fmt.Fprintf(&b, "< no answer after %s: %s\n", took, err)
-		t.write(knife.Cut(b.String()))
+		t.write(redactor.Redact(b.String()))
 		return nil, err
 	}
 	fmt.Fprintf(&b, "< %s (%s)\n", resp.Status, took)
@@ -63,9 +63,9 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 	_ = resp.Body.Close()
 	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data), failing{readErr}))
 	if len(data) > 0 {
-		fmt.Fprintf(&b, "< %s\n", showBody(data, &knife))
+		fmt.Fprintf(&b, "< %s\n", showBody(data, &redactor))
 	}
-	t.write(knife.Cut(b.String()))
+	t.write(redactor.Redact(b.String()))
 	return resp, nil
 }
 
@@ -107,8 +107,8 @@ var secretMembers = map[string]bool{
 }
 
 // showBody is a body of the service as it may be shown: JSON on one line with its secrets redacted, or the size of anything else. The beginning of a long
-// one is taken last: of a secret that it ended in the knife would not know the half.
-func showBody(data []byte, knife *secret.Knife) string {
+// one is taken last: of a secret that it ended in the redactor would not know the half.
+func showBody(data []byte, redactor *secret.Redactor) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -122,7 +122,7 @@ func showBody(data []byte, knife *secret.Knife) string {
 		return fmt.Sprintf("(%d bytes)", len(data))
 	}
 	size := out.Len() - 1 // without the line's end
-	text := knife.Cut(strings.TrimSpace(out.String()))
+	text := redactor.Redact(strings.TrimSpace(out.String()))
 	if len(text) > longestShown {
 		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), size)
 	}

@@ -12,22 +12,23 @@ import (
 	"sync"
 )
 
-// Knife cuts secrets out of text: each value that it was told of, as it is and in either case, JSON-escaped, URL-escaped in whatever way, in Base64
-// (also as a part of something longer that was encoded), and whatever has a JWT's shape. It is safe for use by many goroutines.
-type Knife struct {
+// Redactor redacts secrets in text: each value that was added, as it is and in either case, JSON-escaped, URL-escaped in
+// whatever way, in Base64 (also as a part of something longer that was encoded), and whatever has a JWT's shape. It is safe
+// for use by many goroutines.
+type Redactor struct {
 	mu    sync.RWMutex
 	known map[String]bool
 	forms []string // the ways in which the values may be written, besides those that spell finds
 }
 
-// shortestForm is the least length of an encoded form that is cut: a shorter one stands in many a word. The value itself is cut however short it is:
-// a text that says too little is better than one that says a short password.
+// shortestForm is the least length of an encoded form that is redacted: a shorter one is part of many a word. The value
+// itself is redacted however short it is: a text that says too little is better than one that says a short password.
 const shortestForm = 4
 
 var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
 
-// Know tells the knife of a secret. An empty one is passed over.
-func (k *Knife) Know(secrets ...String) {
+// Add adds secrets to redact. An empty one is ignored.
+func (k *Redactor) Add(secrets ...String) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.known == nil {
@@ -67,8 +68,8 @@ func encoded(v string) []string {
 	return all
 }
 
-// encodedWithin is what a value looks like in the Base64 of something longer, with so many bytes before it, modulo three. The characters at
-// the edges, which are made of the neighbours too, are left out.
+// encodedWithin returns what a value looks like in the Base64 of something longer, with so many bytes before it, modulo
+// three. The characters at the edges, which are made of the neighbors too, are left out.
 func encodedWithin(e *base64.Encoding, v string, before int) string {
 	text := e.EncodeToString([]byte("\x00\x00"[:before] + v))
 	if (before+len(v))%3 != 0 {
@@ -77,8 +78,8 @@ func encodedWithin(e *base64.Encoding, v string, before int) string {
 	return text[(before*8+5)/6:]
 }
 
-// Cut returns the text with every secret replaced by Redacted. What was cut before stays as it is, so that a text may be cut twice.
-func (k *Knife) Cut(text string) string {
+// Redact returns the text with every secret replaced by Redacted. What was redacted before stays as it is.
+func (k *Redactor) Redact(text string) string {
 	return replace(text, k.find(text))
 }
 
@@ -86,7 +87,7 @@ func (k *Knife) Cut(text string) string {
 type span struct{ from, to int }
 
 // find gives the secrets in a text, in any order; they may overlap.
-func (k *Knife) find(text string) []span {
+func (k *Redactor) find(text string) []span {
 	var found []span
 	for _, at := range jwtShape.FindAllStringIndex(text, -1) {
 		found = append(found, span{at[0], at[1]})
@@ -117,8 +118,8 @@ func (k *Knife) find(text string) []span {
 	return found
 }
 
-// spells tells how many bytes at the beginning of a text spell a value, in capitals or not, as it is or URL-escaped, as some encoders escape more
-// than others; 0 where they spell something else.
+// spells returns how many bytes at the beginning of a text spell a value, in capitals or not, as it is or URL-escaped, as
+// some encoders escape more than others; 0 where they spell something else.
 func spells(text, value string) int {
 	if len(value) <= len(text) && strings.EqualFold(text[:len(value)], value) {
 		return max(len(value), escapes(text, value))
@@ -177,7 +178,7 @@ func replace(text string, found []span) string {
 	return out.String()
 }
 
-// isRedacted tells whether a span is a part of a Redacted that stands in the text.
+// isRedacted reports whether a span is a part of a Redacted that stands in the text.
 func isRedacted(text string, s span) bool {
 	from, to := max(0, s.to-len(Redacted)), min(len(text), s.from+len(Redacted))
 	return from <= s.from && to >= s.to && strings.Contains(text[from:to], Redacted)
