@@ -136,7 +136,7 @@ func TestARenewalAsksForThePasswordAtATerminal(t *testing.T) {
 	h.now = h.now.Add(91 * 24 * time.Hour)
 	h.mu.Unlock()
 	_, says := h.tell(t, 3, "token print", keptPassword+"\n")
-	wantIn(t, says, "the service has refused the stored RefreshToken")
+	wantIn(t, says, "the service refused the stored RefreshToken")
 	wantIn(t, says, "Hint: sign in with `telematicsctl auth login --email "+keptEmail+"`")
 	h.terminal = true
 	h.tell(t, 3, "token print --no-input", keptPassword+"\n")
@@ -158,7 +158,7 @@ func TestNobodyIsAskedForAPasswordWhileSignInsAreBlocked(t *testing.T) {
 	wantIn(t, says, "Password of "+keptEmail+": ")
 	for _, words := range []string{"auth login", "token print"} {
 		_, says := h.tell(t, 6, words, keptPassword+"\n")
-		wantIn(t, says, "has blocked this machine's address")
+		wantIn(t, says, "blocks this machine's address")
 		if strings.Contains(says, "Password") {
 			t.Errorf("%s asked for it:\n%s", words, says)
 		}
@@ -324,7 +324,7 @@ func TestOfEightSignInsSideBySideFiveAreSent(t *testing.T) {
 				done.Add(1)
 			case 6:
 				heldBack.Add(1)
-				wantIn(t, string(says), "the next may be sent at ")
+				wantIn(t, string(says), "the next one may be sent at ")
 			default:
 				t.Errorf("%v\n%s", c.ProcessState, says)
 			}
@@ -359,7 +359,7 @@ func TestStatusAtATerminal(t *testing.T) {
 	h.tell(t, 0, "auth login", "")
 	h.terminal = true
 	out, _ := h.tell(t, 0, "auth status --no-color", "")
-	for _, part := range []string{"SUBJECT", "admin", "default", "file", "refresh, sign-in", "RENEWS BY"} {
+	for _, part := range []string{"SUBJECT", "admin", "file", "in 23 hours", "refresh, sign-in", "RENEWED BY"} {
 		wantIn(t, out, part)
 	}
 }

@@ -93,8 +93,8 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			}
 			seen.want(t, 0, 1, 0)
 			const mends = "auth login --email " + keptEmail
-			wantIn(t, string(out), "\nError: not signed in as admin in profile default: the service has refused the stored RefreshToken "+
-				"(it has expired, or a renewal was cut off before its pair could be stored), and signing in anew needs a person")
+			wantIn(t, string(out), "\nError: not signed in as the admin in profile default: the service refused the stored RefreshToken "+
+				"(it has expired, or a renewal was cut off before its pair could be stored), and signing in again needs a person")
 			wantIn(t, string(out), "\nHint: sign in with `telematicsctl "+mends+"`\n")
 			h.tell(t, 0, mends+" --password-stdin", keptPassword+"\n")
 			if out, err := h.process(t, change...).CombinedOutput(); err != nil {

@@ -62,7 +62,7 @@ func TestALostRefreshOfABackEndsPairIsAskedForOnceMore(t *testing.T) {
 		says    string
 	}{
 		"it had not arrived": {false, 0, ""},
-		"it had arrived":     {true, 3, "the RefreshToken has been used before or has expired: sign in anew"},
+		"it had arrived":     {true, 3, "the RefreshToken was used before or has expired: sign in again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,4 +1,4 @@
-// Package auth is the commands that sign in and out, and tell who is signed in.
+// Package auth holds the commands that sign in and out, and show who is signed in.
 package auth
 
 import (
@@ -10,23 +10,23 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// New makes the command `auth`.
+// New returns the command `auth`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "auth", Short: "Sign in and out"}
-	c.AddCommand(newLogin(k, nil), newStatus(k), newLogout(k, nil))
+	c.AddCommand(newLogin(k), newStatus(k), newLogout(k))
 	return c
 }
 
-// parseToken reads --device-token.
+// parseToken parses --device-token.
 func parseToken(text string) (string, error) {
 	token, err := field.ParseUUID(text)
 	if err != nil {
-		return "", failure.InvalidFields("--device-token is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
+		return "", failure.InvalidFields("invalid --device-token", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
 }
 
-// deviceToken is what -o ids prints of a subject: the admin has none, so that the users alone are listed.
+// deviceToken returns what -o ids prints of a subject: nothing for the admin, who has none.
 func deviceToken(subject string) string {
 	if subject == auth.Admin || subject == unknown {
 		return ""

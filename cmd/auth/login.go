@@ -19,7 +19,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// loginOptions are what `auth login` was told.
+// loginOptions are the flags of `auth login`.
 type loginOptions struct {
 	email         string
 	passwordStdin bool
@@ -46,31 +46,30 @@ var signedInView = render.View[signedIn]{
 	ID: func(s signedIn) string { return deviceToken(s.Subject) },
 }
 
-func newLogin(k *cmdutil.App, run func(context.Context, loginOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o loginOptions) error { return login(ctx, k, o) }
-	}
+func newLogin(k *cmdutil.App) *cobra.Command {
 	var o loginOptions
 	c := &cobra.Command{
 		Use:   "login",
-		Short: "Sign in as the admin, or as a user",
-		Long: `Signs in and stores the tokens: as the admin by e-mail and password, or as a user by its DeviceToken and the InstanceKey. It is
-done when the service has answered a call that was made with the new tokens.
+		Short: "Sign in as the admin or as a user",
+		Long: `Signs in and stores the tokens: as the admin by email and password, or as a user
+by its DeviceToken and the InstanceKey. The new tokens are verified by a call.
 
-The password is read from standard input with --password-stdin, taken from TELEMATICSCTL_ADMIN_PASSWORD, or asked for without
-echo. With --save-password it goes to the profile's token store, so that the tool can sign in again by itself when the tokens are lost.
+The password is read from standard input with --password-stdin, else taken from
+TELEMATICSCTL_ADMIN_PASSWORD, else prompted for. --save-password stores it too,
+so that the tool can sign in again without a person.
 
-The service takes five sign-ins a minute from one address and blocks it for an hour at the sixth; the tool keeps count and does not
-send that one. --ignore-guard sends it all the same.`,
+The service takes five sign-ins a minute from one address and blocks the address
+for an hour after one more. The tool counts, and does not send that one unless
+--ignore-guard is given.`,
 		Example: `  telematicsctl auth login --email ops@example.com
-  pass show damoov/admin | telematicsctl auth login --email ops@example.com --password-stdin --save-password
+  telematicsctl auth login --email ops@example.com --password-stdin --save-password < password
   telematicsctl auth login --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return login(c.Context(), k, o) },
 	}
-	c.Flags().StringVar(&o.email, "email", "", "the admin's e-mail address (TELEMATICSCTL_ADMIN_EMAIL, admin_email)")
+	c.Flags().StringVar(&o.email, "email", "", "email address of the admin (default: admin_email)")
 	c.Flags().BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
-	c.Flags().BoolVar(&o.savePassword, "save-password", false, "store the password, so that no person is needed to sign in again")
+	c.Flags().BoolVar(&o.savePassword, "save-password", false, "store the password as well")
 	c.Flags().StringVar(&o.deviceToken, "device-token", "", "sign in as the user with this `TOKEN`")
 	cmdutil.AddIgnoreGuard(c, &o.ignoreGuard)
 	for _, flag := range []string{"email", "password-stdin", "save-password"} {
@@ -92,10 +91,11 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 		return err
 	}
 	if o.savePassword && s.Stored() == tokenstore.KindMemory {
-		return failure.New(failure.Invalid, "the token store memory keeps no password").WithHint("leave --save-password out, or use another token_store")
+		return failure.New(failure.Invalid, "--save-password: token_store memory keeps no password for the next command").
+			WithHint("leave --save-password out, or set another token_store")
 	}
 	if s.Stored() == tokenstore.KindMemory {
-		k.Streams.Warn("the token_store memory keeps the tokens for this command alone: the next one is not signed in by it")
+		k.Streams.Warn("token_store memory keeps the tokens for this command only: the next one is not signed in")
 	}
 	s.Auth.Guard.Ignore = o.ignoreGuard
 	who, rec, err := signIn(ctx, k, s, o)
@@ -118,12 +118,12 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 		email = s.Auth.AdminEmail
 	}
 	if email == "" && k.Streams.CanPrompt() && !o.passwordStdin {
-		if email, err = k.Streams.Line(ctx, "E-mail address", "--email"); err != nil {
+		if email, err = k.Streams.Line(ctx, "Email address", "--email"); err != nil {
 			return "", rec, err
 		}
 	}
 	if email == "" {
-		return "", rec, failure.New(failure.Invalid, "cannot sign in: whose e-mail address?").WithHint("give --email, or --device-token to sign in as a user")
+		return "", rec, failure.New(failure.Invalid, "no email address").WithHint("set --email, or --device-token to sign in as a user")
 	}
 	if _, err := field.Get("Email").ParseText(email, k.Now()); err != nil {
 		return "", rec, failure.InvalidFields("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
@@ -142,7 +142,7 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 	if err != nil {
 		return "", rec, err
 	}
-	kept, err := prove(ctx, s, done, userservice.AsAdmin())
+	kept, err := verify(ctx, s, done, userservice.AsAdmin())
 	if kept && o.savePassword {
 		err = errors.Join(err, s.Auth.SavePassword(ctx, email, password))
 	}
@@ -162,18 +162,18 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 	if err != nil {
 		return "", rec, err
 	}
-	_, err = prove(ctx, s, done, userservice.AsUser(token, in))
+	_, err = verify(ctx, s, done, userservice.AsUser(token, in))
 	if failure.Is(err, failure.Unauthorized) && statusOf(err) == http.StatusForbidden {
-		// Whether a user may read the own profile differs by what the vendor says; that the JWT is known is proven by the 403 too.
-		k.Streams.Warn("the service knows the user, and does not let it read its own profile")
+		// The vendor's documents differ on whether a user may read its own profile; the 403 shows that the JWT is known.
+		k.Streams.Warn("the service knows the user, but does not let it read its own profile")
 		err = nil
 	}
 	return token, done.Record, err
 }
 
-// prove makes a call with a pair that was just stored. One that the service refuses is taken back; where the service could not
-// be asked, it is kept, as it may well be good.
-func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Caller) (kept bool, err error) {
+// verify makes a call with a pair that was just stored. One that the service refuses is rolled back; where the service could
+// not be asked, it is kept, as it may well be valid.
+func verify(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Caller) (kept bool, err error) {
 	err = s.API.WithAuthorizer(userservice.StaticToken{JWT: done.Access}).VerifyToken(ctx, as)
 	status := statusOf(err)
 	if !failure.Is(err, failure.Unauthorized) { // a gateway's status says nothing of the tokens
@@ -183,27 +183,28 @@ func prove(ctx context.Context, s *cmdutil.Session, done auth.Login, as userserv
 	case err == nil, done.Subject != auth.Admin && status == http.StatusForbidden:
 		return true, err
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return false, notGood(ctx, s, done, failure.From(err))
+		return false, rollBack(ctx, s, done, failure.From(err))
 	default:
 		e := *failure.From(err)
 		e.Message = "signed in, and the tokens are stored, but a first call with them failed: " + e.Message
 		if e.Hint == "" {
-			e.Hint = "they may well be good: go on when the service answers again"
+			e.Hint = "the tokens may well be valid: use them when the service answers again"
 		}
 		return true, &e
 	}
 }
 
-// notGood takes back a pair that the service has issued and refuses, and says so.
-func notGood(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal *failure.Error) error {
+// rollBack removes a pair that the service issued and then refused, and returns the error that says so.
+func rollBack(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal *failure.Error) error {
 	e := *refusal
-	what := "administering users"
+	e.Reason = "" // the hint is about the sign-in, not about the call
+	what := "managing users"
 	e.Hint = "check that this is an admin's account; 403 means that it may not see users"
 	if done.Subject != auth.Admin {
 		what = "the user's own profile"
 		e.Hint = "check the DeviceToken, and that the user is of this instance"
 	}
-	left, err := s.Auth.TakeBack(ctx, done)
+	left, err := s.Auth.Rollback(ctx, done)
 	became := "were not kept"
 	switch {
 	case err != nil:
@@ -214,7 +215,7 @@ func notGood(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal *
 	default:
 		became = "were not kept (those that another process has stored meanwhile are)"
 	}
-	e.Message = "the sign-in was taken, but its tokens are not good for " + what + ", and " + became + ": " + refusal.Message
+	e.Message = "the sign-in succeeded, but its tokens are refused for " + what + ", and " + became + ": " + refusal.Message
 	e.Cause = errors.Join(refusal.Cause, err)
 	return &e
 }
@@ -227,7 +228,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// adminPassword is from standard input, from the environment, or from the person at the terminal; where there is none of these, the one that
+// adminPassword returns the password from standard input, the environment or the person at the terminal, else the one that
 // is stored for the address.
 func adminPassword(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, email string, stdin bool) (secret.String, error) {
 	switch {

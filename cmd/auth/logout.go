@@ -7,18 +7,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// logoutOptions are what `auth logout` was told.
+// logoutOptions are the flags of `auth logout`.
 type logoutOptions struct {
 	all         bool
 	deviceToken string
 }
 
-// signedOut is one whose pair was removed.
+// signedOut is a subject whose pair was removed.
 type signedOut struct {
 	Subject string
 	Profile string
@@ -34,24 +33,23 @@ var signedOutView = render.View[signedOut]{
 	ID: func(s signedOut) string { return deviceToken(s.Subject) },
 }
 
-func newLogout(k *cmdutil.App, run func(context.Context, logoutOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o logoutOptions) error { return logout(ctx, k, o) }
-	}
+func newLogout(k *cmdutil.App) *cobra.Command {
 	var o logoutOptions
 	c := &cobra.Command{
 		Use:   "logout",
-		Short: "Forget the admin's tokens and password, or a user's, or all",
-		Long: `Removes from the profile's token store the admin's tokens and the stored password; with --device-token a user's tokens, with --all the
-tokens of everybody and the password. The profile's InstanceKey stays: "profile remove" removes that too.
+		Short: "Sign out and delete stored tokens",
+		Long: `Deletes from the profile's token store the admin's tokens and saved password,
+a user's tokens with --device-token, or all of these with --all. The InstanceKey
+stays; "profile remove" deletes that too.
 
-The service has no call to revoke tokens: a copy of them elsewhere stays good until it expires.`,
+The service cannot revoke tokens: a copy of them elsewhere stays valid until it
+expires.`,
 		Example: "  telematicsctl auth logout\n  telematicsctl auth logout --all",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), o) },
+		RunE:    func(c *cobra.Command, _ []string) error { return logout(c.Context(), k, o) },
 	}
-	c.Flags().BoolVar(&o.all, "all", false, "everybody of the profile")
-	c.Flags().StringVar(&o.deviceToken, "device-token", "", "the user with this `TOKEN`")
+	c.Flags().BoolVar(&o.all, "all", false, "sign out the admin and all users of the profile")
+	c.Flags().StringVar(&o.deviceToken, "device-token", "", "sign out the user with this `TOKEN`")
 	c.MarkFlagsMutuallyExclusive("all", "device-token")
 	return c
 }
@@ -68,26 +66,26 @@ func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
 	if err := s.NeedStore(); err != nil {
 		return err
 	}
-	subjects, err := whoIsThere(ctx, s, o)
+	subjects, err := storedOf(ctx, s, o)
 	if err != nil {
 		return err
 	}
-	forget := subjects
+	remove := subjects
 	if o.deviceToken == "" {
-		forget = append(forget, tokenstore.SubjectAdminPassword)
+		remove = append(remove, tokenstore.SubjectAdminPassword)
 	}
-	if err := s.Auth.Forget(ctx, forget...); err != nil {
+	if err := s.Auth.Remove(ctx, remove...); err != nil {
 		return err
 	}
 	list := make([]signedOut, len(subjects))
 	for i, who := range subjects {
 		list[i] = signedOut{Subject: who, Profile: s.Profile.Name, Outcome: "removed"}
 	}
-	return cmdutil.PrintList(ctx, k, signedOutView, list, "Nobody was signed in by profile "+s.Profile.Name)
+	return cmdutil.PrintList(ctx, k, signedOutView, list, "Not signed in to profile "+s.Profile.Name)
 }
 
-// whoIsThere are those of the options whose pairs are stored. A pair that is damaged is there too.
-func whoIsThere(ctx context.Context, s *cmdutil.Session, o logoutOptions) ([]string, error) {
+// storedOf returns the subjects of the options whose pairs are stored. A damaged pair counts as stored.
+func storedOf(ctx context.Context, s *cmdutil.Session, o logoutOptions) ([]string, error) {
 	if o.all {
 		entries, err := s.Store.List(ctx, s.Profile.Name)
 		subjects := []string{}
@@ -96,14 +94,11 @@ func whoIsThere(ctx context.Context, s *cmdutil.Session, o logoutOptions) ([]str
 		}
 		return subjects, err
 	}
-	who := auth.Admin
-	if o.deviceToken != "" {
-		var err error
-		if who, err = parseToken(o.deviceToken); err != nil {
-			return nil, err
-		}
+	who, err := subjectAsked(o.deviceToken)
+	if err != nil {
+		return nil, err
 	}
-	_, err := s.Store.Get(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: who})
+	_, err = s.Store.Get(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: who})
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return nil, nil

@@ -2,7 +2,7 @@ package auth
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +12,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // status is what `auth status` prints as JSON.
@@ -20,55 +19,70 @@ type status struct {
 	Profile    string
 	InstanceID string `json:"InstanceId"`
 	Host       string
-	SignedIn   bool
+	SignedIn   bool // the admin, or the user asked for
 	Subjects   []subjectStatus
-	// SignInsBlockedUntil is the end of the service's block of this machine's address, as the tool remembers it.
+	// SignInsBlockedUntil is the end of the service's block of this machine's address, as the guard recorded it.
 	SignInsBlockedUntil *time.Time
 }
 
-// subjectStatus is one who is signed in, or can be without a person.
+// subjectStatus is the admin or a user who is signed in, or can be without a person.
 type subjectStatus struct {
-	Subject     string
-	Profile     string
-	Stored      string // the kind of store that holds its pair, or ""
-	IssuedAt    *time.Time
-	ExpiresAt   *time.Time
-	Expired     bool
-	RenewsSelf  bool   `json:"RenewsItself"`
-	RenewsBy    string // «refresh», «sign-in», both, or ""
-	blockedTill *time.Time
+	Subject      string
+	Profile      string
+	Stored       string // the kind of store that holds its pair, or ""
+	IssuedAt     *time.Time
+	ExpiresAt    *time.Time
+	Expired      bool
+	RenewsItself bool
+	RenewsBy     string // "refresh", "sign-in", both, or ""
+}
+
+// signedIn reports whether a call as the subject needs no person.
+func (s subjectStatus) signedIn() bool {
+	return s.Subject != unknown && (!s.Expired || s.RenewsItself)
 }
 
 var statusView = render.View[subjectStatus]{
 	Columns: []render.Column[subjectStatus]{
 		{Head: "SUBJECT", Name: "Subject", Cell: func(s subjectStatus) any { return s.Subject }},
-		{Head: "PROFILE", Name: "Profile", Cell: func(s subjectStatus) any { return s.Profile }},
 		{Head: "STORED", Name: "Stored", Cell: func(s subjectStatus) any { return s.Stored }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s subjectStatus) any { return s.ExpiresAt }},
-		{Head: "EXPIRED", Name: "Expired", Cell: func(s subjectStatus) any { return s.Expired }},
-		{Head: "RENEWS BY", Name: "RenewsBy", Cell: func(s subjectStatus) any { return s.RenewsBy }},
-		{Head: "SIGN-INS BLOCKED UNTIL", Name: "SignInsBlockedUntil", Cell: func(s subjectStatus) any { return s.blockedTill }},
+		{Head: "RENEWED BY", Name: "RenewsBy", Cell: func(s subjectStatus) any { return s.RenewsBy }},
+		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s subjectStatus) any { return s.Profile }},
+		{Head: "ISSUED", Name: "IssuedAt", Wide: true, Cell: func(s subjectStatus) any { return s.IssuedAt }},
+		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s subjectStatus) any { return s.Expired }},
 	},
 	ID: func(s subjectStatus) string { return deviceToken(s.Subject) },
 }
 
 func newStatus(k *cmdutil.App) *cobra.Command {
-	return &cobra.Command{
+	var asked string
+	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell who is signed in",
-		Long: `Tells who is signed in by the profile, where the tokens are stored, until when they are good, and whether they renew themselves:
-by a refresh, as long as the service takes the stored RefreshToken, or by signing in again, where the credentials for that are at hand. It asks
-the service nothing.
+		Short: "Show who is signed in",
+		Long: `Shows who is signed in to the profile, where the tokens are stored, until when
+the AccessToken is valid, and what renews it: a refresh, as long as the service
+takes the stored RefreshToken, or a sign-in with credentials that need no
+person. It sends nothing.
 
-It exits 0 if somebody is signed in or can be without a person, and 3 if not. With TELEMATICSCTL_ACCESS_TOKEN set it tells of that JWT alone, by
-its own word; of what is no JWT the subject is "unknown", and it exits 3.`,
-		Example: "  telematicsctl auth status\n  telematicsctl auth status -o json --jq .SignInsBlockedUntil",
-		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return tellStatus(c.Context(), k) },
+The exit status is 0 if the admin is signed in or can be without a person, or
+the user of --device-token, and 3 if not. TELEMATICSCTL_ACCESS_TOKEN stands in
+for all of these while it is set.`,
+		Example: `  telematicsctl auth status
+  telematicsctl auth status --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+  telematicsctl auth status -o json --jq .SignInsBlockedUntil`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return showStatus(c.Context(), k, asked) },
 	}
+	c.Flags().StringVar(&asked, "device-token", "", "show this user only (`TOKEN`)")
+	return c
 }
 
-func tellStatus(ctx context.Context, k *cmdutil.App) error {
+func showStatus(ctx context.Context, k *cmdutil.App, asked string) error {
+	who, err := subjectAsked(asked)
+	if err != nil {
+		return err
+	}
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err
@@ -78,7 +92,10 @@ func tellStatus(ctx context.Context, k *cmdutil.App) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	st, err := statusOfSession(ctx, k, s)
+	if whose, _, ok := s.Auth.EnvSubject(); ok && asked == "" {
+		who = whose
+	}
+	st, err := readStatus(ctx, k, s, who, asked != "")
 	if err != nil {
 		return err
 	}
@@ -91,58 +108,73 @@ func tellStatus(ctx context.Context, k *cmdutil.App) error {
 	if err != nil || st.SignedIn {
 		return err
 	}
-	return nobody(s)
+	return notSignedIn(s, who)
 }
 
-// nobody is the error where nobody is signed in.
-func nobody(s *cmdutil.Session) error {
+// subjectAsked returns whom --device-token names: the admin if it is not given.
+func subjectAsked(deviceToken string) (string, error) {
+	if deviceToken == "" {
+		return auth.Admin, nil
+	}
+	return parseToken(deviceToken)
+}
+
+// notSignedIn returns the error where the subject is not signed in.
+func notSignedIn(s *cmdutil.Session, who string) error {
+	as := " as the admin"
+	if who != auth.Admin {
+		as = " as user " + who
+	}
 	if s.Stored() != "" {
-		return failure.New(failure.Unauthorized, "nobody is signed in by profile "+s.Profile.Name).WithHint(s.Auth.Mend(auth.Admin))
+		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+as).Because(auth.ReasonSignedOut, who)
 	}
-	if err := s.Auth.GivenExpired(); err != nil {
-		return err
+	if whose, _, ok := s.Auth.EnvSubject(); ok && whose == who {
+		return s.Auth.EnvExpired()
 	}
-	return failure.New(failure.Unauthorized, "whether anybody is signed in is unknown: the value of TELEMATICSCTL_ACCESS_TOKEN is no JWT; it is sent all the same").
-		WithHint(s.Auth.Mend(auth.Admin))
+	return s.Auth.EnvWrongSubject(who)
 }
 
-func statusOfSession(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) (status, error) {
+func readStatus(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, who string, alone bool) (status, error) {
 	st := status{Profile: s.Profile.Name, InstanceID: s.InstanceID(), Host: s.API.Host(), Subjects: []subjectStatus{}}
 	blocked, err := s.Auth.Guard.BlockedUntil(s.API.Host())
 	if err != nil {
 		return st, err
 	}
 	if !blocked.IsZero() {
+		blocked = blocked.UTC().Round(time.Second)
 		st.SignInsBlockedUntil = &blocked
 		k.Streams.Note("The service blocks sign-ins from this machine until " + blocked.Format(time.RFC3339))
 	}
+	all := []subjectStatus{}
 	if s.Stored() == "" {
-		st.Subjects = givenSubject(k, s)
-	} else {
-		st.Subjects, err = storedSubjects(ctx, k, s)
+		all = envSubject(k, s)
+	} else if all, err = storedSubjects(ctx, k, s); err != nil {
+		return st, err
 	}
-	for i := range st.Subjects {
-		sub := &st.Subjects[i]
-		sub.RenewsSelf = sub.RenewsBy != ""
-		sub.blockedTill = st.SignInsBlockedUntil
-		st.SignedIn = st.SignedIn || (!sub.Expired && sub.Subject != unknown) || sub.RenewsSelf
+	for _, sub := range all {
+		sub.RenewsItself = sub.RenewsBy != ""
+		st.SignedIn = st.SignedIn || (sub.Subject == who && sub.signedIn())
+		if !alone || sub.Subject == who {
+			st.Subjects = append(st.Subjects, sub)
+		}
 	}
-	return st, err
+	return st, nil
 }
 
-// unknown is the subject of what is no JWT: whose it is, only the service knows.
+// unknown is the subject of what is not a JWT: whose it is, only the service knows.
 const unknown = "unknown"
 
-// givenSubject is the one whose JWT is in the environment.
-func givenSubject(k *cmdutil.App, s *cmdutil.Session) []subjectStatus {
-	who, claims, ok := s.Auth.WhoIsGiven()
+// envSubject returns the subject of the JWT from the environment.
+func envSubject(k *cmdutil.App, s *cmdutil.Session) []subjectStatus {
+	who, claims, ok := s.Auth.EnvSubject()
 	if !ok {
 		return []subjectStatus{{Subject: unknown, Profile: s.Profile.Name}}
 	}
 	return []subjectStatus{describe(who, s.Profile.Name, "", claims.IssuedAt, claims.ExpiresAt, k.Now())}
 }
 
-// storedSubjects are those whose pairs are stored for this host, and the admin if it can be signed in without a person.
+// storedSubjects returns those whose pairs are stored for this host, and the admin if it can be signed in without a
+// person.
 func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]subjectStatus, error) {
 	entries, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
@@ -157,13 +189,12 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		return nil, err
 	}
 	list := []subjectStatus{}
-	if _, err := s.Store.Get(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: auth.Admin}); errors.Is(err, tokenstore.ErrNotFound) && !password.IsZero() {
-		list = append(list, subjectStatus{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true, RenewsBy: "sign-in"})
-	}
+	admin := false
 	for _, e := range entries {
 		if e.Host != s.API.Host() {
 			continue // a pair that another service has issued signs nobody in here
 		}
+		admin = admin || e.Subject == auth.Admin
 		sub := describe(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())
 		var ways []string
 		if k.Now().Sub(e.IssuedAt) < refreshLife {
@@ -175,10 +206,13 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		sub.RenewsBy = strings.Join(ways, ", ")
 		list = append(list, sub)
 	}
+	if !admin && !password.IsZero() {
+		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true, RenewsBy: "sign-in"})
+	}
 	return list, nil
 }
 
-// refreshLife is how long a RefreshToken is good: three months for an admin (live), for a user as long (assumed).
+// refreshLife is how long a RefreshToken is valid: three months for an admin (live), as long for a user (assumed).
 const refreshLife = 90 * 24 * time.Hour
 
 func describe(who, profile, kind string, issued, expires, now time.Time) subjectStatus {

@@ -11,6 +11,7 @@ type hint func(*App, *failure.Error) string
 
 // hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.
 var hintTables = []map[failure.Reason]hint{
+	authHints,
 	fileHints,
 	serviceHints,
 	renderHints,

@@ -30,12 +30,12 @@ func (k *App) passphrase(
 	}
 }
 
-// tellOfWaiting tells a person at a terminal, once, that another process is waited for.
-func (k *App) tellOfWaiting() func() {
+// noteLockWait returns a function that notes at a terminal, once, that another process is waited for.
+func (k *App) noteLockWait() func() {
 	if !k.Streams.ErrTTY {
 		return nil
 	}
 	return sync.OnceFunc(func() {
-		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() + ", by --timeout)")
+		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() + ", see --timeout)")
 	})
 }

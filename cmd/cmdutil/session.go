@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,10 +76,10 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 	}
 	s.keyFor = once(s.readKey)
 	s.Auth = auth.New(auth.Options{
-		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, Given: cfg.AccessToken,
-		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, KeyHint: s.keyHint,
-		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(), Flags: k.profileFlags(),
-		Timeout: k.Flags.Timeout, Waiting: k.tellOfWaiting(),
+		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, EnvToken: cfg.AccessToken,
+		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, Saving: k.Saving,
+		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(),
+		Timeout: k.Flags.Timeout, OnLockWait: k.noteLockWait(),
 	})
 	s.API = s.API.WithAuthorizer(s.Auth)
 	return s, nil
@@ -225,19 +224,13 @@ func (k *App) guard(dir string, bulk bool) *auth.Guard {
 		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
 		Wait:    Wait,
 		Notify: func(d time.Duration) {
-			k.Streams.Note("waiting " + (d + time.Second - 1).Truncate(time.Second).String() + ": the service takes five sign-ins a minute from one address")
+			k.Streams.Note("waiting " + roundUp(d).String() + ": the service takes five sign-ins a minute from one address")
 		},
 	}
 }
 
-// profileFlags are the flags that another command needs to act by the same profile.
-func (k *App) profileFlags() string {
-	flags := k.configFlag()
-	if k.Flags.Profile != "" {
-		flags += " --profile " + k.Flags.Profile
-	}
-	return flags
-}
+// roundUp returns a wait in whole seconds, and never less than it is.
+func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
 
 // configFlag is the flag that another command needs to read the same file, fit for a shell.
 func (k *App) configFlag() string {
@@ -307,21 +300,7 @@ func noKey(message string) *failure.Error {
 	return &failure.Error{Code: failure.Invalid, Message: message, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
 }
 
-// keyHint says how the InstanceKey is put right: where it comes from, or, for a profile of the file, by storing it.
-func (s *Session) keyHint() string {
-	p := s.Profile
-	switch {
-	case p.Sandbox:
-		return "" // its key is built in
-	case p.InstanceKeyFrom == "environment" || !slices.Contains(s.app.config.Names(), p.Name):
-		return "set TELEMATICSCTL_INSTANCE_KEY to the key of that instance"
-	case p.InstanceKeyFrom == "file":
-		return "mend instance_key of profile " + p.Name + " in " + s.app.config.Path
-	case p.InstanceKeyFrom == "command":
-		return "mend instance_key_command of profile " + p.Name + " in " + s.app.config.Path
-	}
-	return "store the key with `telematicsctl profile add" + s.app.configFlag() + " " + p.Name + " --replace --instance-id " + p.InstanceID + "`, or set TELEMATICSCTL_INSTANCE_KEY"
-}
+func (s *Session) keyHint() string { return s.app.keyHint(s.Profile) }
 
 // HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.
 func (s *Session) HasInstanceKey(ctx context.Context) (bool, error) {

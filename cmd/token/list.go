@@ -8,9 +8,13 @@ import (
 
 func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List what is stored for the profile",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List stored tokens",
+		Long: `Lists the admin and the users whose tokens are stored for the profile, and until
+when their AccessTokens are valid. It prints no tokens.`,
+		Example: "  telematicsctl token list\n  telematicsctl token list -o ids",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := k.Session(1, false)
 			if err != nil {

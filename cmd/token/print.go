@@ -11,7 +11,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// printed is what `token print` gives to a program.
+// printed is what `token print` prints as JSON.
 type printed struct {
 	Subject     string
 	AccessToken string
@@ -22,13 +22,16 @@ func newPrint(k *cmdutil.App) *cobra.Command {
 	var ignoreGuard bool
 	c := &cobra.Command{
 		Use:   "print [TOKEN]",
-		Short: "Write a valid JWT to standard output",
-		Long: `Writes a JWT of a user, or of the admin when no TOKEN is given, to standard output: the stored one, renewed if need be. It is a secret.
+		Short: "Print a valid JWT",
+		Long: `Prints a JWT of a user, or of the admin if no TOKEN is given: the stored one,
+renewed if necessary. It is a secret.
 
-With TELEMATICSCTL_ACCESS_TOKEN set it writes that one, whosever it is, as long as it has not expired; with a TOKEN only if it is that one's.`,
-		Example: `  curl -H "Authorization: Bearer $(telematicsctl token print)" …`,
-		Args:    cobra.MaximumNArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return printToken(c.Context(), k, args, ignoreGuard) },
+With TELEMATICSCTL_ACCESS_TOKEN set, it prints that one if it has not expired,
+and if it is the TOKEN's.`,
+		Example: `  telematicsctl token print
+  curl -H "Authorization: Bearer $(telematicsctl token print)" https://user.telematicssdk.com/v1/…`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return printToken(c.Context(), k, args, ignoreGuard) },
 	}
 	cmdutil.AddIgnoreGuard(c, &ignoreGuard)
 	return c
@@ -53,7 +56,7 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	}
 	defer func() { _ = s.Close() }()
 	s.Auth.Guard.Ignore = ignoreGuard
-	who, rec, err := goodToken(ctx, s, args, who)
+	who, rec, err := validPair(ctx, s, args, who)
 	if err != nil {
 		return err
 	}
@@ -68,18 +71,18 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	return render.One(p, view, out)
 }
 
-// goodToken is a JWT that is good, and whose it is. The one from the environment is not renewed: it must be good by its own word, and the
-// subject's if one was named.
-func goodToken(ctx context.Context, s *cmdutil.Session, args []string, who string) (string, tokenstore.Record, error) {
+// validPair returns a valid JWT, and whose it is. The one from the environment is not renewed: it must be valid by its own
+// claims, and the subject's if one was given.
+func validPair(ctx context.Context, s *cmdutil.Session, args []string, who string) (string, tokenstore.Record, error) {
 	if s.Stored() != "" {
 		rec, err := s.Auth.Pair(ctx, who)
 		return who, rec, err
 	}
-	whose, _, ok := s.Auth.WhoIsGiven()
+	whose, _, ok := s.Auth.EnvSubject()
 	if !ok || (len(args) > 0 && whose != who) {
-		return "", tokenstore.Record{}, s.Auth.NotGiven(who)
+		return "", tokenstore.Record{}, s.Auth.EnvWrongSubject(who)
 	}
-	if err := s.Auth.GivenExpired(); err != nil {
+	if err := s.Auth.EnvExpired(); err != nil {
 		return "", tokenstore.Record{}, err
 	}
 	rec, err := s.Auth.Pair(ctx, whose)

@@ -13,13 +13,14 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// refreshOptions are what `token refresh` was told.
+// refreshOptions are the flags and arguments of `token refresh`.
 type refreshOptions struct {
 	token       []string // [TOKEN]
 	all         bool
 	within      time.Duration
 	concurrency int
 	stdin       bool
+	prune       bool
 	ignoreGuard bool
 	onlyAll     []string // the flags given that go with --all alone
 }
@@ -45,36 +46,38 @@ func renewedView(showTokens bool) render.View[renewed] {
 	return v
 }
 
-func newRefresh(k *cmdutil.App, run func(context.Context, refreshOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o refreshOptions) error { return refresh(ctx, k, o) }
-	}
+func newRefresh(k *cmdutil.App) *cobra.Command {
 	var o refreshOptions
 	c := &cobra.Command{
 		Use:   "refresh [TOKEN]",
-		Short: "Renew the stored pair of a user, of the admin, or of all",
-		Long: `Renews the stored AccessToken and RefreshToken of a user, or the admin's when no TOKEN is given. The new pair is stored
-before it is used. Where the service refuses the RefreshToken, the subject is signed in anew if that needs no person.
+		Short: "Renew stored tokens",
+		Long: `Renews the stored AccessToken and RefreshToken of a user, or of the admin if no
+TOKEN is given. If the service refuses the RefreshToken, the tool signs in again
+where that needs no person.
 
-With --all, every stored pair of the profile that expires within --within is renewed, --concurrency at once, and each is reported; one that
-fails does not stop the others.
+--all renews every stored pair that expires within --within, and reports each
+one; a failed pair does not stop the others. A user who is gone is reported and
+not tried again; --prune deletes its tokens.
 
-With --stdin, a pair that some other system keeps is read from standard input, as JSON: {"AccessToken": "…", "RefreshToken": "…"}. Nothing is
-stored; the new pair is printed, which takes --show-tokens, as the old one is worthless from then on.`,
-		Example: `  telematicsctl token refresh 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
-  telematicsctl token refresh --all --within 24h
-  vault-read pair | telematicsctl token refresh --stdin --show-tokens -o json | vault-write pair`,
+--stdin renews a pair that another system keeps, read as JSON from standard
+input: {"AccessToken": "…", "RefreshToken": "…"}. Nothing is stored, and the old
+pair is worthless afterwards, so --show-tokens is required.`,
+		Example: `  telematicsctl token refresh
+  telematicsctl token refresh 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+  telematicsctl token refresh --all --within 24h --prune
+  telematicsctl token refresh --stdin --show-tokens -o json < pair.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.token = args
-			o.onlyAll = slices.DeleteFunc([]string{"within", "concurrency"}, func(name string) bool { return !c.Flags().Changed(name) })
-			return run(c.Context(), o)
+			o.onlyAll = slices.DeleteFunc([]string{"within", "concurrency", "prune"}, func(name string) bool { return !c.Flags().Changed(name) })
+			return refresh(c.Context(), k, o)
 		},
 	}
-	c.Flags().BoolVar(&o.all, "all", false, "renew every stored pair of the profile that expires soon")
-	c.Flags().DurationVar(&o.within, "within", 24*time.Hour, "how soon a pair must expire to be renewed by --all")
-	c.Flags().IntVar(&o.concurrency, "concurrency", 8, "how many pairs --all renews at once")
-	c.Flags().BoolVar(&o.stdin, "stdin", false, "renew the pair that stands on standard input, and store nothing")
+	c.Flags().BoolVar(&o.all, "all", false, "renew all stored pairs of the profile that expire soon")
+	c.Flags().DurationVar(&o.within, "within", 24*time.Hour, "renew pairs that expire within this time (with --all)")
+	c.Flags().IntVar(&o.concurrency, "concurrency", 8, "maximum requests in flight (with --all)")
+	c.Flags().BoolVar(&o.prune, "prune", false, "delete the tokens of users who are gone (with --all)")
+	c.Flags().BoolVar(&o.stdin, "stdin", false, "renew the pair on standard input, and store nothing")
 	cmdutil.AddIgnoreGuard(c, &o.ignoreGuard)
 	c.MarkFlagsMutuallyExclusive("all", "stdin")
 	c.MarkFlagsMutuallyExclusive("ignore-guard", "stdin")
@@ -115,18 +118,18 @@ func refresh(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 func (o refreshOptions) check() error {
 	var wrong []failure.Field
 	if len(o.token) > 0 && (o.all || o.stdin) {
-		wrong = append(wrong, failure.Field{Key: "TOKEN", Message: "it does not go with --all or --stdin"})
+		wrong = append(wrong, failure.Field{Key: "TOKEN", Message: "must not be given with --all or --stdin"})
 	}
 	for _, name := range o.onlyAll {
 		if !o.all {
-			wrong = append(wrong, failure.Field{Key: "--" + name, Message: "it goes with --all"})
+			wrong = append(wrong, failure.Field{Key: "--" + name, Message: "requires --all"})
 		}
 	}
 	if o.concurrency < 1 {
-		wrong = append(wrong, failure.Field{Key: "--concurrency", Message: "it is not 1 or more"})
+		wrong = append(wrong, failure.Field{Key: "--concurrency", Message: "must be at least 1"})
 	}
 	if o.within < 0 {
-		wrong = append(wrong, failure.Field{Key: "--within", Message: "it is less than nothing"})
+		wrong = append(wrong, failure.Field{Key: "--within", Message: "must not be negative"})
 	}
 	return failure.InvalidFields("nothing was renewed", wrong)
 }

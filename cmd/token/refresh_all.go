@@ -6,15 +6,24 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// reported is what became of one pair of --all.
+// The outcomes of one pair of --all.
+const (
+	outcomeRenewed = "renewed"
+	outcomeFailed  = "failed"
+	outcomeSkipped = "skipped" // the service refused the user in an earlier run
+	outcomeRemoved = "removed" // the service refuses the user, and --prune is given
+)
+
+// reported is the outcome of one pair of --all.
 type reported struct {
 	renewed
-	Outcome string // renewed or failed
+	Outcome string
 	Error   *string
 }
 
@@ -41,7 +50,7 @@ func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	defer func() { _ = s.Close() }()
 	s.Auth.Guard.Ignore = o.ignoreGuard
 	if s.Stored() == "" {
-		_, err := s.Auth.Refresh(ctx, "") // it says what is wrong with that
+		_, err := s.Auth.Refresh(ctx, "") // the error says why that cannot be
 		return err
 	}
 	entries, err := expiring(ctx, k, s, o)
@@ -53,7 +62,7 @@ func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	g.SetLimit(o.concurrency)
 	for i, e := range entries {
 		g.Go(func() error {
-			results[i], errs[i] = refreshOne(ctx, k, s, e)
+			results[i], errs[i] = refreshOne(ctx, k, s, e, o.prune)
 			return nil
 		})
 	}
@@ -61,11 +70,26 @@ func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	if err := cmdutil.PrintList(ctx, k, view, results, "No pair of profile "+s.Profile.Name+" expires within "+o.within.String()); err != nil {
 		return err
 	}
+	noteSkipped(k, results)
 	return allRenewed(ctx, errs)
 }
 
-// expiring are the stored pairs of this host that expire soon. One that says no end counts as expiring, and one that says no host, as it is
-// damaged, is to be reported.
+// noteSkipped says what can be done about users whom the service refused before.
+func noteSkipped(k *cmdutil.App, results []reported) {
+	skipped := 0
+	for _, r := range results {
+		if r.Outcome == outcomeSkipped {
+			skipped++
+		}
+	}
+	if skipped > 0 {
+		k.Streams.Note(cmdutil.Count(skipped, "user", "users") + " skipped, whom the service refused before: delete their tokens with " +
+			k.Command("token", "refresh", "--all", "--prune"))
+	}
+}
+
+// expiring returns the stored pairs of this host that expire soon. One without an end counts as expiring; a damaged one,
+// which has no host, is reported too.
 func expiring(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o refreshOptions) ([]tokenstore.Entry, error) {
 	all, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
@@ -80,17 +104,28 @@ func expiring(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o refresh
 	return soon, nil
 }
 
-func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e tokenstore.Entry) (reported, error) {
+func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e tokenstore.Entry, prune bool) (reported, error) {
 	rec, err := s.Auth.RefreshListed(ctx, e)
 	if err == nil {
-		return reported{renewed: renewedOf(k, e.Subject, e.Profile, s.Stored(), rec), Outcome: "renewed"}, nil
+		return reported{renewed: renewedOf(k, e.Subject, e.Profile, s.Stored(), rec), Outcome: outcomeRenewed}, nil
 	}
 	text := err.Error()
-	old := renewed{stored: show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())}
-	return reported{renewed: old, Outcome: "failed", Error: &text}, err
+	r := reported{Outcome: outcomeFailed, Error: &text}
+	r.stored = show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())
+	before := failure.HasReason(err, auth.ReasonRefusedBefore)
+	switch {
+	case prune && (before || failure.HasReason(err, auth.ReasonUserSignIn)):
+		if removeErr := s.Auth.Remove(ctx, e.Subject); removeErr != nil {
+			return r, removeErr
+		}
+		r.Outcome, err = outcomeRemoved, nil
+	case before:
+		r.Outcome, err = outcomeSkipped, nil
+	}
+	return r, err
 }
 
-// allRenewed makes one error of many: a single pair's is its own, Ctrl-C stays Ctrl-C, and otherwise some have failed.
+// allRenewed returns one error for many: that of a single pair, an interrupt, or a partial failure.
 func allRenewed(ctx context.Context, errs []error) error {
 	failed := 0
 	for _, err := range errs {
@@ -104,7 +139,7 @@ func allRenewed(ctx context.Context, errs []error) error {
 	case len(errs) == 1:
 		return errs[0]
 	case ctx.Err() != nil:
-		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs)).WithHint("give the same command again")
+		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs)).WithHint("run the same command again")
 	}
-	return failure.Newf(failure.Partial, "%d of %d pairs were not renewed", failed, len(errs)).WithHint("the rest is done and stored; -o json names the error of each")
+	return failure.Newf(failure.Partial, "%d of %d pairs were not renewed", failed, len(errs)).WithHint("the others are renewed and stored; -o json names the error of each")
 }

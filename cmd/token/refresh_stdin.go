@@ -3,7 +3,8 @@ package token
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"strings"
+	"unicode"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -12,11 +13,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// refreshStdin renews a pair that some other system keeps. Neither the pair nor anything else is read from or written to a store.
+// refreshStdin renews a pair that another system keeps. Nothing is read from or written to a store.
 func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	if !k.Flags.ShowTokens {
-		return failure.New(failure.Invalid, "nothing was renewed: the new pair would be printed nowhere, and the old one be worthless").
-			WithHint("give --show-tokens with --stdin")
+		return failure.New(failure.Invalid, "--stdin: the new pair would not be printed, and the old one would be worthless").
+			WithHint("add --show-tokens")
 	}
 	view := renewedView(true)
 	view.ID = nil // -o ids would leave the new pair out
@@ -31,6 +32,7 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	if err != nil {
 		return err
 	}
+	defer k.Saving()() // until the new pair is printed
 	s, err := k.Session(1, false)
 	if err != nil {
 		return err
@@ -40,10 +42,8 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	if err != nil {
 		return explainStdin(err)
 	}
-	who := auth.Admin
-	if claims, _ := auth.ReadClaims(pair.Access); claims.DeviceToken != "" {
-		who = claims.DeviceToken
-	}
+	claims, _ := auth.ReadClaims(pair.Access)
+	who := claims.Subject()
 	// The old pair is worthless now: whatever came meanwhile, the new one is printed.
 	if err := cmdutil.Print(context.WithoutCancel(ctx), k, view, renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
 		e := *failure.From(err)
@@ -69,28 +69,34 @@ func readPair(data []byte) (userservice.Pair, error) {
 	var wrong []failure.Field
 	switch {
 	case err != nil:
-		wrong = []failure.Field{{Key: "--stdin", Message: "standard input is not a JSON object with AccessToken and RefreshToken"}}
+		wrong = []failure.Field{{Key: "--stdin", Message: "not a JSON object with AccessToken and RefreshToken"}}
 	case access.IsZero():
-		wrong = append(wrong, failure.Field{Key: "AccessToken", Message: "it is missing"})
+		wrong = append(wrong, failure.Field{Key: "AccessToken", Message: "required"})
 	}
 	if err == nil && in.RefreshToken.IsZero() {
-		wrong = append(wrong, failure.Field{Key: "RefreshToken", Message: "it is missing"})
+		wrong = append(wrong, failure.Field{Key: "RefreshToken", Message: "required"})
+	}
+	access, in.RefreshToken = auth.TrimJWT(access), trimEnd(in.RefreshToken)
+	for name, token := range map[string]secret.String{"AccessToken": access, "RefreshToken": in.RefreshToken} {
+		if strings.ContainsFunc(token.Reveal(), unicode.IsControl) {
+			wrong = append(wrong, failure.Field{Key: name, Message: "must not contain control characters"})
+		}
 	}
 	return userservice.Pair{Access: access, Refresh: in.RefreshToken}, failure.InvalidFields("nothing was renewed", wrong)
 }
 
-// explainStdin says what a failed refresh means for who keeps the pair.
+// trimEnd drops white space around a token: a line end after it is not part of it.
+func trimEnd(token secret.String) secret.String { return secret.New(strings.TrimSpace(token.Reveal())) }
+
+// explainStdin returns the error of a failed refresh with what it means for who keeps the pair.
 func explainStdin(err error) error {
-	var f *failure.Error
-	if !errors.As(err, &f) {
-		return err
-	}
-	e := *f
+	e := *failure.From(err)
 	switch {
+	case e.Reason == userservice.ReasonWrongSubject || e.Reason == userservice.ReasonMalformedToken:
 	case e.Code == failure.Unauthorized:
-		e.Hint = "the RefreshToken has been used before or has expired: sign in anew"
+		e.Reason, e.Hint = "", "the RefreshToken was used before or has expired: sign in again"
 	case e.MayHaveApplied:
-		e.Hint = "the pair may be spent: try it once more, and sign in anew if it is refused"
+		e.Reason, e.Hint = "", "the pair may be spent: try it once more, and sign in again if it is refused"
 	}
-	return auth.NotTheService(&e)
+	return &e
 }

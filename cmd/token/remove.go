@@ -30,11 +30,13 @@ var removedView = render.View[removed]{
 
 func newRemove(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove TOKEN...",
-		Short: "Forget stored tokens",
-		Long: `Removes the stored AccessToken and RefreshToken of users from the token store ("admin" is the admin's). The users themselves stay as they are, and
-the tokens are not revoked: the service has no call for that.`,
-		Example: "  telematicsctl token remove 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70",
+		Use:     "remove TOKEN...",
+		Aliases: []string{"rm"},
+		Short:   "Delete stored tokens",
+		Long: `Deletes the stored AccessToken and RefreshToken of users ("admin" for the
+admin's) from the token store. The users stay, and the tokens stay valid until
+they expire: the service cannot revoke them.`,
+		Example: "  telematicsctl token remove 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70\n  telematicsctl token remove admin",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return remove(c.Context(), k, args) },
 	}
@@ -49,7 +51,7 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 			wrong = append(wrong, failure.From(err).Fields...)
 		}
 	}
-	if err := failure.InvalidFields("not every TOKEN is a DeviceToken", wrong); err != nil {
+	if err := failure.InvalidFields("invalid TOKEN", wrong); err != nil {
 		return err
 	}
 	if err := cmdutil.CheckOutput(ctx, k, removedView); err != nil {
@@ -78,7 +80,7 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 			there = append(there, who)
 		}
 	}
-	if err := s.Auth.Forget(ctx, there...); err != nil {
+	if err := s.Auth.Remove(ctx, there...); err != nil {
 		return err
 	}
 	missing := len(subjects) - len(there)
@@ -91,5 +93,5 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 	case len(results) == 1:
 		return failure.Newf(failure.NotFound, "no tokens are stored for %s in profile %s", subjects[0], s.Profile.Name)
 	}
-	return failure.Newf(failure.Partial, "%d of %d pairs were not there to be removed", missing, len(results))
+	return failure.Newf(failure.Partial, "%d of %d had no stored tokens", missing, len(results))
 }

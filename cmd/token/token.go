@@ -1,4 +1,4 @@
-// Package token is the commands that look after the stored tokens.
+// Package token holds the commands that manage stored tokens.
 package token
 
 import (
@@ -13,10 +13,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
-// New makes the command `token`.
+// New returns the command `token`.
 func New(k *cmdutil.App) *cobra.Command {
-	c := &cobra.Command{Use: "token", Short: "Renew, list, print and remove stored tokens"}
-	c.AddCommand(newRefresh(k, nil), newList(k), newPrint(k), newRemove(k))
+	c := &cobra.Command{Use: "token", Short: "Manage stored tokens"}
+	c.AddCommand(newRefresh(k), newList(k), newPrint(k), newRemove(k))
 	return c
 }
 
@@ -33,11 +33,11 @@ type stored struct {
 var storedView = render.View[stored]{
 	Columns: []render.Column[stored]{
 		{Head: "SUBJECT", Name: "Subject", Cell: func(s stored) any { return s.Subject }},
-		{Head: "PROFILE", Name: "Profile", Cell: func(s stored) any { return s.Profile }},
 		{Head: "STORED", Name: "Stored", Cell: func(s stored) any { return s.Stored }},
 		{Head: "ISSUED", Name: "IssuedAt", Cell: func(s stored) any { return s.IssuedAt }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s stored) any { return s.ExpiresAt }},
-		{Head: "EXPIRED", Name: "Expired", Cell: func(s stored) any { return s.Expired }},
+		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s stored) any { return s.Profile }},
+		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s stored) any { return s.Expired }},
 	},
 	// The admin has no DeviceToken: -o ids gives the users alone.
 	ID: func(s stored) string {
@@ -59,14 +59,14 @@ func show(subject, profile, kind string, issued, expires, now time.Time) stored 
 	return s
 }
 
-// subject reads [TOKEN]: a DeviceToken, or the admin where there is none (or the word admin).
+// subject parses [TOKEN]: a DeviceToken, or the admin if there is none (or the word admin).
 func subject(args []string) (string, error) {
 	if len(args) == 0 || args[0] == auth.Admin {
 		return auth.Admin, nil
 	}
 	token, err := field.ParseUUID(args[0])
 	if err != nil {
-		return "", failure.InvalidFields("TOKEN is not a DeviceToken", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
+		return "", failure.InvalidFields("invalid TOKEN", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
 }

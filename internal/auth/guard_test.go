@@ -1,13 +1,14 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
@@ -24,7 +25,7 @@ type guarded struct {
 // patiently enters, after a wait where that is needed and allowed.
 func (g *guarded) patiently(t *testing.T) error {
 	t.Helper()
-	return g.Patiently(t.Context(), func() error { return g.Enter(t.Context(), host) })
+	return g.WithWait(t.Context(), func() error { return g.Enter(t.Context(), host) })
 }
 
 func (g *guarded) Now() time.Time { return g.clock.Now() }
@@ -56,7 +57,7 @@ func TestTheSixthSignInOfAMinuteIsNotSent(t *testing.T) {
 	g := newGuarded(t)
 	g.enter(t, 5)
 	err := g.Enter(t.Context(), host)
-	wantFailure(t, err, failure.RateLimited, "the next may be sent at "+g.Now().Add(62*time.Second).Format("15:04:05")+" (in 1m2s)")
+	wantFailure(t, err, failure.RateLimited, "the next one may be sent at "+g.Now().Add(62*time.Second).Format("15:04:05")+" (in 1m2s)")
 	mustDo(t, g.Enter(t.Context(), "https://another.example.com")) // the limit is each host's own
 	g.Move(61 * time.Second)
 	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "(in 1s)")
@@ -84,7 +85,7 @@ func TestAWaitThatIsNotAllowedIsRefused(t *testing.T) {
 	g := newGuarded(t)
 	g.enter(t, 5)
 	g.MayWait = func(d time.Duration) bool { return d < 30*time.Second }
-	wantFailure(t, g.patiently(t), failure.RateLimited, "waits by itself with --timeout 1m3s or more")
+	wantFailure(t, g.patiently(t), failure.RateLimited, "sign-in-limit "+host)
 	if g.waits != nil {
 		t.Errorf("waited %v", g.waits)
 	}
@@ -129,9 +130,11 @@ func TestACancelledWaitSendsNothing(t *testing.T) {
 func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ retryAfter, lasts time.Duration }{
-		"without Retry-After":       {0, time.Hour},
-		"with Retry-After":          {20 * time.Minute, 20 * time.Minute},
-		"Retry-After of one second": {time.Second, 62 * time.Second}, // of a gateway: within the minute five more would lead into the hour
+		"without Retry-After":          {0, time.Hour},
+		"with Retry-After":             {20 * time.Minute, 20 * time.Minute},
+		"Retry-After of two hours":     {2 * time.Hour, 2 * time.Hour},
+		"Retry-After of half a second": {500 * time.Millisecond, 500 * time.Millisecond},
+		"Retry-After of a week":        {7 * 24 * time.Hour, 24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuarded(t)
@@ -141,10 +144,10 @@ func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
 			if at, err := g.another().BlockedUntil(host); err != nil || !at.Equal(until) {
 				t.Errorf("blocked until %v, %v", at, err)
 			}
-			g.Move(c.lasts - time.Second)
-			wantFailure(t, g.patiently(t), failure.RateLimited, "has blocked this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
+			g.Move(c.lasts - time.Millisecond)
+			wantFailure(t, g.patiently(t), failure.RateLimited, "blocks this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
 			mustDo(t, g.Enter(t.Context(), "https://another.example.com"))
-			g.Move(time.Second)
+			g.Move(time.Millisecond)
 			if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {
 				t.Errorf("blocked until %v, %v", at, err)
 			}
@@ -171,7 +174,7 @@ func TestASignInThatTheServiceTakesEndsTheBlock(t *testing.T) {
 	w := newWorld(t)
 	w.misbehave(t, `"POST /v1/Auth/Login: 429 retry-after 90s"`)
 	_, err := w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
-	wantFailure(t, err, failure.RateLimited, "none is sent until "+w.Now().Add(90*time.Second).Format("15:04:05")+" (in 1m30s); tokens that are stored already go on working")
+	wantFailure(t, err, failure.RateLimited, "no sign-in is sent until "+w.Now().Add(90*time.Second).Format("15:04:05")+" (in 1m30s)")
 	w.misbehave(t, "")
 	o := w.options()
 	o.Guard.Ignore = true
@@ -194,7 +197,7 @@ func TestIgnoringTheGuard(t *testing.T) {
 	mustDo(t, g.Enter(t.Context(), host))
 	mustDo(t, g.Enter(t.Context(), host))
 	mustDo(t, g.Blocked(t.Context(), host, 0))
-	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "has blocked")
+	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "sign-in-blocked "+host)
 }
 
 // A clock that is set back a little loses no sign-in; what lies far from now says nothing, and locks nobody out.
@@ -211,27 +214,100 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	wantFailure(t, another.Enter(t.Context(), host), failure.RateLimited, "(in 1m2s)")
 	g.Move(-24 * time.Hour)
 	g.enter(t, 1)
-	mustDo(t, g.Blocked(t.Context(), host, 0))
-	g.Move(-24 * time.Hour)
+}
+
+// A clock that is set back makes the service's block no longer than it was, in this process and in others.
+func TestABlockAndAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	mustDo(t, g.Blocked(t.Context(), host, 2*time.Hour))
+	g.Move(-30 * 24 * time.Hour)
+	for name, guard := range map[string]*auth.Guard{"this process": g.Guard, "another": g.another()} {
+		if at, err := guard.BlockedUntil(host); err != nil || !at.Equal(g.Now().Add(2*time.Hour)) {
+			t.Errorf("%s: blocked until %v, %v", name, at, err)
+		}
+	}
+	wantFailure(t, g.another().Enter(t.Context(), host), failure.RateLimited, "sign-in-blocked") // it counts from now on
+	g.Move(2*time.Hour - time.Second)
+	wantFailure(t, g.another().Enter(t.Context(), host), failure.RateLimited, "(in 1s)")
+	g.Move(time.Second)
 	g.enter(t, 1)
-	if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {
-		t.Errorf("blocked until %v, %v", at, err)
+}
+
+// Whatever happens to the file, it is never acted upon: what a damaged one said may have been a full minute.
+func TestADamagedGuardIsTakenForAFullMinute(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func([]byte) []byte{
+		"empty":              func([]byte) []byte { return nil },
+		"half of it":         func(b []byte) []byte { return b[:len(b)/2] },
+		"a flipped bit":      func(b []byte) []byte { b[len(b)-20] ^= 1; return b },
+		"a flipped checksum": func(b []byte) []byte { b[40] ^= 1; return b },
+		"no first line":      func(b []byte) []byte { _, rest, _ := bytes.Cut(b, []byte("\n")); return rest },
+		"a missing member":   func([]byte) []byte { return atomicfile.Frame("sign-in-guard", 1, []byte(`{}`)) },
+		"null":               func([]byte) []byte { return atomicfile.Frame("sign-in-guard", 1, []byte(`null`)) },
+		"an older version":   func([]byte) []byte { return atomicfile.Frame("sign-in-guard", 0, []byte(`{"Hosts":{}}`)) },
+		"another file":       func([]byte) []byte { return atomicfile.Frame("index", 1, []byte(`{"Hosts":{}}`)) },
+		"not ours":           func([]byte) []byte { return []byte(`{"https://h": {}}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGuarded(t)
+			g.enter(t, 1)
+			path := filepath.Join(g.Dir, "sign-ins")
+			data, err := os.ReadFile(path)
+			mustDo(t, err)
+			mustDo(t, os.WriteFile(path, damage(data), 0o600))
+			if at, err := g.another().BlockedUntil(host); err != nil || !at.IsZero() {
+				t.Errorf("blocked until %v, %v", at, err)
+			}
+			wantFailure(t, g.another().Enter(t.Context(), host), failure.RateLimited, "(in 1m2s)")
+			wantFailure(t, g.another().Enter(t.Context(), "https://another.example.com"), failure.RateLimited, "sign-in-limit")
+			g.Move(62 * time.Second)
+			g.enter(t, 5)
+		})
 	}
 }
 
-// The file holds a minute's memory: a damaged one is begun anew. One that cannot be read or written stops the sign-in.
-func TestTheGuardsFile(t *testing.T) {
+// One of a newer version is neither acted upon nor replaced.
+func TestAGuardOfANewerVersionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
-	g.enter(t, 5)
-	path := filepath.Join(g.Dir, "sign-ins.json")
-	mustDo(t, os.WriteFile(path, []byte(`{"half`), 0o600))
-	g.enter(t, 1)
-	data, err := os.ReadFile(path)
-	if err != nil || strings.Count(string(data), "2026-11-22") != 1 {
-		t.Errorf("%s, %v", data, err)
+	path := filepath.Join(g.Dir, "sign-ins")
+	newer := atomicfile.Frame("sign-in-guard", 2, []byte(`{"Hosts":{}}`))
+	mustDo(t, os.WriteFile(path, newer, 0o600))
+	wantFailure(t, g.Enter(t.Context(), host), failure.Unauthorized, "sign-in-guard-newer "+path)
+	wantFailure(t, g.Blocked(t.Context(), host, 0), failure.Unauthorized, "sign-in-guard-newer")
+	_, err := g.another().BlockedUntil(host)
+	wantFailure(t, err, failure.Unauthorized, "sign-in-guard-newer")
+	if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, newer) {
+		t.Errorf("it was changed: %s, %v", data, err)
 	}
-	mustDo(t, os.Remove(path))
-	mustDo(t, os.Mkdir(path, 0o700))
-	wantFailure(t, g.Enter(t.Context(), host), failure.Failed, "the sign-in guard cannot be read")
+}
+
+// The format of the file: a change of it is a new version.
+func TestTheGuardsFormat(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.enter(t, 1)
+	mustDo(t, g.Blocked(t.Context(), host, 90*time.Second))
+	data, err := os.ReadFile(filepath.Join(g.Dir, "sign-ins"))
+	mustDo(t, err)
+	content, err := atomicfile.Unframe("sign-in-guard", 1, data)
+	mustDo(t, err)
+	const want = `{"Hosts":{"` + host + `":{"SignIns":["2026-11-22T12:00:00Z"],"Block":{"At":"2026-11-22T12:00:00Z","Lasts":90000000000}}}}`
+	if string(content) != want {
+		t.Errorf("got  %s\nwant %s", content, want)
+	}
+}
+
+// A guard that cannot be read or written stops the sign-in: one that is not recorded could be the sixth.
+func TestAGuardThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	mustDo(t, os.Mkdir(filepath.Join(g.Dir, "sign-ins"), 0o700))
+	wantFailure(t, g.Enter(t.Context(), host), failure.Unauthorized, "the sign-in guard cannot be read")
+	mustDo(t, os.Remove(filepath.Join(g.Dir, "sign-ins")))
+	mustDo(t, os.Remove(g.Dir+"/sign-ins.lock"))
+	mustDo(t, os.Mkdir(g.Dir+"/sign-ins.lock", 0o700))
+	wantFailure(t, g.Enter(t.Context(), host), failure.Unauthorized, "the sign-in guard cannot be locked")
 }

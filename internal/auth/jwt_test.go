@@ -17,6 +17,7 @@ func jwt(claims string) secret.String {
 
 func TestClaims(t *testing.T) {
 	t.Parallel()
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 	at := func(unix int64) time.Time { return time.Unix(unix, 0).UTC() }
 	for name, c := range map[string]struct {
 		jwt  secret.String
@@ -32,10 +33,51 @@ func TestClaims(t *testing.T) {
 		"no Base64":             {secret.New("a.!.c"), auth.Claims{}, false},
 		"two parts":             {secret.New("a.b"), auth.Claims{}, false},
 		"nothing":               {secret.String{}, auth.Claims{}, false},
-		"claims of wrong types": {jwt(`{"exp": "tomorrow"}`), auth.Claims{}, false},
+		"claims of wrong types": {jwt(`{"exp": "tomorrow", "iat": {}, "DeviceToken": 7, "IsAdmin": null}`), auth.Claims{}, true},
+		"no object":             {jwt(`null`), auth.Claims{}, false},
+		"numbers as text":       {jwt(`{"iat": "100", "exp": "200"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200)}, true},
+		"2026": {
+			jwt(`{"DeviceToken": "8F14E45FCEEA467F8B3E2C1D6E5B9A70", "InstanceId": "5a4db0c50000400080000000000000c5", "CompanyId": "3", "SdkClientId": "", "IsAdmin": "False", "Sdk": "True", "exp": 200}`),
+			auth.Claims{ExpiresAt: at(200), DeviceToken: user, InstanceID: "5a4db0c5-0000-4000-8000-0000000000c5"}, true,
+		},
+		"2019":                  {jwt(`{"DeviceToken": "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "CompanyId": "3", "SdkEnableRealTimeLocation": "True"}`), auth.Claims{DeviceToken: user}, true},
+		"the zero DeviceToken":  {jwt(`{"DeviceToken": "00000000000000000000000000000000"}`), auth.Claims{}, true},
+		"an empty DeviceToken":  {jwt(`{"DeviceToken": "", "IsAdmin": ""}`), auth.Claims{}, true},
+		"an admin with a token": {jwt(`{"DeviceToken": "8f14e45fceea467f8b3e2c1d6e5b9a70", "IsAdmin": true}`), auth.Claims{DeviceToken: user, IsAdmin: true}, true},
 	} {
 		if got, ok := auth.ReadClaims(c.jwt); got != c.want || ok != c.ok {
 			t.Errorf("%s: got %+v, %v", name, got, ok)
+		}
+	}
+}
+
+// Whose a JWT is: a user's if it has a DeviceToken in any form of a UUID and no true IsAdmin, else the admin's.
+func TestSubjectOfAJWT(t *testing.T) {
+	t.Parallel()
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+	for _, token := range []string{user, "8f14e45fceea467f8b3e2c1d6e5b9a70", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "(8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70)"} {
+		for isAdmin, want := range map[string]string{
+			`"False"`: user, `"false"`: user, `""`: user, `false`: user, `null`: user, `"no"`: user,
+			`"True"`: auth.Admin, `"true"`: auth.Admin, `true`: auth.Admin,
+		} {
+			c, ok := auth.ReadClaims(jwt(`{"DeviceToken": "` + token + `", "IsAdmin": ` + isAdmin + `, "exp": "x"}`))
+			if got := c.Subject(); got != want || !ok {
+				t.Errorf("%s, IsAdmin %s: it is of %s, want %s", token, isAdmin, got, want)
+			}
+		}
+	}
+	if c, _ := auth.ReadClaims(jwt(`{"sub": "1"}`)); c.Subject() != auth.Admin {
+		t.Errorf("without a DeviceToken: it is of %s", c.Subject())
+	}
+}
+
+func TestTrimJWT(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"a.b.c": "a.b.c", "Bearer a.b.c": "a.b.c", " bearer  a.b.c\r\n": "a.b.c", "a.b.c\n": "a.b.c", "Bearer": "Bearer", "": "",
+	} {
+		if got := auth.TrimJWT(secret.New(given)).Reveal(); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
 		}
 	}
 }

@@ -239,8 +239,7 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			want := counts{Spent: 1, SignIns: 1, Calls: 1}
 			if who == "admin" {
 				want = counts{Spent: 1}
-				wantFailure(t, err, failure.Unauthorized, "a renewal was cut off before its pair could be stored), and signing in anew needs a person\n"+
-					"sign in with `telematicsctl auth login --email ADDRESS`")
+				wantFailure(t, err, failure.Unauthorized, "a renewal was cut off before its pair could be stored), and signing in again needs a person\nsigned-out admin")
 			} else {
 				mustDo(t, err)
 			}
@@ -276,9 +275,9 @@ func TestAProcessThatWaitsForTheGuardHoldsNoOtherUp(t *testing.T) {
 	_, wait := s.start(t, user, "waits")
 	<-s.waiting
 	beside.Timeout = 10 * time.Second
-	wantFailure(t, callAs(t.Context(), beside, api, user), failure.RateLimited, "the next may be sent at")
+	wantFailure(t, callAs(t.Context(), beside, api, user), failure.RateLimited, "the next one may be sent at")
 	mustDo(t, callAs(t.Context(), beside, api, neighbour))
-	mustDo(t, os.Remove(filepath.Join(s.dir, "sign-ins.json"))) // the minute is over
+	mustDo(t, os.Remove(filepath.Join(s.dir, "sign-ins"))) // the minute is over
 	close(s.waited)
 	mustDo(t, wait())
 	if got, want := s.counts(), (counts{Refreshes: 1, SignIns: 1, Calls: 2}); got != want {

@@ -127,7 +127,7 @@ func TestAServiceThatRefusesItsOwnTokensIsNotAskedAgainAndAgain(t *testing.T) {
 	w.misbehave(t, `"POST /v1/Management/*: 401 empty"`)
 	s := w.admin()
 	for range 20 {
-		wantFailure(t, w.call(t.Context(), s), "unauthorized", "refuses even a JWT that it has just issued")
+		wantFailure(t, w.call(t.Context(), s), "unauthorized", "new-token-refused admin")
 	}
 	w.want(t, counts{Refreshes: 1, Calls: 21})
 }
@@ -142,7 +142,7 @@ func TestARefusalIsRemembered(t *testing.T) {
 	o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("wrong")
 	s := auth.New(o)
 	for range 20 {
-		wantFailure(t, w.call(t.Context(), s), "unauthorized", "the password in TELEMATICSCTL_ADMIN_PASSWORD: set it right")
+		wantFailure(t, w.call(t.Context(), s), "unauthorized", "env-password-refused")
 	}
 	w.want(t, counts{Spent: 1, SignIns: 1})
 }

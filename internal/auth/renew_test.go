@@ -53,7 +53,7 @@ func TestASignInByHandWaitsForTheRefreshUnderWay(t *testing.T) {
 		impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := w.person().LoginAdmin(impatient, sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
-		wantFailure(t, err, failure.Unavailable, "waiting for another telematicsctl")
+		wantFailure(t, err, failure.Unavailable, "deadline")
 	})
 	w.want(t, counts{Refreshes: 1})
 }
@@ -67,9 +67,9 @@ func TestForgettingWaitsForTheRefreshUnderWay(t *testing.T) {
 	w.duringARefresh(t, func() {
 		impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		wantFailure(t, w.person().Forget(impatient, user, auth.Admin), failure.Unavailable, "waiting for another telematicsctl")
+		wantFailure(t, w.person().Remove(impatient, user, auth.Admin), failure.Unavailable, "deadline")
 	})
-	mustDo(t, w.person().Forget(t.Context(), user, auth.Admin))
+	mustDo(t, w.person().Remove(t.Context(), user, auth.Admin))
 	if _, err := mustStore(t, w.dir).Get(t.Context(), adminKey); !errors.Is(err, tokenstore.ErrNotFound) {
 		t.Errorf("what was forgotten is back: %v", err)
 	}
@@ -78,12 +78,15 @@ func TestForgettingWaitsForTheRefreshUnderWay(t *testing.T) {
 // failing is a store of which one part fails.
 type failing struct {
 	tokenstore.Store
-	check, put error
-	fresh      []error // of the reads, in turn; the last for all further ones
+	reserve, put error
+	fresh        []error // of the reads, in turn; the last for all further ones
 }
 
-func (f *failing) Check(ctx context.Context) error {
-	return errors.Join(f.check, f.Store.Check(ctx))
+func (f *failing) Reserve(ctx context.Context, key tokenstore.Key, size int) (func(), error) {
+	if f.reserve != nil {
+		return nil, f.reserve
+	}
+	return f.Store.Reserve(ctx, key, size)
 }
 
 func (f *failing) Put(ctx context.Context, items ...tokenstore.Item) error {
@@ -112,7 +115,7 @@ func TestAStoreThatCannotBeUsedIsFoundOutFirst(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
 	o := w.options()
-	o.Store = &failing{Store: w.store, check: errStore}
+	o.Store = &failing{Store: w.store, reserve: errStore}
 	_, err := auth.New(o).Refresh(t.Context(), auth.Admin)
 	wantFailure(t, err, failure.Unauthorized, "the store is locked")
 	_, err = auth.New(o).LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
@@ -128,7 +131,7 @@ func TestAPairThatCannotBeStoredIsNotUsed(t *testing.T) {
 	w.expire(t)
 	o := w.options()
 	o.Store = &failing{Store: w.store, put: errStore}
-	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "new tokens for admin, which could not be stored and are lost: the store is locked")
+	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "new tokens for the admin, which could not be stored and are lost: the store is locked")
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 

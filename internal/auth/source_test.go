@@ -119,24 +119,23 @@ func TestWithoutAWayToSignInTheErrorNamesTheCommandThatMendsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := w.options()
-	o.Flags = " --profile test"
-	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "sign in with `telematicsctl auth login --profile test --email ADDRESS`")
+	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "not signed in as the admin in profile test\nsigned-out admin")
 	w.signIn(t)
 	w.Move(91 * 24 * time.Hour)
 	o.AdminEmail = "ops@example.com"
 	err := w.call(t.Context(), auth.New(o))
-	wantFailure(t, err, failure.Unauthorized, "has refused the stored RefreshToken")
-	wantFailure(t, err, failure.Unauthorized, "auth login --profile test --email ops@example.com`")
+	wantFailure(t, err, failure.Unauthorized, "the service refused the stored RefreshToken")
+	wantFailure(t, err, failure.Unauthorized, "signed-out admin")
 
 	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 	o.Instance = nil
 	_, err = auth.New(o).Pair(t.Context(), user)
-	wantFailure(t, err, failure.Unauthorized, "auth login --profile test --device-token "+user+"`")
+	wantFailure(t, err, failure.Unauthorized, "signed-out "+user)
 	o.Instance = func(context.Context) (userservice.Instance, error) {
-		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set").WithHint("set one")
+		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set").Because("no-key", "test")
 	}
 	_, err = auth.New(o).Pair(t.Context(), user)
-	wantFailure(t, err, failure.Unauthorized, "no InstanceKey is set\nset one")
+	wantFailure(t, err, failure.Unauthorized, "no InstanceKey is set\nno-key test")
 }
 
 func TestThePasswordIsTheEnvironmentsElseTheStoredOneElseAskedFor(t *testing.T) {

@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -69,7 +71,7 @@ func TestAWaitForTheGuardHoldsNobodyUp(t *testing.T) {
 	s := w.waiting(func(time.Duration) {
 		waits++
 		w.wantNoLockHeld(t)
-		wantFailure(t, w.call(t.Context(), w.admin()), failure.RateLimited, "the next may be sent at")
+		wantFailure(t, w.call(t.Context(), w.admin()), failure.RateLimited, "the next one may be sent at")
 		_, err := w.person().Refresh(t.Context(), user.DeviceToken)
 		mustDo(t, err)
 		w.want(t, counts{Spent: 2, Refreshes: 1}) // both have found the admin's pair refused
@@ -125,13 +127,13 @@ func TestTheWaitForAnotherProcessEndsWithTheTimeout(t *testing.T) {
 			began := time.Now()
 			var told atomic.Int64
 			o := w.options()
-			o.Timeout, o.Waiting = 5*time.Second, func() { told.Store(int64(time.Since(began))) }
+			o.Timeout, o.OnLockWait = 5*time.Second, func() { told.Store(int64(time.Since(began))) }
 			_, err := auth.New(o).Refresh(t.Context(), auth.Admin)
-			wantFailure(t, err, failure.Unavailable, "waiting for another telematicsctl, which renews tokens: it was not done within 5s (--timeout)")
+			wantFailure(t, err, failure.Unauthorized, fmt.Sprintf("waiting for another telematicsctl, which renews tokens: process %d has held ", os.Getpid()))
 			if took := time.Since(began); took != 5*time.Second || told.Load() != int64(time.Second) {
 				t.Errorf("it took %s, and was told after %s", took, time.Duration(told.Load()))
 			}
-			wantFailure(t, auth.New(o).Forget(t.Context(), auth.Admin), failure.Unavailable, "not done within 5s")
+			wantFailure(t, auth.New(o).Remove(t.Context(), auth.Admin), failure.Unauthorized, " for 5s")
 		})
 	})
 }

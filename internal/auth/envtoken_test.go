@@ -49,7 +49,7 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 	for _, name := range []string{"admin", "user"} { // the admin first: at the end of a turn every JWT has expired
 		given := map[string]secret.String{"admin": admin.Access, "user": user.Pair.Access}[name]
 		o := w.options()
-		o.Store, o.Given = untouchable{t}, given
+		o.Store, o.EnvToken = untouchable{t}, given
 		o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("a password")
 		s := auth.New(o)
 		if has, err := s.HasAdmin(t.Context()); err != nil || has != (name == "admin") {
@@ -70,7 +70,7 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		w.expire(t)
-		wantFailure(t, w.call(t.Context(), s), failure.Unauthorized, "TELEMATICSCTL_ACCESS_TOKEN has expired")
+		wantFailure(t, w.call(t.Context(), s), failure.Unauthorized, "the JWT from the environment has expired")
 	}
 	if got := w.seen.counts(); got.Refreshes+got.Spent+got.SignIns > 0 || got.Calls != 4 {
 		t.Errorf("the service saw %+v", got)
@@ -83,11 +83,11 @@ func TestAGivenTokenIsForNoOtherUser(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.register(t), w.register(t)
 	o := w.options()
-	o.Store, o.Given = untouchable{t}, ada.Pair.Access
+	o.Store, o.EnvToken = untouchable{t}, ada.Pair.Access
 	s := auth.New(o)
 	_, err := s.Token(t.Context(), bob.DeviceToken)
-	wantFailure(t, err, failure.Unauthorized, "no JWT of user "+bob.DeviceToken+": the one in TELEMATICSCTL_ACCESS_TOKEN is user "+ada.DeviceToken+"'s")
-	wantFailure(t, err, failure.Unauthorized, "`unset TELEMATICSCTL_ACCESS_TOKEN`")
+	wantFailure(t, err, failure.Unauthorized, "no JWT of user "+bob.DeviceToken+": the one from the environment is of user "+ada.DeviceToken)
+	wantFailure(t, err, failure.Unauthorized, "env-token "+bob.DeviceToken)
 	_, err = s.Token(t.Context(), ada.DeviceToken)
 	mustDo(t, err)
 }
@@ -113,10 +113,10 @@ func TestWhoIsGiven(t *testing.T) {
 		"not even JSON": {jwt: secret.New("a.b.c")},
 	} {
 		o := w.options()
-		o.Given = c.jwt
+		o.EnvToken = c.jwt
 		s := auth.New(o)
-		who, _, ok := s.WhoIsGiven()
-		if err := s.GivenExpired(); who != c.who || ok != c.ok || (err != nil) != c.expired {
+		who, _, ok := s.EnvSubject()
+		if err := s.EnvExpired(); who != c.who || ok != c.ok || (err != nil) != c.expired {
 			t.Errorf("%s: it is %q's (%v), %v", name, who, ok, err)
 		}
 	}

@@ -224,11 +224,11 @@ func mustDo(t testing.TB, err error) {
 	}
 }
 
-// wantFailure holds an error to its code and to a text in its message or hint.
+// wantFailure holds an error to its code and to a text in its message or in its "reason subject".
 func wantFailure(t testing.TB, err error, code failure.Code, text string) {
 	t.Helper()
 	var f *failure.Error
-	if !errors.As(err, &f) || f.Code != code || !strings.Contains(f.Message+"\n"+f.Hint, text) {
+	if !errors.As(err, &f) || f.Code != code || !strings.Contains(f.Message+"\n"+string(f.Reason)+" "+f.Subject, text) {
 		t.Errorf("got %#v (%v), want %s with %q", f, err, code, text)
 	}
 }

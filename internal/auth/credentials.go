@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+)
+
+// savedPassword is the password of the admin as it is stored. The record has the host that it is for.
+type savedPassword struct{ Email, Password string }
+
+// SavePassword stores the admin's password, so that the admin can be signed in without a person.
+func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
+	text, err := json.Marshal(savedPassword{email, password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
+	if err != nil {
+		return failure.Wrap(failure.Failed, "the password cannot be stored", err)
+	}
+	return s.Store.Put(ctx, tokenstore.Item{
+		Key:    s.key(tokenstore.SubjectAdminPassword),
+		Record: tokenstore.Record{Value: secret.New(string(text)), Host: s.API.Host()},
+	})
+}
+
+// SavedLogin returns the email address and the password to sign the admin in without a person; empty if there are none.
+// They are the environment's, or the stored ones if they are for this host and, if an address is set, for that.
+func (s *Source) SavedLogin(ctx context.Context) (email string, password secret.String, err error) {
+	switch {
+	case s.HasEnvToken():
+		return "", secret.String{}, nil
+	case s.AdminEmail != "" && !s.AdminPassword.IsZero():
+		return s.AdminEmail, s.AdminPassword, nil
+	}
+	rec, err := s.Store.Get(ctx, s.key(tokenstore.SubjectAdminPassword))
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return "", secret.String{}, nil
+	}
+	if err != nil {
+		return "", secret.String{}, err
+	}
+	var saved savedPassword
+	if json.Unmarshal([]byte(rec.Value.Reveal()), &saved) != nil || rec.Host != s.API.Host() || (s.AdminEmail != "" && s.AdminEmail != saved.Email) {
+		return "", secret.String{}, nil
+	}
+	return saved.Email, secret.New(saved.Password), nil
+}
+
+// HasAdmin reports whether the admin's tokens are stored or can be had without asking anybody.
+func (s *Source) HasAdmin(ctx context.Context) (bool, error) {
+	if s.HasEnvToken() {
+		_, claims, _ := s.EnvSubject()
+		return claims.Subject() == Admin, nil
+	}
+	pair, err := s.Store.Get(ctx, s.key(Admin))
+	if err == nil && pair.Host == s.API.Host() {
+		return true, nil
+	}
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return false, err
+	}
+	_, password, err := s.SavedLogin(ctx)
+	return !password.IsZero(), err
+}
