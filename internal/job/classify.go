@@ -36,8 +36,10 @@ func timedOut(err error) bool {
 // or the way to it failed, or the credentials, not the row.
 func transient(err error) bool {
 	switch f := failure.From(err); f.Code {
-	case failure.Unavailable, failure.RateLimited, failure.Interrupted, failure.Unauthorized:
+	case failure.Unavailable, failure.RateLimited, failure.Interrupted:
 		return true
+	case failure.Unauthorized:
+		return f.Status != 0 // the service's word; a user of another instance stays one
 	default:
 		return f.MayHaveApplied || f.Status >= 500 || errors.Is(err, ErrUngroup)
 	}

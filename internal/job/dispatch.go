@@ -90,7 +90,7 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 	if it.Lost && it.FirstSent.IsZero() {
 		it.FirstSent = d.begun
 	}
-	if it.Lost && !d.resendable(rec) {
+	if it.Lost && !d.resendable(d.sentAs(rec, e)) {
 		why := failure.New(failure.Failed, "the last run ended before the answer came; it is not sent again, as that could do it twice")
 		return d.settle(rec, Result{Outcome: Unknown, Err: why}, journal.Entry{FirstSent: it.FirstSent, Lost: true})
 	}
@@ -107,6 +107,14 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 	}
 	d.group = append(d.group, it)
 	return nil
+}
+
+// sentAs returns a record as it was sent before: in a group, without its DeviceToken.
+func (d *dispatcher) sentAs(rec Record, e journal.Entry) Record {
+	if d.size > 1 && e.State != journal.Untouched && e.DeviceToken == uuid.Nil {
+		rec.DeviceToken = uuid.Nil
+	}
+	return rec
 }
 
 // Previewer is an Operation that can say what it would send.

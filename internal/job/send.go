@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job/journal"
@@ -33,6 +35,9 @@ var errStop = errors.New("the run is ending")
 // out of retries, and settles it. The error is ErrUngroup where nothing was
 // settled, or what the request ended in.
 func (r *run) send(sending, requests context.Context, items []item) error {
+	if len(items) > 1 {
+		items = withoutTokens(items)
+	}
 	t := &retrier{r: r, items: items, sending: sending, requests: requests}
 	results, err := t.results()
 	switch {
@@ -82,6 +87,16 @@ func (r *run) noteUngrouped(err error) {
 	if r.ungrouped.CompareAndSwap(false, true) {
 		r.notify(Notice{Kind: NoticeUngrouped, Err: err})
 	}
+}
+
+// withoutTokens returns the records of a group: one request for several leaves the
+// choice of the DeviceTokens to the service, and cannot be sent again for that.
+func withoutTokens(items []item) []item {
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].DeviceToken, items[i].Random = uuid.Nil, false
+	}
+	return items
 }
 
 // stopped settles a group whose run ended before it was answered.

@@ -85,6 +85,7 @@ type Operation interface {
 	// is known by.
 	Name() string
 	// Group is how many records one request takes at most; 1 for most operations.
+	// In a group of more than one, records have no DeviceToken: the service chooses.
 	Group() int
 	// Do makes one request for a group, with the reads that it needs, and does
 	// not retry. It returns one Result for each record, in their order; results

@@ -38,9 +38,10 @@ type service struct {
 	bodies []map[string]any
 	reads  int
 	// answer, if not nil, answers in place of the service where it reports true. done carries the request out.
-	answer func(w http.ResponseWriter, r *http.Request, done func()) bool
-	ignore bool // choose another DeviceToken than the CustomToken
-	many   int  // users that register many returns beyond what was asked for
+	answer  func(w http.ResponseWriter, r *http.Request, done func()) bool
+	ignore  bool   // choose another DeviceToken than the CustomToken
+	created string // DateCreated of who is registered
+	many    int    // users that register many returns beyond what was asked for
 }
 
 type user struct {
@@ -49,7 +50,7 @@ type user struct {
 }
 
 func newService(t *testing.T) (*service, *userservice.Client) {
-	s := &service{t: t, users: map[string]*user{}}
+	s := &service{t: t, users: map[string]*user{}, created: "2026-11-28T12:00:01"}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	api, err := userservice.New(userservice.Options{UserURL: srv.URL})
@@ -64,6 +65,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	var body map[string]any
 	_ = json.NewDecoder(r.Body).Decode(&body)
+	if strings.HasSuffix(r.URL.Path, "/GetFilteredPage") {
+		s.list(w)
+		return
+	}
 	if strings.HasSuffix(r.URL.Path, "/find") {
 		s.reads++
 		s.find(w, r)
@@ -134,17 +139,27 @@ func (s *service) add(token string, fields map[string]any) string {
 	if fields == nil {
 		fields = map[string]any{}
 	}
-	s.users[token] = &user{instance: here, created: "2026-11-28T12:00:01", fields: fields}
+	s.users[token] = &user{instance: here, created: s.created, fields: fields}
 	return token
 }
 
+// list returns everybody of the instance here on one page.
+func (s *service) list(w http.ResponseWriter) {
+	all := s.shown(func(_ string, u *user) bool { return u.instance == here })
+	envelope(w, 200, map[string]any{"Users": all, "HasNextPage": false, "TotalUsers": len(all), "TotalPages": 1, "CurrentPage": 1})
+}
+
 func (s *service) find(w http.ResponseWriter, r *http.Request) {
+	token, client := r.URL.Query().Get("DeviceToken"), r.URL.Query().Get("ClientId")
+	envelope(w, 200, s.shown(func(t string, u *user) bool {
+		return (token == "" || t == token) && (client == "" || u.fields["ClientId"] == client)
+	}))
+}
+
+func (s *service) shown(is func(token string, u *user) bool) []any {
 	found := []any{}
 	for token, u := range s.users {
-		if want := r.URL.Query().Get("DeviceToken"); want != "" && want != token {
-			continue
-		}
-		if want := r.URL.Query().Get("ClientId"); want != "" && u.fields["ClientId"] != want {
+		if !is(token, u) {
 			continue
 		}
 		userFields := map[string]any{}
@@ -156,7 +171,7 @@ func (s *service) find(w http.ResponseWriter, r *http.Request) {
 			"UserProfile": u.fields, "UserFields": []any{userFields},
 		})
 	}
-	envelope(w, 200, found)
+	return found
 }
 
 // flat returns the fields of a body, those of UserFields among them.

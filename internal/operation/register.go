@@ -60,7 +60,7 @@ func (r *Register) grouped() bool { return r.GroupSize > 1 && !r.ungrouped.Load(
 
 // Resendable reports whether the service would refuse a second user of the record.
 func (r *Register) Resendable(rec job.Record) bool {
-	return rec.DeviceToken != uuid.Nil && !r.grouped() && !r.ignores.Load()
+	return rec.DeviceToken != uuid.Nil && !r.ignores.Load()
 }
 
 // IgnoresCustomToken reports whether the service has been seen to choose DeviceTokens itself although it was sent one.

@@ -160,7 +160,7 @@ func TestOutcomesOfRegisterMany(t *testing.T) {
 				t.Errorf("%d more than asked for: row %d is %s, %v, want %s", extra, i+1, r.Outcome, r.Err, want[i])
 			}
 		}
-		if op.Group() != 3 || op.Resendable(job.Record{DeviceToken: uuid.New()}) {
+		if op.Group() != 3 || op.Resendable(group(3)[0].Record) {
 			t.Error("a batch can be sent again")
 		}
 	}

@@ -125,10 +125,12 @@ func TestShardsOfAnInputAreTheWhole(t *testing.T) {
 		twins = append(twins, []string{"Ada", []string{"Bonn", "Oslo", ""}[i%3]})
 	}
 	for name, build := range map[string]func(job.Selection) *operation.NewUsers{
-		"content":      func(s job.Selection) *operation.NewUsers { return newUsers(t, twins, "content", s) },
-		"keys":         func(s job.Selection) *operation.NewUsers { return newUsers(t, staff, "client-id,content", s) },
-		"numbered":     func(s job.Selection) *operation.NewUsers { return newUsers(t, nil, "random", s) },
-		"by templates": func(s job.Selection) *operation.NewUsers { return newUsers(t, nil, "client-id", s, "ClientId=c-{{.N}}") },
+		"content":  func(s job.Selection) *operation.NewUsers { return newUsers(t, twins, "content", s) },
+		"keys":     func(s job.Selection) *operation.NewUsers { return newUsers(t, staff, "client-id,content", s) },
+		"numbered": func(s job.Selection) *operation.NewUsers { return newUsers(t, nil, "random", s) },
+		"by templates": func(s job.Selection) *operation.NewUsers {
+			return newUsers(t, nil, "client-id", s, "ClientId=c-{{.N}}")
+		},
 	} {
 		whole := map[string]bool{}
 		for _, r := range records(t, build(job.Selection{})) {

@@ -99,6 +99,9 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 		_ = resp.Body.Close()
 	}()
 	resp.Request = req
+	if cl.host == "" || cl.host == HostUser {
+		c.clock.observe(resp.Header)
+	}
 	body, err := readAll(resp)
 	if err != nil {
 		if errors.Is(err, errTooLarge) {

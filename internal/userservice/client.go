@@ -93,6 +93,7 @@ type Client struct {
 	userAgent   []string
 	retry       Retry
 	requestID   func() string
+	clock       *clock
 	authorizer  Authorizer // nil: calls that need a JWT fail
 }
 
@@ -108,6 +109,7 @@ func New(o Options) (*Client, error) {
 		userAgent: []string{cmp.Or(o.UserAgent, "telematicsctl")},
 		retry:     o.Retry.withDefaults(),
 		requestID: o.NewRequestID,
+		clock:     newClock(),
 	}
 	for host, base := range map[Host]string{
 		HostUser: cmp.Or(o.UserURL, DefaultUserURL), HostAccounts: cmp.Or(o.AccountsURL, DefaultAccountsURL),

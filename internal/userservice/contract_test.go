@@ -178,8 +178,8 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 func TestTheContractTestKnowsEveryCall(t *testing.T) {
 	known := []string{
 		"Application", "Applications", "Call", "CreateInstance", "Delete", "DeleteInstance", "DeviceStatus", "Find", "Get", "Host", "Instance", "Instances",
-		"JoinByCode", "ListPage", "Move", "Once", "OwnProfile", "Permissions", "Refresh", "Register", "RegisterMany", "Resolve", "SignInAdmin", "SignInUser",
-		"Statistics", "TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
+		"JoinByCode", "ListPage", "Move", "Once", "OwnProfile", "Permissions", "Refresh", "Register", "RegisterMany", "Resolve", "ServiceTime", "SignInAdmin",
+		"SignInUser", "Statistics", "TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
 	}
 	var got []string
 	for m := range reflect.TypeFor[*userservice.Client]().Methods() {
