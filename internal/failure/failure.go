@@ -1,5 +1,5 @@
-// Package failure is the one error type of the program: made where the knowledge is, printed in one place
-// (cmd), never compared by its text.
+// Package failure is the one error type of the program: made where the knowledge is, printed in
+// one place (cmd), never compared by its text.
 //
 // A leaf: it imports nothing of the project, and every room may import it.
 package failure
@@ -29,7 +29,8 @@ const (
 )
 
 var exits = map[Code]int{
-	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8, Interrupted: 130,
+	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8,
+	Interrupted: 130,
 }
 
 // Exit is the process's exit status for the code; 1 for one that is not listed.
@@ -40,8 +41,8 @@ func (c Code) Exit() int {
 	return 1
 }
 
-// Reason names a kind of trouble that a person can do something about. Each room declares its own constants; cmd turns them into hints, as only cmd
-// knows flags, commands and variables.
+// Reason names a kind of trouble that a person can do something about. Each room declares its own
+// constants; cmd turns them into hints, as only cmd knows flags, commands and variables.
 type Reason string
 
 // Field is one mistake, by the name of the field that holds it.
@@ -58,8 +59,8 @@ type Location struct {
 	Value     string // as it may be shown: cut to a length, and no secret
 }
 
-// Error says what failed and why, and what a person can do about it. Message and Hint have neither a capital
-// letter at the start nor a full stop at the end, and never hold a secret.
+// Error says what failed and why, and what a person can do about it. Message and Hint have
+// neither a capital letter at the start nor a full stop at the end, and never hold a secret.
 type Error struct {
 	Code      Code
 	Message   string  // what failed: why
@@ -71,21 +72,24 @@ type Error struct {
 	RequestID string  // the X-Request-Id that went with the call, if there was a call
 	Cause     error   // for errors.Is and errors.As; never printed by itself
 
-	// Each, if not nil, gives all fields in their order, where there may be too many to hold. It can be called once, and ends with do's error.
+	// Each, if not nil, gives all fields in their order, where there may be too many to hold. It
+	// can be called once, and ends with do's error.
 	Each func(do func(Field) error) error
 
-	// Enveloped reports that the answer is the service's own: it came in its envelope. Without it Status is a gateway's,
-	// and nothing may be inferred from it about the request. (A bare 401 counts, and has the code Unauthorized.)
+	// Enveloped reports that the answer is the service's own: it came in its envelope. Without it
+	// Status is a gateway's, and nothing may be inferred from it about the request. (A bare 401
+	// counts, and has the code Unauthorized.)
 	Enveloped bool
 
-	// Permanent reports that another attempt would end in the same way, although the code says Unavailable: a certificate
-	// that is not trusted, a proxy that refuses.
+	// Permanent reports that another attempt would end in the same way, although the code says
+	// Unavailable: a certificate that is not trusted, a proxy that refuses.
 	Permanent bool
 
 	Title      string        // what the service itself says of the refusal, as far as it may be shown
 	RetryAfter time.Duration // how long the service asks to wait; 0 where it does not
 
-	// MayHaveApplied is set where a change may have been carried out although its answer says nothing, or was lost.
+	// MayHaveApplied is set where a change may have been carried out although its answer says
+	// nothing, or was lost.
 	MayHaveApplied bool
 }
 
@@ -148,7 +152,8 @@ func (e *Error) WithHint(hint string) *Error {
 	return e
 }
 
-// InvalidFields makes the error for input that breaks the rules: one entry for each mistake, none sent. It is nil for none.
+// InvalidFields makes the error for input that breaks the rules: one entry for each mistake, none
+// sent. It is nil for none.
 func InvalidFields(what string, fields []Field) error {
 	if len(fields) == 0 {
 		return nil
@@ -156,8 +161,8 @@ func InvalidFields(what string, fields []Field) error {
 	return &Error{Code: Invalid, Message: what, Fields: fields}
 }
 
-// From finds the Error in err, or makes one of it: a cancelled context is interrupted, a passed deadline
-// unavailable, the rest failed. From(nil) is nil.
+// From finds the Error in err, or makes one of it: a cancelled context is interrupted, a passed
+// deadline unavailable, the rest failed. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil

@@ -43,7 +43,8 @@ func TestFromKeepsWhatIsKnown(t *testing.T) {
 }
 
 func TestErrorNamesEveryField(t *testing.T) {
-	err := failure.InvalidFields("the user is not valid", []failure.Field{{Key: "Email", Message: `"x" is no address`}, {Key: "Phone", Message: "empty"}})
+	err := failure.InvalidFields("the user is not valid", []failure.Field{{Key: "Email",
+		Message: `"x" is no address`}, {Key: "Phone", Message: "empty"}})
 	want := `the user is not valid: Email: "x" is no address; Phone: empty`
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)

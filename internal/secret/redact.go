@@ -12,17 +12,18 @@ import (
 	"sync"
 )
 
-// Redactor redacts secrets in text: each value that was added, as it is and in either case, JSON-escaped, URL-escaped in
-// whatever way, in Base64 (also as a part of something longer that was encoded), and whatever has a JWT's shape. It is safe
-// for use by many goroutines.
+// Redactor redacts secrets in text: each value that was added, as it is and in either case,
+// JSON-escaped, URL-escaped in whatever way, in Base64 (also as a part of something longer that
+// was encoded), and whatever has a JWT's shape. It is safe for use by many goroutines.
 type Redactor struct {
 	mu    sync.RWMutex
 	known map[String]bool
 	forms []string // the ways in which the values may be written, besides those that spell finds
 }
 
-// shortestForm is the least length of an encoded form that is redacted: a shorter one is part of many a word. The value
-// itself is redacted however short it is: a text that says too little is better than one that says a short password.
+// shortestForm is the least length of an encoded form that is redacted: a shorter one is part of
+// many a word. The value itself is redacted however short it is: a text that says too little is
+// better than one that says a short password.
 const shortestForm = 4
 
 var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
@@ -50,7 +51,8 @@ func (k *Redactor) Add(secrets ...String) {
 // encoded are the ways in which JSON and Base64 may write a value.
 func encoded(v string) []string {
 	all := []string{
-		base64.StdEncoding.EncodeToString([]byte(v)), base64.URLEncoding.EncodeToString([]byte(v)), base64.RawURLEncoding.EncodeToString([]byte(v)),
+		base64.StdEncoding.EncodeToString([]byte(v)), base64.URLEncoding.EncodeToString([]byte(v)),
+		base64.RawURLEncoding.EncodeToString([]byte(v)),
 	}
 	for _, html := range []bool{true, false} {
 		var b bytes.Buffer
@@ -68,8 +70,9 @@ func encoded(v string) []string {
 	return all
 }
 
-// encodedWithin returns what a value looks like in the Base64 of something longer, with so many bytes before it, modulo
-// three. The characters at the edges, which are made of the neighbors too, are left out.
+// encodedWithin returns what a value looks like in the Base64 of something longer, with so many
+// bytes before it, modulo three. The characters at the edges, which are made of the neighbors
+// too, are left out.
 func encodedWithin(e *base64.Encoding, v string, before int) string {
 	text := e.EncodeToString([]byte("\x00\x00"[:before] + v))
 	if (before+len(v))%3 != 0 {
@@ -78,7 +81,8 @@ func encodedWithin(e *base64.Encoding, v string, before int) string {
 	return text[(before*8+5)/6:]
 }
 
-// Redact returns the text with every secret replaced by Redacted. What was redacted before stays as it is.
+// Redact returns the text with every secret replaced by Redacted. What was redacted before stays
+// as it is.
 func (k *Redactor) Redact(text string) string {
 	return replace(text, k.find(text))
 }
@@ -118,8 +122,9 @@ func (k *Redactor) find(text string) []span {
 	return found
 }
 
-// spells returns how many bytes at the beginning of a text spell a value, in capitals or not, as it is or URL-escaped, as
-// some encoders escape more than others; 0 where they spell something else.
+// spells returns how many bytes at the beginning of a text spell a value, in capitals or not, as
+// it is or URL-escaped, as some encoders escape more than others; 0 where they spell something
+// else.
 func spells(text, value string) int {
 	if len(value) <= len(text) && strings.EqualFold(text[:len(value)], value) {
 		return max(len(value), escapes(text, value))
@@ -159,7 +164,8 @@ func escaped(digits string) int {
 	return int(n)
 }
 
-// replace puts Redacted in place of each run of spans. A Redacted that stands in the text already is none of them, whatever it spells.
+// replace puts Redacted in place of each run of spans. A Redacted that stands in the text already
+// is none of them, whatever it spells.
 func replace(text string, found []span) string {
 	found = slices.DeleteFunc(found, func(s span) bool { return isRedacted(text, s) })
 	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })

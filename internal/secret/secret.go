@@ -1,4 +1,5 @@
-// Package secret has the one type for what must never be printed, and the redactor that cuts secrets out of text.
+// Package secret has the one type for what must never be printed, and the redactor that cuts
+// secrets out of text.
 //
 // A leaf: it imports nothing of the project, and every room may import it.
 package secret
@@ -14,12 +15,13 @@ import (
 // Redacted is what stands where a secret was.
 const Redacted = "[redacted]"
 
-// String is a secret: an AccessToken, a RefreshToken, an InstanceKey, a password, a passphrase. Whatever prints
-// it (fmt with any verb, JSON, YAML, text, slog) prints Redacted; only Reveal gives the value, and each call of it
-// is a place to look at. The zero value is "no secret". Two of them are equal (==) where their values are.
+// String is a secret: an AccessToken, a RefreshToken, an InstanceKey, a password, a passphrase.
+// Whatever prints it (fmt with any verb, JSON, YAML, text, slog) prints Redacted; only Reveal
+// gives the value, and each call of it is a place to look at. The zero value is "no secret". Two
+// of them are equal (==) where their values are.
 //
-// The value lies behind a handle: fmt asks no method of a secret in an unexported field of a struct, but goes into it, and
-// finds an address there.
+// The value lies behind a handle: fmt asks no method of a secret in an unexported field of a
+// struct, but goes into it, and finds an address there.
 type String struct{ handle unique.Handle[string] }
 
 // New makes a secret of a value.
@@ -30,7 +32,8 @@ func New(value string) String {
 	return String{unique.Make(value)}
 }
 
-// Reveal is the value itself: for a header, a body or a store, and for what the user asked to be shown.
+// Reveal is the value itself: for a header, a body or a store, and for what the user asked to be
+// shown.
 func (s String) Reveal() string {
 	if s.IsZero() {
 		return ""
@@ -64,7 +67,8 @@ func (s String) MarshalYAML() (any, error) { return s.String(), nil }
 // LogValue implements slog.LogValuer.
 func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// UnmarshalText implements encoding.TextUnmarshaler: what comes in as text is a secret from then on.
+// UnmarshalText implements encoding.TextUnmarshaler: what comes in as text is a secret from then
+// on.
 func (s *String) UnmarshalText(text []byte) error {
 	*s = New(string(text))
 	return nil

@@ -144,8 +144,8 @@ func TestRedactorWithAnOddSecret(t *testing.T) {
 	}
 }
 
-// A secret that was encoded together with what stands around it, as in Basic authentication, is cut too, but for the character
-// at each edge that it shares with its neighbours.
+// A secret that was encoded together with what stands around it, as in Basic authentication, is
+// cut too, but for the character at each edge that it shares with its neighbours.
 func TestRedactorFindsASecretOutOfLongerBase64(t *testing.T) {
 	var k secret.Redactor
 	k.Add(secret.New(value))

@@ -12,7 +12,8 @@ import (
 // TripDates are when a user was last recorded and scored; zero where the service does not say.
 type TripDates struct{ LatestTrip, LatestScoring time.Time }
 
-// TripDates returns a user's last dates (GET /indicators/admin/v3/Statistics/Dates on the statistics host; live).
+// TripDates returns a user's last dates (GET /indicators/admin/v3/Statistics/Dates on the
+// statistics host; live).
 func (c *Client) TripDates(ctx context.Context, as Caller, deviceToken string) (TripDates, error) {
 	var r struct{ LatestTripDate, LatestScoringDate text }
 	err := c.doAs(ctx, as, call{
@@ -32,9 +33,10 @@ type Statistics struct {
 	TrustLevel       *float64 // 0 to 100
 }
 
-// Statistics returns a user's figures between two days (GET /indicators/admin/v3/Statistics on the statistics host; live;
-// the names of the days' parameters are assumed).
-func (c *Client) Statistics(ctx context.Context, as Caller, deviceToken string, from, to time.Time) (Statistics, error) {
+// Statistics returns a user's figures between two days (GET /indicators/admin/v3/Statistics on
+// the statistics host; live; the names of the days' parameters are assumed).
+func (c *Client) Statistics(ctx context.Context, as Caller, deviceToken string, from, to time.Time) (Statistics,
+	error) {
 	q := url.Values{"UserId": {deviceToken}}
 	if !from.IsZero() {
 		q.Set("StartDate", from.UTC().Format(time.DateOnly))
@@ -44,7 +46,8 @@ func (c *Client) Statistics(ctx context.Context, as Caller, deviceToken string, 
 	}
 	var r struct{ PermissionsLevel, TrustLevel float }
 	err := c.doAs(ctx, as, call{
-		name: "read the statistics", method: http.MethodGet, host: HostStatistics, path: "/indicators/admin/v3/Statistics?" + q.Encode(),
+		name: "read the statistics", method: http.MethodGet, host: HostStatistics,
+		path:   "/indicators/admin/v3/Statistics?" + q.Encode(),
 		retry:  always,
 		decode: func(result []byte) error { return json.Unmarshal(result, &r) },
 	})
@@ -54,8 +57,9 @@ func (c *Client) Statistics(ctx context.Context, as Caller, deviceToken string, 
 	return Statistics{r.PermissionsLevel.value, r.TrustLevel.value}, nil
 }
 
-// DeviceStatus is the last heartbeat of a phone; nil and empty where it does not say. The vendor's page (old) gives captions only:
-// the names of the members are assumed, and matched without regard to case, blanks and underscores.
+// DeviceStatus is the last heartbeat of a phone; nil and empty where it does not say. The
+// vendor's page (old) gives captions only: the names of the members are assumed, and matched
+// without regard to case, blanks and underscores.
 type DeviceStatus struct {
 	HeartbeatDate                       time.Time
 	WiFi, GPS, MobileData               *bool // enabled
@@ -72,8 +76,9 @@ type DeviceStatus struct {
 func (c *Client) DeviceStatus(ctx context.Context, as Caller, deviceToken string) (DeviceStatus, error) {
 	var status DeviceStatus
 	err := c.doAs(ctx, as, call{
-		name: "read the device status", method: http.MethodGet, host: HostDeviceStatus, retry: always, about: canonical(deviceToken),
-		path: "/api/heartbeats/get/v1/raw/users/" + url.PathEscape(deviceToken) + "/latest",
+		name: "read the device status", method: http.MethodGet, host: HostDeviceStatus, retry: always,
+		about: canonical(deviceToken),
+		path:  "/api/heartbeats/get/v1/raw/users/" + url.PathEscape(deviceToken) + "/latest",
 		decode: func(result []byte) error {
 			members := map[string]text{}
 			flatten(members, result)
@@ -84,7 +89,8 @@ func (c *Client) DeviceStatus(ctx context.Context, as Caller, deviceToken string
 	return status, err
 }
 
-// flatten collects the members of an object and of the objects in it, under their names without case, blanks and underscores.
+// flatten collects the members of an object and of the objects in it, under their names without
+// case, blanks and underscores.
 func flatten(into map[string]text, raw json.RawMessage) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) != nil {
@@ -127,7 +133,8 @@ func deviceStatus(members map[string]text) DeviceStatus {
 		GPS:           truthOf("gpsenabled", "gps"),
 		MobileData:    truthOf("mobiledataenabled", "mobiledata"),
 		Latitude:      numberOf("latitude"), Longitude: numberOf("longitude"),
-		Application: first("application"), DeviceModel: first("devicemodel"), OsVersion: first("deviceosversion", "osversion"),
+		Application: first("application"), DeviceModel: first("devicemodel"),
+		OsVersion:        first("deviceosversion", "osversion"),
 		GPSPermission:    truthOf("gpspermissiongranted", "gpspermission"),
 		MotionPermission: truthOf("motionpermissiongranted", "motionpermission"),
 		LowPowerMode:     truthOf("lowpowermode"), LowPreciseLocation: truthOf("lowpreciselocation"),

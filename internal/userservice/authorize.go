@@ -28,8 +28,8 @@ func AsUser(deviceToken string, in Instance) Caller { return Caller{Subject: dev
 type Authorizer interface {
 	// Token returns a JWT of the subject that is good now.
 	Token(ctx context.Context, subject string) (secret.String, error)
-	// Renew returns another JWT after a call with used was answered 401. The error is ErrNotRenewable where there can be
-	// none: the 401 itself is then the call's error.
+	// Renew returns another JWT after a call with used was answered 401. The error is
+	// ErrNotRenewable where there can be none: the 401 itself is then the call's error.
 	Renew(ctx context.Context, subject string, used secret.String) (secret.String, error)
 	// Accepted notes that a call with used was answered with anything but 401.
 	Accepted(subject string, used secret.String)
@@ -57,15 +57,16 @@ func (StaticToken) Accepted(string, secret.String) {}
 // Explain implements Authorizer.
 func (StaticToken) Explain(_ string, err error) error { return err }
 
-// WithAuthorizer returns the client with calls authorized by a. Without one, calls that need a JWT fail.
+// WithAuthorizer returns the client with calls authorized by a. Without one, calls that need a
+// JWT fail.
 func (c *Client) WithAuthorizer(a Authorizer) *Client {
 	with := *c
 	with.authorizer = a
 	return &with
 }
 
-// doAs sends a call with the caller's JWT. Where it is answered 401 the JWT is renewed and the call sent once more;
-// there is no third time.
+// doAs sends a call with the caller's JWT. Where it is answered 401 the JWT is renewed and the
+// call sent once more; there is no third time.
 func (c *Client) doAs(ctx context.Context, as Caller, cl call) error {
 	if c.authorizer == nil {
 		return failure.New(failure.Unauthorized, cl.name+": no JWT")
@@ -110,7 +111,8 @@ func (c *Client) sendAs(ctx context.Context, as Caller, jwt secret.String, cl ca
 	return err
 }
 
-// carryDoubt returns err, marked if an earlier error of the same call said that it may have been carried out.
+// carryDoubt returns err, marked if an earlier error of the same call said that it may have been
+// carried out.
 func carryDoubt(earlier, err error) error {
 	if err == nil || !failure.MayHaveApplied(earlier) || failure.MayHaveApplied(err) {
 		return err

@@ -35,12 +35,12 @@ type call struct {
 	contentType string
 	retry       retryable
 	changes     bool // it changes something: if its answer is lost, it may have done so
-	// decode reads Result; nil where the call returns nothing. noResult is the error where Result is null; where it is nil
-	// too, such an answer cannot be read.
+	// decode reads Result; nil where the call returns nothing. noResult is the error where Result
+	// is null; where it is nil too, such an answer cannot be read.
 	decode   func(result []byte) error
 	noResult *failure.Error
-	// fastDecode, if set, reads the answer of a call that went well in one go, and returns false for any other, which is
-	// then read step by step.
+	// fastDecode, if set, reads the answer of a call that went well in one go, and returns false
+	// for any other, which is then read step by step.
 	fastDecode func(answer []byte) bool
 	about      string          // the DeviceToken that an answer with a DeviceToken must have; "" for any
 	jwtOnly    bool            // a user is known by its JWT alone: its instance is not sent along
@@ -112,11 +112,13 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 	return attempt{cl.read(resp, body), true}
 }
 
-// request makes the request of one attempt. It has no GetBody, except where doing it twice is doing it once: with it the HTTP/2
-// transport sends a request again after each GOAWAY, without a limit.
+// request makes the request of one attempt. It has no GetBody, except where doing it twice is
+// doing it once: with it the HTTP/2 transport sends a request again after each GOAWAY, without a
+// limit.
 func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.Bool) (*http.Request, error) {
 	if cl.changes || cl.retry == ifNotArrived {
-		// What a connection carries cannot be called back: from the first header on, it may have arrived.
+		// What a connection carries cannot be called back: from the first header on, it may have
+		// arrived.
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	}
 	if c.trace {
@@ -175,7 +177,8 @@ func (c *Client) headers(cl call, id string) (http.Header, error) {
 	put("X-Request-Id", id)
 	for _, one := range cl.header {
 		if !validHeader(one.value) {
-			return nil, failure.Newf(failure.Invalid, "%s: the value of header %s has characters that cannot be sent", cl.name, one.name).
+			return nil, failure.Newf(failure.Invalid, "%s: the value of header %s has characters that cannot be sent",
+				cl.name, one.name).
 				Because(ReasonInvalidHeader, one.name)
 		}
 		put(one.name, one.value)

@@ -17,7 +17,8 @@ import (
 func TestWhatIsSent(t *testing.T) {
 	t.Parallel()
 	pair := userservice.Pair{Access: secret.New(jwt), Refresh: secret.New(refresh)}
-	byInstance := map[string]string{"InstanceId": instanceID, "InstanceKey": instanceKey, "Content-Type": "application/json"}
+	byInstance := map[string]string{"InstanceId": instanceID, "InstanceKey": instanceKey,
+		"Content-Type": "application/json"}
 	for name, c := range map[string]struct {
 		call         func(*userservice.Client) error
 		method, path string
@@ -30,7 +31,8 @@ func TestWhatIsSent(t *testing.T) {
 				_, err := register(c, user(t, map[string]string{"FirstName": "Ada", "EnableTracking": "off"}))
 				return err
 			},
-			method: "POST", path: "/v1/Registration/create", body: `{"FirstName":"Ada","UserFields":{"EnableTracking":false}}`, header: byInstance,
+			method: "POST", path: "/v1/Registration/create",
+			body: `{"FirstName":"Ada","UserFields":{"EnableTracking":false}}`, header: byInstance,
 			absent: []string{"Authorization"},
 		},
 		"register, nothing said": {
@@ -42,7 +44,8 @@ func TestWhatIsSent(t *testing.T) {
 				_, err := c.SignInAdmin(context.Background(), "ops@example.com", secret.New("pass\"word"))
 				return err
 			},
-			method: "POST", path: "/v1/Auth/Login", body: `{"LoginFields":"{\"email\":\"ops@example.com\"}","Password":"pass\"word"}`,
+			method: "POST", path: "/v1/Auth/Login",
+			body:   `{"LoginFields":"{\"email\":\"ops@example.com\"}","Password":"pass\"word"}`,
 			absent: []string{"Authorization", "InstanceId", "InstanceKey"},
 		},
 		"sign in as a user": {
@@ -50,28 +53,34 @@ func TestWhatIsSent(t *testing.T) {
 				_, err := c.SignInUser(context.Background(), instance, device)
 				return err
 			},
-			method: "POST", path: "/v1/Auth/Login", body: `{"LoginFields":"{\"Devicetoken\":\"` + device + `\"}","Password":"` + instanceKey + `"}`,
+			method: "POST", path: "/v1/Auth/Login",
+			body:   `{"LoginFields":"{\"Devicetoken\":\"` + device + `\"}","Password":"` + instanceKey + `"}`,
 			header: map[string]string{"InstanceId": instanceID}, absent: []string{"InstanceKey"},
 		},
 		"refresh": {
 			call:   func(c *userservice.Client) error { _, err := c.Refresh(context.Background(), pair); return err },
-			method: "POST", path: "/v1/Auth/RefreshToken", body: `{"AccessToken":"` + jwt + `","RefreshToken":"` + refresh + `"}`,
+			method: "POST", path: "/v1/Auth/RefreshToken",
+			body:   `{"AccessToken":"` + jwt + `","RefreshToken":"` + refresh + `"}`,
 			absent: []string{"Authorization", "InstanceId", "InstanceKey"},
 		},
 		"update as admin": {
 			call: func(c *userservice.Client) error {
-				return c.Update(context.Background(), userservice.AsAdmin(), device, user(t, map[string]string{"EnableLogging": "on"}))
+				return c.Update(context.Background(), userservice.AsAdmin(), device,
+					user(t, map[string]string{"EnableLogging": "on"}))
 			},
 			method: "PUT", path: "/v1/Management/users", body: `{"UserFields":{"EnableLogging":true}}`,
-			header: map[string]string{"Authorization": "Bearer " + jwt, "UserDeviceToken": device, "Content-Type": "application/json-patch+json"},
+			header: map[string]string{"Authorization": "Bearer " + jwt, "UserDeviceToken": device,
+				"Content-Type": "application/json-patch+json"},
 			absent: []string{"DeviceToken", "InstanceKey"},
 		},
 		"update own": {
 			call: func(c *userservice.Client) error {
-				return c.Update(context.Background(), userservice.AsUser(device, instance), device, user(t, map[string]string{"ImageUrl": "https://example.com/a.png"}))
+				return c.Update(context.Background(), userservice.AsUser(device, instance), device,
+					user(t, map[string]string{"ImageUrl": "https://example.com/a.png"}))
 			},
 			method: "PUT", path: "/v1/Management/users", body: `{"ExternalImageUrl":"https://example.com/a.png"}`,
-			header: map[string]string{"Authorization": "Bearer " + jwt, "DeviceToken": device, "InstanceId": instanceID, "InstanceKey": instanceKey},
+			header: map[string]string{"Authorization": "Bearer " + jwt, "DeviceToken": device,
+				"InstanceId": instanceID, "InstanceKey": instanceKey},
 			absent: []string{"UserDeviceToken"},
 		},
 	} {
@@ -113,14 +122,16 @@ func TestPairIsRead(t *testing.T) {
 	if made.DeviceToken != device || made.Pair.Access.Reveal() != jwt || made.Pair.Refresh.Reveal() != refresh || made.Pair.ExpiresIn != 120*time.Hour {
 		t.Errorf("read %+v", made)
 	}
-	s = serve(t, answer(200, `{"Result":{"DeviceToken":"{`+strings.ToUpper(device)+`}","AccessToken":null,"RefreshToken":null},"Status":200}`))
+	s = serve(t, answer(200,
+		`{"Result":{"DeviceToken":"{`+strings.ToUpper(device)+`}","AccessToken":null,"RefreshToken":null},"Status":200}`))
 	made, err = register(client(t, s.URL), field.Set{})
 	if err != nil || made.DeviceToken != device || made.Pair != nil {
 		t.Errorf("read %+v, %v", made, err)
 	}
 }
 
-// The shape of the answer to «register many» is assumed: every shape that has been thought of is read.
+// The shape of the answer to «register many» is assumed: every shape that has been thought of is
+// read.
 func TestRegisterManyReadsEveryShape(t *testing.T) {
 	t.Parallel()
 	const one, two = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -131,7 +142,8 @@ func TestRegisterManyReadsEveryShape(t *testing.T) {
 		"tokens under one key": `{"DeviceTokens":["` + one + `","` + two + `"]}`,
 	} {
 		s := serve(t, answer(200, `{"Status":200,"Result":`+result+`}`))
-		users, err := client(t, s.URL).RegisterMany(context.Background(), instance, 2, true, user(t, map[string]string{"EnableTracking": "off"}))
+		users, err := client(t, s.URL).RegisterMany(context.Background(), instance, 2, true,
+			user(t, map[string]string{"EnableTracking": "off"}))
 		if err != nil || len(users) != 2 || users[0].DeviceToken != one || users[1].DeviceToken != two {
 			t.Errorf("%s: %+v, %v", name, users, err)
 		}
@@ -140,7 +152,8 @@ func TestRegisterManyReadsEveryShape(t *testing.T) {
 		}
 	}
 	for name, result := range map[string]string{
-		"two lists": `{"A":[],"B":[]}`, "no list": `{"A":1}`, "a number": `7`, "a user without a token": `[{"DeviceToken":""}]`, "a list of numbers": `[1]`,
+		"two lists": `{"A":[],"B":[]}`, "no list": `{"A":1}`, "a number": `7`,
+		"a user without a token": `[{"DeviceToken":""}]`, "a list of numbers": `[1]`,
 	} {
 		s := serve(t, answer(200, `{"Status":200,"Result":`+result+`}`))
 		users, err := client(t, s.URL).RegisterMany(context.Background(), instance, 2, false, field.Set{})
@@ -165,7 +178,8 @@ func TestWhereThereIsNoCallForMany(t *testing.T) {
 	}
 }
 
-// A taken CustomToken is told apart from every other refusal, in each way that the service may say it (unpublished).
+// A taken CustomToken is told apart from every other refusal, in each way that the service may
+// say it (unpublished).
 func TestTokenTaken(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
@@ -207,14 +221,16 @@ func TestTokenTaken(t *testing.T) {
 		status, text, _ := strings.Cut(body, " ")
 		code := map[string]int{"200": 200, "400": 400, "401": 401, "404": 404, "409": 409, "422": 422, "500": 500}[status]
 		s := serve(t, answer(code, text))
-		_, err := register(client(t, s.URL, func(o *userservice.Options) { o.Retry.Tries = 1 }), user(t, map[string]string{"CustomToken": device}))
+		_, err := register(client(t, s.URL, func(o *userservice.Options) { o.Retry.Tries = 1 }),
+			user(t, map[string]string{"CustomToken": device}))
 		if userservice.TokenTaken(err) != want {
 			t.Errorf("%s: taken %v, want %v (%v)", body, !want, want, err)
 		}
 	}
 }
 
-// A registration with a CustomToken is repeated after a lost answer; that the token is taken by then means that the first try had arrived.
+// A registration with a CustomToken is repeated after a lost answer; that the token is taken by
+// then means that the first try had arrived.
 func TestALostRegistrationIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s := serve(t, drop, answer(503, ""), answer(409, `{"Status":409,"Errors":[{"Key":"CustomToken","Message":"taken"}]}`))
@@ -224,29 +240,34 @@ func TestALostRegistrationIsAskedForAgain(t *testing.T) {
 	}
 	// Taken at the first try, it is somebody else's.
 	s = serve(t, answer(409, `{"Status":409,"Title":"Conflict"}`))
-	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err, failure.Rejected) {
+	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err,
+		failure.Rejected) {
 		t.Errorf("got %v", err)
 	}
 	// Nor is a try that surely did not arrive a reason to take it for ours.
 	s = serve(t, answer(429, ""), answer(409, `{"Status":409,"Title":"Conflict"}`))
-	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err, failure.Rejected) {
+	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err,
+		failure.Rejected) {
 		t.Errorf("got %v", err)
 	}
 	// Plain success at a repeat is success.
 	s = serve(t, drop, answer(200, registered))
-	if made, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); err != nil || made.Repeated || made.Pair == nil {
+	if made, err = register(client(t, s.URL), user(t,
+		map[string]string{"CustomToken": device})); err != nil || made.Repeated || made.Pair == nil {
 		t.Errorf("%+v, %v", made, err)
 	}
 }
 
 func TestBaseURLs(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"https://user.example.com", "https://user.example.com/", "http://127.0.0.1:8077", "http://[::1]:1", "http://localhost", "https://example.com/proxy/damoov"} {
+	for _, good := range []string{"https://user.example.com", "https://user.example.com/", "http://127.0.0.1:8077",
+		"http://[::1]:1", "http://localhost", "https://example.com/proxy/damoov"} {
 		if _, err := userservice.New(userservice.Options{UserURL: good}); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"http://user.example.com", "http://127.0.0.1.example.com", "http://localhost.example.com", "http://sandbox.localhost", "ftp://x", "user.example.com", "https://", "https://a:b@example.com", "https://example.com?x=1", "::"} {
+	for _, bad := range []string{"http://user.example.com", "http://127.0.0.1.example.com",
+		"http://localhost.example.com", "http://sandbox.localhost", "ftp://x", "user.example.com", "https://", "https://a:b@example.com", "https://example.com?x=1", "::"} {
 		if _, err := userservice.New(userservice.Options{UserURL: bad}); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%s was taken: %v", bad, err)
 		}

@@ -1,7 +1,9 @@
-// Package userservice is the API of the user service: one typed method a call, the envelope, typed errors. It knows HTTP
-// and the service's rules, and nothing of the command line, of where tokens rest or of who is signed in.
+// Package userservice is the API of the user service: one typed method a call, the envelope,
+// typed errors. It knows HTTP and the service's rules, and nothing of the command line, of where
+// tokens rest or of who is signed in.
 //
-// All that is known of the service stands in docs/service.md, each fact with its mark: seed, live, client or assumed.
+// All that is known of the service stands in docs/service.md, each fact with its mark: seed,
+// live, client or assumed.
 package userservice
 
 import (
@@ -41,7 +43,8 @@ const (
 	DefaultDeviceStatusURL = "https://mobilesdk.telematicssdk.com"
 )
 
-// What nobody has published, and this program therefore assumes; each can be overridden (docs/service.md).
+// What nobody has published, and this program therefore assumes; each can be overridden
+// (docs/service.md).
 const (
 	DefaultRegisterMultiplePath = "/v1/Registration/CreateMultiple"
 	LargestBatch                = 100 // users in one call of RegisterMany
@@ -79,11 +82,11 @@ type Options struct {
 	NewRequestID         func() string // a UUID where nil
 }
 
-// Client calls the service. It is safe for use by many goroutines and holds nothing that must be closed except its
-// transport.
+// Client calls the service. It is safe for use by many goroutines and holds nothing that must be
+// closed except its transport.
 type Client struct {
-	// transport is never an http.Client: a redirect is an answer like another, so that no credential follows one to
-	// another host.
+	// transport is never an http.Client: a redirect is an answer like another, so that no
+	// credential follows one to another host.
 	transport   http.RoundTripper
 	trace       bool // the transport shows what goes through it
 	bases       map[Host]string
@@ -97,8 +100,9 @@ type Client struct {
 	authorizer  Authorizer // nil: calls that need a JWT fail
 }
 
-// New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is not one, or that is plain
-// http to anything but this machine, and for a RegisterMultiplePath that is not a path.
+// New makes a client. It sends nothing yet. The error is failure.Invalid for a base URL that is
+// not one, or that is plain http to anything but this machine, and for a RegisterMultiplePath
+// that is not a path.
 func New(o Options) (*Client, error) {
 	c := &Client{
 		transport: o.Transport,
@@ -144,20 +148,22 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Host returns the base URL that pairs of tokens belong to: one that it issued must never be sent to another.
+// Host returns the base URL that pairs of tokens belong to: one that it issued must never be sent
+// to another.
 func (c *Client) Host() string { return c.bases[HostUser] }
 
 func (c *Client) base(h Host) string { return c.bases[cmp.Or(h, HostUser)] }
 
-// Once returns the client, except that it sends each call once: for callers who retry by a rule of their own.
+// Once returns the client, except that it sends each call once: for callers who retry by a rule
+// of their own.
 func (c *Client) Once() *Client {
 	once := *c
 	once.retry.Tries = 1
 	return &once
 }
 
-// CheckURL returns a base URL without a slash at its end. It must be absolute, https or (only to this machine, or with
-// insecure) http, and without user information and query.
+// CheckURL returns a base URL without a slash at its end. It must be absolute, https or (only to
+// this machine, or with insecure) http, and without user information and query.
 func CheckURL(base string, insecure bool) (string, error) {
 	u, err := url.Parse(base)
 	switch {
@@ -179,13 +185,15 @@ func CheckPath(path string) error {
 	u, err := url.Parse(path)
 	if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\@") ||
 		u.Host != "" || u.Scheme != "" || u.RawQuery != "" || u.Fragment != "" {
-		return failure.Newf(failure.Invalid, "register_multiple_path %q must be a path of the user host, such as %s", path, DefaultRegisterMultiplePath).
+		return failure.Newf(failure.Invalid, "register_multiple_path %q must be a path of the user host, such as %s",
+			path, DefaultRegisterMultiplePath).
 			Because(ReasonRegisterMultiple, path)
 	}
 	return nil
 }
 
-// newRequestID is a UUID from the process's fast generator: it names a call in logs and guards nothing.
+// newRequestID is a UUID from the process's fast generator: it names a call in logs and guards
+// nothing.
 func newRequestID() string {
 	var b uuid.UUID
 	binary.NativeEndian.PutUint64(b[:8], rand.Uint64()) //nolint:gosec // a name for logs, not a secret

@@ -27,8 +27,9 @@ var theContract = sync.OnceValue(func() *contracttest.Contract {
 	return c
 })
 
-// Every call of the client, with every field there is, is a request that the contract (docs/openapi.yaml) describes, and what the sandbox answers fits it
-// too. The contract holds both sides; neither knows the other.
+// Every call of the client, with every field there is, is a request that the contract
+// (docs/openapi.yaml) describes, and what the sandbox answers fits it too. The contract holds
+// both sides; neither knows the other.
 func TestEveryRequestFitsTheContract(t *testing.T) {
 	t.Parallel()
 	contract, err := contracttest.New(docs.OpenAPI)
@@ -40,7 +41,8 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Close() })
-	wire := contract.Transport(sandbox.Transport(box), contracttest.Hold{Requests: true, Answers: true}, func(err error) { t.Error(err) })
+	wire := contract.Transport(sandbox.Transport(box), contracttest.Hold{Requests: true, Answers: true},
+		func(err error) { t.Error(err) })
 	c := client(t, "http://localhost", func(o *userservice.Options) {
 		o.Transport, o.AccountsURL, o.PortalURL = wire, o.UserURL, o.UserURL
 	})
@@ -105,8 +107,10 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"POST /v1/Registration/create 200", "POST /v1/Registration/create 409", "POST /v1/Registration/create 401", "POST /v1/Registration/CreateMultiple 200",
-		"POST /v1/Auth/Login 200", "POST /v1/Auth/Login 401", "POST /v1/Auth/RefreshToken 200", "PUT /v1/Management/users 200", "PUT /v1/Management/users 404",
+		"POST /v1/Registration/create 200", "POST /v1/Registration/create 409", "POST /v1/Registration/create 401",
+		"POST /v1/Registration/CreateMultiple 200",
+		"POST /v1/Auth/Login 200", "POST /v1/Auth/Login 401", "POST /v1/Auth/RefreshToken 200",
+		"PUT /v1/Management/users 200", "PUT /v1/Management/users 404",
 		"GET /v1/Management/users/find 200", "DELETE /v1/Management/users/{DeviceToken} 200",
 	} {
 		if !slices.Contains(contract.Seen(), want) {
@@ -115,7 +119,8 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 	}
 }
 
-// readEverything makes the calls of user management and of the hierarchy that change nothing, and the moves.
+// readEverything makes the calls of user management and of the hierarchy that change nothing, and
+// the moves.
 func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceToken string, in userservice.Instance) {
 	t.Helper()
 	ctx, admin, self := context.Background(), userservice.AsAdmin(), userservice.AsUser(deviceToken, in)
@@ -134,8 +139,10 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 	}
 	on := false
 	page, err := asAdmin.ListPage(ctx, admin, userservice.ListQuery{
-		InstanceIDs: []string{in.ID}, PageSize: 2, IncludeAccountInfo: true, Search: "a", Sort: "DateCreated", ActivityStatuses: []string{"No Data"},
-		CreatedFrom: time.Now().Add(-time.Hour), CreatedTo: time.Now().Add(time.Hour), Country: "GB", City: "London", RTD: &on,
+		InstanceIDs: []string{in.ID}, PageSize: 2, IncludeAccountInfo: true, Search: "a", Sort: "DateCreated",
+		ActivityStatuses: []string{"No Data"},
+		CreatedFrom:      time.Now().Add(-time.Hour), CreatedTo: time.Now().Add(time.Hour), Country: "GB", City: "London",
+		RTD: &on,
 	})
 	must(err)
 	all, err := asAdmin.ListPage(ctx, admin, userservice.ListQuery{PageSize: 2})
@@ -167,7 +174,8 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 	}
 	must(asAdmin.Move(ctx, admin, deviceToken, in))
 	must(asSelf.JoinByCode(ctx, self, sandbox.InviteCode))
-	raw, err := asAdmin.Call(ctx, admin, userservice.RawCall{Method: "GET", Path: "/v1/Management/users/find?DeviceToken=" + deviceToken})
+	raw, err := asAdmin.Call(ctx, admin, userservice.RawCall{Method: "GET",
+		Path: "/v1/Management/users/find?DeviceToken=" + deviceToken})
 	must(err)
 	if raw.Status != 200 || len(raw.Body) == 0 {
 		t.Errorf("raw answer %+v", raw)
@@ -177,9 +185,10 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 // A new call of the client needs a line above.
 func TestTheContractTestKnowsEveryCall(t *testing.T) {
 	known := []string{
-		"Application", "Applications", "Call", "CreateInstance", "Delete", "DeleteInstance", "DeviceStatus", "Find", "Get", "Host", "Instance", "Instances",
-		"JoinByCode", "ListPage", "Move", "Once", "OwnProfile", "Permissions", "Refresh", "Register", "RegisterMany", "Resolve", "ServiceTime", "SignInAdmin",
-		"SignInUser", "Statistics", "TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
+		"Application", "Applications", "Call", "CreateInstance", "Delete", "DeleteInstance", "DeviceStatus", "Find",
+		"Get", "Host", "Instance", "Instances", "JoinByCode", "ListPage", "Move", "Once", "OwnProfile", "Permissions",
+		"Refresh", "Register", "RegisterMany", "Resolve", "ServiceTime", "SignInAdmin", "SignInUser", "Statistics",
+		"TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
 	}
 	var got []string
 	for m := range reflect.TypeFor[*userservice.Client]().Methods() {
@@ -192,9 +201,12 @@ func TestTheContractTestKnowsEveryCall(t *testing.T) {
 
 // sample is a value of each field.
 var sample = map[string]string{
-	"FirstName": "Ada", "LastName": "King", "Nickname": "a", "Phone": "+4917012345", "Email": "ada@example.com", "Gender": "Female", "Birthday": "1990-05-31",
-	"MaritalStatus": "1", "ChildrenCount": "3", "Country": "GB", "District": "d", "City": "London", "Address": "1 Street", "Status": "Active",
-	"ImageUrl": "https://example.com/a.png", "ClientId": "c-1", "EnableTracking": "on", "EnableLogging": "off", "EnableRealTimeLocation": "on", "Enabled": "on",
+	"FirstName": "Ada", "LastName": "King", "Nickname": "a", "Phone": "+4917012345", "Email": "ada@example.com",
+	"Gender": "Female", "Birthday": "1990-05-31",
+	"MaritalStatus": "1", "ChildrenCount": "3", "Country": "GB", "District": "d", "City": "London",
+	"Address": "1 Street", "Status": "Active",
+	"ImageUrl": "https://example.com/a.png", "ClientId": "c-1", "EnableTracking": "on", "EnableLogging": "off",
+	"EnableRealTimeLocation": "on", "Enabled": "on",
 	"CreateAccessToken": "true", "CustomToken": device, "InstanceInviteCode": sandbox.InviteCode,
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// envelope is what every answer of the service comes in (live). Status counts as much as the HTTP status (client).
+// envelope is what every answer of the service comes in (live). Status counts as much as the HTTP
+// status (client).
 type envelope struct {
 	Result json.RawMessage // nil where it is absent or null (live)
 	head
@@ -25,8 +26,8 @@ type head struct {
 	Errors []struct{ Key, Message string }
 }
 
-// decodeEnvelope reads the body of an answer, whatever the case of its names. The error says why it is not an envelope:
-// JSON with an integer Status and one of Result, Title and Errors.
+// decodeEnvelope reads the body of an answer, whatever the case of its names. The error says why
+// it is not an envelope: JSON with an integer Status and one of Result, Title and Errors.
 func decodeEnvelope(body []byte, camel bool) (envelope, error) {
 	members, err := decodeObject(body)
 	if err != nil {
@@ -150,7 +151,8 @@ func (cl *call) readResult(resp *http.Response, result json.RawMessage) *failure
 	return nil
 }
 
-// subjectOf returns the DeviceToken of a Result that has one, in canonical form where it is a UUID; "" where it has none.
+// subjectOf returns the DeviceToken of a Result that has one, in canonical form where it is a
+// UUID; "" where it has none.
 func subjectOf(result json.RawMessage) string {
 	if len(result) == 0 || result[0] != '{' {
 		return ""
@@ -162,7 +164,8 @@ func subjectOf(result json.RawMessage) string {
 	return canonical(string(r.DeviceToken))
 }
 
-// unreadable is the error for an answer that says neither yes nor no: what the call was to change may have been changed.
+// unreadable is the error for an answer that says neither yes nor no: what the call was to change
+// may have been changed.
 func (cl *call) unreadable(resp *http.Response, why string) *failure.Error {
 	return &failure.Error{
 		Code: failure.Failed,
@@ -173,7 +176,8 @@ func (cl *call) unreadable(resp *http.Response, why string) *failure.Error {
 	}
 }
 
-// refused is the error for a failing status, of HTTP or of the envelope. bare reports that the answer had no body.
+// refused is the error for a failing status, of HTTP or of the envelope. bare reports that the
+// answer had no body.
 func (cl *call) refused(resp *http.Response, status int, e envelope, bare bool) *failure.Error {
 	own := e.own && e.Status >= 400 && status < 500
 	if own {
@@ -191,8 +195,9 @@ func (cl *call) refused(resp *http.Response, status int, e envelope, bare bool) 
 	for _, entry := range e.Errors {
 		f.Fields = append(f.Fields, failure.Field{Key: cl.redact(entry.Key), Message: cl.redact(entry.Message)})
 	}
-	// What is not the service's own refusal may come from a gateway that had passed the request on, and a 5xx from a
-	// service that failed after its work. 429 and a bare 401 come before any work (assumed).
+	// What is not the service's own refusal may come from a gateway that had passed the request
+	// on, and a 5xx from a service that failed after its work. 429 and a bare 401 come before any
+	// work (assumed).
 	f.MayHaveApplied = cl.changes && f.Code == failure.Unavailable
 	host := resp.Request.URL.Host
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// FindQuery is what users are found by: all criteria that are not empty must be met. Country and OsType only narrow the
-// others.
+// FindQuery is what users are found by: all criteria that are not empty must be met. Country and
+// OsType only narrow the others.
 type FindQuery struct {
 	DeviceToken, Email, Phone, ClientID, FirstName, LastName, FullName string
 	Country                                                            string
@@ -30,8 +30,9 @@ const (
 	OsIOS     = "1"
 )
 
-// Find lists the users who meet a query (GET /v1/Management/users/find; live). What the service returns beyond an asked
-// DeviceToken, email, phone or ClientId is left out: these are compared exactly, as keys are.
+// Find lists the users who meet a query (GET /v1/Management/users/find; live). What the service
+// returns beyond an asked DeviceToken, email, phone or ClientId is left out: these are compared
+// exactly, as keys are.
 func (c *Client) Find(ctx context.Context, as Caller, q FindQuery) ([]User, error) {
 	values := url.Values{}
 	for name, value := range map[string]string{
@@ -79,7 +80,8 @@ func (q *FindQuery) matches(u *User) bool {
 	return true
 }
 
-// Get returns the user with a DeviceToken; failure.NotFound where there is none within the caller's reach.
+// Get returns the user with a DeviceToken; failure.NotFound where there is none within the
+// caller's reach.
 func (c *Client) Get(ctx context.Context, as Caller, deviceToken string, accountInfo bool) (User, error) {
 	found, err := c.Find(ctx, as, FindQuery{DeviceToken: deviceToken, IncludeAccountInfo: accountInfo})
 	switch {
@@ -111,11 +113,13 @@ const DefaultPageSize = 100
 
 // Sorts are the fields that a list can be sorted by; each also with Desc at its end (live).
 var Sorts = []string{
-	"DeviceToken", "FirstName", "LastName", "Nickname", "Phone", "Email", "Gender", "Birthday", "MaritalStatus", "ChildrenCount",
+	"DeviceToken", "FirstName", "LastName", "Nickname", "Phone", "Email", "Gender", "Birthday", "MaritalStatus",
+	"ChildrenCount",
 	"Country", "District", "City", "DateCreated", "ActivityStatus",
 }
 
-// ActivityStatuses are the values that a list can be filtered by (live). The user's own "No Data" has a space.
+// ActivityStatuses are the values that a list can be filtered by (live). The user's own "No Data"
+// has a space.
 var ActivityStatuses = []string{"Active", "Inactive", "Lost", "NoData", "Error"}
 
 // Page is one page of users.
@@ -126,7 +130,8 @@ type Page struct {
 	CurrentPage            int // from 1
 }
 
-// ListPage lists one page of the users within the caller's reach (POST /v1/Management/users/GetFilteredPage; live).
+// ListPage lists one page of the users within the caller's reach (POST
+// /v1/Management/users/GetFilteredPage; live).
 func (c *Client) ListPage(ctx context.Context, as Caller, q ListQuery) (Page, error) {
 	body, err := json.Marshal(q.body())
 	if err != nil {
@@ -151,7 +156,8 @@ func (c *Client) ListPage(ctx context.Context, as Caller, q ListQuery) (Page, er
 		return Page{}, err
 	}
 	return Page{
-		page.Users, is(page.HasPreviousPage), is(page.HasNextPage), int(page.TotalUsers), int(page.TotalPages), max(q.Page, 1),
+		page.Users, is(page.HasPreviousPage), is(page.HasNextPage), int(page.TotalUsers), int(page.TotalPages),
+		max(q.Page, 1),
 	}, nil
 }
 
@@ -188,7 +194,8 @@ type pageRequest struct {
 func (q *ListQuery) body() pageRequest {
 	r := pageRequest{
 		PageNumber: max(q.Page, 1), PageSize: q.PageSize, IncludeAccountInfo: q.IncludeAccountInfo, Sort: q.Sort,
-		ShowInactiveUsers: !q.ActiveOnly, InstanceIds: q.InstanceIDs, ApplicationIds: q.ApplicationIDs, CompanyIds: q.CompanyIDs,
+		ShowInactiveUsers: !q.ActiveOnly, InstanceIds: q.InstanceIDs, ApplicationIds: q.ApplicationIDs,
+		CompanyIds: q.CompanyIDs,
 		SearchTerm: q.Search, Country: q.Country, City: q.City, RtdEnabled: q.RTD,
 		DateCreatedFrom: written(q.CreatedFrom), DateCreatedTo: written(q.CreatedTo),
 	}

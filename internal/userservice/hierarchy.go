@@ -21,7 +21,8 @@ type readPermission struct {
 	CompanyId, AppId, InstanceId text //nolint:revive // the service's names
 }
 
-// Permissions lists what the caller's JWT may act on (GET /auth/permissions on the portal host; live).
+// Permissions lists what the caller's JWT may act on (GET /auth/permissions on the portal host;
+// live).
 func (c *Client) Permissions(ctx context.Context, as Caller) (Permissions, error) {
 	var r struct{ CompaniesPermissions, AppsPermissions, InstancesPermissions []readPermission }
 	err := c.doAs(ctx, as, call{
@@ -31,7 +32,8 @@ func (c *Client) Permissions(ctx context.Context, as Caller) (Permissions, error
 	if err != nil {
 		return Permissions{}, err
 	}
-	return Permissions{permissions(r.CompaniesPermissions), permissions(r.AppsPermissions), permissions(r.InstancesPermissions)}, nil
+	return Permissions{permissions(r.CompaniesPermissions), permissions(r.AppsPermissions),
+		permissions(r.InstancesPermissions)}, nil
 }
 
 func permissions(read []readPermission) []Permission {
@@ -74,13 +76,15 @@ func (i *InstanceInfo) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*i = InstanceInfo{
-		canonical(string(r.Id)), r.Key, string(r.Name), string(r.Description), statusName(string(r.Status)), string(r.InviteCode),
+		canonical(string(r.Id)), r.Key, string(r.Name), string(r.Description), statusName(string(r.Status)),
+		string(r.InviteCode),
 		canonical(string(r.AppId)), string(r.AppName), canonical(string(r.CompanyId)),
 	}
 	return nil
 }
 
-// statusName returns the status of an instance or application as it is read; 1 and 2 are how it is written (live).
+// statusName returns the status of an instance or application as it is read; 1 and 2 are how it
+// is written (live).
 func statusName(s string) string {
 	switch s {
 	case "1":
@@ -113,25 +117,28 @@ func (a *Application) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Instance returns one instance with its key (live). The accounts host answers with a null Result for one that does not
-// exist: failure.NotFound.
+// Instance returns one instance with its key (live). The accounts host answers with a null Result
+// for one that does not exist: failure.NotFound.
 func (c *Client) Instance(ctx context.Context, as Caller, id string) (InstanceInfo, error) {
 	return read[InstanceInfo](ctx, c, as, "read an instance", "/v1/Instances/"+url.PathEscape(id), "no instance "+id)
 }
 
 // Application returns one application with its instances (live).
 func (c *Client) Application(ctx context.Context, as Caller, id string) (Application, error) {
-	return read[Application](ctx, c, as, "read an application", "/v1/Applications/"+url.PathEscape(id)+"?includeInstances=true", "no application "+id)
+	return read[Application](ctx, c, as, "read an application",
+		"/v1/Applications/"+url.PathEscape(id)+"?includeInstances=true", "no application "+id)
 }
 
 // Applications lists the applications of a company, without their instances (live).
 func (c *Client) Applications(ctx context.Context, as Caller, companyID string) ([]Application, error) {
-	return read[[]Application](ctx, c, as, "list applications", "/v1/companies/"+url.PathEscape(companyID)+"/applications", "no company "+companyID)
+	return read[[]Application](ctx, c, as, "list applications",
+		"/v1/companies/"+url.PathEscape(companyID)+"/applications", "no company "+companyID)
 }
 
 // Instances lists the instances of an application, in full (live).
 func (c *Client) Instances(ctx context.Context, as Caller, appID string) ([]InstanceInfo, error) {
-	return read[[]InstanceInfo](ctx, c, as, "list instances", "/v1/applications/"+url.PathEscape(appID)+"/instances", "no application "+appID)
+	return read[[]InstanceInfo](ctx, c, as, "list instances", "/v1/applications/"+url.PathEscape(appID)+"/instances",
+		"no application "+appID)
 }
 
 // read makes a read on the accounts host, whose paths keep their case (live).
@@ -148,9 +155,9 @@ func read[T any](ctx context.Context, c *Client, as Caller, name, path, missing 
 // NewInstance is an instance to create.
 type NewInstance struct{ Name, Description string }
 
-// CreateInstance creates an instance in an application (POST /v1/applications/{AppId}/instances; live; its body is assumed to be
-// like that of an application). It is sent once: an error with MayHaveApplied set means that the instance may exist. The
-// answer has at least ID and Key.
+// CreateInstance creates an instance in an application (POST /v1/applications/{AppId}/instances;
+// live; its body is assumed to be like that of an application). It is sent once: an error with
+// MayHaveApplied set means that the instance may exist. The answer has at least ID and Key.
 func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in NewInstance) (InstanceInfo, error) {
 	body, err := json.Marshal(struct {
 		Name        string `json:"name"`
@@ -162,7 +169,8 @@ func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in
 	}
 	var created InstanceInfo
 	err = c.doAs(ctx, as, call{
-		name: "create an instance", method: http.MethodPost, host: HostAccounts, path: "/v1/applications/" + url.PathEscape(appID) + "/instances",
+		name: "create an instance", method: http.MethodPost, host: HostAccounts,
+		path: "/v1/applications/" + url.PathEscape(appID) + "/instances",
 		body: body, contentType: jsonType, changes: true,
 		decode: func(result []byte) error { return json.Unmarshal(result, &created) },
 	})
@@ -175,7 +183,8 @@ type InstanceChange struct {
 	Active            *bool
 }
 
-// UpdateInstance changes an instance (PATCH /v1/Instances/{InstanceId}, the change in the query; live). It is retried.
+// UpdateInstance changes an instance (PATCH /v1/Instances/{InstanceId}, the change in the query;
+// live). It is retried.
 func (c *Client) UpdateInstance(ctx context.Context, as Caller, id string, change InstanceChange) error {
 	q := url.Values{}
 	if change.Name != nil {
@@ -192,16 +201,19 @@ func (c *Client) UpdateInstance(ctx context.Context, as Caller, id string, chang
 		q.Set("Status", strconv.Itoa(status))
 	}
 	return c.doAs(ctx, as, call{
-		name: "update an instance", method: http.MethodPatch, host: HostAccounts, path: "/v1/Instances/" + url.PathEscape(id) + "?" + q.Encode(),
+		name: "update an instance", method: http.MethodPatch, host: HostAccounts,
+		path:  "/v1/Instances/" + url.PathEscape(id) + "?" + q.Encode(),
 		retry: always, changes: true,
 	})
 }
 
-// DeleteInstance deletes an instance (DELETE /v1/Instances/{InstanceId}; live). One with users is refused with 422. One that is
-// gone is answered 403, 404, or with a null Result (live), which is like success. It is retried.
+// DeleteInstance deletes an instance (DELETE /v1/Instances/{InstanceId}; live). One with users is
+// refused with 422. One that is gone is answered 403, 404, or with a null Result (live), which is
+// like success. It is retried.
 func (c *Client) DeleteInstance(ctx context.Context, as Caller, id string) error {
 	return c.doAs(ctx, as, call{
-		name: "delete an instance", method: http.MethodDelete, host: HostAccounts, path: "/v1/Instances/" + url.PathEscape(id),
+		name: "delete an instance", method: http.MethodDelete, host: HostAccounts,
+		path:  "/v1/Instances/" + url.PathEscape(id),
 		retry: always, changes: true,
 	})
 }

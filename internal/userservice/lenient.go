@@ -11,8 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// What the service writes is read as .NET writes it, and not held to the rules for what people type: UUIDs in any form,
-// "True" for true, numbers as strings and the reverse, "" for nothing.
+// What the service writes is read as .NET writes it, and not held to the rules for what people
+// type: UUIDs in any form, "True" for true, numbers as strings and the reverse, "" for nothing.
 
 // text is a string that may have been written as a number or a bool. null is "".
 type text string
@@ -70,7 +70,8 @@ func parseTruth(s string) *bool {
 	return nil
 }
 
-// canonical returns a UUID in canonical form, "" for the zero UUID, and what is not a UUID as it is.
+// canonical returns a UUID in canonical form, "" for the zero UUID, and what is not a UUID as it
+// is.
 func canonical(s string) string {
 	u, err := field.ParseServiceUUID(s)
 	switch {
@@ -82,10 +83,12 @@ func canonical(s string) string {
 	return u.String()
 }
 
-// moment reads a time as the service writes it; one without a zone is UTC (assumed). Zero for what is not a time.
+// moment reads a time as the service writes it; one without a zone is UTC (assumed). Zero for
+// what is not a time.
 func moment(s string) time.Time {
 	s = strings.TrimSpace(s)
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00",
+		"2006-01-02 15:04:05", time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			if t = t.UTC(); t.Year() > 1 { // 0001-01-01 is .NET's way to say none
 				return t

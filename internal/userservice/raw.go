@@ -25,8 +25,8 @@ type RawAnswer struct {
 	Body   []byte
 }
 
-// Call makes any call, and returns the answer as it came, that of a failure too, with the error that it means. GET and HEAD are
-// retried, others are sent once.
+// Call makes any call, and returns the answer as it came, that of a failure too, with the error
+// that it means. GET and HEAD are retried, others are sent once.
 func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, error) {
 	host, path, err := c.Resolve(r.Host, r.Path)
 	if err != nil {
@@ -34,7 +34,8 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 	}
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	var answer RawAnswer
-	cl := call{name: r.Method + " " + path, method: r.Method, host: host, path: path, body: r.Body, changes: !read, raw: &answer}
+	cl := call{name: r.Method + " " + path, method: r.Method, host: host, path: path, body: r.Body, changes: !read,
+		raw: &answer}
 	if read {
 		cl.retry = always
 	}
@@ -52,8 +53,8 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 	return answer, err
 }
 
-// Resolve returns the host and path of a path or of a full URL. A URL of none of the configured hosts is refused, so that a JWT
-// cannot be sent elsewhere.
+// Resolve returns the host and path of a path or of a full URL. A URL of none of the configured
+// hosts is refused, so that a JWT cannot be sent elsewhere.
 func (c *Client) Resolve(h Host, path string) (Host, string, error) {
 	if h != "" && c.bases[h] == "" {
 		return "", "", failure.Newf(failure.Invalid, "unknown host %q", string(h))
@@ -73,5 +74,6 @@ func (c *Client) Resolve(h Host, path string) (Host, string, error) {
 			return host, rest, nil
 		}
 	}
-	return "", "", failure.Newf(failure.Invalid, "%s is not one of the configured hosts", u.Host).Because(ReasonForeignHost, u.Host)
+	return "", "", failure.Newf(failure.Invalid, "%s is not one of the configured hosts",
+		u.Host).Because(ReasonForeignHost, u.Host)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
-// What the client reads of an answer is what the contract describes there: a name that it does not describe would never come.
+// What the client reads of an answer is what the contract describes there: a name that it does
+// not describe would never come.
 func TestWhatIsReadOfAnAnswerIsDescribed(t *testing.T) {
 	t.Parallel()
 	contract, err := contracttest.New(docs.OpenAPI)
@@ -39,7 +40,8 @@ func TestWhatIsReadOfAnAnswerIsDescribed(t *testing.T) {
 			t.Errorf("%s: nothing is read", answer)
 		}
 		for _, at := range places {
-			described := slices.ContainsFunc(contract.Given(), func(given string) bool { return strings.EqualFold(given, answer+" "+at) })
+			described := slices.ContainsFunc(contract.Given(),
+				func(given string) bool { return strings.EqualFold(given, answer+" "+at) })
 			if !described && !strings.HasPrefix(at, "/Errors/*/") {
 				t.Errorf("%s: %s is read, and not described", answer, at)
 			}

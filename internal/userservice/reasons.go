@@ -7,41 +7,41 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// The reasons of this room. The subject is given with each.
+// The reasons of this room; what each is about (failure.Error.Subject) is given in parentheses.
 const (
-	ReasonTimeout          failure.Reason = "timeout"              // no answer in time; the time that was given
-	ReasonNoConnection     failure.Reason = "no-connection"        // the host could not be reached, or the connection broke; the host
-	ReasonCertificate      failure.Reason = "certificate"          // not issued by an authority that is trusted here; the host
-	ReasonCertificateName  failure.Reason = "certificate-name"     // issued for another host; the host
-	ReasonCertificateTime  failure.Reason = "certificate-time"     // expired or not yet valid by this machine's clock; the host
-	ReasonTLS              failure.Reason = "tls"                  // the host refuses TLS, or speaks plain HTTP; the host
-	ReasonProxy            failure.Reason = "proxy"                // the proxy cannot be reached or refuses; the proxy
-	ReasonInvalidHeader    failure.Reason = "invalid-header"       // a value that cannot be sent in a header; the header
-	ReasonGateway          failure.Reason = "gateway"              // a refusal that is not the service's own; the host
-	ReasonRedirect         failure.Reason = "redirect"             // answered with a redirect; the host
-	ReasonRateLimited      failure.Reason = "rate-limited"         // 429; how long to wait, if the service says
-	ReasonInstanceKey      failure.Reason = "instance-key"         // InstanceId and InstanceKey are refused; the InstanceId
-	ReasonNoSuchUser       failure.Reason = "no-such-user"         // the DeviceToken
-	ReasonTokenTaken       failure.Reason = "device-token-taken"   // the DeviceToken
-	ReasonNoSuchCall       failure.Reason = "no-such-call"         // the path
-	ReasonWrongSubject     failure.Reason = "wrong-subject"        // an answer about somebody else; the DeviceToken asked about
+	ReasonTimeout          failure.Reason = "timeout"              // no answer in time (the time given)
+	ReasonNoConnection     failure.Reason = "no-connection"        // no connection, or it broke (the host)
+	ReasonCertificate      failure.Reason = "certificate"          // of no authority trusted here (the host)
+	ReasonCertificateName  failure.Reason = "certificate-name"     // issued for another host (the host)
+	ReasonCertificateTime  failure.Reason = "certificate-time"     // expired or not yet valid, by our clock (the host)
+	ReasonTLS              failure.Reason = "tls"                  // refuses TLS, or speaks plain HTTP (the host)
+	ReasonProxy            failure.Reason = "proxy"                // it cannot be reached or refuses (the proxy)
+	ReasonInvalidHeader    failure.Reason = "invalid-header"       // a value that cannot be sent (the header)
+	ReasonGateway          failure.Reason = "gateway"              // a refusal not the service's own (the host)
+	ReasonRedirect         failure.Reason = "redirect"             // a redirect instead of an answer (the host)
+	ReasonRateLimited      failure.Reason = "rate-limited"         // 429 with a Retry-After (how long)
+	ReasonInstanceKey      failure.Reason = "instance-key"         // InstanceId and key refused (the InstanceId)
+	ReasonNoSuchUser       failure.Reason = "no-such-user"         // (the DeviceToken)
+	ReasonTokenTaken       failure.Reason = "device-token-taken"   // (the DeviceToken)
+	ReasonNoSuchCall       failure.Reason = "no-such-call"         // (the path)
+	ReasonWrongSubject     failure.Reason = "wrong-subject"        // about somebody else (the DeviceToken asked about)
 	ReasonMalformedToken   failure.Reason = "malformed-token"      // tokens that cannot be sent or printed
-	ReasonPlainHTTP        failure.Reason = "plain-http"           // a base URL that would send secrets in the clear; the URL
-	ReasonRegisterMultiple failure.Reason = "register-multiple"    // register_multiple_path is not a path; the value
-	ReasonCAFile           failure.Reason = "ca-file"              // ca_file cannot be used; its path
-	ReasonForeignHost      failure.Reason = "not-a-configured-url" // a URL of none of the configured hosts; its host
+	ReasonPlainHTTP        failure.Reason = "plain-http"           // it would send secrets in the clear (the URL)
+	ReasonRegisterMultiple failure.Reason = "register-multiple"    // register_multiple_path is not a path (the value)
+	ReasonCAFile           failure.Reason = "ca-file"              // ca_file cannot be used (its path)
+	ReasonForeignHost      failure.Reason = "not-a-configured-url" // a URL of no configured host (its host)
 )
 
-// NoSuchCall reports whether register many users was answered as a call that the service does not have: 404 or 405, in
-// the envelope or without any body, as ASP.NET answers for an unknown path. After a batch that succeeded the same answer
-// is a gateway's: that is for the caller to know.
+// NoSuchCall reports whether register many users was answered as a call that the service does not
+// have: 404 or 405, in the envelope or without any body, as ASP.NET answers for an unknown path.
+// After a batch that succeeded the same answer is a gateway's: that is for the caller to know.
 func NoSuchCall(err error) bool { return failure.HasReason(err, ReasonNoSuchCall) }
 
 // TimedOut reports whether a call ended because no answer came within the client's Timeout.
 func TimedOut(err error) bool { return errors.Is(err, errTimeout) }
 
-// codeOf is the code of a failing status, of HTTP or of the envelope. own reports that it is the service's word: without
-// that, a refusal is a gateway's, and proves nothing about the request.
+// codeOf is the code of a failing status, of HTTP or of the envelope. own reports that it is the
+// service's word: without that, a refusal is a gateway's, and proves nothing about the request.
 func codeOf(status int, own bool) failure.Code {
 	switch {
 	case status < 400:
@@ -61,8 +61,8 @@ func codeOf(status int, own bool) failure.Code {
 	}
 }
 
-// gatewayStatus reports whether a status is one that gateways and CDNs give on their own account, and from which
-// something would be inferred if the service had given it.
+// gatewayStatus reports whether a status is one that gateways and CDNs give on their own account,
+// and from which something would be inferred if the service had given it.
 func gatewayStatus(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,

@@ -42,7 +42,8 @@ func decodeOne(result []byte) (Registered, error) {
 	return Registered{DeviceToken: token, Pair: pair}, err
 }
 
-// decodeRegistration reads the answer to a registration in one go, where all of it is as it should be.
+// decodeRegistration reads the answer to a registration in one go, where all of it is as it
+// should be.
 func decodeRegistration(answer []byte) (Registered, bool) {
 	var a struct {
 		Result registered
@@ -59,7 +60,8 @@ func decodeRegistration(answer []byte) (Registered, bool) {
 	return Registered{DeviceToken: token.String(), Pair: pair}, err == nil
 }
 
-// pair returns the tokens of an answer; nil where there are none. Tokens that cannot be sent again are an error.
+// pair returns the tokens of an answer; nil where there are none. Tokens that cannot be sent
+// again are an error.
 func (r registered) pair() (*Pair, error) {
 	if r.AccessToken == nil || r.AccessToken.Token.IsZero() {
 		return nil, nil
@@ -72,13 +74,15 @@ func (r registered) pair() (*Pair, error) {
 		pair.Refresh = *r.RefreshToken
 	}
 	if !Printable(pair.Access) || !Printable(pair.Refresh) {
-		return nil, failure.New(failure.Failed, "the service has issued tokens with characters that cannot be sent: they are not used").
+		return nil, failure.New(failure.Failed,
+			"the service has issued tokens with characters that cannot be sent: they are not used").
 			Because(ReasonMalformedToken, r.DeviceToken)
 	}
 	return pair, nil
 }
 
-// Printable reports whether a token can be sent in a header, stored and printed: it is printable ASCII without spaces.
+// Printable reports whether a token can be sent in a header, stored and printed: it is printable
+// ASCII without spaces.
 func Printable(token secret.String) bool {
 	s := token.Reveal()
 	for i := range len(s) {
@@ -98,8 +102,9 @@ func seconds(n float64) time.Duration {
 	return time.Duration(min(n, century) * float64(time.Second))
 }
 
-// decodeMany reads the users of RegisterMany. Its shape is assumed: a list of what one registration returns; a list of
-// bare DeviceTokens, and a list as the only list member of an object, are accepted too.
+// decodeMany reads the users of RegisterMany. Its shape is assumed: a list of what one
+// registration returns; a list of bare DeviceTokens, and a list as the only list member of an
+// object, are accepted too.
 func decodeMany(result []byte) ([]Registered, error) {
 	if result[0] == '{' {
 		var object map[string]json.RawMessage

@@ -17,7 +17,8 @@ type Pair struct {
 	Access    secret.String // AccessToken, a JWT
 	ExpiresIn time.Duration // of the AccessToken, as the service says it
 	Refresh   secret.String // RefreshToken; worthless once used
-	// DeviceToken is whose the service says the pair is, as it writes it; "" where it does not say, as for an admin.
+	// DeviceToken is whose the service says the pair is, as it writes it; "" where it does not
+	// say, as for an admin.
 	DeviceToken string
 }
 
@@ -25,11 +26,12 @@ type Pair struct {
 type Registered struct {
 	DeviceToken string // in canonical form
 	Pair        *Pair  // nil where none was asked for
-	// Repeated is set where the service refused a CustomToken as taken after an earlier attempt of this very call had
-	// been lost on the way: that attempt had arrived. The user exists, and its pair is not known.
+	// Repeated is set where the service refused a CustomToken as taken after an earlier attempt
+	// of this very call had been lost on the way: that attempt had arrived. The user exists, and
+	// its pair is not known.
 	Repeated bool
-	// IgnoresCustomToken is set where a CustomToken was sent and the service has chosen another DeviceToken: there a
-	// registration is not idempotent, and must not be sent again.
+	// IgnoresCustomToken is set where a CustomToken was sent and the service has chosen another
+	// DeviceToken: there a registration is not idempotent, and must not be sent again.
 	IgnoresCustomToken bool
 }
 
@@ -37,9 +39,10 @@ func (in Instance) header() []header {
 	return []header{{"Instanceid", in.ID}, {"Instancekey", in.Key.Reveal()}}
 }
 
-// Register registers one user (POST /v1/Registration/create; seed, live). It is not idempotent (live), so it is sent once,
-// and an error with MayHaveApplied set means that the user may exist; with a CustomToken among the fields doing it twice is
-// doing it once, and it is retried like a read.
+// Register registers one user (POST /v1/Registration/create; seed, live). It is not idempotent
+// (live), so it is sent once, and an error with MayHaveApplied set means that the user may exist;
+// with a CustomToken among the fields doing it twice is doing it once, and it is retried like a
+// read.
 func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Registered, error) {
 	body, err := user.Body(field.Create)
 	if err != nil {
@@ -75,11 +78,12 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	return Registered{}, keyRefused(err, in)
 }
 
-// RegisterMany registers quantity users alike (path and answer are assumed; its body is from the seed). custom may have
-// tracking, logging and enabled. It is sent once; an error with MayHaveApplied set means that all, some or none of the
-// users may exist. The service may return fewer users than were asked for. Where it has no such call, the error
-// satisfies NoSuchCall.
-func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, createAccessToken bool, custom field.Set) ([]Registered, error) {
+// RegisterMany registers quantity users alike (path and answer are assumed; its body is from the
+// seed). custom may have tracking, logging and enabled. It is sent once; an error with
+// MayHaveApplied set means that all, some or none of the users may exist. The service may return
+// fewer users than were asked for. Where it has no such call, the error satisfies NoSuchCall.
+func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, createAccessToken bool,
+	custom field.Set) ([]Registered, error) {
 	fields, err := custom.Body(field.Quantity)
 	if err != nil {
 		return nil, failure.Wrap(failure.Invalid, "register many users", err)

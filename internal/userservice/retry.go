@@ -9,7 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// Retry says how often and how fast a call that is safe to retry is retried. The zero value of each member is its default.
+// Retry says how often and how fast a call that is safe to retry is retried. The zero value of
+// each member is its default.
 type Retry struct {
 	Tries   uint          // all attempts together; 4 where 0
 	First   time.Duration // the wait before the second attempt, doubled for each further one, ±50 %; 2 s where 0
@@ -31,8 +32,9 @@ func (r Retry) withDefaults() Retry {
 	return r
 }
 
-// run sends a call until it is done, refused, no longer safe to retry, or out of attempts. What an earlier attempt may
-// have done stays on the error: MayHaveApplied, once set, is not taken back by a later attempt that surely did nothing.
+// run sends a call until it is done, refused, no longer safe to retry, or out of attempts. What
+// an earlier attempt may have done stays on the error: MayHaveApplied, once set, is not taken
+// back by a later attempt that surely did nothing.
 func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Error {
 	if cl.retry == never || r.Tries == 1 {
 		return try().err
@@ -56,7 +58,8 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 	}
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.Multiplier, waits.RandomizationFactor = r.First, 2, 0.5
-	_, err := backoff.Retry(ctx, operation, backoff.WithBackOff(waits), backoff.WithMaxTries(r.Tries), backoff.WithMaxElapsedTime(0),
+	_, err := backoff.Retry(ctx, operation, backoff.WithBackOff(waits), backoff.WithMaxTries(r.Tries),
+		backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
 			if r.Notify != nil {
 				r.Notify(last, wait)
@@ -66,16 +69,19 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 		return nil
 	}
 	if ctx.Err() != nil && last.Code != failure.Interrupted {
-		// The wait was cut short: the person who pressed Ctrl-C is told so, and MayHaveApplied stays.
+		// The wait was cut short: the person who pressed Ctrl-C is told so, and MayHaveApplied
+		// stays.
 		interrupted := *failure.From(ctx.Err())
-		interrupted.Message, interrupted.RequestID, interrupted.MayHaveApplied = cl.name+": "+interrupted.Message, last.RequestID, applied
+		interrupted.Message = cl.name + ": " + interrupted.Message
+		interrupted.RequestID, interrupted.MayHaveApplied = last.RequestID, applied
 		return &interrupted
 	}
 	return last
 }
 
-// shouldRetry reports whether another attempt may fare better: the service or the way to it failed, or it asked to wait.
-// What was refused, cannot be read or cannot be sent would end the same again.
+// shouldRetry reports whether another attempt may fare better: the service or the way to it
+// failed, or it asked to wait. What was refused, cannot be read or cannot be sent would end the
+// same again.
 func shouldRetry(err *failure.Error) bool {
 	return !err.Permanent && (err.Code == failure.Unavailable || err.Code == failure.RateLimited)
 }

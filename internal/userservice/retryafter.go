@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// LongestRetryAfter is the most that a Retry-After is taken for; the longest block that is known is an hour (live).
+// LongestRetryAfter is the most that a Retry-After is taken for; the longest block that is known
+// is an hour (live).
 const LongestRetryAfter = 24 * time.Hour
 
-// retryAfter returns how long an answer asks to wait, by its Retry-After in seconds (fractions too) or as a date; 0 where
-// there is none that can be read, or where it lies in the past. A date is measured by the Date of the same answer, as
-// the service's clock and this machine's may differ.
+// retryAfter returns how long an answer asks to wait, by its Retry-After in seconds (fractions
+// too) or as a date; 0 where there is none that can be read, or where it lies in the past. A date
+// is measured by the Date of the same answer, as the service's clock and this machine's may
+// differ.
 func retryAfter(h http.Header) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {

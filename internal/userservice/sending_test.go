@@ -58,7 +58,8 @@ func certificate(t *testing.T, name string, from, to time.Time) (tls.Certificate
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// What cannot be sent is not tried again, and the reason tells what to look at: the authorities, the clock, the base URL.
+// What cannot be sent is not tried again, and the reason tells what to look at: the authorities,
+// the clock, the base URL.
 func TestACertificateThatIsNotGoodIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -69,9 +70,12 @@ func TestACertificateThatIsNotGoodIsNotTriedAgain(t *testing.T) {
 		reason   failure.Reason
 	}{
 		"unknown authority": {from: now.Add(-time.Hour), to: now.Add(time.Hour), reason: userservice.ReasonCertificate},
-		"expired":           {from: now.Add(-2 * time.Hour), to: now.Add(-time.Hour), trusted: true, reason: userservice.ReasonCertificateTime},
-		"not yet valid":     {from: now.Add(time.Hour), to: now.Add(2 * time.Hour), trusted: true, reason: userservice.ReasonCertificateTime},
-		"another host":      {host: "other.example.com", from: now.Add(-time.Hour), to: now.Add(time.Hour), trusted: true, reason: userservice.ReasonCertificateName},
+		"expired": {from: now.Add(-2 * time.Hour), to: now.Add(-time.Hour), trusted: true,
+			reason: userservice.ReasonCertificateTime},
+		"not yet valid": {from: now.Add(time.Hour), to: now.Add(2 * time.Hour), trusted: true,
+			reason: userservice.ReasonCertificateTime},
+		"another host": {host: "other.example.com", from: now.Add(-time.Hour), to: now.Add(time.Hour),
+			trusted: true, reason: userservice.ReasonCertificateName},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,9 +99,11 @@ func TestACertificateThatIsNotGoodIsNotTriedAgain(t *testing.T) {
 			if c.trusted {
 				transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 			}
-			err = client(t, s.URL, func(o *userservice.Options) { o.Transport = transport }).Delete(context.Background(), userservice.AsAdmin(), device)
+			err = client(t, s.URL,
+				func(o *userservice.Options) { o.Transport = transport }).Delete(context.Background(), userservice.AsAdmin(), device)
 			f := failure.From(err)
-			if f.Reason != c.reason || f.Subject != strings.TrimPrefix(s.URL, "https://") || !f.Permanent || f.MayHaveApplied || f.Code != failure.Unavailable {
+			if f.Reason != c.reason || f.Subject != strings.TrimPrefix(s.URL,
+				"https://") || !f.Permanent || f.MayHaveApplied || f.Code != failure.Unavailable {
 				t.Errorf("reason %q about %q: %v", f.Reason, f.Subject, err)
 			}
 			if dials.Load() != 1 {
@@ -141,14 +147,17 @@ func TestAValueThatCannotBeSent(t *testing.T) {
 	s := serve(t, answer(200, registered))
 	for name, send := range map[string]func(*userservice.Client) error{
 		"an InstanceKey with a line end": func(c *userservice.Client) error {
-			_, err := c.Register(context.Background(), userservice.Instance{ID: instanceID, Key: secret.New("leak\n")}, field.Set{})
+			_, err := c.Register(context.Background(), userservice.Instance{ID: instanceID,
+				Key: secret.New("leak\n")}, field.Set{})
 			return err
 		},
 		"a JWT with a control character": func(c *userservice.Client) error {
-			return c.WithAuthorizer(userservice.StaticToken{JWT: secret.New("a\x00b")}).Delete(context.Background(), userservice.AsAdmin(), device)
+			return c.WithAuthorizer(userservice.StaticToken{JWT: secret.New("a\x00b")}).Delete(context.Background(),
+				userservice.AsAdmin(), device)
 		},
 	} {
-		if err := send(client(t, s.URL)); !failure.Is(err, failure.Invalid) || !failure.HasReason(err, userservice.ReasonInvalidHeader) || strings.Contains(err.Error(), "leak") {
+		if err := send(client(t, s.URL)); !failure.Is(err, failure.Invalid) || !failure.HasReason(err,
+			userservice.ReasonInvalidHeader) || strings.Contains(err.Error(), "leak") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -157,12 +166,14 @@ func TestAValueThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// goAway is an HTTP/2 server that answers every request with GOAWAY as if it had not been processed, and counts them: with a
-// GetBody, Go's transport would send a request again and again.
+// goAway is an HTTP/2 server that answers every request with GOAWAY as if it had not been
+// processed, and counts them: with a GetBody, Go's transport would send a request again and
+// again.
 func goAway(t *testing.T) (base string, pool *x509.CertPool, arrived *atomic.Int32) {
 	t.Helper()
 	cert, pool := certificate(t, "", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert},
+		NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +223,8 @@ func sayGoAway(conn net.Conn, arrived *atomic.Int32) {
 	}
 }
 
-// A service that answers with GOAWAY gets a create once, and what may be repeated no more often than the client's own rule says.
+// A service that answers with GOAWAY gets a create once, and what may be repeated no more often
+// than the client's own rule says.
 func TestGoAwayDoesNotMultiplyACreate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -268,11 +280,14 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Jan 2006 15:04:05 GMT"
 	for header, want := range map[string]time.Duration{
-		"7": 7 * time.Second, " 7 ": 7 * time.Second, "0": 0, "1.5": 1500 * time.Millisecond, "0.0001": time.Millisecond, "-3": 0, "": 0, "soon": 0,
-		"NaN": 0, "86400": userservice.LongestRetryAfter, "86401": userservice.LongestRetryAfter, "99999999999999999999999": userservice.LongestRetryAfter,
-		"1e999": userservice.LongestRetryAfter, "3600": time.Hour, "7200": 2 * time.Hour,
-		"Mon, 02 Jan 2006 15:14:05 GMT": 10 * time.Minute, "Mon, 02 Jan 2006 15:04:00 GMT": 0, "Monday, 02-Jan-06 15:04:35 GMT": 30 * time.Second,
-		"Mon Jan  2 15:04:35 2006": 30 * time.Second, "Fri, 31 Dec 9999 23:59:59 GMT": userservice.LongestRetryAfter,
+		"7": 7 * time.Second, " 7 ": 7 * time.Second, "0": 0, "1.5": 1500 * time.Millisecond,
+		"0.0001": time.Millisecond, "-3": 0, "": 0, "soon": 0,
+		"NaN": 0, "86400": userservice.LongestRetryAfter, "86401": userservice.LongestRetryAfter,
+		"99999999999999999999999": userservice.LongestRetryAfter,
+		"1e999":                   userservice.LongestRetryAfter, "3600": time.Hour, "7200": 2 * time.Hour,
+		"Mon, 02 Jan 2006 15:14:05 GMT": 10 * time.Minute, "Mon, 02 Jan 2006 15:04:00 GMT": 0,
+		"Monday, 02-Jan-06 15:04:35 GMT": 30 * time.Second,
+		"Mon Jan  2 15:04:35 2006":       30 * time.Second, "Fri, 31 Dec 9999 23:59:59 GMT": userservice.LongestRetryAfter,
 	} {
 		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", date)

@@ -40,7 +40,8 @@ type request struct {
 	query              string
 }
 
-// serve starts a service whose nth call is answered by the nth handler, and every further call by the last one.
+// serve starts a service whose nth call is answered by the nth handler, and every further call by
+// the last one.
 func serve(t *testing.T, handlers ...http.HandlerFunc) *service {
 	t.Helper()
 	s := &service{}
@@ -70,14 +71,17 @@ func client(t *testing.T, url string, change ...func(*userservice.Options)) *use
 		t.Fatal(err)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	o := userservice.Options{UserURL: url, Transport: transport, UserAgent: "telematicsctl/test", Timeout: 10 * time.Second,
-		Retry: userservice.Retry{First: time.Millisecond}, NewRequestID: func() string { return "request-1" }}
+	o := userservice.Options{UserURL: url, Transport: transport, UserAgent: "telematicsctl/test",
+		Timeout: 10 * time.Second,
+		Retry:   userservice.Retry{First: time.Millisecond}, NewRequestID: func() string { return "request-1" }}
 	for _, c := range change {
 		c(&o)
 	}
 	if o.RegisterMultiplePath == "" && !strings.Contains(o.UserURL, "/proxy") {
-		// Whatever a test is about, each request must fit the contract, unless its path is the test's own.
-		o.Transport = theContract().Transport(o.Transport, contracttest.Hold{Requests: true}, func(err error) { t.Error(err) })
+		// Whatever a test is about, each request must fit the contract, unless its path is the
+		// test's own.
+		o.Transport = theContract().Transport(o.Transport, contracttest.Hold{Requests: true},
+			func(err error) { t.Error(err) })
 	}
 	c, err := userservice.New(o)
 	if err != nil {

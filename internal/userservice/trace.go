@@ -23,8 +23,9 @@ type exchange struct {
 	body    []byte
 }
 
-// tracer shows each request and its answer, for --verbose: the headers that are known to be harmless with their
-// values, the bodies with every secret redacted, the service's echoes of them included.
+// tracer shows each request and its answer, for --verbose: the headers that are known to be
+// harmless with their values, the bodies with every secret redacted, the service's echoes of them
+// included.
 type tracer struct {
 	next http.RoundTripper
 	out  io.Writer
@@ -33,7 +34,8 @@ type tracer struct {
 }
 
 // harmless are the headers whose values are shown. Any other shows its name alone.
-var harmless = []string{"Accept", "Content-Length", "Content-Type", "Date", "DeviceToken", "InstanceId", "Retry-After", "Server", "User-Agent", "UserDeviceToken", "X-Request-Id"}
+var harmless = []string{"Accept", "Content-Length", "Content-Type", "Date", "DeviceToken", "InstanceId",
+	"Retry-After", "Server", "User-Agent", "UserDeviceToken", "X-Request-Id"}
 
 // longestShown is how many bytes of a body are shown.
 const longestShown = 16 << 10
@@ -106,8 +108,9 @@ var secretMembers = map[string]bool{
 	"instancekey": true, "toinstancekey": true, "key": true,
 }
 
-// showBody is a body of the service as it may be shown: JSON on one line with its secrets redacted, or the size of anything else. The beginning of a long
-// one is taken last: of a secret that it ended in the redactor would not know the half.
+// showBody is a body of the service as it may be shown: JSON on one line with its secrets
+// redacted, or the size of anything else. The beginning of a long one is taken last: of a secret
+// that it ended in the redactor would not know the half.
 func showBody(data []byte, redactor *secret.Redactor) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()

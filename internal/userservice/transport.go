@@ -11,8 +11,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// NewTransport makes the one tuned transport of a process: as many idle connections as workers, HTTP/2, the proxy of
-// the environment (HTTPS_PROXY, NO_PROXY; never for this machine), the system's certificates and those of caFile, if given.
+// NewTransport makes the one tuned transport of a process: as many idle connections as workers,
+// HTTP/2, the proxy of the environment (HTTPS_PROXY, NO_PROXY; never for this machine), the
+// system's certificates and those of caFile, if given.
 func NewTransport(workers int, caFile string) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -40,14 +41,16 @@ func NewTransport(workers int, caFile string) (*http.Transport, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, failure.Newf(failure.Invalid, "ca_file %s: no certificate in PEM form", caFile).Because(ReasonCAFile, caFile)
+		return nil, failure.Newf(failure.Invalid, "ca_file %s: no certificate in PEM form",
+			caFile).Because(ReasonCAFile, caFile)
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return t, nil
 }
 
-// IsLoopback reports whether a host name is this machine's own, and no proxy's business: localhost or a loopback address.
-// Names under localhost are not: they may resolve to anything, and proxies see them.
+// IsLoopback reports whether a host name is this machine's own, and no proxy's business:
+// localhost or a loopback address. Names under localhost are not: they may resolve to anything,
+// and proxies see them.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

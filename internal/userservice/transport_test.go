@@ -19,7 +19,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// A company's own certificate is trusted when ca_file names it, and only then; where the service speaks HTTP/2, so do we.
+// A company's own certificate is trusted when ca_file names it, and only then; where the service
+// speaks HTTP/2, so do we.
 func TestCAFileAndHTTP2(t *testing.T) {
 	t.Parallel()
 	var proto atomic.Int32
@@ -32,7 +33,8 @@ func TestCAFileAndHTTP2(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 
-	if _, err := register(client(t, s.URL), field.Set{}); !failure.Is(err, failure.Unavailable) || failure.MayHaveApplied(err) {
+	if _, err := register(client(t, s.URL), field.Set{}); !failure.Is(err,
+		failure.Unavailable) || failure.MayHaveApplied(err) {
 		t.Errorf("an unknown certificate: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "ca.pem")
@@ -45,7 +47,8 @@ func TestCAFileAndHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	if _, err := register(client(t, s.URL, func(o *userservice.Options) { o.Transport = transport }), field.Set{}); err != nil {
+	if _, err := register(client(t, s.URL, func(o *userservice.Options) { o.Transport = transport }),
+		field.Set{}); err != nil {
 		t.Fatal(err)
 	}
 	if proto.Load() != 2 {
@@ -65,8 +68,9 @@ func TestCAFileAndHTTP2(t *testing.T) {
 	}
 }
 
-// As many idle connections as workers: a run of many requests makes about as many connections as it has requests under way (the
-// transport dials one ahead where none is free yet), and not one for every few requests, as Go's default would.
+// As many idle connections as workers: a run of many requests makes about as many connections as
+// it has requests under way (the transport dials one ahead where none is free yet), and not one
+// for every few requests, as Go's default would.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	t.Parallel()
 	const workers, requests = 8, 400

@@ -13,15 +13,15 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// User is a user as the service shows it. As JSON it has the service's own names, UserFields as an object, and times in
-// RFC 3339 and UTC.
+// User is a user as the service shows it. As JSON it has the service's own names, UserFields as
+// an object, and times in RFC 3339 and UTC.
 type User struct {
 	DeviceToken    string    // in canonical form
 	DateCreated    time.Time // in UTC; zero where the service does not say
 	Status         string    // Active or Inactive
 	ActivityStatus string    // such as Active, Lost or "No Data"
-	// Fields are the values of the user's fields, as they would be written: Status is Deactivated where it reads Inactive.
-	// A field without a value, or with an empty one, is not in it.
+	// Fields are the values of the user's fields, as they would be written: Status is Deactivated
+	// where it reads Inactive. A field without a value, or with an empty one, is not in it.
 	Fields       field.Set
 	MobileDevice MobileDevice
 	AccountInfo  AccountInfo
@@ -67,9 +67,11 @@ func (u *User) UnmarshalJSON(data []byte) error {
 	}
 	m, a := r.MobileDevice, r.AccountInfo
 	*u = User{
-		DeviceToken: token, DateCreated: moment(string(r.DateCreated)), Status: string(r.Status), ActivityStatus: string(r.ActivityStatus),
+		DeviceToken: token, DateCreated: moment(string(r.DateCreated)), Status: string(r.Status),
+		ActivityStatus: string(r.ActivityStatus),
 		MobileDevice: MobileDevice{
-			string(m.MobileUid), string(m.DeviceModel), string(m.OsType), string(m.OsVersion), string(m.SdkVersion), string(m.AppVersion), string(m.VirtualImei),
+			string(m.MobileUid), string(m.DeviceModel), string(m.OsType), string(m.OsVersion), string(m.SdkVersion),
+			string(m.AppVersion), string(m.VirtualImei),
 		},
 		AccountInfo: AccountInfo{
 			canonical(string(a.CompanyId)), string(a.CompanyName), canonical(string(a.ApplicationId)), string(a.ApplicationName),
@@ -91,7 +93,8 @@ func (u *User) UnmarshalJSON(data []byte) error {
 // ClientID returns the user's ClientId; "" where it has none.
 func (u *User) ClientID() string { return u.Fields.Text("ClientId") }
 
-// userFields returns the members of UserFields, which is read as a list of one object (live), or as that object.
+// userFields returns the members of UserFields, which is read as a list of one object (live), or
+// as that object.
 func userFields(raw json.RawMessage) map[string]json.RawMessage {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) == nil {
@@ -104,7 +107,8 @@ func userFields(raw json.RawMessage) map[string]json.RawMessage {
 	return nil
 }
 
-// putFields puts the values that have a field. ExternalImageUrl, which is what update writes, wins over ImageUrl.
+// putFields puts the values that have a field. ExternalImageUrl, which is what update writes,
+// wins over ImageUrl.
 func putFields(set *field.Set, members map[string]json.RawMessage) {
 	for name, raw := range members {
 		f, ok := field.Lookup(name)

@@ -11,15 +11,19 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// A user is read as .NET writes it, and printed under the service's own names: UserFields an object, times in UTC, nulls kept.
+// A user is read as .NET writes it, and printed under the service's own names: UserFields an
+// object, times in UTC, nulls kept.
 func TestAUserAsDotNetWritesIt(t *testing.T) {
 	t.Parallel()
 	const written = `{
-		"deviceToken": "{8F14E45FCEEA467F8B3E2C1D6E5B9A70}", "DateCreated": "2026-03-01T10:20:30.123", "Status": "Inactive", "ActivityStatus": "No Data",
-		"UserProfile": {"FirstName": "Ada", "LastName": null, "Phone": "", "Birthday": "1990-05-31T00:00:00", "ChildrenCount": "2", "ImageUrl": "https://a/1", "ExternalImageUrl": "https://a/2"},
+		"deviceToken": "{8F14E45FCEEA467F8B3E2C1D6E5B9A70}", "DateCreated": "2026-03-01T10:20:30.123",
+		"Status": "Inactive", "ActivityStatus": "No Data",
+		"UserProfile": {"FirstName": "Ada", "LastName": null, "Phone": "", "Birthday": "1990-05-31T00:00:00",
+			"ChildrenCount": "2", "ImageUrl": "https://a/1", "ExternalImageUrl": "https://a/2"},
 		"MobileDevice": {"OsType": 1, "SdkVersion": null, "AppVersion": "3.1"},
 		"AccountInfo": {"InstanceId": "5A4DB0C5000040008000000000000001", "InstanceName": null},
-		"UserFields": [{"ClientId": 17, "EnableTracking": "True", "EnableLogging": "False", "Enabled": 1, "EnableRealTimeLocation": ""}],
+		"UserFields": [{"ClientId": 17, "EnableTracking": "True", "EnableLogging": "False", "Enabled": 1,
+			"EnableRealTimeLocation": ""}],
 		"IdentityId": null, "Novelty": [1]
 	}`
 	s := serve(t, answer(200, `{"Result":[`+written+`],"Status":200,"Title":"","Errors":[]}`))
@@ -35,7 +39,8 @@ func TestAUserAsDotNetWritesIt(t *testing.T) {
 		t.Errorf("read %+v", u)
 	}
 	for name, want := range map[string]any{
-		"FirstName": "Ada", "ChildrenCount": int64(2), "Status": "Deactivated", "ClientId": "17", "EnableTracking": true, "EnableLogging": false,
+		"FirstName": "Ada", "ChildrenCount": int64(2), "Status": "Deactivated", "ClientId": "17",
+		"EnableTracking": true, "EnableLogging": false,
 		"Enabled": true, "ImageUrl": "https://a/2", "Birthday": "1990-05-31T00:00:00Z",
 	} {
 		if got, _ := u.Fields.Get(name); got != want {
@@ -57,12 +62,15 @@ func TestAUserAsDotNetWritesIt(t *testing.T) {
 	}
 }
 
-// Deactivated users are shown unless the caller says otherwise, and the five members that a list must have are always sent.
+// Deactivated users are shown unless the caller says otherwise, and the five members that a list
+// must have are always sent.
 func TestInactiveUsersAreShown(t *testing.T) {
 	t.Parallel()
-	s := serve(t, answer(200, `{"Result":[],"Status":200,"Title":""}`), answer(200, `{"Result":{"Users":[]},"Status":200,"Title":""}`))
+	s := serve(t, answer(200, `{"Result":[],"Status":200,"Title":""}`),
+		answer(200, `{"Result":{"Users":[]},"Status":200,"Title":""}`))
 	c, ctx := client(t, s.URL), context.Background()
-	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Email: "a@example.com", OsType: userservice.OsIOS}); err != nil {
+	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Email: "a@example.com",
+		OsType: userservice.OsIOS}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.ListPage(ctx, userservice.AsAdmin(), userservice.ListQuery{}); err != nil {
@@ -74,7 +82,8 @@ func TestInactiveUsersAreShown(t *testing.T) {
 	if got := s.calls()[1].body; got != `{"PageNumber":1,"PageSize":100,"IncludeAccountInfo":false,"Sort":"DateCreatedDesc","ShowInactiveUsers":true}` {
 		t.Errorf("list asks %s", got)
 	}
-	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Country: "DE"}); !failure.Is(err, failure.Invalid) {
+	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Country: "DE"}); !failure.Is(err,
+		failure.Invalid) {
 		t.Errorf("a country alone is no criterion: %v", err)
 	}
 }
@@ -85,7 +94,8 @@ func TestFindLeavesOutWhoWasNotAskedFor(t *testing.T) {
 	s := serve(t, answer(200, `{"Status":200,"Result":[
 		{"DeviceToken":"`+device+`","UserProfile":{"Email":"Ada@Example.com "},"UserFields":[{"ClientId":"c-1"}]},
 		{"DeviceToken":"`+other+`","UserProfile":{"Email":"ada@example.com.evil"},"UserFields":[{"ClientId":"c-10"}]}]}`))
-	for _, q := range []userservice.FindQuery{{Email: "ada@example.COM"}, {ClientID: "c-1"}, {ClientID: "c-1", Email: "ada@example.com"}} {
+	for _, q := range []userservice.FindQuery{{Email: "ada@example.COM"}, {ClientID: "c-1"},
+		{ClientID: "c-1", Email: "ada@example.com"}} {
 		found, err := client(t, s.URL).Find(context.Background(), userservice.AsAdmin(), q)
 		if err != nil || len(found) != 1 || found[0].DeviceToken != device {
 			t.Errorf("%+v: %+v, %v", q, found, err)
@@ -116,7 +126,8 @@ func TestAWrongPageIsRefused(t *testing.T) {
 	if _, err := c.ListPage(context.Background(), userservice.AsAdmin(), userservice.ListQuery{Page: 2}); err == nil {
 		t.Error("page 1 was taken for page 2")
 	}
-	if page, err := c.ListPage(context.Background(), userservice.AsAdmin(), userservice.ListQuery{}); err != nil || page.TotalUsers != 7 {
+	if page, err := c.ListPage(context.Background(), userservice.AsAdmin(),
+		userservice.ListQuery{}); err != nil || page.TotalUsers != 7 {
 		t.Errorf("%+v, %v", page, err)
 	}
 }
@@ -134,7 +145,8 @@ func TestADeviceStatusInAnySpelling(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !status.HeartbeatDate.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)) || status.GPS == nil || !*status.GPS || status.GPSPermission == nil ||
+		if !status.HeartbeatDate.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0,
+			time.UTC)) || status.GPS == nil || !*status.GPS || status.GPSPermission == nil ||
 			*status.GPSPermission || status.LowPowerMode == nil || !*status.LowPowerMode || status.SDKVersion != "4.2" || status.WiFi != nil {
 			t.Errorf("%s: %+v", result, status)
 		}
@@ -143,7 +155,8 @@ func TestADeviceStatusInAnySpelling(t *testing.T) {
 
 func TestStatistics(t *testing.T) {
 	t.Parallel()
-	s := serve(t, answer(200, `{"Status":200,"Title":"","Result":{"LatestTripDate":"2026-03-01T10:00:00","LatestScoringDate":null,"PermissionsLevel":"80"}}`))
+	s := serve(t, answer(200,
+		`{"Status":200,"Title":"","Result":{"LatestTripDate":"2026-03-01T10:00:00","LatestScoringDate":null,"PermissionsLevel":"80"}}`))
 	c := elsewhere(t, s.URL)
 	dates, err := c.TripDates(context.Background(), userservice.AsAdmin(), device)
 	if err != nil || dates.LatestTrip.IsZero() || !dates.LatestScoring.IsZero() {
@@ -168,14 +181,16 @@ func TestInstancesAreWritten(t *testing.T) {
 		t.Errorf("%+v, %v", created, err)
 	}
 	name, active := "a b", false
-	if err := c.UpdateInstance(ctx, admin, instanceID, userservice.InstanceChange{Name: &name, Active: &active}); err != nil {
+	if err := c.UpdateInstance(ctx, admin, instanceID, userservice.InstanceChange{Name: &name,
+		Active: &active}); err != nil {
 		t.Error(err)
 	}
 	if err := c.DeleteInstance(ctx, admin, instanceID); err != nil {
 		t.Error(err)
 	}
 	for i, want := range []string{
-		"POST /v1/applications/" + other + `/instances?{"name":"n","description":"d","status":1}`, "PATCH /v1/Instances/" + instanceID + "?Name=a+b&Status=2",
+		"POST /v1/applications/" + other + `/instances?{"name":"n","description":"d","status":1}`,
+		"PATCH /v1/Instances/" + instanceID + "?Name=a+b&Status=2",
 		"DELETE /v1/Instances/" + instanceID + "?",
 	} {
 		if r := s.calls()[i]; r.method+" "+r.path+"?"+r.query+r.body != want {
@@ -189,8 +204,10 @@ func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(404, `{"Status":404,"Title":"no"}`))
 	c, ctx := elsewhere(t, s.URL), context.Background()
-	for _, bad := range []string{"https://evil.example.com/v1", s.URL + ".evil.example.com/", s.URL, "//evil.example.com/v1", "v1/x", ""} {
-		if _, err := c.Call(ctx, userservice.AsAdmin(), userservice.RawCall{Method: "GET", Path: bad}); !failure.Is(err, failure.Invalid) {
+	for _, bad := range []string{"https://evil.example.com/v1", s.URL + ".evil.example.com/", s.URL,
+		"//evil.example.com/v1", "v1/x", ""} {
+		if _, err := c.Call(ctx, userservice.AsAdmin(), userservice.RawCall{Method: "GET",
+			Path: bad}); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// userMembers are the members of a user, in the order in which they are printed. Others follow, by name.
+// userMembers are the members of a user, in the order in which they are printed. Others follow,
+// by name.
 var userMembers = []string{
 	"DeviceToken", "DateCreated", "Status", "ActivityStatus", "UserProfile", "MobileDevice", "AccountInfo", "UserFields",
 	"UserWallets", "IdentityId", "IdentityProvider",
 }
 
-// MarshalJSON writes the user under the service's own names, null where the service says null: with UserFields as an
-// object, DeviceToken in canonical form, and times in RFC 3339 and UTC.
+// MarshalJSON writes the user under the service's own names, null where the service says null:
+// with UserFields as an object, DeviceToken in canonical form, and times in RFC 3339 and UTC.
 func (u User) MarshalJSON() ([]byte, error) {
 	members := map[string]json.RawMessage{}
 	if len(u.raw) > 0 {

@@ -12,7 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// forms are the ways in which a refusal with a status may be written, and whether it is the service's own word.
+// forms are the ways in which a refusal with a status may be written, and whether it is the
+// service's own word.
 var forms = map[string]struct {
 	body string // %d is the status
 	own  bool
@@ -34,8 +35,8 @@ var forms = map[string]struct {
 	"text":                           {`No %d`, false},
 }
 
-// A refusal is the service's own word only in its envelope. Else it is a gateway's, and nothing is inferred from it but that
-// the call may be tried again.
+// A refusal is the service's own word only in its envelope. Else it is a gateway's, and nothing
+// is inferred from it but that the call may be tried again.
 func TestOnlyTheEnvelopeIsTheServicesOwnWord(t *testing.T) {
 	t.Parallel()
 	withToken := user(t, map[string]string{"CustomToken": device})
@@ -57,7 +58,8 @@ func TestOnlyTheEnvelopeIsTheServicesOwnWord(t *testing.T) {
 		},
 	}
 	own := map[int]failure.Code{
-		401: failure.Unauthorized, 403: failure.Unauthorized, 404: failure.NotFound, 405: failure.Rejected, 409: failure.Rejected,
+		401: failure.Unauthorized, 403: failure.Unauthorized, 404: failure.NotFound, 405: failure.Rejected,
+		409: failure.Rejected,
 		410: failure.Rejected, 422: failure.Rejected,
 	}
 	for form, f := range forms {
@@ -195,7 +197,8 @@ func TestAnAnswerAboutSomebodyElseIsRefused(t *testing.T) {
 		}
 	})
 	t.Run("find", func(t *testing.T) {
-		s := serve(t, answer(200, `{"Result":[{"DeviceToken":"`+other+`"},{"DeviceToken":"8F14E45FCEEA467F8B3E2C1D6E5B9A70"}],"Status":200}`))
+		s := serve(t, answer(200,
+			`{"Result":[{"DeviceToken":"`+other+`"},{"DeviceToken":"8F14E45FCEEA467F8B3E2C1D6E5B9A70"}],"Status":200}`))
 		found, err := client(t, s.URL).Find(ctx, userservice.AsAdmin(), userservice.FindQuery{DeviceToken: device})
 		if err != nil || len(found) != 1 || found[0].DeviceToken != device {
 			t.Errorf("%+v, %v", found, err)
@@ -217,7 +220,8 @@ func TestATokenThatCannotBeSentIsRefused(t *testing.T) {
 			if !failure.HasReason(err, userservice.ReasonMalformedToken) || !failure.MayHaveApplied(err) {
 				t.Errorf("sign-in with %s: %v", bad, err)
 			}
-			if done, err := register(c, field.Set{}); !failure.HasReason(err, userservice.ReasonMalformedToken) || done.Pair != nil {
+			if done, err := register(c, field.Set{}); !failure.HasReason(err,
+				userservice.ReasonMalformedToken) || done.Pair != nil {
 				t.Errorf("registration with %s: %v", bad, err)
 			}
 		}
