@@ -184,7 +184,7 @@ func (f *File) checkKey(row *Row) {
 // skipsWithoutToken reports whether the rows of a list that have no DeviceToken are skipped: the file has a column of
 // DeviceTokens, and no other key was asked for.
 func (f *File) skipsWithoutToken() bool {
-	return f.options.Use == 0 && f.options.Keys == nil && f.columns.hasToken()
+	return f.options.Use == 0 && f.options.Keys == nil && f.format != list && f.columns.hasToken()
 }
 
 func (f *File) noKeyText() string {
