@@ -17,6 +17,7 @@ var hintTables = []map[failure.Reason]hint{
 	renderHints,
 	storeHints,
 	inputHints,
+	operationHints,
 }
 
 // fixed returns a hint that is the same for every error.
