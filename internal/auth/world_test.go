@@ -234,3 +234,10 @@ func wantFailure(t testing.TB, err error, code failure.Code, text string) {
 }
 
 var adminKey = tokenstore.Key{Profile: "test", Subject: auth.Admin}
+
+// sandboxTransport serves requests by a handler in this process.
+func sandboxTransport(h http.Handler) http.RoundTripper { return sandbox.Transport(h) }
+
+func pairOf(access secret.String, refresh string) userservice.Pair {
+	return userservice.Pair{Access: access, Refresh: secret.New(refresh)}
+}
