@@ -31,8 +31,9 @@ const (
 	waitAfterTerm  = 6 * time.Second
 )
 
-// Interruptible returns a context that ends on SIGINT, SIGTERM and (unless it is ignored, as under nohup) SIGHUP. A second signal has its
-// default effect: it ends the process at once. SIGPIPE ends nothing: a write to a closed pipe fails with EPIPE, and Run handles that.
+// Interruptible returns a context that ends on SIGINT, SIGTERM and (unless it is ignored, as under nohup) SIGHUP. A second
+// SIGINT or SIGTERM has its default effect: it ends the process at once. A second SIGHUP has none, as a terminal that is
+// closed sends several. SIGPIPE ends nothing: a write to a closed pipe fails with EPIPE, and Run handles that.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -45,7 +46,7 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	go func() {
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
 			if s == os.Interrupt {
 				cancel(errCtrlC)
 			}
