@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -15,21 +16,24 @@ const answered = `{"Result":{"DeviceToken":"` + device + `","AccessToken":null,"
 
 // canned is a transport that takes no time, so that what is measured is the client's own part of
 // a call.
-type canned struct{ header http.Header }
+type canned struct {
+	header http.Header
+	body   string
+}
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: 200, Header: c.header, Body: io.NopCloser(strings.NewReader(answered)),
-		ContentLength: int64(len(answered)), Request: r}, nil
+	return &http.Response{StatusCode: 200, Header: c.header, Body: io.NopCloser(strings.NewReader(c.body)),
+		ContentLength: int64(len(c.body)), Request: r}, nil
 }
 
 // BenchmarkRegister is what one registration costs besides the network: the body, the request,
 // the answer.
 func BenchmarkRegister(b *testing.B) {
 	c, err := userservice.New(userservice.Options{UserURL: "http://127.0.0.1:1",
-		Transport: canned{http.Header{"Content-Type": {"application/json"}}}, Retry: userservice.Retry{Tries: 1}})
+		Transport: canned{http.Header{"Content-Type": {"application/json"}}, answered}, Retry: userservice.Retry{Tries: 1}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,6 +44,29 @@ func BenchmarkRegister(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Register(context.Background(), instance, who); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkListPage is what reading a page of a hundred users costs besides the network.
+func BenchmarkListPage(b *testing.B) {
+	one := `{"DeviceToken":"` + device + `","DateCreated":"2026-03-01T10:20:30","Status":"Active","ActivityStatus":"No Data",` +
+		`"UserProfile":{"FirstName":"Ada","LastName":"King","Nickname":null,"Phone":null,"Email":"ada@example.com","Gender":null,` +
+		`"Birthday":null,"MaritalStatus":null,"ChildrenCount":0,"Country":null,"ImageUrl":null,"ExternalImageUrl":null},` +
+		`"MobileDevice":{"OsType":"iOS","SdkVersion":"4.2"},"AccountInfo":{"InstanceId":"` + instanceID + `"},` +
+		`"UserFields":[{"ClientId":"c-1","EnableTracking":true,"EnableLogging":false,"EnableRealTimeLocation":false,"Enabled":true}]}`
+	body := `{"Result":{"Users":[` + one + strings.Repeat(","+one, 99) + `],"HasNextPage":true,"CurrentPage":1},"Status":200,"Title":""}`
+	c, err := userservice.New(userservice.Options{
+		UserURL: "http://127.0.0.1:1", Transport: canned{http.Header{}, body}, Retry: userservice.Retry{Tries: 1},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c = c.WithAuthorizer(userservice.StaticToken{JWT: secret.New(jwt)})
+	b.ReportAllocs()
+	for b.Loop() {
+		if page, err := c.ListPage(context.Background(), userservice.AsAdmin(), userservice.ListQuery{}); err != nil || len(page.Users) != 100 {
 			b.Fatal(err)
 		}
 	}

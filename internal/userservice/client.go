@@ -115,16 +115,21 @@ func New(o Options) (*Client, error) {
 		requestID: o.NewRequestID,
 		clock:     newClock(),
 	}
-	for host, base := range map[Host]string{
-		HostUser: cmp.Or(o.UserURL, DefaultUserURL), HostAccounts: cmp.Or(o.AccountsURL, DefaultAccountsURL),
-		HostPortal: cmp.Or(o.PortalURL, DefaultPortalURL), HostStatistics: cmp.Or(o.StatisticsURL, DefaultStatisticsURL),
-		HostDeviceStatus: cmp.Or(o.DeviceStatusURL, DefaultDeviceStatusURL),
+	for _, at := range []struct {
+		host           Host
+		base, fallback string
+	}{
+		{HostUser, o.UserURL, DefaultUserURL},
+		{HostAccounts, o.AccountsURL, DefaultAccountsURL},
+		{HostPortal, o.PortalURL, DefaultPortalURL},
+		{HostStatistics, o.StatisticsURL, DefaultStatisticsURL},
+		{HostDeviceStatus, o.DeviceStatusURL, DefaultDeviceStatusURL},
 	} {
-		checked, err := CheckURL(base, o.InsecureHTTP)
+		checked, err := CheckURL(cmp.Or(at.base, at.fallback), o.InsecureHTTP)
 		if err != nil {
 			return nil, err
 		}
-		c.bases[host] = checked
+		c.bases[at.host] = checked
 	}
 	if err := CheckPath(c.multiple); err != nil {
 		return nil, err

@@ -1,10 +1,12 @@
 package userservice
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -18,15 +20,24 @@ import (
 type text string
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return json.Unmarshal(data, (*string)(t))
+func (t *text) UnmarshalJSON(data []byte) (err error) {
+	*t, err = readText(data)
+	return err
+}
+
+// readText reads a JSON value as text; plain strings, of which a page has thousands, without a detour.
+func readText(data []byte) (text, error) {
+	switch {
+	case len(data) == 0, data[0] == '{', data[0] == '[', isNull(data):
+		return "", nil
+	case data[0] != '"':
+		return text(data), nil
+	case len(data) > 1 && bytes.IndexByte(data, '\\') < 0 && utf8.Valid(data):
+		return text(data[1 : len(data)-1]), nil
 	}
-	*t = ""
-	if data[0] != '{' && data[0] != '[' && !isNull(data) {
-		*t = text(data)
-	}
-	return nil
+	var s string
+	err := json.Unmarshal(data, &s)
+	return text(s), err
 }
 
 // number is an integer that may have been written as a string; what is not a number is 0.

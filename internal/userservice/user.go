@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -97,7 +98,7 @@ func (u *User) ClientID() string { return u.Fields.Text("ClientId") }
 // as that object.
 func userFields(raw json.RawMessage) map[string]json.RawMessage {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) == nil {
+	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '{' && json.Unmarshal(raw, &object) == nil {
 		return object
 	}
 	var list []map[string]json.RawMessage
@@ -111,7 +112,13 @@ func userFields(raw json.RawMessage) map[string]json.RawMessage {
 // wins over ImageUrl.
 func putFields(set *field.Set, members map[string]json.RawMessage) {
 	for name, raw := range members {
-		f, ok := field.Lookup(name)
+		if isNull(raw) {
+			continue
+		}
+		f, ok := fieldsByName()[name]
+		if !ok {
+			f, ok = field.Lookup(name)
+		}
 		if !ok {
 			continue
 		}
@@ -123,11 +130,24 @@ func putFields(set *field.Set, members map[string]json.RawMessage) {
 	}
 }
 
+// fieldsByName has the fields by the names that the service writes, so that the usual ones are
+// found without folding them.
+var fieldsByName = sync.OnceValue(func() map[string]*field.Field {
+	byName := map[string]*field.Field{}
+	for _, f := range field.All(field.Create | field.Update) {
+		byName[f.Name] = f
+		if f.UpdateName != "" {
+			byName[f.UpdateName] = f
+		}
+	}
+	return byName
+})
+
 func hasText(members map[string]json.RawMessage, name string) bool {
 	for other, raw := range members {
 		if strings.EqualFold(other, name) {
-			var t text
-			return json.Unmarshal(raw, &t) == nil && t != ""
+			t, err := readText(raw)
+			return err == nil && t != ""
 		}
 	}
 	return false
@@ -135,8 +155,8 @@ func hasText(members map[string]json.RawMessage, name string) bool {
 
 // readValue reads a field's value leniently; nil where there is none.
 func readValue(f *field.Field, raw json.RawMessage) any {
-	var t text
-	if json.Unmarshal(raw, &t) != nil || t == "" {
+	t, err := readText(raw)
+	if err != nil || t == "" {
 		return nil
 	}
 	switch f.Kind {
