@@ -14,7 +14,7 @@ import (
 // New makes the command `user`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
-	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newDelete(k, nil))
+	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newDelete(k, nil), newList(k), newFind(k), newGet(k))
 	for _, s := range switches {
 		c.AddCommand(newSet(k, s, nil))
 	}
