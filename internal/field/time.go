@@ -42,11 +42,16 @@ func parseTime(s string, now time.Time) (any, error) {
 		}
 		return t.Format(shape.out), nil
 	}
+	if strings.HasPrefix(s, "0000-00-00") || strings.HasPrefix(s, "1900-01-00") {
+		return nil, invalid(s, noDate)
+	}
 	if isDayNumber(s) {
 		return nil, invalid(s, "a spreadsheet's day number, not a date: format the column as a date and export it again")
 	}
 	return nil, invalid(s, "not a date in ISO 8601 (1990-05-31)")
 }
+
+const noDate = "what spreadsheets and databases write for no date: leave the cell empty"
 
 // implausible says why a date that can be read is not meant; "" for one that is.
 func implausible(t, now time.Time) string {
@@ -54,7 +59,7 @@ func implausible(t, now time.Time) string {
 	case t.After(now):
 		return "in the future"
 	case t.Year() <= 1, t.Year() == 1899 && t.Month() == time.December && t.Day() >= 30:
-		return "what spreadsheets and databases write for no date: leave the cell empty"
+		return noDate
 	}
 	return ""
 }

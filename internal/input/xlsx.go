@@ -209,7 +209,7 @@ func wholePart(part *zip.File) error {
 	if _, err := io.Copy(tail, in); err != nil {
 		return err
 	}
-	if strings.HasSuffix(part.Name, ".xml") && !bytes.Contains(tail.last, []byte("worksheet>")) {
+	if strings.HasSuffix(part.Name, ".xml") && !bytes.Contains(tail.last[max(0, bytes.LastIndex(tail.last, []byte("</"))):], []byte("worksheet")) {
 		return errors.New("the sheet is cut off")
 	}
 	return nil
