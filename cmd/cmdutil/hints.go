@@ -18,6 +18,7 @@ var hintTables = []map[failure.Reason]hint{
 	storeHints,
 	inputHints,
 	operationHints,
+	jobHints,
 }
 
 // fixed returns a hint that is the same for every error.
