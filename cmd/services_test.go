@@ -43,6 +43,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"halting":     halting(box, came),
 		"unsteady":    unsteady(box),
 		"picky":       picky(box),
+		"gateway":     gateway(box),
 		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
@@ -147,6 +148,39 @@ func picky(next http.Handler) http.Handler {
 			_, _ = io.WriteString(w, `{"Result":null,"Status":403,"Title":"Forbidden","Errors":[]}`)
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// gateway stands in front of the service: it answers every change of a user with a 404 of its own, and of the first
+// registrations two in three with a 404, 409 or 422, some of which it has passed on.
+func gateway(next http.Handler) http.Handler {
+	refusals := []struct {
+		status int
+		body   string
+		passes bool
+	}{
+		{http.StatusNotFound, "", false},
+		{http.StatusConflict, "<html>edge</html>", true},
+		{http.StatusUnprocessableEntity, `{"error":"CustomToken already exists"}`, false},
+		{http.StatusConflict, `{"type":"about:blank","title":"Conflict","status":409}`, false},
+		{http.StatusNotFound, "<html>not here</html>", true},
+	}
+	var n atomic.Int32
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		registers := strings.Contains(r.URL.Path, "/Registration/")
+		switch i := int(n.Add(1)); {
+		case r.Method == http.MethodDelete || r.Method == http.MethodPut:
+			w.WriteHeader(http.StatusNotFound)
+		case registers && i <= 30 && i%3 > 0:
+			refusal := refusals[i%len(refusals)]
+			if refusal.passes {
+				next.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			w.WriteHeader(refusal.status)
+			_, _ = io.WriteString(w, refusal.body)
+		default:
 			next.ServeHTTP(w, r)
 		}
 	})

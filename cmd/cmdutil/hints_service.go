@@ -17,7 +17,7 @@ var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonCertificateName: func(_ *App, e *failure.Error) string {
 		return "check the base URL: its host must be one that the certificate is for" + of(e.Subject)
 	},
-	userservice.ReasonCertificateTime: fixed("check the clock of this machine (`telematicsctl doctor` compares it with the service's); if it is right, the certificate must be renewed"),
+	userservice.ReasonCertificateTime: fixed("check the clock of this machine; if it is right, the service's certificate must be renewed"),
 	userservice.ReasonTLS: func(_ *App, e *failure.Error) string {
 		return "check the scheme and the port of the base URL" + of(e.Subject)
 	},

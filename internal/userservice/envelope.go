@@ -212,7 +212,7 @@ func (cl *call) refused(resp *http.Response, status int, e envelope, bare bool) 
 		f.Message += ": a redirect is not followed, as it could take secrets to another host"
 		f.Reason, f.Subject = ReasonRedirect, host
 	case f.Code == failure.Unavailable && status < 500 && status != http.StatusRequestTimeout:
-		f.Message += ", not in its own envelope: the answer of a gateway, or of another server"
+		f.Message = fmt.Sprintf("%s: a gateway answered %d %s, not the service", cl.name, status, http.StatusText(status))
 		f.Reason, f.Subject = ReasonGateway, host
 	}
 	return f
