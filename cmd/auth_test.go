@@ -167,7 +167,7 @@ func TestNobodyIsAskedForAPasswordWhileSignInsAreBlocked(t *testing.T) {
 	wantIn(t, says, "Password of "+keptEmail+": ")
 }
 
-// Of many pairs that are renewed, one that fails does not stop the others, and no more than --concurrency are under way at once.
+// Of many pairs that are renewed, one that fails does not stop the others, and no more than --concurrency are in flight at once.
 func TestRenewingAllReportsEach(t *testing.T) {
 	t.Parallel()
 	var under, most atomic.Int32

@@ -164,15 +164,16 @@ func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o login
 	}
 	_, err = verify(ctx, s, done, userservice.AsUser(token, in))
 	if failure.Is(err, failure.Unauthorized) && statusOf(err) == http.StatusForbidden {
-		// The vendor's documents differ on whether a user may read its own profile; the 403 shows that the JWT is known.
+		// The vendor's documents differ on whether a user may read its own profile; the 403 shows
+		// that the JWT is known.
 		k.Streams.Warn("the service knows the user, but does not let it read its own profile")
 		err = nil
 	}
 	return token, done.Record, err
 }
 
-// verify makes a call with a pair that was just stored. One that the service refuses is rolled back; where the service could
-// not be asked, it is kept, as it may well be valid.
+// verify makes a call with a pair that was just stored. One that the service refuses is rolled
+// back; where the service could not be asked, it is kept, as it may well be valid.
 func verify(ctx context.Context, s *cmdutil.Session, done auth.Login, as userservice.Caller) (kept bool, err error) {
 	err = s.API.WithAuthorizer(userservice.StaticToken{JWT: done.Access}).VerifyToken(ctx, as)
 	status := statusOf(err)
@@ -194,7 +195,8 @@ func verify(ctx context.Context, s *cmdutil.Session, done auth.Login, as userser
 	}
 }
 
-// rollBack removes a pair that the service issued and then refused, and returns the error that says so.
+// rollBack removes a pair that the service issued and then refused, and returns the error that says
+// so.
 func rollBack(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal *failure.Error) error {
 	e := *refusal
 	e.Reason = "" // the hint is about the sign-in, not about the call
@@ -228,8 +230,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// adminPassword returns the password from standard input, the environment or the person at the terminal, else the one that
-// is stored for the address.
+// adminPassword returns the password from standard input, the environment or the person at the
+// terminal, else the one that is stored for the address.
 func adminPassword(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, email string, stdin bool) (secret.String, error) {
 	switch {
 	case stdin:

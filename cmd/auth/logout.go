@@ -84,7 +84,8 @@ func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
 	return cmdutil.PrintList(ctx, k, signedOutView, list, "Not signed in to profile "+s.Profile.Name)
 }
 
-// storedOf returns the subjects of the options whose pairs are stored. A damaged pair counts as stored.
+// storedOf returns the subjects of the options whose pairs are stored. A damaged pair counts as
+// stored.
 func storedOf(ctx context.Context, s *cmdutil.Session, o logoutOptions) ([]string, error) {
 	if o.all {
 		entries, err := s.Store.List(ctx, s.Profile.Name)

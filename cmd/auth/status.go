@@ -21,7 +21,8 @@ type status struct {
 	Host       string
 	SignedIn   bool // the admin, or the user asked for
 	Subjects   []subjectStatus
-	// SignInsBlockedUntil is the end of the service's block of this machine's address, as the guard recorded it.
+	// SignInsBlockedUntil is the end of the service's block of this machine's address, as the guard
+	// recorded it.
 	SignInsBlockedUntil *time.Time
 }
 
@@ -173,8 +174,8 @@ func envSubject(k *cmdutil.App, s *cmdutil.Session) []subjectStatus {
 	return []subjectStatus{describe(who, s.Profile.Name, "", claims.IssuedAt, claims.ExpiresAt, k.Now())}
 }
 
-// storedSubjects returns those whose pairs are stored for this host, and the admin if it can be signed in without a
-// person.
+// storedSubjects returns those whose pairs are stored for this host, and the admin if it can be
+// signed in without a person.
 func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]subjectStatus, error) {
 	entries, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {
@@ -212,7 +213,8 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 	return list, nil
 }
 
-// refreshLife is how long a RefreshToken is valid: three months for an admin (live), as long for a user (assumed).
+// refreshLife is how long a RefreshToken is valid: three months for an admin (live), as long for a
+// user (assumed).
 const refreshLife = 90 * 24 * time.Hour
 
 func describe(who, profile, kind string, issued, expires, now time.Time) subjectStatus {

@@ -8,7 +8,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// askPassword asks the person at the terminal for the admin's password; nil where there is nobody to ask.
+// askPassword asks the person at the terminal for the admin's password; nil where there is nobody
+// to ask.
 func (k *App) askPassword() func(context.Context, string) (secret.String, error) {
 	if !k.Streams.CanPrompt() {
 		return nil
@@ -18,7 +19,8 @@ func (k *App) askPassword() func(context.Context, string) (secret.String, error)
 	}
 }
 
-// passphrase is the environment's, else what a person at the terminal is asked for; empty where there is neither.
+// passphrase is the environment's, else what a person at the terminal is asked for; empty where
+// there is neither.
 func (k *App) passphrase(
 	cfg *config.Config, ask func(ctx context.Context, label, flag string) (secret.String, error), label string,
 ) func(context.Context) (secret.String, error) {
@@ -30,7 +32,8 @@ func (k *App) passphrase(
 	}
 }
 
-// noteLockWait returns a function that notes at a terminal, once, that another process is waited for.
+// noteLockWait returns a function that notes at a terminal, once, that another process is waited
+// for.
 func (k *App) noteLockWait() func() {
 	if !k.Streams.ErrTTY {
 		return nil

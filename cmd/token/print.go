@@ -71,8 +71,8 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	return render.One(p, view, out)
 }
 
-// validPair returns a valid JWT, and whose it is. The one from the environment is not renewed: it must be valid by its own
-// claims, and the subject's if one was given.
+// validPair returns a valid JWT, and whose it is. The one from the environment is not renewed: it
+// must be valid by its own claims, and the subject's if one was given.
 func validPair(ctx context.Context, s *cmdutil.Session, args []string, who string) (string, tokenstore.Record, error) {
 	if s.Stored() != "" {
 		rec, err := s.Auth.Pair(ctx, who)

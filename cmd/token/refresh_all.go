@@ -88,8 +88,8 @@ func noteSkipped(k *cmdutil.App, results []reported) {
 	}
 }
 
-// expiring returns the stored pairs of this host that expire soon. One without an end counts as expiring; a damaged one,
-// which has no host, is reported too.
+// expiring returns the stored pairs of this host that expire soon. One without an end counts as
+// expiring; a damaged one, which has no host, is reported too.
 func expiring(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o refreshOptions) ([]tokenstore.Entry, error) {
 	all, err := s.Store.List(ctx, s.Profile.Name)
 	if err != nil {

@@ -54,7 +54,8 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	return nil
 }
 
-// readPair reads {"AccessToken", "RefreshToken"}; the AccessToken may also be the object that the service itself sends. Errors show nothing of it.
+// readPair reads {"AccessToken", "RefreshToken"}; the AccessToken may also be the object that the
+// service itself sends. Errors show nothing of it.
 func readPair(data []byte) (userservice.Pair, error) {
 	var in struct {
 		AccessToken  json.RawMessage

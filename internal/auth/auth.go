@@ -1,9 +1,11 @@
-// Package auth provides the JWTs that calls are authorized by. A Source uses the stored JWT if it is valid, else
-// refreshes it, else signs in again, once, else says who must sign in. One renewal serves all goroutines and processes,
-// new tokens are stored before they are used, and a guard keeps sign-ins within the service's limit.
+// Package auth provides the JWTs that calls are authorized by. A Source uses the stored JWT if it
+// is valid, else refreshes it, else signs in again, once, else says who must sign in. One renewal
+// serves all goroutines and processes, new tokens are stored before they are used, and a guard
+// keeps sign-ins within the service's limit.
 //
-// However the service misbehaves, a call authorized by a Source is sent at most twice and costs at most one renewal: a
-// refresh, which is sent a second time where its answer was lost, and one sign-in. docs/tokens.md has the same for users.
+// However the service misbehaves, a call authorized by a Source is sent at most twice and costs at
+// most one renewal: a refresh, which is sent a second time where its answer was lost, and one
+// sign-in. docs/tokens.md has the same for users.
 package auth
 
 import (
@@ -32,26 +34,28 @@ type Options struct {
 	Guard   *Guard
 	Now     func() time.Time
 
-	// Timeout is how long another process that renews is waited for; userservice.DefaultTimeout if 0. OnLockWait, if not
-	// nil, is called when that has lasted for a second.
+	// Timeout is how long another process that renews is waited for; userservice.DefaultTimeout if
+	// 0. OnLockWait, if not nil, is called when that has lasted for a second.
 	Timeout    time.Duration
 	OnLockWait func()
 
-	// Saving, if not nil, is called before tokens are spent. The process must not end before done is called: new tokens
-	// would be lost.
+	// Saving, if not nil, is called before tokens are spent. The process must not end before done
+	// is called: new tokens would be lost.
 	Saving func() (done func())
 
 	// Instance returns the instance and its key, to sign users in; nil if there is none.
 	Instance func(context.Context) (userservice.Instance, error)
 
-	// AdminEmail and AdminPassword sign the admin in without a person; either may be empty. Without a password, one
-	// that SavePassword stored for this host is used.
+	// AdminEmail and AdminPassword sign the admin in without a person; either may be empty. Without
+	// a password, one that SavePassword stored for this host is used.
 	AdminEmail    string
 	AdminPassword secret.String
-	// AskPassword asks the person at the terminal for the password of an email address; nil if nobody can be asked.
+	// AskPassword asks the person at the terminal for the password of an email address; nil if
+	// nobody can be asked.
 	AskPassword func(ctx context.Context, email string) (secret.String, error)
 
-	// EnvToken is a JWT from the environment: it alone is used, and nothing is read from or written to the store.
+	// EnvToken is a JWT from the environment: it alone is used, and nothing is read from or written
+	// to the store.
 	EnvToken secret.String
 }
 
@@ -88,8 +92,8 @@ func (s *Source) Pair(ctx context.Context, subject string) (tokenstore.Record, e
 	return s.renew(ctx, subject, pair.Access)
 }
 
-// Refresh renews the pair of a subject whether or not it has expired. Where none is stored, the subject is signed in if
-// that needs no person.
+// Refresh renews the pair of a subject whether or not it has expired. Where none is stored, the
+// subject is signed in if that needs no person.
 func (s *Source) Refresh(ctx context.Context, subject string) (tokenstore.Record, error) {
 	if s.HasEnvToken() {
 		return tokenstore.Record{}, errEnvNotRenewable()
@@ -101,9 +105,10 @@ func (s *Source) Refresh(ctx context.Context, subject string) (tokenstore.Record
 	return s.renew(ctx, subject, pair.Access)
 }
 
-// RefreshListed renews a stored pair that was found in a list. One that another process has renewed since then is
-// returned as it is, so that processes with a list of their own each renew it once among them. One of a user whom the
-// service refused before is not sent again: the reason is ReasonRefusedBefore.
+// RefreshListed renews a stored pair that was found in a list. One that another process has renewed
+// since then is returned as it is, so that processes with a list of their own each renew it once
+// among them. One of a user whom the service refused before is not sent again: the reason is
+// ReasonRefusedBefore.
 func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenstore.Record, error) {
 	pair, err := s.Store.Get(ctx, s.key(e.Subject))
 	switch {
@@ -118,7 +123,8 @@ func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenst
 	return s.renew(ctx, e.Subject, pair.Access)
 }
 
-// Keep stores a pair that the service has just issued for the subject. With a JWT from the environment it stores nothing.
+// Keep stores a pair that the service has just issued for the subject. With a JWT from the
+// environment it stores nothing.
 func (s *Source) Keep(ctx context.Context, subject string, pair userservice.Pair) (tokenstore.Record, error) {
 	if err := CheckPair(subject, pair); err != nil {
 		return tokenstore.Record{}, err
@@ -135,9 +141,10 @@ func (s *Source) Item(subject string, pair userservice.Pair) tokenstore.Item {
 	return tokenstore.Item{Key: s.key(subject), Record: s.Record(pair)}
 }
 
-// Record returns what is stored for a pair that was issued now. The lifetime is the JWT's own (exp less iat) if it says,
-// as the service's clock and this machine's may differ; the moment is this machine's. A JWT that has expired when it is
-// issued says nothing: it is stored without an end, and used until the service refuses it.
+// Record returns what is stored for a pair that was issued now. The lifetime is the JWT's own (exp
+// less iat) if it says, as the service's clock and this machine's may differ; the moment is this
+// machine's. A JWT that has expired when it is issued says nothing: it is stored without an end,
+// and used until the service refuses it.
 func (s *Source) Record(pair userservice.Pair) tokenstore.Record {
 	now := s.Now().UTC().Truncate(time.Second)
 	claims, _ := ReadClaims(pair.Access)
@@ -155,8 +162,9 @@ func (s *Source) Record(pair userservice.Pair) tokenstore.Record {
 	return rec
 }
 
-// Remove removes what is stored for subjects, under the locks that a renewal takes: one that another process is at cannot
-// bring them back. What is not stored is no error. With a JWT from the environment it does nothing.
+// Remove removes what is stored for subjects, under the locks that a renewal takes: one that
+// another process is at cannot bring them back. Nothing stored is not an error. With a JWT from the
+// environment it does nothing.
 func (s *Source) Remove(ctx context.Context, subjects ...string) error {
 	if s.HasEnvToken() || len(subjects) == 0 {
 		return nil
@@ -173,10 +181,12 @@ func (s *Source) Remove(ctx context.Context, subjects ...string) error {
 	return s.Store.Delete(ctx, keys...)
 }
 
-// maxSignIns is how many users one command may sign in; more would soon be slower than the service's limit allows.
+// maxSignIns is how many users one command may sign in; more would soon be slower than the
+// service's limit allows.
 const maxSignIns = 3
 
-// CheckSignIns returns an error if calls as these users would need more sign-ins than is sensible. It sends nothing.
+// CheckSignIns returns an error if calls as these users would need more sign-ins than is sensible.
+// It sends nothing.
 func (s *Source) CheckSignIns(ctx context.Context, users []string) error {
 	if s.HasEnvToken() || len(users) <= maxSignIns {
 		return nil
@@ -204,11 +214,12 @@ func (s *Source) key(subject string) tokenstore.Key {
 	return tokenstore.Key{Profile: s.Profile, Subject: subject}
 }
 
-// margin is how long before its end a JWT is renewed: a call that starts now must still find it valid.
+// margin is how long before its end a JWT is renewed: a call that starts now must still find it
+// valid.
 const margin = time.Minute
 
-// valid reports whether a pair can be used as it is: issued by this host, and not about to expire. One without an end is
-// used until the service refuses it.
+// valid reports whether a pair can be used as it is: issued by this host, and not about to expire.
+// One without an end is used until the service refuses it.
 func (s *Source) valid(pair tokenstore.Record) bool {
 	if pair.Access.IsZero() || pair.Host != s.API.Host() {
 		return false

@@ -13,15 +13,16 @@ import (
 // Source authorizes the calls of a client.
 var _ userservice.Authorizer = (*Source)(nil)
 
-// Token returns a JWT to make a call as the subject: the stored one, renewed first if it is about to expire.
+// Token returns a JWT to make a call as the subject: the stored one, renewed first if it is about
+// to expire.
 func (s *Source) Token(ctx context.Context, subject string) (secret.String, error) {
 	pair, err := s.Pair(ctx, subject)
 	return pair.Access, err
 }
 
-// Renew returns another JWT of the subject after the service answered 401 to used. The error is ErrNotRenewable where
-// another JWT would not help: used is from the environment, or it was issued to this process and refused at its first
-// use. Renewing that one again could go on forever.
+// Renew returns another JWT of the subject after the service answered 401 to used. The error is
+// ErrNotRenewable where another JWT would not help: used is from the environment, or it was issued
+// to this process and refused at its first use. Renewing that one again could go on forever.
 func (s *Source) Renew(ctx context.Context, subject string, used secret.String) (secret.String, error) {
 	if s.HasEnvToken() || s.isUnverified(subject, used) {
 		return secret.String{}, userservice.ErrNotRenewable
@@ -45,8 +46,8 @@ func (s *Source) isUnverified(subject string, used secret.String) bool {
 	return s.unverified[subject] == used
 }
 
-// Explain returns the error of a call as the subject with the reason of a 403 or of a 401 that another JWT would not
-// change.
+// Explain returns the error of a call as the subject with the reason of a 403 or of a 401 that
+// another JWT would not change.
 func (s *Source) Explain(subject string, err error) error {
 	f := failure.From(err)
 	switch {

@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// What the token source adds to a call when the token is good, by kind of store; the call itself costs nothing here.
+// What the token source adds to a call when the token is good, by kind of store; the call itself
+// costs nothing here.
 func BenchmarkGoodToken(b *testing.B) {
 	w := newWorld(b)
 	keyring := &counted{items: map[string]string{}}

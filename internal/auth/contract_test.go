@@ -9,7 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
-// The requests of all tests here are held to the contract, and the sandbox's answers too, while it is not told to misbehave.
+// The requests of all tests here are held to the contract, and the sandbox's answers too, while it
+// is not told to misbehave.
 var (
 	requestsHeld = contracttest.Hold{Requests: true}
 	answersHeld  = contracttest.Hold{Answers: true}

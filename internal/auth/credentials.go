@@ -10,7 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// savedPassword is the password of the admin as it is stored. The record has the host that it is for.
+// savedPassword is the password of the admin as it is stored. The record has the host that it is
+// for.
 type savedPassword struct{ Email, Password string }
 
 // SavePassword stores the admin's password, so that the admin can be signed in without a person.
@@ -25,8 +26,9 @@ func (s *Source) SavePassword(ctx context.Context, email string, password secret
 	})
 }
 
-// SavedLogin returns the email address and the password to sign the admin in without a person; empty if there are none.
-// They are the environment's, or the stored ones if they are for this host and, if an address is set, for that.
+// SavedLogin returns the email address and the password to sign the admin in without a person;
+// empty if there are none. They are the environment's, or the stored ones if they are for this host
+// and, if an address is set, for that.
 func (s *Source) SavedLogin(ctx context.Context) (email string, password secret.String, err error) {
 	switch {
 	case s.HasEnvToken():

@@ -11,8 +11,8 @@ import (
 // HasEnvToken reports whether a JWT from the environment stands in for all that is stored.
 func (s *Source) HasEnvToken() bool { return !s.EnvToken.IsZero() }
 
-// EnvSubject returns whose the JWT from the environment is, by its own claims. ok is false for what is not a JWT: of that
-// only the service knows whose it is.
+// EnvSubject returns whose the JWT from the environment is, by its own claims. ok is false for what
+// is not a JWT: of that only the service knows whose it is.
 func (s *Source) EnvSubject() (subject string, c Claims, ok bool) {
 	if c, ok = ReadClaims(s.EnvToken); !ok {
 		return "", c, false
@@ -20,9 +20,9 @@ func (s *Source) EnvSubject() (subject string, c Claims, ok bool) {
 	return c.Subject(), c, true
 }
 
-// envPair returns the JWT from the environment for a call as the subject, with the times that it claims. A user's is
-// refused for another user, as the call would be about the wrong one. Whether an admin's or a user's will do otherwise
-// is for the service to say.
+// envPair returns the JWT from the environment for a call as the subject, with the times that it
+// claims. A user's is refused for another user, as the call would be about the wrong one. Whether
+// an admin's or a user's will do otherwise is for the service to say.
 func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 	whose, c, ok := s.EnvSubject()
 	if ok && subject != Admin && whose != Admin && whose != subject {
@@ -31,7 +31,8 @@ func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 	return tokenstore.Record{Access: s.EnvToken, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, InstanceID: c.InstanceID}, nil
 }
 
-// EnvWrongSubject returns the error for a JWT from the environment that is not the subject's. It names both.
+// EnvWrongSubject returns the error for a JWT from the environment that is not the subject's. It
+// names both.
 func (s *Source) EnvWrongSubject(subject string) error {
 	whose, _, ok := s.EnvSubject()
 	if !ok {
@@ -41,7 +42,8 @@ func (s *Source) EnvWrongSubject(subject string) error {
 		Because(ReasonEnvToken, subject)
 }
 
-// EnvExpired returns the error for a JWT from the environment that has expired; nil if it is valid or does not say.
+// EnvExpired returns the error for a JWT from the environment that has expired; nil if it is valid
+// or does not say.
 func (s *Source) EnvExpired() error {
 	_, c, _ := s.EnvSubject()
 	if c.ExpiresAt.IsZero() || c.ExpiresAt.After(s.Now()) {

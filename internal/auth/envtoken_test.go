@@ -41,7 +41,8 @@ func (u untouchable) List(context.Context, string) ([]tokenstore.Entry, error) {
 	return nil, u.touched("List")
 }
 
-// With a JWT from the environment nothing is read from a store nor written to it, whether the service takes it or not.
+// With a JWT from the environment nothing is read from a store nor written to it, whether the
+// service takes it or not.
 func TestAGivenTokenTouchesNoStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -77,7 +78,8 @@ func TestAGivenTokenTouchesNoStore(t *testing.T) {
 	}
 }
 
-// A user's JWT from the environment is never used for another user, whom the call would then not be about; the error names both, and nothing is sent.
+// A user's JWT from the environment is never used for another user, whom the call would then not be
+// about; the error names both, and nothing is sent.
 func TestAGivenTokenIsForNoOtherUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

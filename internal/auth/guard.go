@@ -9,21 +9,23 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// The service's limit (live): five sign-ins a minute from one address; one more blocks it for an hour.
+// The service's limit (live): five sign-ins a minute from one address; one more blocks it for an
+// hour.
 const (
 	signInsAMinute = 5
 	signInWindow   = time.Minute + 2*time.Second // with room for two clocks that differ
 	blockLasts     = time.Hour
 )
 
-// A Guard keeps this machine's sign-ins within the service's limit, across processes. A file holds when each was sent, by
-// host, and the service's own block. Within a process the monotonic clock counts, so that a clock that is set changes
-// nothing. A Guard is safe for use by many goroutines.
+// A Guard keeps this machine's sign-ins within the service's limit, across processes. A file holds
+// when each was sent, by host, and the service's own block. Within a process the monotonic clock
+// counts, so that a clock that is set changes nothing. A Guard is safe for use by many goroutines.
 type Guard struct {
 	Dir    string           // the folder of the file and its lock
 	Now    func() time.Time // the clock
-	Ignore bool             // refuse only what the service has just blocked; record all the same
-	// MayWait reports whether a wait of this length is acceptable, all waits of one sign-in together; nil never waits.
+	Ignore bool             // refuse only what the service has just blocked; record anyway
+	// MayWait reports whether a wait of this length is acceptable, all waits of one sign-in
+	// together; nil never waits.
 	MayWait func(time.Duration) bool
 	Wait    func(context.Context, time.Duration) error // waits, or ends with the context
 	Notify  func(wait time.Duration)                   // called before a wait; may be nil
@@ -35,11 +37,12 @@ type Guard struct {
 // maxWaits is how often one sign-in waits for its place.
 const maxWaits = 10
 
-// errFull is in the error of a sign-in that has no place within this minute, and would have one later.
+// errFull is in the error of a sign-in that has no place within this minute, and would have one
+// later.
 var errFull = errors.New("five sign-ins within a minute")
 
-// Enter is called before each sign-in: it records the sign-in, or fails with failure.RateLimited, which says when to try
-// again. It never waits; WithWait does.
+// Enter is called before each sign-in: it records the sign-in, or fails with failure.RateLimited,
+// which says when to try again. It never waits; WithWait does.
 func (g *Guard) Enter(ctx context.Context, host string) error {
 	var wait time.Duration
 	var blocked bool
@@ -59,8 +62,8 @@ func (g *Guard) Enter(ctx context.Context, host string) error {
 	return g.refuse(host, wait, blocked)
 }
 
-// wait returns how long the next sign-in must wait, and whether for the service's block. h is what the file says of the
-// host, and lost how long a damaged file is made up for.
+// wait returns how long the next sign-in must wait, and whether for the service's block. h is what
+// the file says of the host, and lost how long a damaged file is made up for.
 func (g *Guard) wait(host string, h hostState, lost time.Duration, now time.Time) (wait time.Duration, blocked bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -88,8 +91,9 @@ func (g *Guard) note(host string, change func(*hostState)) {
 	g.own[host] = own
 }
 
-// WithWait does work that may call Enter. Where that has no place for a sign-in, the work is done anew after the wait for
-// one, if such a wait is allowed. The work must have released its locks when it ends, so that nobody else waits along.
+// WithWait does work that may call Enter. Where that has no place for a sign-in, the work is done
+// again after the wait for one, if such a wait is allowed. The work must have released its locks
+// when it ends, so that no other process waits too.
 func (g *Guard) WithWait(ctx context.Context, work func() error) error {
 	waited := time.Duration(0)
 	for round := 1; ; round++ {
@@ -98,7 +102,8 @@ func (g *Guard) WithWait(ctx context.Context, work func() error) error {
 			return err
 		}
 		wait := failure.From(err).RetryAfter
-		// Other processes may take the place that was waited for: the waits are counted together, so that they end.
+		// Other processes may take the place that was waited for: the waits are counted together,
+		// so that they end.
 		waited += wait
 		if round > maxWaits || g.MayWait == nil || !g.MayWait(waited) {
 			return err
@@ -112,8 +117,8 @@ func (g *Guard) WithWait(ctx context.Context, work func() error) error {
 	}
 }
 
-// Blocked records that the service answered a sign-in with 429: none is sent for as long as Retry-After says, at most a
-// day, or for an hour where it says nothing.
+// Blocked records that the service answered a sign-in with 429: none is sent for as long as
+// Retry-After says, at most a day, or for an hour where it says nothing.
 func (g *Guard) Blocked(ctx context.Context, host string, retryAfter time.Duration) error {
 	now := g.Now()
 	lasts := blockFor(retryAfter)
@@ -132,7 +137,8 @@ func blockFor(retryAfter time.Duration) time.Duration {
 	return min(retryAfter, longestBlock)
 }
 
-// Unblock records that the service took a sign-in that was sent in spite of the guard: there is no block any more.
+// Unblock records that the service took a sign-in that was sent in spite of the guard: there is no
+// block any more.
 func (g *Guard) Unblock(ctx context.Context, host string) error {
 	if !g.Ignore {
 		return nil
@@ -145,8 +151,8 @@ func (g *Guard) Unblock(ctx context.Context, host string) error {
 	})
 }
 
-// Check returns the error of a sign-in during the service's block, so that nobody types a password for it. It records
-// nothing.
+// Check returns the error of a sign-in during the service's block, so that nobody types a password
+// for it. It records nothing.
 func (g *Guard) Check(host string) error {
 	until, err := g.BlockedUntil(host)
 	if err != nil || until.IsZero() || g.Ignore {

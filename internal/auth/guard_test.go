@@ -91,7 +91,8 @@ func TestAWaitThatIsNotAllowedIsRefused(t *testing.T) {
 	}
 }
 
-// Others may take the place that was waited for, again and again: the waits are counted together, so that they end.
+// Others may take the place that was waited for, again and again: the waits are counted together,
+// so that they end.
 func TestWaitsThatOthersMakeUselessComeToAnEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -168,7 +169,8 @@ func TestA429StopsTheNextSignIn(t *testing.T) {
 	w.want(t, counts{SignIns: 1})
 }
 
-// A sign-in that was sent in spite of the block, and that the service took, shows that there is none any more.
+// A sign-in that was sent in spite of the block, and that the service took, shows that there is
+// none any more.
 func TestASignInThatTheServiceTakesEndsTheBlock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -187,7 +189,8 @@ func TestASignInThatTheServiceTakesEndsTheBlock(t *testing.T) {
 	mustDo(t, err)
 }
 
-// Who knows better may ignore what is written down, but not what the service has just said to this very process.
+// Who knows better may ignore what is written down, but not what the service has just said to this
+// very process.
 func TestIgnoringTheGuard(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
@@ -200,7 +203,8 @@ func TestIgnoringTheGuard(t *testing.T) {
 	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "sign-in-blocked "+host)
 }
 
-// A clock that is set back a little loses no sign-in; what lies far from now says nothing, and locks nobody out.
+// A clock that is set back a little loses no sign-in; what lies far from now says nothing, and
+// locks nobody out.
 func TestAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
@@ -216,7 +220,8 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	g.enter(t, 1)
 }
 
-// A clock that is set back makes the service's block no longer than it was, in this process and in others.
+// A clock that is set back makes the service's block no longer than it was, in this process and in
+// others.
 func TestABlockAndAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
@@ -234,7 +239,8 @@ func TestABlockAndAClockThatIsSetBack(t *testing.T) {
 	g.enter(t, 1)
 }
 
-// Whatever happens to the file, it is never acted upon: what a damaged one said may have been a full minute.
+// Whatever happens to the file, it is never acted upon: what a damaged one said may have been a
+// full minute.
 func TestADamagedGuardIsTakenForAFullMinute(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{
@@ -300,7 +306,8 @@ func TestTheGuardsFormat(t *testing.T) {
 	}
 }
 
-// A guard that cannot be read or written stops the sign-in: one that is not recorded could be the sixth.
+// A guard that cannot be read or written stops the sign-in: one that is not recorded could be the
+// sixth.
 func TestAGuardThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)

@@ -24,7 +24,8 @@ const (
 // guardState is what the guard remembers, across processes.
 type guardState struct {
 	Hosts map[string]hostState
-	// LostAt is when the file was found damaged. Up to then any host may have been sent as many sign-ins as it takes.
+	// LostAt is when the file was found damaged. Up to then any host may have been sent as many
+	// sign-ins as it takes.
 	LostAt time.Time `json:",omitzero"`
 }
 
@@ -48,8 +49,8 @@ func (b block) left(now time.Time) time.Duration {
 	return min(b.At.Add(b.Lasts).Sub(now), b.Lasts, longestBlock)
 }
 
-// orStored returns this process's own block where the file has the same one, as the monotonic clock counts for it; else
-// the one that lasts longer.
+// orStored returns this process's own block where the file has the same one, as the monotonic clock
+// counts for it; else the one that lasts longer.
 func (b block) orStored(stored block) block {
 	if !b.At.IsZero() && (stored.At.Equal(b.At) || b.At.Add(b.Lasts).After(stored.At.Add(stored.Lasts))) {
 		return b
@@ -57,8 +58,8 @@ func (b block) orStored(stored block) block {
 	return stored
 }
 
-// recent returns the sign-ins of the last minute, oldest first. One a little in the future is of a clock that was set back
-// a little; one far from now says nothing.
+// recent returns the sign-ins of the last minute, oldest first. One a little in the future is of a
+// clock that was set back a little; one far from now says nothing.
 func (h *hostState) recent(now time.Time) []time.Time {
 	var recent []time.Time
 	for _, at := range h.SignIns {
@@ -81,7 +82,8 @@ func (h *hostState) forget(now time.Time) {
 	}
 }
 
-// full returns how long the next sign-in must wait for a place within the minute; 0 if there is one.
+// full returns how long the next sign-in must wait for a place within the minute; 0 if there is
+// one.
 func (h *hostState) full(now time.Time) time.Duration {
 	recent := h.recent(now)
 	if len(recent) < signInsAMinute {
@@ -100,8 +102,9 @@ func (s guardState) lost(now time.Time) time.Duration {
 
 func (g *Guard) path() string { return filepath.Join(g.Dir, "sign-ins") }
 
-// load reads the file. A damaged one may have said anything: it is taken for one of a minute that is full for every host,
-// and the next write replaces it. One of a newer version is an error, and is left alone.
+// load reads the file. A damaged one may have said anything: it is taken for one of a minute that
+// is full for every host, and the next write replaces it. One of a newer version is an error, and
+// is left alone.
 func (g *Guard) load() (guardState, error) {
 	empty := guardState{Hosts: map[string]hostState{}}
 	data, err := os.ReadFile(g.path())
@@ -123,7 +126,8 @@ func (g *Guard) load() (guardState, error) {
 	return s, nil
 }
 
-// guardLockLimit is how long the file's lock is waited for; a process holds it for some milliseconds.
+// guardLockLimit is how long the file's lock is waited for; a process holds it for some
+// milliseconds.
 const guardLockLimit = 10 * time.Second
 
 // update reads the file, changes it and writes it, under the lock that all processes share.
@@ -148,7 +152,8 @@ func (g *Guard) update(ctx context.Context, change func(*guardState)) error {
 	return nil
 }
 
-// unusable returns the error for a state folder that cannot be used: no sign-in is sent that cannot be recorded.
+// unusable returns the error for a state folder that cannot be used: no sign-in is sent that cannot
+// be recorded.
 func (g *Guard) unusable(what string, err error) error {
 	return atomicfile.Failure(failure.Unauthorized, what, g.path(), err)
 }

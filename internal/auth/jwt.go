@@ -15,8 +15,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// Claims are what this program reads of a JWT. Its signature is the service's to check: nothing here is trusted for more
-// than choosing what to send.
+// Claims are what this program reads of a JWT. Its signature is the service's to check: nothing
+// here is trusted for more than choosing what to send.
 type Claims struct {
 	IssuedAt    time.Time // zero if the JWT does not say
 	ExpiresAt   time.Time // zero if the JWT does not say
@@ -25,7 +25,8 @@ type Claims struct {
 	InstanceID  string    // in canonical form if it is a UUID
 }
 
-// Subject returns whose JWT it is: the DeviceToken's, or Admin for one without that claim or with a true IsAdmin.
+// Subject returns whose JWT it is: the DeviceToken's, or Admin for one without that claim or with a
+// true IsAdmin.
 func (c Claims) Subject() string {
 	if c.DeviceToken == "" || c.IsAdmin {
 		return Admin
@@ -33,8 +34,9 @@ func (c Claims) Subject() string {
 	return c.DeviceToken
 }
 
-// ReadClaims reads a JWT's claims; ok is false for what is not a JWT. Each claim is read by itself and leniently, as .NET
-// writes it (live; 2019, old): UUIDs in any form, "True", numbers as text. A claim that cannot be read counts as absent.
+// ReadClaims reads a JWT's claims; ok is false for what is not a JWT. Each claim is read by itself
+// and leniently, as .NET writes it (live; 2019, old): UUIDs in any form, "True", numbers as text. A
+// claim that cannot be read counts as absent.
 func ReadClaims(jwt secret.String) (c Claims, ok bool) {
 	parts := strings.Split(jwt.Reveal(), ".")
 	if len(parts) != 3 {
@@ -69,7 +71,8 @@ func ReadClaims(jwt secret.String) (c Claims, ok bool) {
 	return c, true
 }
 
-// claimText returns a claim's value as text, whether it was written as a string, a number or a bool.
+// claimText returns a claim's value as text, whether it was written as a string, a number or a
+// bool.
 func claimText(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -99,8 +102,8 @@ func moment(text string) time.Time {
 	return time.Unix(int64(seconds), 0).UTC()
 }
 
-// TrimJWT returns a JWT as a person or a program gives it, without the white space around it and without a leading
-// "Bearer ".
+// TrimJWT returns a JWT as a person or a program gives it, without the white space around it and
+// without a leading "Bearer ".
 func TrimJWT(jwt secret.String) secret.String {
 	const scheme = "bearer "
 	text := strings.TrimSpace(jwt.Reveal())
@@ -110,7 +113,8 @@ func TrimJWT(jwt secret.String) secret.String {
 	return secret.New(text)
 }
 
-// printable reports whether a token can be sent, stored and printed: it has neither control characters nor white space.
+// printable reports whether a token can be sent, stored and printed: it has neither control
+// characters nor white space.
 func printable(token secret.String) bool {
 	return !strings.ContainsFunc(token.Reveal(), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar

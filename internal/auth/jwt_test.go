@@ -51,7 +51,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Whose a JWT is: a user's if it has a DeviceToken in any form of a UUID and no true IsAdmin, else the admin's.
+// Whose a JWT is: a user's if it has a DeviceToken in any form of a UUID and no true IsAdmin, else
+// the admin's.
 func TestSubjectOfAJWT(t *testing.T) {
 	t.Parallel()
 	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
@@ -82,7 +83,8 @@ func TestTrimJWT(t *testing.T) {
 	}
 }
 
-// The end of a pair is on this machine's clock: its lifetime by the JWT itself, else as the service says.
+// The end of a pair is on this machine's clock: its lifetime by the JWT itself, else as the service
+// says.
 func TestTheEndOfAPair(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -113,7 +115,7 @@ func FuzzReadClaims(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, ok := auth.ReadClaims(secret.New(text))
 		if !ok && c != (auth.Claims{}) {
-			t.Errorf("%q is no JWT, and has claims %+v", text, c)
+			t.Errorf("%q is not a JWT, but has claims %+v", text, c)
 		}
 		for _, at := range []time.Time{c.IssuedAt, c.ExpiresAt} {
 			if y := at.Year(); y < 1 || y > 9999 {

@@ -16,15 +16,16 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// stripes is how many lock files the subjects share: enough that two seldom meet, and a million users do not leave a
-// million files.
+// stripes is how many lock files the subjects share: enough that two seldom meet, and a million
+// users do not leave a million files.
 const stripes = 64
 
 // quietWait is how long another process is waited for before OnLockWait is called.
 const quietWait = time.Second
 
-// lock takes the locks under which subjects are renewed, for at most Options.Timeout for all of them. Several are taken
-// in one order everywhere, so that nobody waits in a circle. Pairs in memory are this process's alone, and need none.
+// lock takes the locks under which subjects are renewed, for at most Options.Timeout for all of
+// them. Several are taken in one order everywhere, so that nobody waits in a circle. Pairs in
+// memory are this process's alone, and need none.
 func (s *Source) lock(ctx context.Context, subjects ...string) (unlock func(), err error) {
 	if s.Store.Kind() == tokenstore.KindMemory {
 		return func() {}, nil

@@ -41,8 +41,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// child waits at the service's gate until all are there, and makes a call as a subject. One that dies gets no further than between the service's
-// answer to its renewal and the write of it; one that waits for the guard does so until the service answers.
+// child waits at the service's gate until all are there, and makes a call as a subject. One that
+// dies gets no further than between the service's answer to its renewal and the write of it; one
+// that waits for the guard does so until the service answers.
 func child(ctx context.Context, url, dir, subject, mode string) error {
 	if err := get(ctx, url+"/gate"); err != nil {
 		return err
@@ -58,7 +59,8 @@ func child(ctx context.Context, url, dir, subject, mode string) error {
 	return callAs(ctx, s, api, subject)
 }
 
-// realSource is a source by the real clock, over a socket, which can sign in users and not the admin.
+// realSource is a source by the real clock, over a socket, which can sign in users and not the
+// admin.
 func realSource(url, dir string, dies bool) (*auth.Source, *userservice.Client, error) {
 	api, err := userservice.New(userservice.Options{UserURL: url})
 	if err != nil {
@@ -148,7 +150,8 @@ func newServed(t *testing.T, processes int) *served {
 	return s
 }
 
-// storeExpired stores a pair of the admin and one of a user, which have expired, and gives the user's DeviceToken.
+// storeExpired stores a pair of the admin and one of a user, which have expired, and gives the
+// user's DeviceToken.
 func (s *served) storeExpired(t *testing.T) (user string) {
 	t.Helper()
 	store := mustStore(t, s.dir)
@@ -183,7 +186,8 @@ func (s *served) start(t *testing.T, subject, mode string) (*exec.Cmd, func() er
 	}
 }
 
-// Eight processes that start with the same expired pair all succeed, with one refresh and no spent token sent.
+// Eight processes that start with the same expired pair all succeed, with one refresh and no spent
+// token sent.
 func TestEightProcessesRefreshOnce(t *testing.T) {
 	t.Parallel()
 	const processes = 8
@@ -203,8 +207,9 @@ func TestEightProcessesRefreshOnce(t *testing.T) {
 	}
 }
 
-// Killed between the service's answer to a refresh and the write of the new pair: a user, who can be signed in by the InstanceKey,
-// recovers by the next command; the admin, who needs a person here, is told plainly what happened and what to do.
+// Killed between the service's answer to a refresh and the write of the new pair: a user, who can
+// be signed in by the InstanceKey, recovers by the next command; the admin, who needs a person
+// here, gets an error that says what happened.
 func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"user", "admin"} {
@@ -250,8 +255,8 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 	}
 }
 
-// While one process waits for its place in the guard's minute, another that needs the same pair is told when to try again, and a pair that shares
-// the lock is renewed at once.
+// While one process waits for its place in the guard's minute, another that needs the same pair is
+// told when to try again, and a pair that shares the lock is renewed at once.
 func TestAProcessThatWaitsForTheGuardHoldsNoOtherUp(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, 1)
@@ -266,7 +271,7 @@ func TestAProcessThatWaitsForTheGuardHoldsNoOtherUp(t *testing.T) {
 	key := tokenstore.Key{Profile: "test", Subject: user}
 	rec, err := beside.Store.Get(t.Context(), key)
 	mustDo(t, err)
-	rec.Refresh = secret.String{} // it can only be signed in anew
+	rec.Refresh = secret.String{} // it can only be signed in again
 	mustDo(t, beside.Store.Put(t.Context(), tokenstore.Item{Key: key, Record: rec}))
 	for beside.Guard.Enter(t.Context(), s.url) == nil {
 	}

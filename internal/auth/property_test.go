@@ -19,8 +19,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// erratic is a service that answers anything, in any order.
-type erratic struct {
+// randomAnswers is a service that answers anything, in any order.
+type randomAnswers struct {
 	t                         *rapid.T
 	clock                     *clock
 	serial                    int
@@ -36,7 +36,7 @@ var answers = []string{
 }
 
 // RoundTrip implements http.RoundTripper.
-func (e *erratic) RoundTrip(r *http.Request) (*http.Response, error) {
+func (e *randomAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/Login"):
 		e.signIns++
@@ -61,7 +61,7 @@ func (e *erratic) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // pair is a good answer to anything; the JWT may have been dead for long.
-func (e *erratic) pair(r *http.Request) *http.Response {
+func (e *randomAnswers) pair(r *http.Request) *http.Response {
 	e.serial++
 	now := e.clock.Now().Unix()
 	exp := now + int64(rapid.SampledFrom([]int{-1000, 0, 1, 120, 86400}).Draw(e.t, "life"))
@@ -69,7 +69,7 @@ func (e *erratic) pair(r *http.Request) *http.Response {
 	return e.answer(r, http.StatusOK, fmt.Sprintf(`{"Status":200,"Result":{"AccessToken":{"Token":"%s","ExpiresIn":%d},"RefreshToken":"r%d"}}`, access.Reveal(), exp-now, e.serial))
 }
 
-func (e *erratic) answer(r *http.Request, status int, body string) *http.Response {
+func (e *randomAnswers) answer(r *http.Request, status int, body string) *http.Response {
 	h := http.Header{}
 	if status == http.StatusTooManyRequests {
 		h.Set("Retry-After", fmt.Sprint(rapid.IntRange(0, 10).Draw(e.t, "Retry-After")))
@@ -77,15 +77,16 @@ func (e *erratic) answer(r *http.Request, status int, body string) *http.Respons
 	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: r, ProtoMajor: 1}
 }
 
-// However the service misbehaves there is no loop: a call is sent at most twice, for it the service is asked to refresh at most twice (the second
-// time because an answer was lost) and to sign in at most once, and no address ever sends a sixth sign-in within a minute.
+// However the service misbehaves there is no loop: a call is sent at most twice, for it the service
+// is asked to refresh at most twice (the second time because an answer was lost) and to sign in at
+// most once, and no address ever sends a sixth sign-in within a minute.
 func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 	t.Parallel()
 	base, run := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
 		dir := filepath.Join(base, strconv.Itoa(run))
-		service := &erratic{t: t, clock: newClock()}
+		service := &randomAnswers{t: t, clock: newClock()}
 		// One try a call: how often a try is repeated is the client's affair, and bounded there.
 		api, err := userservice.New(userservice.Options{UserURL: host, Transport: holding(t, service, requestsHeld), Retry: userservice.Retry{Tries: 1}})
 		if err != nil {
@@ -118,8 +119,8 @@ func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 	})
 }
 
-// A service that takes every refresh and refuses every call is asked for a refresh once, however many calls are made: a JWT that is
-// refused at its first use is not renewed again.
+// A service that takes every refresh and refuses every call is asked for a refresh once, however
+// many calls are made: a JWT that is refused at its first use is not renewed again.
 func TestAServiceThatRefusesItsOwnTokensIsNotAskedAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

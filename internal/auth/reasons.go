@@ -2,7 +2,8 @@ package auth
 
 import "github.com/telematicsctl/telematicsctl/internal/failure"
 
-// The reasons of this package's errors. The subject is "admin" or a user's DeviceToken, unless it says otherwise.
+// The reasons of this package's errors. The subject is "admin" or a user's DeviceToken, unless it
+// says otherwise.
 const (
 	ReasonSignedOut       failure.Reason = "signed-out"             // it can be signed in by a person alone
 	ReasonEnvToken        failure.Reason = "env-token"              // the JWT from the environment is of no use here

@@ -16,10 +16,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// stubborn is a service that answers each kind of call always the same: a status, and what follows it.
-type stubborn struct{ signIn, refresh, call string }
+// fixedAnswers is a service that answers each kind of call always the same: a status, and what follows
+// it.
+type fixedAnswers struct{ signIn, refresh, call string }
 
-func (s stubborn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s fixedAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := s.call
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/Login"):
@@ -48,22 +49,22 @@ func TestARunAgainstAServiceThatNeverGivesIn(t *testing.T) {
 	dead := jwt(fmt.Sprintf(`{"exp":%d}`, now-10))
 	fresh := jwt(fmt.Sprintf(`{"iat":%d,"exp":%d}`, now, now+1000))
 	for name, c := range map[string]struct {
-		service stubborn
+		service fixedAnswers
 		want    counts
 		code    failure.Code
 		says    string
 	}{
-		"always 401":                       {stubborn{no, no, no}, counts{SignIns: 1, Spent: 1}, failure.Unauthorized, "env-password-refused"},
-		"401 to every call":                {stubborn{aPair(fresh, "r2"), aPair(fresh, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"refuses refreshes":                {stubborn{aPair(fresh, "r2"), no, well}, counts{SignIns: 1, Spent: 1, Calls: 20}, "", ""},
-		"refuses refreshes, sign-ins fail": {stubborn{down, no, well}, counts{SignIns: 5, Spent: 20}, failure.Unavailable, ""},
-		"500 to every refresh":             {stubborn{aPair(fresh, "r2"), down, well}, counts{Refreshes: 40}, failure.Unavailable, "renewal-unknown"},
-		"a pair that has expired":          {stubborn{no, aPair(dead, "r2"), well}, counts{Refreshes: 1, Calls: 20}, "", ""},
-		"an expired pair that is refused":  {stubborn{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"the same pair again":              {stubborn{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"half a pair":                      {stubborn{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`, well}, counts{Refreshes: 20}, failure.Failed, "renewal-unknown"},
-		"a wrong path":                     {stubborn{"404 <html>", "404 <html>", well}, counts{Refreshes: 40}, failure.Unavailable, "gateway"},
-		"a proxy that asks who we are":     {stubborn{"407 <html>", "407 <html>", well}, counts{Refreshes: 20}, failure.Unavailable, "proxy"},
+		"always 401":                       {fixedAnswers{no, no, no}, counts{SignIns: 1, Spent: 1}, failure.Unauthorized, "env-password-refused"},
+		"401 to every call":                {fixedAnswers{aPair(fresh, "r2"), aPair(fresh, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
+		"refuses refreshes":                {fixedAnswers{aPair(fresh, "r2"), no, well}, counts{SignIns: 1, Spent: 1, Calls: 20}, "", ""},
+		"refuses refreshes, sign-ins fail": {fixedAnswers{down, no, well}, counts{SignIns: 5, Spent: 20}, failure.Unavailable, ""},
+		"500 to every refresh":             {fixedAnswers{aPair(fresh, "r2"), down, well}, counts{Refreshes: 40}, failure.Unavailable, "renewal-unknown"},
+		"a pair that has expired":          {fixedAnswers{no, aPair(dead, "r2"), well}, counts{Refreshes: 1, Calls: 20}, "", ""},
+		"an expired pair that is refused":  {fixedAnswers{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
+		"the same pair again":              {fixedAnswers{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
+		"half a pair":                      {fixedAnswers{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`, well}, counts{Refreshes: 20}, failure.Failed, "renewal-unknown"},
+		"a wrong path":                     {fixedAnswers{"404 <html>", "404 <html>", well}, counts{Refreshes: 40}, failure.Unavailable, "gateway"},
+		"a proxy that asks who we are":     {fixedAnswers{"407 <html>", "407 <html>", well}, counts{Refreshes: 20}, failure.Unavailable, "proxy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +88,7 @@ func TestARunAgainstAServiceThatNeverGivesIn(t *testing.T) {
 	}
 }
 
-// Who is refused is told what to put right, by where the credentials come from.
+// Refused credentials have a reason by where they come from.
 func TestRefusedCredentialsAreTracedToWhereTheyComeFrom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -108,7 +109,8 @@ func TestRefusedCredentialsAreTracedToWhereTheyComeFrom(t *testing.T) {
 	w.want(t, counts{SignIns: 4})
 }
 
-// What a refused refresh is told with has the service's own answer: its status, and the request to ask the vendor about.
+// The error of a refused refresh has the service's own answer: its status, and the request to
+// ask the vendor about.
 func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -126,7 +128,7 @@ func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
 	wantFailure(t, err, failure.Unauthorized, "in profile test: no InstanceKey is set for profile test\nno-key test")
 }
 
-// A 403 is not mended by another JWT of the same one: who else can do it is said.
+// Another JWT of the same subject does not help against a 403: the reason says who else can do it.
 func TestA403SaysWhoMayDoIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// renew returns a pair with another JWT than used, which was found to be of no use. One goroutine of one process does the
-// work; the others get its result.
+// renew returns a pair with another JWT than used, which was found to be of no use. One goroutine
+// of one process does the work; the others get its result.
 func (s *Source) renew(ctx context.Context, subject string, used secret.String) (tokenstore.Record, error) {
 	for {
 		mine := false
@@ -25,14 +25,16 @@ func (s *Source) renew(ctx context.Context, subject string, used secret.String) 
 		case err == nil:
 			return v.(tokenstore.Record), nil
 		case !mine && failure.Is(err, failure.Interrupted) && ctx.Err() == nil:
-			// Who did the work was interrupted, and this goroutine was not: one of those who are left does it now.
+			// Who did the work was interrupted, and this goroutine was not: one of those who are
+			// left does it now.
 		default:
 			return tokenstore.Record{}, ofTheCall(err)
 		}
 	}
 }
 
-// ofTheCall returns the error of a renewal as one of the call that it was for: that was not sent, and changed nothing.
+// ofTheCall returns the error of a renewal as one of the call that it was for: that was not sent,
+// and changed nothing.
 func ofTheCall(err error) error {
 	if !failure.MayHaveApplied(err) {
 		return err
@@ -42,8 +44,8 @@ func ofTheCall(err error) error {
 	return &f
 }
 
-// renewShared renews, with the help of a person where that is needed and somebody is there. What was refused for good is
-// not tried again.
+// renewShared renews, with the help of a person where that is needed and somebody is there. What
+// was refused for good is not tried again.
 func (s *Source) renewShared(ctx context.Context, subject string, used secret.String) (tokenstore.Record, error) {
 	s.mu.Lock()
 	err := s.failed[subject]
@@ -79,8 +81,8 @@ type refusal struct {
 	err    error
 }
 
-// renewLocked does the work under the lock that all processes share, on the pair that is stored then. It may be done
-// again after a wait: spent is what was refused before.
+// renewLocked does the work under the lock that all processes share, on the pair that is stored
+// then. It may be done again after a wait: spent is what was refused before.
 func (s *Source) renewLocked(ctx context.Context, subject string, used secret.String, spent *refusal) (tokenstore.Record, error) {
 	unlock, err := s.lock(ctx, subject)
 	if err != nil {
@@ -104,7 +106,8 @@ func (s *Source) renewLocked(ctx context.Context, subject string, used secret.St
 	if !refused(err) {
 		return pair, err
 	}
-	// Who does not take the lock (a restored copy of the store) may have stored another pair meanwhile: look again.
+	// Who does not take the lock (a restored copy of the store) may have stored another pair
+	// meanwhile: look again.
 	again, readErr := s.Store.Fresh(ctx, s.key(subject))
 	switch {
 	case readErr != nil && !errors.Is(readErr, tokenstore.ErrNotFound):
@@ -133,9 +136,9 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	return tokenstore.Record{}, err
 }
 
-// RenewPair exchanges a pair that somebody else keeps for a new one, and stores nothing. Like a stored pair's renewal it
-// has the grace after an interrupt, and failure.MayHaveApplied reports whether the pair may be spent although there is
-// no new one.
+// RenewPair exchanges a pair that somebody else keeps for a new one, and stores nothing. Like a
+// stored pair's renewal it has the grace after an interrupt, and failure.MayHaveApplied reports
+// whether the pair may be spent although there is no new one.
 func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
 	ctx, stop := withGrace(ctx, refreshGrace)
 	defer stop()
@@ -150,8 +153,8 @@ func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservi
 	return pair, CheckPair(claims.Subject(), pair)
 }
 
-// exchange asks the service for a new pair. Where the answer was lost, it asks once more with the same one: the service
-// refuses that if it was spent, which is the only way to know.
+// exchange asks the service for a new pair. Where the answer was lost, it asks once more with the
+// same one: the service refuses that if it was spent, which is the only way to know.
 func (s *Source) exchange(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
 	pair, err := s.API.Refresh(ctx, old)
 	if failure.MayHaveApplied(err) && failure.Is(err, failure.Unavailable) && failure.From(err).RetryAfter == 0 {
@@ -163,8 +166,9 @@ func (s *Source) exchange(ctx context.Context, old userservice.Pair) (userservic
 // roomForPair is how many bytes are reserved for a new pair: a JWT runs to 1 to 2 kB (live).
 const roomForPair = 16 << 10
 
-// beforeSpending makes sure that the answer to a refresh or a sign-in will be stored: room for it is reserved, the
-// process is kept from ending, and spend, the context for the request, outlives ctx by the grace.
+// beforeSpending makes sure that the answer to a refresh or a sign-in will be stored: room for it
+// is reserved, the process is kept from ending, and spend, the context for the request, outlives
+// ctx by the grace.
 func (s *Source) beforeSpending(
 	ctx context.Context, subject string, old tokenstore.Record, grace time.Duration,
 ) (spend context.Context, done func(), err error) {
@@ -184,7 +188,8 @@ func (s *Source) beforeSpending(
 	}, nil
 }
 
-// keepNew stores a pair that was just issued, before anybody uses it, whatever has become of the context.
+// keepNew stores a pair that was just issued, before anybody uses it, whatever has become of the
+// context.
 func (s *Source) keepNew(ctx context.Context, subject string, pair userservice.Pair) (tokenstore.Record, error) {
 	rec, err := s.Keep(context.WithoutCancel(ctx), subject, pair)
 	switch {
@@ -205,14 +210,16 @@ func (s *Source) keepNew(ctx context.Context, subject string, pair userservice.P
 	return rec, nil
 }
 
-// How long, after an interrupt, the service may still answer. Without the answer to a refresh a pair is lost, and an admin
-// may have no other; a sign-in can be sent again. A second interrupt ends the process at once.
+// How long, after an interrupt, the service may still answer. Without the answer to a refresh a
+// pair is lost, and an admin may have no other; a sign-in can be sent again. A second interrupt
+// ends the process at once.
 const (
 	refreshGrace = 5 * time.Second
 	signInGrace  = 600 * time.Millisecond
 )
 
-// withGrace returns a context that outlives ctx by the grace. It ends at once where ctx has ended before.
+// withGrace returns a context that outlives ctx by the grace. It ends at once where ctx has ended
+// before.
 func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	if ctx.Err() != nil {
 		return context.WithCancel(ctx)
@@ -225,8 +232,8 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 	}
 }
 
-// refused reports whether the service itself said no to a pair or to credentials. Any other answer is about the way to it:
-// a gateway, a wrong path, a proxy.
+// refused reports whether the service itself said no to a pair or to credentials. Any other answer
+// is about the way to it: a gateway, a wrong path, a proxy.
 func refused(err error) bool {
 	return slices.Contains([]int{400, 401, 403, 404, 409, 410, 422}, statusOf(err)) && !failure.Is(err, failure.Unavailable)
 }

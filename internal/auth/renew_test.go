@@ -30,7 +30,8 @@ func (h *held) Put(ctx context.Context, items ...tokenstore.Item) error {
 	return h.Store.Put(ctx, items...)
 }
 
-// duringARefresh does something while another process has the answer to its refresh and has not stored it, and lets that one end.
+// duringARefresh does something while another process has the answer to its refresh and has not
+// stored it, and lets that one end.
 func (w *world) duringARefresh(t *testing.T, do func()) {
 	t.Helper()
 	slow := &held{Store: w.store, reached: make(chan struct{}), release: make(chan struct{})}
@@ -44,7 +45,8 @@ func (w *world) duringARefresh(t *testing.T, do func()) {
 	mustDo(t, <-ended)
 }
 
-// A sign-in makes the pair of a refresh that is under way worthless, so that it has to wait for it: its own pair must be the last to be stored.
+// A sign-in makes the pair of a refresh in flight worthless, so that it has to wait for it:
+// its own pair must be the last to be stored.
 func TestASignInByHandWaitsForTheRefreshUnderWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -109,7 +111,8 @@ func (f *failing) Fresh(ctx context.Context, key tokenstore.Key) (tokenstore.Rec
 
 var errStore = failure.New(failure.Unauthorized, "the store is locked")
 
-// A store that cannot be used is found out before a pair is spent, or a sign-in sent, for what could not be stored then.
+// A store that cannot be used is found out before a pair is spent, or a sign-in sent, for what
+// could not be stored then.
 func TestAStoreThatCannotBeUsedIsFoundOutFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -135,7 +138,8 @@ func TestAPairThatCannotBeStoredIsNotUsed(t *testing.T) {
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 
-// Where the store cannot be read after a refused refresh, nobody knows what another process has stored: nothing is signed over it.
+// Where the store cannot be read after a refused refresh, nobody knows what another process has
+// stored: nothing is signed over it.
 func TestARefusedRefreshIsNotDecidedBlindly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,7 +163,8 @@ func TestAPairWithoutARefreshTokenIsSignedInAnew(t *testing.T) {
 	w.want(t, counts{SignIns: 1, Calls: 2})
 }
 
-// A service that asks to wait has not refused: nobody is signed in anew, and the pair is good for later.
+// A service that asks to wait has not refused: nobody is signed in again, and the pair is good for
+// later.
 func TestARefreshThatMustWaitIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -174,7 +179,8 @@ func TestARefreshThatMustWaitIsNoRefusal(t *testing.T) {
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 
-// A call for which no JWT could be had was not sent: whoever made it is not told that it may have been carried out.
+// A call for which no JWT could be had was not sent: whoever made it is not told that it may have
+// been carried out.
 func TestALostRenewalLeavesNoDoubtAboutTheCall(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string]string{
@@ -198,7 +204,8 @@ func TestALostRenewalLeavesNoDoubtAboutTheCall(t *testing.T) {
 	}
 }
 
-// A long run outlives many tokens: one that was renewed and has proven good is renewed again when its time has come.
+// A long run outlives many tokens: one that was renewed and has proven good is renewed again when
+// its time has come.
 func TestALongRunRenewsAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -227,7 +234,8 @@ func TestASignInByHandEndsARefusal(t *testing.T) {
 	mustDo(t, w.call(t.Context(), s))
 }
 
-// Of two who wait for one renewal, one is interrupted, and it was its work that both waited for: the other one does it then.
+// Of two who wait for one renewal, one is interrupted, and it was its work that both waited for:
+// the other one does it then.
 func TestAnInterruptOfOneIsNotTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -37,8 +37,8 @@ func (s *Source) userLogin(in userservice.Instance, deviceToken string) loginCal
 	return loginCall{deviceToken, send, ReasonUserSignIn, deviceToken}
 }
 
-// signIn signs a subject in again, where that needs no person. refusal is the refused refresh that led here, if one did.
-// The caller holds the lock.
+// signIn signs a subject in again, where that needs no person. refusal is the refused refresh that
+// led here, if one did. The caller holds the lock.
 func (s *Source) signIn(ctx context.Context, subject string, refusal error) (tokenstore.Record, error) {
 	if subject != Admin {
 		return s.signInUser(ctx, subject, refusal)
@@ -83,8 +83,9 @@ func (s *Source) signInUser(ctx context.Context, subject string, refusal error) 
 	return rec, err
 }
 
-// dropRefreshToken stores the pair of a user without the RefreshToken that the service refused, after it refused to sign
-// the user in as well: the user is gone, or the InstanceKey is wrong. RefreshListed does not send such a pair again.
+// dropRefreshToken stores the pair of a user without the RefreshToken that the service refused,
+// after it refused to sign the user in as well: the user is gone, or the InstanceKey is wrong.
+// RefreshListed does not send such a pair again.
 func (s *Source) dropRefreshToken(ctx context.Context, user string) {
 	pair, err := s.Store.Fresh(ctx, s.key(user))
 	if err != nil || pair.Access.IsZero() {
@@ -94,8 +95,9 @@ func (s *Source) dropRefreshToken(ctx context.Context, user string) {
 	_ = s.Store.Put(ctx, tokenstore.Item{Key: s.key(user), Record: pair}) // else it is refused once more next time
 }
 
-// signInAsked signs the admin in by a password that a person types, unless another process has renewed the pair meanwhile.
-// The person is asked without the lock: others must not wait for somebody who is at lunch.
+// signInAsked signs the admin in by a password that a person types, unless another process has
+// renewed the pair meanwhile. The person is asked without the lock: others must not wait for
+// somebody who is at lunch.
 func (s *Source) signInAsked(ctx context.Context, used secret.String) (tokenstore.Record, error) {
 	if err := s.Guard.Check(s.API.Host()); err != nil {
 		return tokenstore.Record{}, err
@@ -117,13 +119,14 @@ type Login struct {
 	Before  tokenstore.Record // what was stored until then; zero for nothing, or nothing that can be read
 }
 
-// LoginAdmin signs the admin in by email and password, and stores the pair. Nothing is sent if the store cannot hold it.
+// LoginAdmin signs the admin in by email and password, and stores the pair. Nothing is sent if the
+// store cannot hold it.
 func (s *Source) LoginAdmin(ctx context.Context, email string, password secret.String) (Login, error) {
 	return s.loginLocked(ctx, s.adminLogin(email, password), nil)
 }
 
-// LoginUser signs a user in by its DeviceToken and the InstanceKey, and stores the pair. Nothing is sent if the store
-// cannot hold it.
+// LoginUser signs a user in by its DeviceToken and the InstanceKey, and stores the pair. Nothing is
+// sent if the store cannot hold it.
 func (s *Source) LoginUser(ctx context.Context, deviceToken string) (Login, error) {
 	if s.Instance == nil {
 		return Login{}, failure.New(failure.Invalid, "a user cannot be signed in without an instance")
@@ -135,9 +138,9 @@ func (s *Source) LoginUser(ctx context.Context, deviceToken string) (Login, erro
 	return s.loginLocked(ctx, s.userLogin(in, deviceToken), nil)
 }
 
-// loginLocked signs in under the lock of renewals, unless what is stored by then will do. A refresh that another process is
-// at would otherwise store its pair, which the sign-in has made worthless (seed: the refresh token changes at each
-// sign-in), over the new one.
+// loginLocked signs in under the lock of renewals, unless what is stored by then will do. A refresh
+// that another process is at would otherwise store its pair, which the sign-in has made worthless
+// (seed: the refresh token changes at each sign-in), over the new one.
 func (s *Source) loginLocked(ctx context.Context, by loginCall, willDo func(tokenstore.Record) bool) (Login, error) {
 	l := Login{Subject: by.subject}
 	err := s.Guard.WithWait(ctx, func() error {
@@ -162,8 +165,9 @@ func (s *Source) loginLocked(ctx context.Context, by loginCall, willDo func(toke
 	return l, err
 }
 
-// Rollback undoes a sign-in whose tokens the service refuses: what was stored before it is stored again. A pair that
-// another process has stored meanwhile is left alone. left is what is stored then; zero for nothing.
+// Rollback undoes a sign-in whose tokens the service refuses: what was stored before it is stored
+// again. A pair that another process has stored meanwhile is left alone. left is what is stored
+// then; zero for nothing.
 func (s *Source) Rollback(ctx context.Context, l Login) (left tokenstore.Record, err error) {
 	ctx = context.WithoutCancel(ctx)
 	unlock, err := s.lock(ctx, l.Subject)
@@ -205,7 +209,8 @@ func (s *Source) login(ctx context.Context, by loginCall) (tokenstore.Record, er
 	return rec, err
 }
 
-// explainSignIn returns the error of a refused sign-in with its reason, and has the guard record the service's block.
+// explainSignIn returns the error of a refused sign-in with its reason, and has the guard record
+// the service's block.
 func (s *Source) explainSignIn(ctx context.Context, host string, by loginCall, err error) error {
 	switch f := *failure.From(err); f.Status {
 	case http.StatusTooManyRequests:
@@ -230,8 +235,8 @@ func (s *Source) explainSignIn(ctx context.Context, host string, by loginCall, e
 // needsPerson is why the admin cannot be signed in again.
 const needsPerson = "signing in again needs a person"
 
-// signedOut returns the error of a subject that cannot be signed in again, and why. refusal is the refused refresh that
-// led here, if one did.
+// signedOut returns the error of a subject that cannot be signed in again, and why. refusal is the
+// refused refresh that led here, if one did.
 func (s *Source) signedOut(subject string, refusal error, why string) *failure.Error {
 	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s", named(subject), s.Profile)
 	e.Cause = errSignedOut

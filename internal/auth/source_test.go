@@ -43,7 +43,8 @@ func TestATokenThatIsAboutToExpireIsRefreshedFirst(t *testing.T) {
 	}
 }
 
-// A machine whose clock is off, by minutes or a day, uses a token as long as it lives, and no longer.
+// A machine whose clock is off, by minutes or a day, uses a token as long as it lives, and no
+// longer.
 func TestAClockThatIsOffChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-26 * time.Hour, -10 * time.Minute, 10 * time.Minute, 26 * time.Hour} {
@@ -143,7 +144,7 @@ func TestThePasswordIsTheEnvironmentsElseTheStoredOneElseAskedFor(t *testing.T) 
 	right, wrong := secret.New(sandbox.AdminPassword), secret.New("not the password")
 	for name, c := range map[string]struct {
 		change func(*auth.Options)
-		saved  [2]string // e-mail address and password
+		saved  [2]string // email address and password
 		asked  int
 		code   failure.Code
 	}{
@@ -154,7 +155,7 @@ func TestThePasswordIsTheEnvironmentsElseTheStoredOneElseAskedFor(t *testing.T) 
 		"stored for another address":      {saved: [2]string{"other@example.com", sandbox.AdminPassword}, asked: 1},
 		"asked for":                       {asked: 1},
 		"nobody to ask":                   {change: func(o *auth.Options) { o.AskPassword = nil }, code: failure.Unauthorized},
-		"nobody knows the e-mail address": {change: func(o *auth.Options) { o.AdminEmail = "" }, code: failure.Unauthorized},
+		"nobody knows the email address": {change: func(o *auth.Options) { o.AdminEmail = "" }, code: failure.Unauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -223,7 +224,8 @@ func TestThePersonIsAskedWithoutTheLock(t *testing.T) {
 	w.want(t, counts{SignIns: 1, Calls: 2})
 }
 
-// A pair that another process has renewed while ours was being refused is neither removed nor signed over.
+// A pair that another process has renewed while ours was being refused is neither removed nor
+// signed over.
 func TestARefusedRefreshLooksAgainBeforeItDecides(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -298,8 +300,8 @@ func TestGoroutinesThatAreAllAnswered401ShareOneRefresh(t *testing.T) {
 	}
 }
 
-// Processes side by side that each found the same pairs in a list renew each of them once among them, even where a pair that was renewed is one that
-// they were asked for, too.
+// Processes side by side that each found the same pairs in a list renew each of them once among
+// them, even where a pair that was renewed is one that they were asked for, too.
 func TestAPairThatWasRenewedSinceItWasListedIsTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -338,7 +340,8 @@ func TestAnInterruptDoesNotLoseAPair(t *testing.T) {
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 
-// An answer that was lost on the way is asked for once more; where the pair was spent by it, the admin is signed in anew.
+// An answer that was lost on the way is asked for once more; where the pair was spent by it, the
+// admin is signed in again.
 func TestARefreshWhoseAnswerWasLostIsMended(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,9 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// CheckPair returns an error for a pair that the service issued in answer to a call for the subject, and that must not
-// be stored or used: it is another subject's, by Result.DeviceToken or by the JWT's claims, or it cannot be sent again,
-// as it holds control characters.
+// CheckPair returns an error for a pair that the service issued in answer to a call for the
+// subject, and that must not be stored or used: it is another subject's, by Result.DeviceToken or
+// by the JWT's claims, or it cannot be sent again, as it holds control characters.
 func CheckPair(subject string, pair userservice.Pair) error {
 	if !printable(pair.Access) || !printable(pair.Refresh) {
 		return failure.Newf(failure.Failed,
@@ -56,7 +56,8 @@ func claimedBy(subject string, claims Claims) string {
 	return subject
 }
 
-// badAnswer reports whether an answer with tokens was not used, as it is another subject's or broken.
+// badAnswer reports whether an answer with tokens was not used, as it is another subject's or
+// broken.
 func badAnswer(err error) bool {
 	return failure.HasReason(err, userservice.ReasonWrongSubject) || failure.HasReason(err, userservice.ReasonMalformedToken)
 }

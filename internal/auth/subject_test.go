@@ -30,8 +30,8 @@ func claims(deviceToken, isAdmin string) secret.String {
 	return jwt(fmt.Sprintf(`{"iat":1,"exp":1001,"DeviceToken":%q,"IsAdmin":%q}`, deviceToken, isAdmin))
 }
 
-// A pair that the service issues in answer to a sign-in or a refresh is stored and used only if it is the subject's, by
-// Result.DeviceToken and by the JWT. Each row holds for both.
+// A pair that the service issues in answer to a sign-in or a refresh is stored and used only if it
+// is the subject's, by Result.DeviceToken and by the JWT. Each row holds for both.
 func TestAnAnswerAboutAnotherSubjectIsRefused(t *testing.T) {
 	t.Parallel()
 	const noDashes = "8F14E45FCEEA467F8B3E2C1D6E5B9A70"
@@ -60,7 +60,7 @@ func TestAnAnswerAboutAnotherSubjectIsRefused(t *testing.T) {
 			t.Run(name+", "+by, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				service := stubborn{signIn: c.answer, refresh: c.answer, call: `200 {"Status":200,"Result":{"Users":[]}}`}
+				service := fixedAnswers{signIn: c.answer, refresh: c.answer, call: `200 {"Status":200,"Result":{"Users":[]}}`}
 				w.api = newAPI(t, host, sandboxTransport(w.seen.counting(service)))
 				s := w.admin()
 				key := tokenstore.Key{Profile: "test", Subject: c.subject}
@@ -94,7 +94,7 @@ func TestASignInByHandOfAnotherSubjectIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := w.signIn(t)
-	w.api = newAPI(t, host, sandboxTransport(stubborn{signIn: answer("", claims(ada, "False"), "r2")}))
+	w.api = newAPI(t, host, sandboxTransport(fixedAnswers{signIn: answer("", claims(ada, "False"), "r2")}))
 	_, err := w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
 	wantFailure(t, err, failure.Failed, "tokens of the admin: the service answered with those of user "+ada)
 	if now, err := w.store.Fresh(t.Context(), adminKey); err != nil || now.Access != before.Access {
@@ -112,7 +112,7 @@ func TestRenewPairOfAnotherSubjectIsRefused(t *testing.T) {
 		"its own": {claims(ada, ""), true}, "another's": {claims(bob, ""), false}, "the admin's": {claims("", "True"), false}, "opaque": {secret.New("opaque"), true},
 	} {
 		w := newWorld(t)
-		w.api = newAPI(t, host, sandboxTransport(stubborn{refresh: answer(ada, claims(ada, "False"), "r2")}))
+		w.api = newAPI(t, host, sandboxTransport(fixedAnswers{refresh: answer(ada, claims(ada, "False"), "r2")}))
 		_, err := w.person().RenewPair(t.Context(), pairOf(c.old, "r1"))
 		if (err == nil) != c.good || err != nil && !failure.HasReason(err, "wrong-subject") {
 			t.Errorf("%s: %v", name, err)
@@ -134,14 +134,15 @@ func TestCheckSignIns(t *testing.T) {
 	mustDo(t, s.CheckSignIns(t.Context(), users[:4]))
 	wantFailure(t, s.CheckSignIns(t.Context(), users), failure.Unauthorized, "4 users would have to be signed in")
 	o := w.options()
-	o.API = newAPI(t, "https://other.example.com", sandboxTransport(stubborn{}))
+	o.API = newAPI(t, "https://other.example.com", sandboxTransport(fixedAnswers{}))
 	wantFailure(t, auth.New(o).CheckSignIns(t.Context(), users[:4]), failure.Unauthorized, "4 users would have to be signed in")
 	o.EnvToken = claims("", "True")
 	mustDo(t, auth.New(o).CheckSignIns(t.Context(), users))
 	w.want(t, counts{})
 }
 
-// A user whom the service refuses by RefreshToken and by sign-in is asked about once; then a list skips it, until it signs in again.
+// A user whom the service refuses by RefreshToken and by sign-in is asked about once; then a list
+// skips it, until it signs in again.
 func TestAUserWhoIsGoneIsNotAskedAboutAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

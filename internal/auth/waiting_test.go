@@ -18,7 +18,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// waiting is a source that signs the admin in after a wait for the guard, in which something is done. The clock moves by the wait.
+// waiting is a source that signs the admin in after a wait for the guard, in which something is
+// done. The clock moves by the wait.
 func (w *world) waiting(during func(wait time.Duration)) *auth.Source {
 	o := w.options()
 	o.AdminEmail, o.AdminPassword = sandbox.AdminEmail, secret.New(sandbox.AdminPassword)
@@ -53,8 +54,9 @@ func (w *world) wantNoLockHeld(t *testing.T) {
 	}
 }
 
-// Who waits for a place in the guard's minute holds nobody up: another process that needs the same pair is told at once when a sign-in may be sent,
-// and another pair is renewed. The pair that was refused before the wait is not sent again after it.
+// Who waits for a place in the guard's minute holds nobody up: another process that needs the same
+// pair learns at once when a sign-in may be sent, and another pair is renewed. The pair that was
+// refused before the wait is not sent again after it.
 func TestAWaitForTheGuardHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -83,7 +85,8 @@ func TestAWaitForTheGuardHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// After the wait the pair is looked at anew: one that another process has stored meanwhile is used, and no sign-in is sent for it.
+// After the wait the pair is read again: one that another process has stored meanwhile is used,
+// and no sign-in is sent for it.
 func TestWhatIsRenewedDuringTheWaitIsUsed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -117,7 +120,8 @@ func TestASignInByHandWaitsWithoutTheLock(t *testing.T) {
 	}
 }
 
-// Another process's renewal is waited for as long as --timeout says, and the person who waits is told after a second.
+// Another process's renewal is waited for as long as --timeout says, and the person who waits is
+// told after a second.
 func TestTheWaitForAnotherProcessEndsWithTheTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -95,7 +95,7 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// world is a service in miniature, its clock, which is the tool's too, and what it has seen.
+// world is a sandbox of the service, its clock, which is the tool's too, and what it has seen.
 type world struct {
 	*clock
 	seen  *seen
@@ -184,7 +184,8 @@ func (w *world) register(t testing.TB) userservice.Registered {
 	return made
 }
 
-// expire makes every JWT that was issued before worthless, as the service sees it; refresh tokens stay.
+// expire makes every JWT that was issued before worthless, as the service sees it; refresh tokens
+// stay.
 func (w *world) expire(t testing.TB) {
 	t.Helper()
 	r := httptest.NewRecorder()
