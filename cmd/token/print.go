@@ -38,7 +38,7 @@ and if it is the TOKEN's.`,
 }
 
 func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard bool) error {
-	who, err := subject(args)
+	named, err := parseSubject(args)
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,10 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	}
 	defer func() { _ = s.Close() }()
 	s.Auth.Guard.Ignore = ignoreGuard
+	who, err := named.of(ctx, s)
+	if err != nil {
+		return err
+	}
 	who, rec, err := validPair(ctx, s, args, who)
 	if err != nil {
 		return err

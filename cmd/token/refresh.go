@@ -94,7 +94,7 @@ func refresh(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	case o.stdin:
 		return refreshStdin(ctx, k)
 	}
-	who, err := subject(o.token)
+	named, err := parseSubject(o.token)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,10 @@ func refresh(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	}
 	defer func() { _ = s.Close() }()
 	s.Auth.Guard.Ignore = o.ignoreGuard
+	who, err := named.of(ctx, s)
+	if err != nil {
+		return err
+	}
 	rec, err := s.Auth.Refresh(ctx, who)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -43,15 +44,8 @@ they expire: the service cannot revoke them.`,
 }
 
 func remove(ctx context.Context, k *cmdutil.App, args []string) error {
-	subjects := make([]string, len(args))
-	var wrong []failure.Field
-	for i, arg := range args {
-		var err error
-		if subjects[i], err = subject([]string{arg}); err != nil {
-			wrong = append(wrong, failure.From(err).Fields...)
-		}
-	}
-	if err := failure.InvalidFields("invalid TOKEN", wrong); err != nil {
+	named, err := parseSubjects(args)
+	if err != nil {
 		return err
 	}
 	if err := cmdutil.CheckOutput(ctx, k, removedView); err != nil {
@@ -64,6 +58,16 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 	defer func() { _ = s.Close() }()
 	if err := s.NeedStore(); err != nil {
 		return err
+	}
+	var subjects []string
+	for _, one := range named {
+		who, err := one.of(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(subjects, who) {
+			subjects = append(subjects, who)
+		}
 	}
 	results := make([]removed, len(subjects))
 	var there []string

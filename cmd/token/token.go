@@ -2,14 +2,15 @@
 package token
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
@@ -59,14 +60,36 @@ func show(subject, profile, kind string, issued, expires, now time.Time) stored 
 	return s
 }
 
-// subject parses [TOKEN]: a DeviceToken, or the admin if there is none (or the word admin).
-func subject(args []string) (string, error) {
-	if len(args) == 0 || args[0] == auth.Admin {
+// subject is whose tokens a command is about: a user's, or the admin's where token is nil.
+type subject struct{ token *fleet.Token }
+
+// parseSubjects parses TOKEN..., each once: users, or the admin by that word.
+func parseSubjects(args []string) ([]subject, error) {
+	var out []subject
+	users := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == auth.Admin })
+	if len(users) < len(args) {
+		out = append(out, subject{})
+	}
+	tokens, err := fleet.ParseTokens(users)
+	for i := range tokens {
+		out = append(out, subject{&tokens[i]})
+	}
+	return out, err
+}
+
+// parseSubject parses [TOKEN]: a user, or the admin if there is none.
+func parseSubject(args []string) (subject, error) {
+	named, err := parseSubjects(args)
+	if err != nil || len(named) == 0 {
+		return subject{}, err
+	}
+	return named[0], nil
+}
+
+// of returns the subject as it is stored: the admin, or a DeviceToken, looked up if the user is named by another value.
+func (s subject) of(ctx context.Context, session *cmdutil.Session) (string, error) {
+	if s.token == nil {
 		return auth.Admin, nil
 	}
-	token, err := field.ParseUUID(args[0])
-	if err != nil {
-		return "", failure.InvalidFields("invalid TOKEN", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
-	}
-	return token, nil
+	return session.DeviceToken(ctx, *s.token)
 }
