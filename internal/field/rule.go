@@ -193,6 +193,9 @@ var (
 // parsePhone reads a phone number and returns it without separators: E.164 where it begins with +, 3 to
 // 15 digits otherwise.
 func parsePhone(s string) (any, error) {
+	if isPlainE164(s) {
+		return s, nil
+	}
 	switch {
 	case scientific.MatchString(s):
 		return nil, invalid(s, "a phone number that a spreadsheet shortened: its last digits are lost, "+asText)
@@ -211,6 +214,19 @@ func parsePhone(s string) (any, error) {
 		return nil, invalid(s, "not a phone number")
 	}
 	return digits, nil
+}
+
+// isPlainE164 reports whether a number is in E.164 as it stands.
+func isPlainE164(s string) bool {
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // asText says how a column is exported that a spreadsheet must not take for numbers.

@@ -38,6 +38,9 @@ func (s *Set) Put(f *Field, value any) {
 		s.said[i].value = value
 		return
 	}
+	if s.said == nil {
+		s.said = make([]said, 0, 6)
+	}
 	s.said = slices.Insert(s.said, i, said{f, value})
 }
 

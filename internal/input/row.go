@@ -260,8 +260,7 @@ func (n *notes) lookAt(row *Row, text string) {
 
 // isMojibake reports whether a text has the pairs of characters that two bytes of UTF-8 make in Windows-1252.
 func isMojibake(text string) bool {
-	at := strings.IndexAny(text, "ÃÂâ")
-	if at < 0 {
+	if strings.IndexByte(text, 0xc3) < 0 && strings.IndexByte(text, 0xc2) < 0 && strings.IndexByte(text, 0xe2) < 0 {
 		return false
 	}
 	for _, lead := range []string{"Ã", "Â"} {
