@@ -129,7 +129,7 @@ func Newf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap makes an error whose message is «what: cause»; the cause's own text must hold no secret.
+// Wrap makes an error whose message is "what: cause"; the cause's own text must hold no secret.
 func Wrap(code Code, what string, cause error) *Error {
 	return &Error{Code: code, Message: what + ": " + cause.Error(), Cause: cause}
 }

@@ -44,8 +44,8 @@ func TestFromKeepsWhatIsKnown(t *testing.T) {
 
 func TestErrorNamesEveryField(t *testing.T) {
 	err := failure.InvalidFields("the user is not valid", []failure.Field{{Key: "Email",
-		Message: `"x" is no address`}, {Key: "Phone", Message: "empty"}})
-	want := `the user is not valid: Email: "x" is no address; Phone: empty`
+		Message: `"x" is not an address`}, {Key: "Phone", Message: "empty"}})
+	want := `the user is not valid: Email: "x" is not an address; Phone: empty`
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}

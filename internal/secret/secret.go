@@ -41,7 +41,7 @@ func (s String) Reveal() string {
 	return s.handle.Value()
 }
 
-// IsZero tells whether there is no secret at all.
+// IsZero reports whether there is no secret at all.
 func (s String) IsZero() bool { return s == String{} }
 
 // String implements fmt.Stringer. An empty secret prints as nothing.

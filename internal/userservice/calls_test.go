@@ -130,7 +130,7 @@ func TestPairIsRead(t *testing.T) {
 	}
 }
 
-// The shape of the answer to «register many» is assumed: every shape that has been thought of is
+// The shape of the answer to register many is assumed: every shape that has been thought of is
 // read.
 func TestRegisterManyReadsEveryShape(t *testing.T) {
 	t.Parallel()
@@ -230,7 +230,7 @@ func TestTokenTaken(t *testing.T) {
 }
 
 // A registration with a CustomToken is repeated after a lost answer; that the token is taken by
-// then means that the first try had arrived.
+// then means that the first attempt had arrived.
 func TestALostRegistrationIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s := serve(t, drop, answer(503, ""), answer(409, `{"Status":409,"Errors":[{"Key":"CustomToken","Message":"taken"}]}`))
@@ -238,13 +238,13 @@ func TestALostRegistrationIsAskedForAgain(t *testing.T) {
 	if err != nil || made.DeviceToken != device || !made.Repeated || made.Pair != nil {
 		t.Errorf("%+v, %v", made, err)
 	}
-	// Taken at the first try, it is somebody else's.
+	// Taken at the first attempt, it is another user's.
 	s = serve(t, answer(409, `{"Status":409,"Title":"Conflict"}`))
 	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err,
 		failure.Rejected) {
 		t.Errorf("got %v", err)
 	}
-	// Nor is a try that surely did not arrive a reason to take it for ours.
+	// Nor does an attempt that surely did not arrive make it ours.
 	s = serve(t, answer(429, ""), answer(409, `{"Status":409,"Title":"Conflict"}`))
 	if _, err = register(client(t, s.URL), user(t, map[string]string{"CustomToken": device})); !failure.Is(err,
 		failure.Rejected) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Whatever a service, a proxy or a stranger answers: it is read as an envelope or refused, and
-// never a panic, an endless loop or a Result that is no JSON.
+// never a panic, an endless loop or a Result that is not JSON.
 func FuzzEnvelope(f *testing.F) {
 	for _, s := range []string{
 		``, `{}`, `[]`, `null`, `{"Result":null,"Status":200}`,

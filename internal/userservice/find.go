@@ -179,9 +179,9 @@ type pageRequest struct {
 	Sort               string
 	ShowInactiveUsers  bool
 
-	InstanceIds      []string `json:",omitempty"` //nolint:revive // the service's names
-	ApplicationIds   []string `json:",omitempty"` //nolint:revive // the service's names
-	CompanyIds       []string `json:",omitempty"` //nolint:revive // the service's names
+	InstanceIds      []string `json:",omitempty"`
+	ApplicationIds   []string `json:",omitempty"`
+	CompanyIds       []string `json:",omitempty"`
 	SearchTerm       string   `json:",omitempty"`
 	ActivityStatuses []string `json:",omitempty"`
 	DateCreatedFrom  string   `json:",omitempty"`

@@ -18,7 +18,7 @@ type Permission struct{ CompanyID, AppID, InstanceID string } // UUIDs in canoni
 type Permissions struct{ Companies, Applications, Instances []Permission }
 
 type readPermission struct {
-	CompanyId, AppId, InstanceId text //nolint:revive // the service's names
+	CompanyId, AppId, InstanceId text
 }
 
 // Permissions lists what the caller's JWT may act on (GET /auth/permissions on the portal host;
@@ -58,15 +58,15 @@ type InstanceInfo struct {
 }
 
 type readInstance struct {
-	Id          text //nolint:revive // the service's name
+	Id          text
 	Key         secret.String
 	Name        text
 	Description text
 	Status      text
 	InviteCode  text
-	AppId       text //nolint:revive // the service's name
+	AppId       text
 	AppName     text
-	CompanyId   text //nolint:revive // the service's name
+	CompanyId   text
 }
 
 // UnmarshalJSON reads an instance as the service writes it.
@@ -106,7 +106,7 @@ type Application struct {
 // UnmarshalJSON reads an application as the service writes it.
 func (a *Application) UnmarshalJSON(data []byte) error {
 	var r struct {
-		Id           text //nolint:revive // the service's name
+		Id           text
 		Name, Status text
 		Instances    []InstanceInfo
 	}

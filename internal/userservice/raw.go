@@ -54,7 +54,7 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 }
 
 // Resolve returns the host and path of a path or of a full URL. A URL of none of the configured
-// hosts is refused, so that a JWT cannot be sent elsewhere.
+// hosts is refused, so that a JWT cannot be sent to another host.
 func (c *Client) Resolve(h Host, path string) (Host, string, error) {
 	if h != "" && c.bases[h] == "" {
 		return "", "", failure.Newf(failure.Invalid, "unknown host %q", string(h))

@@ -113,7 +113,7 @@ func TestACertificateThatIsNotGoodIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// A proxy's refusal is told as that, and not tried again unless the proxy is in trouble itself.
+// A proxy's refusal is reported as one, and not retried unless the proxy is in trouble itself.
 func TestAProxyThatRefuses(t *testing.T) {
 	t.Parallel()
 	for status, permanent := range map[int]bool{407: true, 403: true, 502: false} {
@@ -172,11 +172,13 @@ func TestAValueThatCannotBeSent(t *testing.T) {
 func goAway(t *testing.T) (base string, pool *x509.CertPool, arrived *atomic.Int32) {
 	t.Helper()
 	cert, pool := certificate(t, "", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert},
-		NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+	plain, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := tls.NewListener(plain, &tls.Config{
+		Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
+	})
 	t.Cleanup(func() { _ = l.Close() })
 	arrived = new(atomic.Int32)
 	go func() {

@@ -63,7 +63,7 @@ func (s *service) calls() []request {
 	return s.requests
 }
 
-// client is a client of the service that does not wait long between tries.
+// client is a client of the service that does not wait long between attempts.
 func client(t *testing.T, url string, change ...func(*userservice.Options)) *userservice.Client {
 	t.Helper()
 	transport, err := userservice.NewTransport(4, "")

@@ -69,7 +69,7 @@ func TestCAFileAndHTTP2(t *testing.T) {
 }
 
 // As many idle connections as workers: a run of many requests makes about as many connections as
-// it has requests under way (the transport dials one ahead where none is free yet), and not one
+// it has requests in flight (the transport dials one ahead where none is free yet), and not one
 // for every few requests, as Go's default would.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ import (
 )
 
 // Every failing answer becomes an error that names the call, with the code that scripts rely on;
-// where a user may have been made all the same, it says so.
+// where a user may have been registered anyway, it says so.
 func TestFailuresOfARegistration(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -235,7 +235,7 @@ func TestARefreshThatDidNotArriveIsRepeated(t *testing.T) {
 	}
 }
 
-// A stranger's answer (the page of a network that wants a sign-in) is no word of the service:
+// A stranger's answer (the page of a network that wants a sign-in) is not the service's word:
 // what was to change may not have changed.
 func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
 	t.Parallel()
@@ -256,7 +256,7 @@ func TestAStrangersAnswerIsNoSuccess(t *testing.T) {
 	}
 }
 
-// A pair that is not whole is no pair: the call that should have brought it fails.
+// Half a pair is an error: the call that should have brought it fails.
 func TestHalfAPair(t *testing.T) {
 	t.Parallel()
 	for _, result := range []string{`{"AccessToken":null,"RefreshToken":"r"}`,

@@ -48,10 +48,10 @@ type readUser struct {
 	ActivityStatus text
 	UserProfile    map[string]json.RawMessage
 	MobileDevice   struct {
-		MobileUid, DeviceModel, OsType, OsVersion, SdkVersion, AppVersion, VirtualImei text //nolint:revive // the service's names
+		MobileUid, DeviceModel, OsType, OsVersion, SdkVersion, AppVersion, VirtualImei text
 	}
 	AccountInfo struct {
-		CompanyId, CompanyName, ApplicationId, ApplicationName, InstanceId, InstanceName text //nolint:revive // the service's names
+		CompanyId, CompanyName, ApplicationId, ApplicationName, InstanceId, InstanceName text
 	}
 	UserFields json.RawMessage
 }

@@ -84,7 +84,7 @@ func TestInactiveUsersAreShown(t *testing.T) {
 	}
 	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Country: "DE"}); !failure.Is(err,
 		failure.Invalid) {
-		t.Errorf("a country alone is no criterion: %v", err)
+		t.Errorf("a country alone was taken for a criterion: %v", err)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestAFieldIsClearedByNull(t *testing.T) {
 	}
 }
 
-// A page other than the one that was asked for is no page.
+// A page other than the one that was asked for is an error.
 func TestAWrongPageIsRefused(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200, `{"Status":200,"Result":{"Users":[],"CurrentPage":"1","TotalUsers":"7"}}`))
@@ -141,7 +141,7 @@ func TestADeviceStatusInAnySpelling(t *testing.T) {
 		`[{"heartbeat_date":"2026-03-01 10:00:00","gps_enabled":1,"gps_permission_granted":0,"low_power_mode":true,"sdk_version":"4.2"}]`,
 	} {
 		s := serve(t, answer(200, `{"Status":200,"Title":"","Result":`+result+`}`))
-		status, err := elsewhere(t, s.URL).DeviceStatus(context.Background(), userservice.AsAdmin(), device)
+		status, err := oneAddress(t, s.URL).DeviceStatus(context.Background(), userservice.AsAdmin(), device)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func TestStatistics(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200,
 		`{"Status":200,"Title":"","Result":{"LatestTripDate":"2026-03-01T10:00:00","LatestScoringDate":null,"PermissionsLevel":"80"}}`))
-	c := elsewhere(t, s.URL)
+	c := oneAddress(t, s.URL)
 	dates, err := c.TripDates(context.Background(), userservice.AsAdmin(), device)
 	if err != nil || dates.LatestTrip.IsZero() || !dates.LatestScoring.IsZero() {
 		t.Errorf("%+v, %v", dates, err)
@@ -175,7 +175,7 @@ func TestStatistics(t *testing.T) {
 func TestInstancesAreWritten(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200, `{"Status":200,"Title":"","Result":{"Id":"`+instanceID+`","Key":"`+instanceKey+`"}}`))
-	c, ctx, admin := elsewhere(t, s.URL), context.Background(), userservice.AsAdmin()
+	c, ctx, admin := oneAddress(t, s.URL), context.Background(), userservice.AsAdmin()
 	created, err := c.CreateInstance(ctx, admin, other, userservice.NewInstance{Name: "n", Description: "d"})
 	if err != nil || created.ID != instanceID || created.Key.Reveal() != instanceKey {
 		t.Errorf("%+v, %v", created, err)
@@ -203,7 +203,7 @@ func TestInstancesAreWritten(t *testing.T) {
 func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(404, `{"Status":404,"Title":"no"}`))
-	c, ctx := elsewhere(t, s.URL), context.Background()
+	c, ctx := oneAddress(t, s.URL), context.Background()
 	for _, bad := range []string{"https://evil.example.com/v1", s.URL + ".evil.example.com/", s.URL,
 		"//evil.example.com/v1", "v1/x", ""} {
 		if _, err := c.Call(ctx, userservice.AsAdmin(), userservice.RawCall{Method: "GET",
@@ -228,8 +228,8 @@ func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 	}
 }
 
-// elsewhere is a client whose hosts are all at one address, held to no contract.
-func elsewhere(t *testing.T, url string) *userservice.Client {
+// oneAddress is a client whose hosts are all at one address, and whose requests are not held to the contract.
+func oneAddress(t *testing.T, url string) *userservice.Client {
 	t.Helper()
 	return client(t, url, func(o *userservice.Options) {
 		o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL, o.RegisterMultiplePath = url, url, url, url, "/not-held-to-the-contract"
