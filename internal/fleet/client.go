@@ -21,7 +21,8 @@ type Finder interface {
 // ByCreation is the order in which a list is read that may move: new users come last.
 const ByCreation = "DateCreated"
 
-// FetchList returns a Fetch for the pages of a query. Where the query names no order, it is that of the users' creation.
+// FetchList returns a Fetch for the pages of a query. Where the query names no order, it is that of
+// the users' creation.
 func FetchList(api Lister, as userservice.Caller, q userservice.ListQuery) Fetch {
 	if q.Sort == "" {
 		q.Sort = ByCreation

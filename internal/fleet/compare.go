@@ -10,8 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// Same reports whether a value that would be written is what the service has, in the form that it reads back: "" is null,
-// a date has no zone and means UTC, Deactivated is Inactive, and texts are compared normalized.
+// Same reports whether a value that would be written is what the service has, in the form that it
+// reads back: "" is null, a date has no zone and means UTC, Deactivated is Inactive, and texts are
+// compared normalized.
 func Same(f *field.Field, wanted, current any) bool {
 	wanted, current = Written(f, wanted), Written(f, current)
 	if wanted == nil || current == nil {
@@ -27,7 +28,8 @@ func Same(f *field.Field, wanted, current any) bool {
 	return wanted == current
 }
 
-// Written returns a value as it would be written: nil for an empty one, a bool, an int64, or a normalized text.
+// Written returns a value as it would be written: nil for an empty one, a bool, an int64, or a
+// normalized text.
 func Written(f *field.Field, value any) any {
 	switch v := value.(type) {
 	case nil, bool, int64:
@@ -86,7 +88,8 @@ type Difference struct {
 	From, To any
 }
 
-// Differences lists the fields of wanted whose values are not those of current, in the table's order.
+// Differences lists the fields of wanted whose values are not those of current, in the table's
+// order.
 func Differences(wanted, current field.Set) []Difference {
 	var out []Difference
 	for _, f := range wanted.Fields() {

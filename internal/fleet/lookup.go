@@ -19,8 +19,9 @@ const (
 	ReasonOtherPlace failure.Reason = "user-matches-elsewhere" // only users of other instances match
 )
 
-// Lookup returns the one user of the instance whom a token names: by the DeviceToken, or by exactly this value of a field,
-// compared normalized. Nobody is failure.NotFound, and more than one failure.Invalid with an entry for each.
+// Lookup returns the one user of the instance whom a token names: by the DeviceToken, or by exactly
+// this value of a field, compared normalized. Nobody is failure.NotFound, and more than one
+// failure.Invalid with an entry for each.
 func (m *Membership) Lookup(ctx context.Context, t Token) (State, error) {
 	if t.Field == nil {
 		s, err := m.Read(ctx, t.DeviceToken)
@@ -41,7 +42,8 @@ func (m *Membership) Lookup(ctx context.Context, t Token) (State, error) {
 	return states[0], nil
 }
 
-// matches returns the users of the instance who have exactly this value, and whether users of other instances have it.
+// matches returns the users of the instance who have exactly this value, and whether users of other
+// instances have it.
 func (m *Membership) matches(ctx context.Context, t Token) (states []State, elsewhere bool, err error) {
 	wanted := t.Field.Normalize(t.Value)
 	forms := []string{t.Value}

@@ -28,15 +28,15 @@ type State struct {
 	DeviceToken uuid.UUID
 	InstanceID  string
 	Created     time.Time // in UTC; zero where it is not known
-	// Values are the current values of the user's fields, where Known is set: of all fields where the user was read by
-	// itself, and else of the fields that the membership keeps.
+	// Values are the current values of the user's fields, where Known is set: of all fields where
+	// the user was read by itself, and else of the fields that the membership keeps.
 	Values field.Set
 	Known  bool
 	User   *userservice.User // nil where the user was read from a list
 }
 
-// Find returns the users who have a value of a field, or, where f is nil, the user who has a DeviceToken: deactivated users
-// and those of all instances included.
+// Find returns the users who have a value of a field, or, where f is nil, the user who has a
+// DeviceToken: deactivated users and those of all instances included.
 type Find func(ctx context.Context, f *field.Field, value string) ([]userservice.User, error)
 
 // Instance is the instance that a command is about.
@@ -52,10 +52,12 @@ func (in Instance) String() string {
 	return in.Name + " (" + in.ID + ")"
 }
 
-// Membership knows who is a user of the instance, and the current values of some fields. It reads users one by one, or
-// all of them page by page, whichever needs fewer requests: Prepare decides. It is safe for concurrent use.
+// Membership knows who is a user of the instance, and the current values of some fields. It reads
+// users one by one, or all of them page by page, whichever needs fewer requests: Prepare decides.
+// It is safe for concurrent use.
 //
-// A list of a million users takes less than 64 MiB: 16 bytes a user and, for up to eight flags, four more.
+// A list of a million users takes less than 64 MiB: 16 bytes a user and, for up to eight flags,
+// four more.
 type Membership struct {
 	Find     Find
 	Fetch    Fetch // pages of the instance's users in the order of their creation, deactivated ones included
@@ -71,11 +73,13 @@ type Membership struct {
 // fewReads is how many users are read one by one without asking how large the instance is.
 const fewReads = 4
 
-// valuesGood is for how long the values of a list are believed: a user may be changed meanwhile by somebody else.
+// valuesGood is for how long the values of a list are believed: a user may be changed meanwhile by
+// somebody else.
 const valuesGood = 5 * time.Minute
 
-// Prepare reads the list where that takes fewer requests than reading so many users one by one. progress, if not nil, is
-// told how many users were read, and of how many. Without Prepare, users are read one by one.
+// Prepare reads the list where that takes fewer requests than reading so many users one by one.
+// progress, if not nil, gets how many users were read, and of how many. Without Prepare, users
+// are read one by one.
 func (m *Membership) Prepare(ctx context.Context, users int, progress func(read, total int)) error {
 	if m.Fetch == nil || users <= fewReads {
 		return nil

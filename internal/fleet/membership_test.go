@@ -21,7 +21,8 @@ const (
 	there = "22222222-2222-4333-8444-555555555555"
 )
 
-// people is an instance of so many users, the token of each made of its number, and whoever else is added.
+// people is an instance of so many users, the token of each made of its number, and whoever else is
+// added.
 type people struct {
 	n      int
 	others []userservice.User

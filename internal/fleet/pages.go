@@ -1,5 +1,5 @@
-// Package fleet reads the users of an instance: page after page while the list moves, one by what it is known by, and
-// many at once by whichever way needs fewer requests.
+// Package fleet reads the users of an instance: page after page while the list moves, one by what
+// it is known by, and many at once by whichever way needs fewer requests.
 package fleet
 
 import (
@@ -52,7 +52,8 @@ func (t tokens) Add(u userservice.User) {
 	}
 }
 
-// PageSize is how many users are asked for at once (assumed: the service takes it; a smaller page is coped with).
+// PageSize is how many users are asked for at once (assumed: the service takes it; a smaller page
+// is coped with).
 const PageSize = 1000
 
 // Reasons of errors of this room.
@@ -60,17 +61,20 @@ const (
 	ReasonListMoves failure.Reason = "list-moves" // the list changed faster than it could be read
 )
 
-// mostRounds is how often a list is read before it is given up that does not hold as many users as it says.
+// mostRounds is how often a list is read before it is given up that does not hold as many users as
+// it says.
 const mostRounds = 3
 
-// Pages gives the users of a list page by page, the next page being fetched while one is consumed. Each user is given
-// once. A user who was in the list throughout is given although others were added and removed meanwhile: each page
-// begins a little before the end of the one before, and where it does not begin with a user who is known, users have
-// moved forward, and the list is read again from further ahead. For that, users must be in the order of their creation,
-// or in any other order that does not change.
+// Pages gives the users of a list page by page, the next page being fetched while one is consumed.
+// Each user is given once. A user who was in the list throughout is given although others were
+// added and removed meanwhile: each page begins a little before the end of the one before, and
+// where it does not begin with a user who is known, users have moved forward, and the list is read
+// again from further ahead. For that, users must be in the order of their creation, or in any other
+// order that does not change.
 //
-// With PageOptions.Complete, the users that were given must be as many as the list says at its end. Else it is read up to
-// three times, and then the error is failure.Unavailable (ReasonListMoves): for decisions about those who are not in it.
+// With PageOptions.Complete, the users that were given must be as many as the list says at its end.
+// Else it is read up to three times, and then the error is failure.Unavailable (ReasonListMoves):
+// for decisions about those who are not in it.
 func Pages(ctx context.Context, fetch Fetch, o PageOptions) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		l := newListing(ctx, fetch, o)
@@ -231,8 +235,8 @@ func moves(why string) error {
 	return failure.New(failure.Unavailable, "list the users: "+why).Because(ReasonListMoves, "")
 }
 
-// following returns the page that goes on at a place of the list, and begins a little before it. As a page begins at a
-// multiple of its size, its size is one by which such a place can be divided.
+// following returns the page that goes on at a place of the list, and begins a little before it. As
+// a page begins at a multiple of its size, its size is one by which such a place can be divided.
 func following(end, size int) span {
 	best, most := span{end + 1, 1}, 0
 	for overlap := 1; overlap <= size/2 && overlap < end; overlap++ {

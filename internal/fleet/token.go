@@ -20,7 +20,8 @@ type Token struct {
 // tokenFields are the fields that a Token can name a user by.
 var tokenFields = map[string]string{"client": "ClientId", "email": "Email", "phone": "Phone"}
 
-// ParseToken reads a DeviceToken in any form of a UUID, or client:ID, email:ADDRESS or phone:NUMBER.
+// ParseToken reads a DeviceToken in any form of a UUID, or client:ID, email:ADDRESS or
+// phone:NUMBER.
 func ParseToken(text string) (Token, error) {
 	text = field.Trim(text)
 	if u, err := field.ParseServiceUUID(text); err == nil {
@@ -60,7 +61,8 @@ func (t Token) String() string {
 	return t.Field.Flag + ":" + t.Field.Normalize(t.Value)
 }
 
-// ParseTokens reads several, each once. The error is failure.Invalid, with an entry for each that is wrong.
+// ParseTokens reads several, each once. The error is failure.Invalid, with an entry for each that
+// is wrong.
 func ParseTokens(args []string) ([]Token, error) {
 	var out []Token
 	var wrong []failure.Field

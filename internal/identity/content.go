@@ -13,8 +13,9 @@ import (
 // Digest is what a row's own cells say, whatever their order and spelling.
 type Digest [sha256.Size]byte
 
-// ContentOf returns the digest of a row's own cells: what flags, templates and defaults add to the row must not be among
-// them. Blank cells are no part of it, nor is CreateAccessToken, which says nothing of the user.
+// ContentOf returns the digest of a row's own cells: what flags, templates and defaults add to the
+// row must not be among them. Blank cells are no part of it, nor is CreateAccessToken, which says
+// nothing of the user.
 func ContentOf(cells field.Set) Digest {
 	h := hmac.New(sha256.New, nil)
 	add(h, labelDigest)
@@ -60,10 +61,12 @@ func cellText(f *field.Field, value any) string {
 	return string(text)
 }
 
-// Counter numbers equal rows, so that each of them is a user of its own. It is for one goroutine at a time.
+// Counter numbers equal rows, so that each of them is a user of its own. It is for one goroutine at
+// a time.
 //
-// Note every row of the input, Seal, and then ask the Number of every row in the same order, before any selection. The
-// memory is 8 bytes a row while rows are noted, and then about 40 bytes for each content that came more than once.
+// Note every row of the input, Seal, and then ask the Number of every row in the same order, before
+// any selection. The memory is 8 bytes a row while rows are noted, and then about 40 bytes for each
+// content that came more than once.
 type Counter struct {
 	noted  [256][]uint64 // the beginnings of digests, by their first byte
 	sealed bool
@@ -92,7 +95,7 @@ func (c *Counter) Seal() {
 	c.Rewind()
 }
 
-// Rewind begins the numbering anew, with the first row.
+// Rewind restarts the numbering at the first row.
 func (c *Counter) Rewind() { c.met = map[[16]byte]int{} }
 
 // Equal reports whether any content came more than once.

@@ -1,8 +1,8 @@
-// Package identity says who a row is: it derives the DeviceToken of a user from what the user is known by, in the same
-// way in any command, on any machine and in any version of this program.
+// Package identity says who a row is: it derives the DeviceToken of a user from what the user is
+// known by, in the same way in any command, on any machine and in any version of this program.
 //
-// What goes into a derivation is written down in docs/scale.md, and known-answer tests hold it. Each kind of derivation
-// has a label of its own; a label is never reworded.
+// What goes into a derivation is written down in docs/scale.md, and known-answer tests hold it.
+// Each kind of derivation has a label of its own; a label is never reworded.
 package identity
 
 import (
@@ -39,8 +39,8 @@ type Deriver struct {
 	key      []byte
 }
 
-// NewDeriver returns the Deriver of an instance. The identity key is the InstanceKey, or what was set in its place: a
-// UUID in any form counts in its canonical one, other text as its bytes.
+// NewDeriver returns the Deriver of an instance. The identity key is the InstanceKey, or what was
+// set in its place: a UUID in any form counts in its canonical one, other text as its bytes.
 func NewDeriver(instanceID string, identityKey secret.String) Deriver {
 	return Deriver{instance: canonical(instanceID), key: []byte(canonical(identityKey.Reveal()))}
 }
@@ -53,8 +53,8 @@ func canonical(text string) string {
 	return text
 }
 
-// Field returns the DeviceToken of the user who has this value of a field. Only the normalized value counts, which must
-// not be empty.
+// Field returns the DeviceToken of the user who has this value of a field. Only the normalized
+// value counts, which must not be empty.
 func (d Deriver) Field(f *field.Field, value string) uuid.UUID {
 	value = f.Normalize(value)
 	if f.Name == "ClientId" {
@@ -63,25 +63,27 @@ func (d Deriver) Field(f *field.Field, value string) uuid.UUID {
 	return shaped(sum(d.key, labelField, d.instance, f.Name, value))
 }
 
-// Content returns the DeviceToken of the user whom a row's content describes. number counts equal rows from 1.
+// Content returns the DeviceToken of the user whom a row's content describes. number counts equal
+// rows from 1.
 func (d Deriver) Content(digest Digest, number int) uuid.UUID {
 	return shaped(sum(d.key, labelContent, d.instance, string(digest[:]), strconv.Itoa(number)))
 }
 
-// Random returns the DeviceToken of row n (from 1) of a job that drew the seed: as good as random to all who do not have
-// the seed.
+// Random returns the DeviceToken of row n (from 1) of a job that drew the seed: as good as random
+// to all who do not have the seed.
 func (d Deriver) Random(seed Seed, n int) uuid.UUID {
 	return shaped(sum(seed, labelRow, d.instance, strconv.Itoa(n)))
 }
 
-// Run returns the seed of all rows of the run that has this name: the same on any machine, so that the run's shards are
-// about the same users.
+// Run returns the seed of all rows of the run that has this name: the same on any machine, so that
+// the run's shards are about the same users.
 func (d Deriver) Run(name string) Seed { return sum(d.key, labelRun, d.instance, name) }
 
 // KeyCheck returns a text that differs for different identity keys and discloses nothing of them.
 func (d Deriver) KeyCheck() string { return hex.EncodeToString(sum(d.key, labelCheck, d.instance)[:8]) }
 
-// Seed is what the DeviceTokens of rows that have no key are made of. It is a secret as long as the rows have not been sent.
+// Seed is what the DeviceTokens of rows that have no key are made of. It is a secret as long as the
+// rows have not been sent.
 type Seed []byte
 
 // NewSeed draws a seed. It must be on disk before a row that it gives a DeviceToken is sent.
@@ -103,7 +105,8 @@ func ParseSeed(text string) (Seed, error) {
 // Text returns the seed in hexadecimal.
 func (s Seed) Text() string { return hex.EncodeToString(s) }
 
-// sum returns HMAC-SHA-256 over the parts, each with its length before it, so that no two lists of parts are alike.
+// sum returns HMAC-SHA-256 over the parts, each with its length before it, so that no two lists of
+// parts are alike.
 func sum(key []byte, parts ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, p := range parts {
@@ -128,8 +131,8 @@ func shaped(b []byte) uuid.UUID {
 	return u
 }
 
-// ParseToken reads a CustomToken or a DeviceToken of a row. The all-zero UUID is a blank: spreadsheets and databases
-// write it for none.
+// ParseToken reads a CustomToken or a DeviceToken of a row. The all-zero UUID is a blank:
+// spreadsheets and databases write it for none.
 func ParseToken(text string) (uuid.UUID, error) {
 	if field.Trim(text) == "" {
 		return uuid.Nil, nil

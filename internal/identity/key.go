@@ -24,7 +24,8 @@ type Preference struct {
 	Rest   Rest
 }
 
-// DefaultPreference returns what rows are known by where nobody says: the ClientId if the input has any, or else rest.
+// DefaultPreference returns what rows are known by where nobody says: the ClientId if the input has
+// any, or else rest.
 func DefaultPreference(hasClientID bool, rest Rest) Preference {
 	if hasClientID {
 		return Preference{Fields: []*field.Field{field.Get("ClientId")}}
@@ -88,7 +89,8 @@ func (p Preference) has(f *field.Field) bool {
 	return false
 }
 
-// String returns the preference as ParsePreference reads it: it is one of the options that make a job.
+// String returns the preference as ParsePreference reads it: it is one of the options that make a
+// job.
 func (p Preference) String() string {
 	var names []string
 	for _, f := range p.Fields {
@@ -100,7 +102,8 @@ func (p Preference) String() string {
 	return strings.Join(names, ",")
 }
 
-// Find returns the first key field that a row has a value for, and the normalized value; nil for none.
+// Find returns the first key field that a row has a value for, and the normalized value; nil for
+// none.
 func (p Preference) Find(row field.Set) (f *field.Field, value string) {
 	for _, f := range p.Fields {
 		v, _ := row.Get(f.Name)
@@ -124,7 +127,8 @@ func (p Preference) missing() error {
 // ReasonNoKey is the reason of a row that has none of the keys by which rows are known.
 const ReasonNoKey failure.Reason = "row-without-key"
 
-// shardName names a row for the choice of its shard, by what identifies it and not by where it stands.
+// shardName names a row for the choice of its shard, by what identifies it and not by where it
+// stands.
 func shardName(parts ...string) []string { return append([]string{labelShard}, parts...) }
 
 // ShardOf returns the shard (from 1) of so many that a row falls to.

@@ -10,8 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// The values of this file must never change: they are what makes a second run harmless, on any machine and in any
-// version. They were not taken from this program, but computed by Python after docs/scale.md:
+// The values of this file must never change: they are what makes a second run harmless, on any
+// machine and in any version. They were not taken from this program, but computed by Python after
+// docs/scale.md:
 //
 //	import hmac, hashlib, struct, uuid
 //	b = lambda s: s if isinstance(s, bytes) else s.encode()

@@ -44,7 +44,8 @@ func people() *rapid.Generator[[]person] {
 	})
 }
 
-// spell writes a person as some program might save it: other forms of the same values, columns in any order, blanks.
+// spell writes a person as some program might save it: other forms of the same values, columns in
+// any order, blanks.
 func (p person) spell(t *rapid.T) []string {
 	var out []string
 	for _, column := range rapid.Permutation(columns).Draw(t, "columns") {
@@ -121,7 +122,8 @@ func TestReorderedAndResavedFileHasTheSameUsers(t *testing.T) {
 	})
 }
 
-// The shards of a file, each made on a machine of its own, are the users of the whole file, each in one of them.
+// The shards of a file, each made on a machine of its own, are the users of the whole file, each in
+// one of them.
 func TestShardsAreTheWholeFile(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -140,7 +142,8 @@ func TestShardsAreTheWholeFile(t *testing.T) {
 	})
 }
 
-// Editing a row that has a key leaves every user as it was; editing one that has none makes a new user of that row alone.
+// Editing a row that has a key leaves every user as it was; editing one that has none makes a new
+// user of that row alone.
 func TestEditedRow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -169,7 +172,8 @@ func TestEditedRow(t *testing.T) {
 	})
 }
 
-// Two values of a key are one user where their normalized forms are the same, and two otherwise, in any two instances.
+// Two values of a key are one user where their normalized forms are the same, and two otherwise, in
+// any two instances.
 func TestKeysAreUsers(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringN(1, 20, 60).Filter(func(s string) bool { return strings.TrimSpace(s) != "" })

@@ -44,7 +44,8 @@ type Rule struct {
 	counter    Counter
 }
 
-// NeedsCount reports whether equal rows must be counted: then each row is to be noted before the first Key.
+// NeedsCount reports whether equal rows must be counted: then each row is to be noted before the
+// first Key.
 func (r *Rule) NeedsCount() bool { return r.Preference.Rest == Content && !r.Server }
 
 // Note remembers a row, for the counting of equal rows.
@@ -62,11 +63,11 @@ func (r *Rule) byContent(row Row) bool {
 	return f == nil
 }
 
-// Rewind begins the counting of equal rows anew, with the first row.
+// Rewind restarts the counting of equal rows at the first row.
 func (r *Rule) Rewind() { r.counter.Rewind() }
 
-// Key returns what a row is known by. Where equal rows are counted, it is to be called for every row in order. The error
-// is failure.Invalid: the row has no key, or its DeviceToken is not a UUID.
+// Key returns what a row is known by. Where equal rows are counted, it is to be called for every
+// row in order. The error is failure.Invalid: the row has no key, or its DeviceToken is not a UUID.
 func (r *Rule) Key(row Row) (Key, error) {
 	token, err := given(row)
 	if err != nil {
@@ -91,8 +92,8 @@ func (r *Rule) Key(row Row) (Key, error) {
 	return Key{}, r.Preference.missing()
 }
 
-// Token returns the DeviceToken of a key; zero where the service is to choose it. random reports that this job drew it,
-// so that nobody else can have sent it.
+// Token returns the DeviceToken of a key; zero where the service is to choose it. random reports
+// that this job drew it, so that nobody else can have sent it.
 func (r *Rule) Token(k Key) (token uuid.UUID, random bool) {
 	switch k.Kind {
 	case Given:

@@ -32,7 +32,8 @@ type Actor struct {
 	Instance userservice.Instance // of the users, where they act for themselves
 }
 
-// ChooseActor decides who makes a change. instance is asked for only where users act for themselves. Nothing is sent.
+// ChooseActor decides who makes a change. instance is asked for only where users act for
+// themselves. Nothing is sent.
 func ChooseActor(ctx context.Context, s SignIns, as As, instance func(context.Context) (userservice.Instance, error)) (Actor, error) {
 	if as == AsAny {
 		has, err := s.HasAdmin(ctx)

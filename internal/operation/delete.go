@@ -14,8 +14,9 @@ type Deleter interface {
 	Delete(ctx context.Context, as userservice.Caller, deviceToken string) error
 }
 
-// Delete removes users for good, as the admin. Deleting somebody twice is deleting once. A user whom the service does not
-// know is deleted where this job may have done it, and unchanged otherwise, or, for a single user, not found.
+// Delete removes users for good, as the admin. Deleting somebody twice is deleting once. A user
+// whom the service does not know is deleted where this job may have done it, and unchanged
+// otherwise, or, for a single user, not found.
 type Delete struct {
 	API      Deleter
 	Users    Users
@@ -68,8 +69,8 @@ func (d *Delete) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 	return job.Result{Outcome: job.Deleted, DeviceToken: state.DeviceToken}, nil
 }
 
-// gone is the result of a record whose user the service does not know. ours reports that this job may have deleted that
-// user; notFound says who is not there.
+// gone is the result of a record whose user the service does not know. ours reports that this job
+// may have deleted that user; notFound says who is not there.
 func (d *Delete) gone(a job.Attempt, ours bool, notFound error) job.Result {
 	switch {
 	case ours:

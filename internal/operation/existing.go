@@ -19,8 +19,8 @@ type Listed interface {
 	Skips(row *input.Row) bool
 }
 
-// ExistingUsers are the records of a job that changes users: the selected rows of a file, each with its DeviceToken or the
-// key that the user is looked up by. It is for one goroutine at a time.
+// ExistingUsers are the records of a job that changes users: the selected rows of a file, each with
+// its DeviceToken or the key that the user is looked up by. It is for one goroutine at a time.
 type ExistingUsers struct {
 	File     Listed
 	Selector *Selector
@@ -62,7 +62,8 @@ func (u *ExistingUsers) Records(ctx context.Context, yield func(job.Record) erro
 	return err
 }
 
-// Select returns what tells, in one pass over the file, which rows the job is about, for a check of the file's mistakes.
+// Select returns what tells, in one pass over the file, which rows the job is about, for a check of
+// the file's mistakes.
 func (u *ExistingUsers) Select() (func(*input.Row) bool, error) {
 	p, err := u.Selector.begin(u.File.Header())
 	if err != nil {

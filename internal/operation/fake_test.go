@@ -37,7 +37,8 @@ type service struct {
 	sent   []string         // "POST /v1/Registration/create", without reads
 	bodies []map[string]any
 	reads  int
-	// answer, if not nil, answers in place of the service where it reports true. done carries the request out.
+	// answer, if not nil, answers in place of the service where it reports true. done carries the
+	// request out.
 	answer  func(w http.ResponseWriter, r *http.Request, done func()) bool
 	ignore  bool   // choose another DeviceToken than the CustomToken
 	created string // DateCreated of who is registered

@@ -102,7 +102,8 @@ func TestJobRegistersEachUserOnce(t *testing.T) {
 	}
 }
 
-// Where the service has no batches, single registrations carry the DeviceTokens, and a lost answer is not a second user.
+// Where the service has no batches, single registrations carry the DeviceTokens, and a lost answer
+// is not a second user.
 func TestJobWithoutBatches(t *testing.T) {
 	t.Parallel()
 	s, api := newService(t)
@@ -159,8 +160,8 @@ func (t targets) Records(_ context.Context, yield func(job.Record) error) error 
 	return nil
 }
 
-// A deletion whose answer was lost, or that a run left behind, is this job's; who was not there before is unchanged; and a
-// user of another instance is left alone.
+// A deletion whose answer was lost, or that a run left behind, is this job's; who was not there
+// before is unchanged; and a user of another instance is left alone.
 func TestJobDeletesWithTrueOutcomes(t *testing.T) {
 	t.Parallel()
 	s, api := newService(t)

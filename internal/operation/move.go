@@ -15,8 +15,8 @@ type Mover interface {
 	Move(ctx context.Context, as userservice.Caller, deviceToken string, to userservice.Instance) error
 }
 
-// Move takes users into another instance, as the admin. What the service says of a user who is there already is not
-// published; so after a lost answer the user is read first.
+// Move takes users into another instance, as the admin. What the service says of a user who is
+// there already is not published; so after a lost answer the user is read first.
 type Move struct {
 	API      Mover
 	Users    Users
@@ -97,8 +97,8 @@ func (j *Join) Group() int { return 1 }
 // Resendable is true: a code leads to the same instance each time.
 func (j *Join) Resendable(job.Record) bool { return true }
 
-// Do has one user join. After a lost answer the user's own profile tells whether it has left its instance; where it
-// cannot be read, the request is sent again.
+// Do has one user join. After a lost answer the user's own profile shows whether it has left its
+// instance; where it cannot be read, the request is sent again.
 func (j *Join) Do(ctx context.Context, group []job.Attempt) ([]job.Result, error) {
 	a := group[0]
 	as := userservice.AsUser(a.DeviceToken.String(), j.Actor.Instance)

@@ -1,9 +1,10 @@
-// Package operation says what a job does to one user: register, update, delete, move, join. Each operation says what is
-// sent for a record, whether it may be sent again after an answer was lost, and which answer is which outcome. The engine
-// (internal/job) does the rest: it retries, paces, and keeps the journal.
+// Package operation says what a job does to one user: register, update, delete, move, join. Each
+// operation says what is sent for a record, whether it may be sent again after an answer was lost,
+// and which answer is which outcome. The engine (internal/job) does the rest: it retries, paces,
+// and keeps the journal.
 //
-// An outcome rests only on an answer in the service's envelope: what a gateway says proves nothing. userservice makes
-// that distinction; here it is relied on.
+// An outcome rests only on an answer in the service's envelope: what a gateway says proves nothing.
+// userservice makes that distinction; here it is relied on.
 package operation
 
 import (
@@ -37,7 +38,8 @@ type Users interface {
 // failed is the result of a record that is not sent, or was refused.
 func failed(err error) job.Result { return job.Result{Outcome: job.Failed, Err: err} }
 
-// otherInstance is the error for a user whom the admin could change, but who is not of the profile's instance.
+// otherInstance is the error for a user whom the admin could change, but who is not of the
+// profile's instance.
 func otherInstance(deviceToken uuid.UUID, instanceID string) error {
 	return failure.Newf(failure.Unauthorized, "user %s belongs to instance %s, not to the profile's", deviceToken, instanceID).
 		Because(ReasonOtherInstance, deviceToken.String())
@@ -48,8 +50,9 @@ func noUser(deviceToken uuid.UUID, instance string) error {
 	return failure.Newf(failure.NotFound, "no user %s in instance %s", deviceToken, instance).Because(ReasonNoUser, deviceToken.String())
 }
 
-// clockTolerance is how much earlier than a request a user must have been created, by the service's clock, to be older: its times
-// have whole seconds. unknownClock is the same where the service's clock is not known.
+// clockTolerance is how much earlier than a request a user must have been created, by the service's
+// clock, to be older: its times have whole seconds. unknownClock is the same where the service's
+// clock is not known.
 const (
 	clockTolerance = 2 * time.Second
 	unknownClock   = 5 * time.Minute

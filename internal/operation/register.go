@@ -18,23 +18,26 @@ import (
 // Registrar makes the calls of Register, once each; *userservice.Client does.
 type Registrar interface {
 	Register(ctx context.Context, in userservice.Instance, user field.Set) (userservice.Registered, error)
-	RegisterMany(ctx context.Context, in userservice.Instance, quantity int, accessTokens bool, custom field.Set) ([]userservice.Registered, error)
+	RegisterMany(ctx context.Context, in userservice.Instance, quantity int, accessTokens bool,
+		custom field.Set) ([]userservice.Registered, error)
 }
 
-// Register creates a user for each record. The payload of a Result is the user's *userservice.Pair, where there is one.
+// Register creates a user for each record. The payload of a Result is the user's *userservice.Pair,
+// where there is one.
 //
-// Registering is not idempotent by itself. A record with a DeviceToken can be sent again, as the service refuses a
-// CustomToken that is taken; one without cannot, nor can a group.
+// Registering is not idempotent by itself. A record with a DeviceToken can be sent again, as the
+// service refuses a CustomToken that is taken; one without cannot, nor can a group.
 type Register struct {
 	API          Registrar
 	Instance     userservice.Instance
 	AccessTokens bool  // ask for the users' tokens
 	Users        Users // reads as the admin; nil where there is none
-	// ServiceTime returns a time of this machine's clock by the service's; nil, or false, where that is not known.
+	// ServiceTime returns a time of this machine's clock by the service's; nil, or false, where
+	// that is not known.
 	ServiceTime func(time.Time) (time.Time, bool)
 
-	// GroupSize is how many records are registered by one call of register many; 1 or 0 for single registrations. Then all
-	// records say what Custom says.
+	// GroupSize is how many records are registered by one call of register many; 1 or 0 for single
+	// registrations. Then all records say what Custom says.
 	GroupSize int
 	Custom    field.Set
 
@@ -63,7 +66,8 @@ func (r *Register) Resendable(rec job.Record) bool {
 	return rec.DeviceToken != uuid.Nil && !r.ignores.Load()
 }
 
-// IgnoresCustomToken reports whether the service has been seen to choose DeviceTokens itself although it was sent one.
+// IgnoresCustomToken reports whether the service has been seen to choose DeviceTokens itself
+// although it was sent one.
 func (r *Register) IgnoresCustomToken() bool { return r.ignores.Load() }
 
 // SetIgnoresCustomToken says that it was seen before, in an earlier run.
@@ -90,8 +94,8 @@ func (r *Register) Do(ctx context.Context, group []job.Attempt) ([]job.Result, e
 	return []job.Result{result}, nil
 }
 
-// many registers a group by one call. Where the service has never taken one, and says that it has no such call, the error
-// is job.ErrUngroup; afterwards the same answer is a gateway's.
+// many registers a group by one call. Where the service has never taken one, and says that it has
+// no such call, the error is job.ErrUngroup; afterwards the same answer is a gateway's.
 func (r *Register) many(ctx context.Context, group []job.Attempt) ([]job.Result, error) {
 	users, err := r.API.RegisterMany(ctx, r.Instance, len(group), r.AccessTokens, r.Custom)
 	switch {
@@ -155,7 +159,8 @@ func (r *Register) single(ctx context.Context, a job.Attempt) (job.Result, error
 	return job.Result{}, err
 }
 
-// taken returns the outcome of a record whose DeviceToken belongs to a user already, which refusal says.
+// taken returns the outcome of a record whose DeviceToken belongs to a user already, which refusal
+// says.
 func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.Result {
 	switch {
 	case a.Random: // nobody but this job can have sent it

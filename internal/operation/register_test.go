@@ -166,7 +166,8 @@ func TestOutcomesOfRegisterMany(t *testing.T) {
 	}
 }
 
-// A service without the call gets single registrations; once a batch has succeeded, the same answer is a gateway's.
+// A service without the call gets single registrations; once a batch has succeeded, the same answer
+// is a gateway's.
 func TestServiceWithoutRegisterMany(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405} {

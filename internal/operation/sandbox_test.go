@@ -15,7 +15,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// The life of a fleet on the sandbox: registered, registered again, looked up, changed by a list, deleted, deleted again.
+// The life of a fleet on the sandbox: registered, registered again, looked up, changed by a list,
+// deleted, deleted again.
 func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	t.Parallel()
 	box, err := sandbox.Open(sandbox.Options{Now: time.Now})

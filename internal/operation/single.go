@@ -17,12 +17,13 @@ type Retry struct {
 	First   time.Duration // the wait before the first retry; it doubles, ±50 %
 	Longest time.Duration // a Retry-After longer than this is not waited for
 	Clock   pace.Clock
-	// Notify, if not nil, is told before each wait what went wrong.
+	// Notify, if not nil, gets, before each wait, what went wrong.
 	Notify func(err error, wait time.Duration)
 }
 
-// Single carries an operation out for one user, outside of a job: what failed in passing is retried as long as it may be.
-// The outcome of an error is failed, or unknown where the change may have been made: then the error says so too.
+// Single carries an operation out for one user, outside of a job: what failed in passing is retried
+// as long as it may be. The outcome of an error is failed, or unknown where the change may have
+// been made: then the error says so too.
 func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.Result {
 	a := job.Attempt{Record: rec, FirstSent: r.Clock.Now()}
 	waits := backoff.NewExponentialBackOff()

@@ -14,12 +14,14 @@ import (
 // Rows are the rows of an input; *input.File has them.
 type Rows interface {
 	Header() []string
-	// EachOf gives every row to do; of rows for which look reports false, only what is needed to name them.
+	// EachOf gives every row to do; of rows for which look reports false, only what is needed to
+	// name them.
 	EachOf(ctx context.Context, look func(n int) bool, do func(*input.Row) error) error
 }
 
-// NewUsers are the records of a job that registers users: the selected rows of a file, or a number of rows that have
-// nothing but what templates say; each with the DeviceToken that its rule derives. It is for one goroutine at a time.
+// NewUsers are the records of a job that registers users: the selected rows of a file, or a number
+// of rows that have nothing but what templates say; each with the DeviceToken that its rule
+// derives. It is for one goroutine at a time.
 type NewUsers struct {
 	File      Rows // nil: Quantity rows
 	Quantity  int
@@ -36,7 +38,8 @@ var _ job.SettledSkipper = (*NewUsers)(nil)
 // SkipSettled has Records give no more than names rows by for records whose outcome is known.
 func (u *NewUsers) SkipSettled(settled func(n int) bool) { u.settled = settled }
 
-// Records gives the records in the order of the rows. The error is failure.Invalid where the input has no column to match.
+// Records gives the records in the order of the rows. The error is failure.Invalid where the input
+// has no column to match.
 func (u *NewUsers) Records(ctx context.Context, yield func(job.Record) error) error {
 	if err := u.count(ctx); err != nil {
 		return err
@@ -55,7 +58,8 @@ func (u *NewUsers) Records(ctx context.Context, yield func(job.Record) error) er
 
 func (u *NewUsers) isSettled(n int) bool { return u.settled != nil && u.settled(n) }
 
-// Select returns what tells, in one pass over the file, which rows the job is about, for a check of the file's mistakes.
+// Select returns what tells, in one pass over the file, which rows the job is about, for a check of
+// the file's mistakes.
 func (u *NewUsers) Select() (func(*input.Row) bool, error) {
 	p, err := u.Selector.begin(u.File.Header())
 	if err != nil {
@@ -118,7 +122,8 @@ func (u *NewUsers) each(ctx context.Context, do func(row *input.Row, key identit
 	return err
 }
 
-// look reports whether a row is needed as a whole: not one that is settled, unless its key decides something.
+// look reports whether a row is needed as a whole: not one that is settled, unless its key decides
+// something.
 func (u *NewUsers) look(n int) bool {
 	return u.Selector.ByKey() || u.Rule.NeedsCount() || !u.isSettled(n)
 }
@@ -135,8 +140,8 @@ func (u *NewUsers) numbered(ctx context.Context, take func(*input.Row) error) er
 	return nil
 }
 
-// key returns what a row is known by, and the row with what the templates add. A row whose template cannot be filled in has
-// an error.
+// key returns what a row is known by, and the row with what the templates add. A row whose template
+// cannot be filled in has an error.
 func (u *NewUsers) key(row *input.Row) (identity.Key, identity.Row, error) {
 	all, mistakes := u.Templates.Fill(row.N, row.Set)
 	r := identity.Row{N: row.N, DeviceToken: row.DeviceToken, Cells: row.Set, All: all}

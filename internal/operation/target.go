@@ -11,12 +11,13 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
-// ReasonNoAdmin is the reason of a user who is named by a key where no admin can look the key up. The subject is the key's
-// field.
+// ReasonNoAdmin is the reason of a user who is named by a key where no admin can look the key up.
+// The subject is the key's field.
 const ReasonNoAdmin failure.Reason = "key-needs-admin"
 
-// target finds the user whom a record is about, as the admin where there is one, and else takes the record's word. Where an
-// earlier request for the record may have been carried out, what a list said before is not believed.
+// target finds the user whom a record is about, as the admin where there is one, and else takes the
+// record's word. Where an earlier request for the record may have been carried out, what a list
+// said before is not believed.
 func target(ctx context.Context, users Users, a job.Attempt) (fleet.State, error) {
 	switch {
 	case a.DeviceToken == uuid.Nil && users == nil:
@@ -36,8 +37,8 @@ func target(ctx context.Context, users Users, a job.Attempt) (fleet.State, error
 	return users.State(ctx, a.DeviceToken)
 }
 
-// settled is a record's result where its user could not be found; false where the request itself failed, and is to be
-// judged by the engine.
+// settled is a record's result where its user could not be found; false where the request itself
+// failed, and is to be judged by the engine.
 func settled(err error) (job.Result, bool) {
 	for _, reason := range []failure.Reason{fleet.ReasonNoMatch, fleet.ReasonManyMatch, fleet.ReasonOtherPlace} {
 		if failure.HasReason(err, reason) {

@@ -13,7 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// Templates give every row of a job a value for some fields, where the row itself has none. It is safe for concurrent use.
+// Templates give every row of a job a value for some fields, where the row itself has none. It is
+// safe for concurrent use.
 type Templates struct {
 	templates []fieldTemplate
 	options   TemplateOptions
@@ -41,8 +42,9 @@ type templateData struct {
 	Run string // the name of the run, so that two runs create different users
 }
 
-// ParseTemplates reads assignments such as `ClientId=ci-{{.Run}}-{{.N}}` or `Country=DE`, and tries each for the first
-// rows. The error is failure.Invalid, with one entry for each assignment that is wrong.
+// ParseTemplates reads assignments such as `ClientId=ci-{{.Run}}-{{.N}}` or `Country=DE`, and tries
+// each for the first rows. The error is failure.Invalid, with one entry for each assignment that is
+// wrong.
 func ParseTemplates(assignments []string, o TemplateOptions) (*Templates, error) {
 	t := &Templates{options: o}
 	var wrong []failure.Field
@@ -84,7 +86,8 @@ func (t *Templates) parse(assignment string) (fieldTemplate, error) {
 	return one, t.try(&one)
 }
 
-// try makes the values of the first rows, and keeps that of a template which is the same for every row.
+// try makes the values of the first rows, and keeps that of a template which is the same for every
+// row.
 func (t *Templates) try(one *fieldTemplate) error {
 	first, err := t.value(*one, 1)
 	if err != nil {
@@ -153,8 +156,8 @@ func (t *Templates) Options() map[string]string {
 	return out
 }
 
-// Fill returns the cells of row n with the values of the templates where the row has none: a cell wins. The mistakes are
-// those of values that break a field's rule. Nil Templates add nothing.
+// Fill returns the cells of row n with the values of the templates where the row has none: a cell
+// wins. The mistakes are those of values that break a field's rule. Nil Templates add nothing.
 func (t *Templates) Fill(n int, cells field.Set) (field.Set, []failure.Field) {
 	if t == nil || len(t.templates) == 0 {
 		return cells, nil

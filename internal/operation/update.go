@@ -14,15 +14,16 @@ type Updater interface {
 	Update(ctx context.Context, as userservice.Caller, deviceToken string, change field.Set) error
 }
 
-// Update changes fields of users, the flags included. Where a read shows that a user has all values already, the outcome
-// is unchanged, and nothing is sent; else only what differs is sent. Changing something twice is changing it once.
+// Update changes fields of users, the flags included. Where a read shows that a user has all values
+// already, the outcome is unchanged, and nothing is sent; else only what differs is sent. Changing
+// something twice is changing it once.
 type Update struct {
 	API      Updater
 	Actor    Actor
 	Users    Users          // reads as the admin; nil where users act for themselves
 	Instance fleet.Instance // of the users
 	Change   field.Set      // for every record; what a record itself says wins
-	NoRead   bool           // send all fields without comparing; the admin's users are held to the instance all the same
+	NoRead   bool           // send all fields without comparing; users are held to the instance anyway
 }
 
 var _ job.Operation = (*Update)(nil)
@@ -72,7 +73,8 @@ func (u *Update) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 	if state.Known && !u.NoRead {
 		differences := fleet.Differences(wanted, state.Values)
 		result.Changes = changes(differences)
-		// What an earlier request may have changed is sent again: only the answer to it says who changed it.
+		// What an earlier request may have changed is sent again: only the answer to it says who
+		// changed it.
 		if comparable := len(wanted.Fields()) == wanted.Len(); comparable && !a.Lost {
 			if len(differences) == 0 {
 				return job.Result{Outcome: job.Unchanged, DeviceToken: state.DeviceToken}, nil
@@ -104,9 +106,11 @@ func changes(differences []fleet.Difference) []job.Change {
 	return out
 }
 
-// PrepareUpdate has a membership read the list where that is the cheaper way for so many users: where the list holds the
-// current values of all fields that are changed, or nothing is to be compared. Otherwise each user is read anyway.
-func PrepareUpdate(ctx context.Context, m *fleet.Membership, fields []*field.Field, noRead bool, users int, progress func(read, total int)) error {
+// PrepareUpdate has a membership read the list where that is the cheaper way for so many users:
+// where the list holds the current values of all fields that are changed, or nothing is to be
+// compared. Otherwise each user is read anyway.
+func PrepareUpdate(ctx context.Context, m *fleet.Membership, fields []*field.Field, noRead bool, users int,
+	progress func(read, total int)) error {
 	if noRead {
 		return m.Prepare(ctx, users, progress)
 	}
