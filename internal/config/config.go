@@ -1,214 +1,169 @@
-// Package config turns the configuration file, the environment and the flags into one struct. It is the only importer of viper,
-// and it alone knows where things are kept.
+// Package config turns the configuration file, the environment and the flags into one struct that says where each value came from. It alone knows
+// the names of keys and variables (Settings), and where things are kept.
 package config
 
 import (
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
-	"github.com/spf13/viper"
-
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// SandboxProfile is the profile that is built in: the service in miniature.
+// SandboxProfile is the profile that is built in: it acts on the local sandbox.
 const SandboxProfile = "sandbox"
 
 // DefaultProfile is the name of the profile that the environment alone makes up.
 const DefaultProfile = "default"
 
+// DefaultKeepDays is how many days journals, backups and the audit record are kept where nothing is set.
+const DefaultKeepDays = 90
+
+// Where a value came from, besides the name of a variable or a flag.
+const (
+	SourceDefault = "default"
+	SourceFile    = "file"
+	SourceCommand = "command"
+	SourceStore   = "token store"
+	SourceBuiltIn = "built in"
+)
+
 // Profile is all that is set for one instance, resolved: environment over file over default.
 type Profile struct {
-	Name                 string
-	InstanceID           string        // "" where none is set
-	InstanceKey          secret.String // from the environment or the file; none where it comes from a command or the token store
-	InstanceKeyFrom      string        // «environment», «file», «command», or "" for the token store
-	InstanceKeyCommand   string
-	TokenStore           string
-	Protected            bool
-	CAFile               string
-	AdminEmail           string
-	UserURL              string // "" for the published one
-	AccountsURL          string
-	PortalURL            string
-	RegisterMultiplePath string
-	Sandbox              bool // the built-in profile
+	Name                   string
+	InstanceID             string        // "" where none is set
+	InstanceKey            secret.String // from the environment or the file; none where it comes from a command or the token store
+	InstanceKeyFrom        string        // "environment", "file", "command", or "" for the token store
+	InstanceKeyCommand     string
+	IdentityKey            secret.String // from the environment or the file; see ResolveIdentityKey
+	IdentityKeyCommand     string
+	TokenStore             string
+	StorePassphraseCommand string
+	Protected              bool
+	Audit                  bool
+	KeepDays               int
+	CAFile                 string
+	AdminEmail             string
+	UserURL                string // "" for the published one, as the other hosts
+	AccountsURL            string
+	PortalURL              string
+	StatisticsURL          string
+	DeviceStatusURL        string
+	RegisterMultiplePath   string
+	Sandbox                bool // the built-in profile
+
+	// Sources says where each value came from, by the key of its setting: a Source, or the name of the variable.
+	Sources map[string]string
+
+	environ []string
 }
 
 // Config is what a process runs with.
 type Config struct {
-	Path     string // the configuration file, whether it is there or not
-	Found    bool   // it is there
-	Current  string // the file's current_profile
-	StateDir string // jobs, the sandbox's data, the token file, the sign-in guard
+	Path           string // the configuration file, whether it is there or not
+	Found          bool   // it is there
+	Current        string // the file's current_profile
+	StateDir       string // jobs, the sandbox's data, the token file, the sign-in guard
+	StateDirSource string // SourceDefault, or the name of the variable
 
 	AdminPassword   secret.String // TELEMATICSCTL_ADMIN_PASSWORD
 	AccessToken     secret.String // TELEMATICSCTL_ACCESS_TOKEN
-	StorePassphrase secret.String // TELEMATICSCTL_STORE_PASSPHRASE
-	Warnings        []string      // what a person should know of the file
+	StorePassphrase secret.String // TELEMATICSCTL_STORE_PASSPHRASE, or the content of the file that ..._FILE names
+	Warnings        []string      // what a person should know of the file and the environment
 
-	chosen   string // by flag or environment
-	profiles map[string]fileProfile
-	getenv   func(string) string
-}
-
-// file is the configuration file. A member that is not here is a mistake in it.
-type file struct {
-	CurrentProfile string                 `mapstructure:"current_profile"`
-	Profiles       map[string]fileProfile `mapstructure:"profiles"`
-}
-
-type fileProfile struct {
-	InstanceID           string `mapstructure:"instance_id"`
-	InstanceKey          string `mapstructure:"instance_key"`
-	InstanceKeyCommand   string `mapstructure:"instance_key_command"`
-	TokenStore           string `mapstructure:"token_store"`
-	Protected            bool   `mapstructure:"protected"`
-	CAFile               string `mapstructure:"ca_file"`
-	AdminEmail           string `mapstructure:"admin_email"`
-	UserURL              string `mapstructure:"user_url"`
-	AccountsURL          string `mapstructure:"accounts_url"`
-	PortalURL            string `mapstructure:"portal_url"`
-	RegisterMultiplePath string `mapstructure:"register_multiple_path"`
+	chosen       string // by flag or environment
+	chosenSource string
+	profiles     map[string]fileProfile
+	getenv       func(string) string
+	environ      []string
 }
 
 // Options say where to look.
 type Options struct {
-	Path        string // --config
-	Profile     string // --profile
+	Path        string // of --config
+	Profile     string // of --profile
 	Getenv      func(string) string
-	MayBeAbsent bool // a file that was named and is not there is about to be made
-}
-
-var nameShape = regexp.MustCompile(`^[a-z0-9_-]+$`)
-
-// CheckName holds a profile's name to the rule [a-z0-9_-]+.
-func CheckName(name string) error {
-	if !nameShape.MatchString(name) {
-		return failure.Newf(failure.Invalid, "the profile name %q is not made of a-z, 0-9, _ and - alone", name)
-	}
-	return nil
+	Environ     []string // the whole environment, as NAME=VALUE: for warnings, and for the commands that are run
+	MayBeAbsent bool     // a file that was named and is not there is about to be made
 }
 
 // Load reads the file and the environment. Every error is failure.Invalid.
 func Load(o Options) (*Config, error) {
 	c := &Config{
-		getenv:          o.Getenv,
-		chosen:          first(o.Profile, o.Getenv("TELEMATICSCTL_PROFILE")),
-		StateDir:        stateDir(o.Getenv),
+		getenv: o.Getenv, environ: o.Environ,
 		AdminPassword:   secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_ADMIN_PASSWORD"))),
-		AccessToken:     secret.New(strings.TrimSpace(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN"))),
-		StorePassphrase: secret.New(o.Getenv("TELEMATICSCTL_STORE_PASSPHRASE")),
+		AccessToken:     secret.New(strings.TrimPrefix(strings.TrimSpace(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN")), "Bearer ")),
+		StorePassphrase: secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_STORE_PASSPHRASE"))),
+		Warnings:        unknownVariables(o.Environ),
 	}
-	named := first(o.Path, o.Getenv("TELEMATICSCTL_CONFIG"))
+	c.StateDir, c.StateDirSource = stateDir(o.Getenv)
+	c.choose(o.Profile, "--profile")
+	c.choose(o.Getenv("TELEMATICSCTL_PROFILE"), "TELEMATICSCTL_PROFILE")
+	named := first(o.Path, expand(o.Getenv("TELEMATICSCTL_CONFIG"), o.Getenv))
 	c.Path = first(named, filepath.Join(configDir(o.Getenv), "config.yaml"))
-	switch {
-	case !filepath.IsAbs(c.StateDir) && o.Getenv("TELEMATICSCTL_STATE_DIR") == "":
-		return nil, noPlace("TELEMATICSCTL_STATE_DIR")
-	case !filepath.IsAbs(c.Path) && named == "":
-		return nil, noPlace("TELEMATICSCTL_CONFIG")
+	if err := c.checkPlaces(named); err != nil {
+		return nil, err
 	}
 	if strings.ContainsFunc(c.AccessToken.Reveal(), unicode.IsControl) {
-		return nil, failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN holds a line break or another control character, as no JWT does (its value is not shown)").
-			WithHint("set it to the JWT alone, on one line")
+		return nil, invalid(ReasonEnvToken, "",
+			"TELEMATICSCTL_ACCESS_TOKEN holds a line break or another control character, as no JWT does (its value is not shown)")
 	}
 	if c.chosen != "" {
 		if err := CheckName(c.chosen); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.readPassphraseFile(); err != nil {
+		return nil, err
+	}
 	if err := c.read(named != "" && !o.MayBeAbsent); err != nil {
 		return nil, err
 	}
 	if c.Chosen() == SandboxProfile && o.Profile == "" {
-		c.warnOfIdleEnvironment()
+		c.warnOfIgnoredEnvironment()
 	}
 	return c, nil
 }
 
-// withoutLineEnd is a secret without the line break that a file or a pipeline's setting leaves behind it. All else may be part of it.
-func withoutLineEnd(s string) string {
-	if cut, ok := strings.CutSuffix(s, "\n"); ok {
-		return strings.TrimSuffix(cut, "\r")
+// choose takes a name for the profile in force, unless one was chosen before.
+func (c *Config) choose(name, source string) {
+	if c.chosen == "" && name != "" {
+		c.chosen, c.chosenSource = name, source
 	}
-	return s
 }
 
-func (c *Config) read(mustExist bool) error {
-	v := viper.New()
-	v.SetConfigFile(c.Path)
-	v.SetConfigType("yaml")
-	err := v.ReadInConfig()
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !mustExist:
+// readPassphraseFile takes the passphrase from the file that a variable names, where no other variable gives it.
+func (c *Config) readPassphraseFile() error {
+	path := expand(c.getenv("TELEMATICSCTL_STORE_PASSPHRASE_FILE"), c.getenv)
+	if path == "" || !c.StorePassphrase.IsZero() {
 		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		return failure.Newf(failure.Invalid, "the configuration file %s is not there", c.Path).WithHint("check --config and TELEMATICSCTL_CONFIG")
-	case err != nil:
-		return c.broken(err)
 	}
-	var f file
-	if err := v.UnmarshalExact(&f); err != nil {
-		return c.broken(err)
+	data, err := os.ReadFile(path) //nolint:gosec // the file is the user's to name
+	if err != nil {
+		_, why := atomicfile.Classify(err)
+		return invalid(ReasonPassphraseFile, path, "TELEMATICSCTL_STORE_PASSPHRASE_FILE: "+path+" cannot be read: "+why)
 	}
-	c.Found, c.Current, c.profiles = true, f.CurrentProfile, f.Profiles
-	for name := range v.GetStringMap("profiles") {
-		if _, ok := c.profiles[name]; !ok { // viper passes over what has no settings
-			if c.profiles == nil {
-				c.profiles = map[string]fileProfile{}
-			}
-			c.profiles[name] = fileProfile{}
-		}
+	c.StorePassphrase = secret.New(withoutLineEnd(string(data)))
+	if c.StorePassphrase.IsZero() {
+		return invalid(ReasonPassphraseFile, path, "TELEMATICSCTL_STORE_PASSPHRASE_FILE: "+path+" is empty")
 	}
-	for _, name := range c.Names() {
-		if err := CheckName(name); err != nil {
-			return c.broken(err)
-		}
-	}
-	if _, ok := c.profiles[SandboxProfile]; ok {
-		return c.broken(errors.New("the profile «sandbox» is built in and cannot be set; give yours another name"))
-	}
-	c.warnOfReaders()
 	return nil
 }
 
-func (c *Config) broken(err error) error {
-	return failure.Wrap(failure.Invalid, "the configuration file "+c.Path+" is not valid", errors.New(oneLine(err.Error())))
-}
-
-// oneLine takes the listing of a decoder's errors, and the value that it may quote, to a line without secrets.
-func oneLine(s string) string {
-	s = regexp.MustCompile(`(?i)(instance_key[^\n]*?:)[^\n]*`).ReplaceAllString(s, "$1 …")
-	return strings.Join(strings.Fields(strings.NewReplacer("\n", " ", "*", "").Replace(s)), " ")
-}
-
-func (c *Config) warnOfReaders() {
-	holdsKey := false
-	for _, p := range c.profiles {
-		holdsKey = holdsKey || p.InstanceKey != ""
-	}
-	info, err := os.Stat(c.Path)
-	if holdsKey && err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		c.Warnings = append(c.Warnings, "the configuration file "+c.Path+" holds a key and can be read by others: chmod 600 it, or keep the key in the keyring")
-	}
-}
-
-// warnOfIdleEnvironment tells who has set an instance in the environment, and is in the sandbox all the same, that it does not count there. Who
+// warnOfIgnoredEnvironment tells who has set an instance in the environment, and is in the sandbox, that it does not count there. Who
 // names the sandbox by --profile knows.
-func (c *Config) warnOfIdleEnvironment() {
+func (c *Config) warnOfIgnoredEnvironment() {
 	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
 		if c.getenv(name) != "" {
-			c.Warnings = append(c.Warnings, name+" is set, but the profile in force is the sandbox, where it does not count: unset TELEMATICSCTL_PROFILE, or choose another profile")
+			c.Warnings = append(c.Warnings, name+" is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile")
 			return
 		}
 	}
@@ -217,14 +172,40 @@ func (c *Config) warnOfIdleEnvironment() {
 // Names lists the profiles of the file, sorted; the built-in one is not among them.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.profiles)) }
 
+// Has reports whether the file has a profile of the name.
+func (c *Config) Has(name string) bool {
+	_, ok := c.profiles[name]
+	return ok
+}
+
 // Chosen is the name of the profile in force: by flag, environment or file; DefaultProfile where none is named.
 func (c *Config) Chosen() string { return first(c.chosen, c.Current, DefaultProfile) }
+
+// ChosenSource says what chose the profile in force: a flag, a variable, SourceFile or SourceDefault.
+func (c *Config) ChosenSource() string {
+	switch {
+	case c.chosen != "":
+		return c.chosenSource
+	case c.Current != "":
+		return SourceFile
+	default:
+		return SourceDefault
+	}
+}
+
+// Override returns the variable that chooses another profile than the file's current one; "" for none.
+func (c *Config) Override(current string) string {
+	if name := c.getenv("TELEMATICSCTL_PROFILE"); name != "" && name != current {
+		return "TELEMATICSCTL_PROFILE"
+	}
+	return ""
+}
 
 // Resolve gives the profile in force, its values checked. The error is failure.NotFound for a profile that is not there and
 // failure.Invalid for a value that breaks its rule. Whether an instance is set at all is for the caller to ask: see NeedInstance.
 func (c *Config) Resolve() (Profile, error) {
 	name := c.Chosen()
-	if _, ok := c.profiles[name]; !ok && name == DefaultProfile {
+	if !c.Has(name) && name == DefaultProfile {
 		return c.resolve(name, c.getenv)
 	}
 	return c.profile(name, c.getenv)
@@ -237,83 +218,155 @@ func (c *Config) FromFile(name string) (Profile, error) {
 
 func (c *Config) profile(name string, getenv func(string) string) (Profile, error) {
 	if name == SandboxProfile {
-		return Profile{Name: name, Sandbox: true, TokenStore: "file"}, nil
+		return Profile{Name: name, Sandbox: true, TokenStore: "file", Audit: true, KeepDays: DefaultKeepDays, Sources: map[string]string{}}, nil
 	}
-	if _, ok := c.profiles[name]; !ok {
-		return Profile{}, failure.Newf(failure.NotFound, "there is no profile %q", name).WithHint(c.knownProfiles())
+	if !c.Has(name) {
+		return Profile{}, noProfile(name)
 	}
 	return c.resolve(name, getenv)
 }
 
+func noProfile(name string) error {
+	return failure.Newf(failure.NotFound, "no profile %q", name).Because(ReasonNoProfile, name)
+}
+
 func (c *Config) resolve(name string, getenv func(string) string) (Profile, error) {
-	f := c.profiles[name]
+	v := values{file: c.profiles[name], getenv: getenv, sources: map[string]string{}}
 	p := Profile{
-		Name:                 name,
-		InstanceID:           first(getenv("TELEMATICSCTL_INSTANCE_ID"), f.InstanceID),
-		InstanceKeyCommand:   f.InstanceKeyCommand,
-		TokenStore:           first(getenv("TELEMATICSCTL_TOKEN_STORE"), f.TokenStore, "keyring"),
-		Protected:            f.Protected,
-		CAFile:               f.CAFile,
-		AdminEmail:           first(strings.TrimSpace(getenv("TELEMATICSCTL_ADMIN_EMAIL")), f.AdminEmail),
-		UserURL:              first(getenv("TELEMATICSCTL_USER_URL"), f.UserURL),
-		AccountsURL:          first(getenv("TELEMATICSCTL_ACCOUNTS_URL"), f.AccountsURL),
-		PortalURL:            first(getenv("TELEMATICSCTL_PORTAL_URL"), f.PortalURL),
-		RegisterMultiplePath: f.RegisterMultiplePath,
+		Name:                   name,
+		InstanceID:             v.get("instance_id"),
+		InstanceKey:            secret.New(v.get("instance_key")),
+		InstanceKeyCommand:     v.get("instance_key_command"),
+		IdentityKeyCommand:     v.get("identity_key_command"),
+		TokenStore:             v.get("token_store"),
+		StorePassphraseCommand: v.get("store_passphrase_command"),
+		Protected:              v.get("protected") == "on",
+		Audit:                  v.get("audit") == "on",
+		CAFile:                 expand(v.get("ca_file"), c.getenv),
+		AdminEmail:             v.get("admin_email"),
+		UserURL:                v.get("user_url"),
+		AccountsURL:            v.get("accounts_url"),
+		PortalURL:              v.get("portal_url"),
+		StatisticsURL:          v.get("statistics_url"),
+		DeviceStatusURL:        v.get("device_status_url"),
+		RegisterMultiplePath:   v.get("register_multiple_path"),
+		Sources:                v.sources,
+		environ:                c.environ,
 	}
-	switch key := getenv("TELEMATICSCTL_INSTANCE_KEY"); {
-	case key != "":
-		p.InstanceKey, p.InstanceKeyFrom = secret.New(key), "environment"
-	case f.InstanceKey != "":
-		p.InstanceKey, p.InstanceKeyFrom = secret.New(f.InstanceKey), "file"
-	case f.InstanceKeyCommand != "":
-		p.InstanceKeyFrom = "command"
+	p.KeepDays, _ = strconv.Atoi(v.get("keep_days")) // checked when the file was read
+	if identity := v.get("identity_key"); identity != "" {
+		p.IdentityKey = parseIdentityKey(identity)
+	}
+	switch from := v.sources["instance_key"]; {
+	case p.InstanceKey.IsZero() && p.InstanceKeyCommand != "":
+		p.InstanceKeyFrom, v.sources["instance_key"] = "command", SourceCommand
+	case p.InstanceKey.IsZero():
+		v.sources["instance_key"] = SourceStore
+	case from == SourceFile:
+		p.InstanceKeyFrom = "file"
+	default:
+		p.InstanceKeyFrom = "environment"
 	}
 	return p, p.check()
 }
 
-func (c *Config) knownProfiles() string {
-	return "the profiles are " + strings.Join(append(c.Names(), SandboxProfile), ", ") + "; `telematicsctl profile add` makes one"
+// values finds the value of a key, and remembers where it came from.
+type values struct {
+	file    fileProfile
+	getenv  func(string) string
+	sources map[string]string
 }
 
-// check holds what is set to its rules, and brings the UUIDs to their one spelling.
+func (v values) get(key string) string {
+	s := settingOf(key)
+	if s.Variable != "" {
+		value := withoutLineEnd(v.getenv(s.Variable))
+		if !s.Secret() {
+			value = strings.TrimSpace(value)
+		}
+		if value != "" {
+			v.sources[key] = s.Variable
+			return s.normal(value)
+		}
+	}
+	if value := v.file[key]; value != "" {
+		v.sources[key] = SourceFile
+		return s.normal(withoutLineEnd(value))
+	}
+	v.sources[key] = SourceDefault
+	switch s.Kind {
+	case kindBool, kindDays, kindStore:
+		return s.Default
+	default:
+		return ""
+	}
+}
+
+// check returns an error for a value of the file that breaks the setting's rule; UUIDs, which a profile may lack, are checked with the profile.
+func (s Setting) check(value string) error {
+	if value == "" {
+		return nil
+	}
+	switch s.Kind {
+	case kindBool:
+		if s.normal(value) == "" {
+			return errors.New("must be on or off, not " + strconv.Quote(value))
+		}
+	case kindDays:
+		if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 36500 {
+			return errors.New("must be a number of days from 1 on, not " + strconv.Quote(value))
+		}
+	}
+	return nil
+}
+
+// normal is a value in its one form.
+func (s Setting) normal(value string) string {
+	if s.Kind != kindBool {
+		return value
+	}
+	switch strings.ToLower(value) {
+	case "on", "yes", "true", "y", "1":
+		return "on"
+	case "off", "no", "false", "n", "0":
+		return "off"
+	default:
+		return ""
+	}
+}
+
+// check checks what is set, and brings the UUIDs to canonical form.
 func (p *Profile) check() error {
-	var wrong []failure.Field
+	var mistakes []failure.Field
 	if p.InstanceID != "" {
-		id, err := field.ParseUUID(p.InstanceID)
+		id, err := parseUUID(p.InstanceID)
 		if err != nil {
-			wrong = append(wrong, failure.Field{Key: "InstanceId", Message: err.Error()})
+			mistakes = append(mistakes, failure.Field{Key: "InstanceId", Message: err.Error()})
 		}
 		p.InstanceID = id
 	}
 	if !p.InstanceKey.IsZero() {
 		key, err := ParseKey(p.InstanceKey)
 		if err != nil {
-			wrong = append(wrong, failure.Field{Key: "InstanceKey", Message: err.Error()})
+			mistakes = append(mistakes, failure.Field{Key: "InstanceKey", Message: err.Error()})
 		}
 		p.InstanceKey = key
 	}
-	return failure.InvalidFields("profile "+p.Name, wrong)
+	return failure.InvalidFields("profile "+p.Name, mistakes)
 }
 
-// ParseKey holds an InstanceKey to being a UUID, in its one spelling. The error does not show the value.
-func ParseKey(key secret.String) (secret.String, error) {
-	s, err := field.ParseUUID(key.Reveal())
-	if err != nil {
-		return secret.String{}, errors.New("it is not a UUID (its value is not shown)")
-	}
-	return secret.New(s), nil
-}
+func parseUUID(text string) (string, error) { return field.ParseUUID(text) }
 
-// NeedInstance is the error for a profile without an InstanceId, with the way to set one; nil where it is set.
+// NeedInstance is the error for a profile without an InstanceId; nil where it is set.
 func (p Profile) NeedInstance() error {
 	if p.InstanceID != "" || p.Sandbox {
 		return nil
 	}
-	return &failure.Error{
+	e := &failure.Error{
 		Code: failure.Invalid, Message: "no instance is set for profile " + p.Name,
-		Fields: []failure.Field{{Key: "InstanceId", Message: "it is missing"}},
-		Hint:   "make a profile with `telematicsctl profile add NAME --instance-id ID`, set TELEMATICSCTL_INSTANCE_ID and TELEMATICSCTL_INSTANCE_KEY, or try --profile sandbox",
+		Fields: []failure.Field{{Key: "InstanceId", Message: "required"}},
 	}
+	return e.Because(ReasonNoInstance, p.Name)
 }
 
 func first(values ...string) string {
@@ -323,10 +376,4 @@ func first(values ...string) string {
 		}
 	}
 	return ""
-}
-
-// Has reports whether the file has a profile of the name.
-func (c *Config) Has(name string) bool {
-	_, ok := c.profiles[name]
-	return ok
 }

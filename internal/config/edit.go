@@ -7,38 +7,47 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// Setting is one member of a profile in the file: its name there, and its value (a string or a bool); nil removes it.
-type Setting struct {
-	Name  string
+// A Change is a new value of one key of a profile in the file (a string or a bool); nil removes the key.
+type Change struct {
+	Key   string
 	Value any
+}
+
+// lockLimit is how long a change of the file waits for other processes'.
+const lockLimit = 10 * time.Second
+
+// Exists is the error for a new profile of a name that is taken.
+func Exists(name string) error {
+	return invalid(ReasonProfileExists, name, "profile "+strconv.Quote(name)+" exists already")
 }
 
 // AddProfile writes a new profile into the file, or the given settings over an old one's where replace is set; the rest of the
 // file stays as it is, comments included. The first profile of a file becomes its current one.
-func (c *Config) AddProfile(ctx context.Context, name string, settings []Setting, replace bool) error {
+func (c *Config) AddProfile(ctx context.Context, name string, changes []Change, replace bool) error {
 	return c.edit(ctx, func(top *yaml.Node) error {
 		profiles := member(top, "profiles", true)
 		p := member(profiles, name, false)
 		if p != nil && !replace {
-			return failure.Newf(failure.Invalid, "there is a profile %q already", name).WithHint("--replace changes it, `telematicsctl profile remove` removes it")
+			return Exists(name)
 		}
 		p = member(profiles, name, true)
-		for _, s := range settings {
+		for _, s := range changes {
 			if s.Value == nil {
-				remove(p, s.Name)
+				remove(p, s.Key)
 				continue
 			}
-			set(p, s.Name, s.Value)
+			set(p, s.Key, s.Value)
 		}
 		if member(top, "current_profile", false) == nil {
 			set(top, "current_profile", name)
@@ -51,7 +60,7 @@ func (c *Config) AddProfile(ctx context.Context, name string, settings []Setting
 func (c *Config) UseProfile(ctx context.Context, name string) error {
 	return c.edit(ctx, func(top *yaml.Node) error {
 		if name != SandboxProfile && member(member(top, "profiles", true), name, false) == nil {
-			return failure.Newf(failure.NotFound, "there is no profile %q", name).WithHint(c.knownProfiles())
+			return noProfile(name)
 		}
 		set(top, "current_profile", name)
 		return nil
@@ -62,9 +71,9 @@ func (c *Config) UseProfile(ctx context.Context, name string) error {
 func (c *Config) RemoveProfile(ctx context.Context, name string) error {
 	return c.edit(ctx, func(top *yaml.Node) error {
 		if !remove(member(top, "profiles", true), name) {
-			return failure.Newf(failure.NotFound, "there is no profile %q", name).WithHint(c.knownProfiles())
+			return noProfile(name)
 		}
-		if current := member(top, "current_profile", false); current != nil && strings.EqualFold(current.Value, name) {
+		if current := member(top, "current_profile", false); current != nil && current.Value == name {
 			remove(top, "current_profile")
 		}
 		return nil
@@ -73,28 +82,26 @@ func (c *Config) RemoveProfile(ctx context.Context, name string) error {
 
 // edit changes the file as YAML nodes, which keep its comments and its order, under a lock between processes, by rename, with mode 0600.
 func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) error {
-	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return failure.Wrap(failure.Failed, "the state folder cannot be made", err)
+	lockPath := filepath.Join(c.StateDir, "config.lock")
+	release, err := filelock.Acquire(ctx, lockPath, lockLimit)
+	if err != nil {
+		return atomicfile.Failure(failure.Failed, "the configuration file cannot be locked", lockPath, err)
 	}
-	lock := flock.New(filepath.Join(c.StateDir, "config.lock"))
-	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return failure.Wrap(failure.Failed, "the configuration file cannot be locked", err)
-	}
-	defer func() { _ = lock.Unlock() }()
+	defer release()
 
 	var doc yaml.Node
 	old, err := os.ReadFile(c.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failure.Wrap(failure.Invalid, "the configuration file cannot be read", err)
+		return c.unreadable(err)
 	}
 	if err := yaml.Unmarshal(old, &doc); err != nil {
-		return c.broken(err)
+		return c.broken(err.Error())
 	}
 	if len(doc.Content) == 0 { // nothing, or comments alone
 		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(old)), Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
-		return c.broken(errors.New("it is not a mapping"))
+		return c.broken("the file must be a mapping")
 	}
 	if err := change(doc.Content[0]); err != nil {
 		return err
@@ -103,18 +110,18 @@ func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) er
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
-		return failure.Wrap(failure.Failed, "the configuration file cannot be written", err)
+		return failure.Wrap(failure.Failed, "configuration file "+c.Path+" cannot be written", err)
 	}
 	if err := atomicfile.WriteFile(c.Path, b.Bytes(), 0o600); err != nil {
-		return failure.Wrap(failure.Failed, "the configuration file cannot be written", err)
+		return atomicfile.Failure(failure.Failed, "configuration file "+c.Path+" cannot be written", c.Path, err)
 	}
 	return nil
 }
 
-// member finds a member of a mapping, without regard to case as viper has none; create makes an empty mapping where it is not there.
+// member finds a member of a mapping; create makes an empty mapping where it is not there.
 func member(mapping *yaml.Node, name string, create bool) *yaml.Node {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if strings.EqualFold(mapping.Content[i].Value, name) {
+		if mapping.Content[i].Value == name {
 			value := mapping.Content[i+1]
 			if create && value.Kind != yaml.MappingNode {
 				*value = yaml.Node{Kind: yaml.MappingNode}
@@ -149,7 +156,7 @@ func scalar(value any) *yaml.Node {
 
 func remove(mapping *yaml.Node, name string) bool {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if strings.EqualFold(mapping.Content[i].Value, name) {
+		if mapping.Content[i].Value == name {
 			mapping.Content = append(mapping.Content[:i], mapping.Content[i+2:]...)
 			return true
 		}

@@ -1,0 +1,239 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+)
+
+// fileProfile is a profile as the file has it: key → value.
+type fileProfile map[string]string
+
+var nameShape = regexp.MustCompile(`^[a-z0-9_-]+$`)
+
+// CheckName returns an error for a name that no profile may have; it names the nearest valid one.
+func CheckName(name string) error {
+	if nameShape.MatchString(name) {
+		return nil
+	}
+	right := strings.Trim(regexp.MustCompile(`[^a-z0-9_-]+`).ReplaceAllString(strings.ToLower(name), "-"), "-")
+	message := "invalid profile name " + strconv.Quote(name) + ": use a-z, 0-9, _ and -"
+	if right != "" {
+		message += " (did you mean " + strconv.Quote(right) + "?)"
+	}
+	return invalid(ReasonProfileName, right, message)
+}
+
+// read fills c from the file at c.Path.
+func (c *Config) read(mustExist bool) error {
+	data, err := os.ReadFile(c.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !mustExist:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return invalid(ReasonNoFile, c.Path, "configuration file "+c.Path+" does not exist")
+	case err != nil:
+		return c.unreadable(err)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return c.broken(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	c.Found, c.profiles = true, map[string]fileProfile{}
+	if len(doc.Content) == 0 {
+		return nil // nothing, or comments alone
+	}
+	if err := c.readTop(doc.Content[0]); err != nil {
+		return err
+	}
+	return c.checkAccess()
+}
+
+func (c *Config) readTop(top *yaml.Node) error {
+	members, err := c.members(top, "the file")
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		switch m.name.Value {
+		case "current_profile":
+			if m.value.Kind != yaml.ScalarNode {
+				return c.brokenAt(m.value, "current_profile must be a profile name")
+			}
+			c.Current = text(m.value)
+		case "profiles":
+			if err := c.readProfiles(m.value); err != nil {
+				return err
+			}
+		default:
+			return c.brokenAt(m.name, unknownKey(m.name.Value, []string{"current_profile", "profiles"}))
+		}
+	}
+	return nil
+}
+
+func (c *Config) readProfiles(node *yaml.Node) error {
+	members, err := c.members(node, "profiles")
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		name := m.name.Value
+		if err := CheckName(name); err != nil {
+			return c.brokenAt(m.name, err.Error())
+		}
+		if name == SandboxProfile {
+			return c.brokenAt(m.name, "the profile sandbox is built in and cannot be set: give yours another name")
+		}
+		if c.profiles[name], err = c.readProfile(name, m.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) readProfile(name string, node *yaml.Node) (fileProfile, error) {
+	members, err := c.members(node, "profile "+name)
+	if err != nil {
+		return nil, err
+	}
+	p := fileProfile{}
+	for _, m := range members {
+		key := m.name.Value
+		s := settingOf(key)
+		switch {
+		case s == nil || s.Key == "":
+			return nil, c.brokenAt(m.name, "profile "+name+": "+unknownKey(key, profileKeys()))
+		case m.value.Kind != yaml.ScalarNode:
+			return nil, c.brokenAt(m.value, "profile "+name+": "+key+" must be a single value")
+		}
+		p[key] = text(m.value)
+		if err := s.check(p[key]); err != nil {
+			return nil, c.brokenAt(m.value, "profile "+name+": "+key+": "+err.Error())
+		}
+	}
+	return p, nil
+}
+
+// mapEntry is one member of a mapping.
+type mapEntry struct{ name, value *yaml.Node }
+
+// members returns the members of a mapping, of which none may come twice; none of a null.
+func (c *Config) members(node *yaml.Node, what string) (list []mapEntry, err error) {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+		return nil, nil
+	}
+	if node.Kind != yaml.MappingNode {
+		return nil, c.brokenAt(node, what+" must be a mapping")
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		m := mapEntry{node.Content[i], node.Content[i+1]}
+		for m.value.Kind == yaml.AliasNode {
+			m.value = m.value.Alias
+		}
+		if seen[m.name.Value] {
+			return nil, c.brokenAt(m.name, strconv.Quote(m.name.Value)+" is given twice")
+		}
+		seen[m.name.Value] = true
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// text is a scalar as it is written; "" for a null.
+func text(node *yaml.Node) string {
+	if node.Tag == "!!null" {
+		return ""
+	}
+	return node.Value
+}
+
+func profileKeys() (keys []string) {
+	for _, s := range Settings {
+		if s.Key != "" && !s.Top {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}
+
+// unknownKey is what is said of a key that nobody reads. It is an error, not a warning: a misspelled `protected` must not go unnoticed.
+func unknownKey(key string, known []string) string {
+	message := "unknown key " + strconv.Quote(key)
+	if like := nearest(key, known); like != "" {
+		return message + " (did you mean " + like + "?)"
+	}
+	return message + ": known are " + strings.Join(known, ", ")
+}
+
+func (c *Config) broken(why string) error {
+	return invalid(ReasonInvalidFile, c.Path, "configuration file "+c.Path+" is invalid: "+strings.Join(strings.Fields(why), " "))
+}
+
+func (c *Config) brokenAt(node *yaml.Node, why string) error {
+	return c.broken("line " + strconv.Itoa(node.Line) + ": " + why)
+}
+
+func (c *Config) unreadable(err error) error {
+	_, why := atomicfile.Classify(err)
+	e := failure.New(failure.Invalid, "configuration file "+c.Path+" cannot be read: "+why)
+	e.Cause = err
+	return e.Because(ReasonUnreadable, c.Path)
+}
+
+// checkAccess warns of a file with a key that others can read, and refuses one with a command that others can write: it would be run as this user.
+func (c *Config) checkAccess() error {
+	holdsKey, runs := false, false
+	for _, p := range c.profiles {
+		holdsKey = holdsKey || p["instance_key"] != "" || p["identity_key"] != ""
+		for _, s := range Settings {
+			runs = runs || s.Kind == kindCommand && p[s.Key] != ""
+		}
+	}
+	info, err := os.Stat(c.Path)
+	if err != nil || runtime.GOOS == "windows" {
+		return nil //nolint:nilerr // it was just read
+	}
+	if runs {
+		if who := foreignWriters(c.Path, info); who != "" {
+			return invalid(ReasonForeignWriters, c.Path, "configuration file "+c.Path+" runs a command and "+who)
+		}
+	}
+	if holdsKey && info.Mode().Perm()&0o044 != 0 {
+		c.Warnings = append(c.Warnings, "configuration file "+c.Path+" holds a key and can be read by others: run `chmod 600 "+c.Path+"`, or store the key in the keyring")
+	}
+	return nil
+}
+
+// foreignWriters says who else may write or replace the file; "" for nobody.
+func foreignWriters(path string, info fs.FileInfo) string {
+	switch {
+	case info.Mode().Perm()&0o022 != 0:
+		return "can be written by others"
+	case !isOursOrRoots(info):
+		return "belongs to another user"
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return ""
+	}
+	dir, err := os.Stat(filepath.Dir(real))
+	if err == nil && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0 {
+		return "is in a folder that can be written by others"
+	}
+	return ""
+}
