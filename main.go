@@ -25,6 +25,7 @@ func run() int {
 		Args:    os.Args[1:],
 		Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv),
 		Getenv:  os.Getenv,
+		Environ: os.Environ,
 		Now:     time.Now,
 		Version: cmd.Version(version),
 	})

@@ -103,6 +103,7 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f.BoolVarP(&k.Flags.Quiet, "quiet", "q", false, "print only warnings and errors")
 	f.BoolVarP(&k.Flags.Verbose, "verbose", "v", false, "print each request and response, secrets redacted")
 	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no color (NO_COLOR)")
+	f.BoolVar(&k.Flags.InsecureHTTP, "insecure-http", false, "accept plain http to any host (test networks only)")
 	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
 	formats := render.Formats()
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		ctx, stop := cmd.Interruptible(context.Background())
 		defer stop()
 		os.Exit(cmd.Run(ctx, cmdutil.Env{
-			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
+			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
 			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})

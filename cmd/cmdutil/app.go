@@ -23,6 +23,7 @@ type Env struct {
 	Args    []string // without the program's name
 	Streams *terminal.Streams
 	Getenv  func(string) string
+	Environ func() []string // the whole environment, as NAME=VALUE; nil is none
 	Now     func() time.Time
 	Version string
 	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
@@ -47,6 +48,8 @@ type Globals struct {
 	Verbose    bool
 	NoColor    bool
 	ShowTokens bool
+
+	InsecureHTTP bool // plain http to any host
 }
 
 // An App is what a command works with. What is costly or may fail is made by a method, when a command asks for it, and once.
@@ -88,7 +91,7 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 	if k.config != nil {
 		return k.config, nil
 	}
-	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv, MayBeAbsent: mayBeAbsent})
+	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv, Environ: k.environ(), MayBeAbsent: mayBeAbsent})
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,13 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 	}
 	k.config = c
 	return c, nil
+}
+
+func (k *App) environ() []string {
+	if k.Environ == nil {
+		return nil
+	}
+	return k.Environ()
 }
 
 // Printer makes the printer of the output flags. It is asked for before anything is sent, so that a wrong flag costs nothing.

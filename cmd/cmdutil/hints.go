@@ -13,6 +13,7 @@ type hint func(*App, *failure.Error) string
 var hintTables = []map[failure.Reason]hint{
 	authHints,
 	fileHints,
+	configHints,
 	serviceHints,
 	renderHints,
 	storeHints,

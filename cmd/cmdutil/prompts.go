@@ -19,14 +19,14 @@ func (k *App) askPassword() func(context.Context, string) (secret.String, error)
 	}
 }
 
-// passphrase is the environment's, else what a person at the terminal is asked for; empty where
-// there is neither.
+// passphrase is the configured one, else what a person at the terminal is asked for; empty where there is neither.
 func (k *App) passphrase(
-	cfg *config.Config, ask func(ctx context.Context, label, flag string) (secret.String, error), label string,
+	cfg *config.Config, p config.Profile, ask func(ctx context.Context, label, flag string) (secret.String, error), label string,
 ) func(context.Context) (secret.String, error) {
 	return func(ctx context.Context) (secret.String, error) {
-		if !cfg.StorePassphrase.IsZero() || !k.Streams.CanPrompt() {
-			return cfg.StorePassphrase, nil
+		set, err := cfg.Passphrase(ctx, p)
+		if err != nil || !set.IsZero() || !k.Streams.CanPrompt() {
+			return set, err
 		}
 		return ask(ctx, label, "TELEMATICSCTL_STORE_PASSPHRASE")
 	}

@@ -117,6 +117,7 @@ func SandboxCredentials(cfg *config.Config) (sandbox.Credentials, error) {
 func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) userservice.Options {
 	o := userservice.Options{
 		UserURL: p.UserURL, AccountsURL: p.AccountsURL, PortalURL: p.PortalURL,
+		StatisticsURL: p.StatisticsURL, DeviceStatusURL: p.DeviceStatusURL, InsecureHTTP: k.Flags.InsecureHTTP,
 		RegisterMultiplePath: p.RegisterMultiplePath, Transport: transport, Timeout: k.Flags.Timeout,
 		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
 	}
@@ -180,9 +181,9 @@ func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store,
 	if p.Sandbox {
 		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing
 	}
-	o.Passphrase = k.passphrase(cfg, k.Streams.Password, "Passphrase of the token file")
-	o.NewPassphrase = k.passphrase(cfg, k.Streams.NewPassword, "New passphrase of the token file")
-	if cfg.StorePassphrase.IsZero() {
+	o.Passphrase = k.passphrase(cfg, p, k.Streams.Password, "Passphrase of the token file")
+	o.NewPassphrase = k.passphrase(cfg, p, k.Streams.NewPassword, "New passphrase of the token file")
+	if cfg.StorePassphrase.IsZero() && p.StorePassphraseCommand == "" {
 		o.PassphraseTries = 3 // a typed one is easily mistyped
 	}
 	s, err := tokenstore.Open(o)

@@ -41,7 +41,7 @@ func runProgram() int {
 	ctx, stop := cmd.Interruptible(context.Background())
 	defer stop()
 	return cmd.Run(ctx, cmdutil.Env{
-		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Now: time.Now,
+		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
 		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 	})
 }

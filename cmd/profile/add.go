@@ -2,6 +2,10 @@ package profile
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,26 +22,30 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// addOptions are what `profile add` was told.
+// addOptions are the arguments of `profile add`.
 type addOptions struct {
 	name     string
-	settings []config.Setting // the flags that were given
+	changes  []config.Change // the flags that were given
 	keyStdin bool
 	noKey    bool
 	replace  bool
 }
 
-// settingFlags are the flags of `profile add` that become a setting of the same name, its dashes as underscores.
-var settingFlags = []struct{ flag, setting, help string }{
-	{"instance-id", "instance_id", "the InstanceId, a `UUID`"},
-	{"instance-key-command", "instance_key_command", "a `command` that prints the InstanceKey; then none is stored"},
-	{"token-store", "token_store", "where tokens and the key rest: keyring, file or memory"},
-	{"admin-email", "admin_email", "the admin's e-mail address"},
-	{"ca-file", "ca_file", "a `file` of certificates to trust besides the system's"},
-	{"user-url", "user_url", "base URL of the user host, where it is not the published one"},
-	{"accounts-url", "accounts_url", "base URL of the accounts host"},
-	{"portal-url", "portal_url", "base URL of the portal host"},
-	{"register-multiple-path", "register_multiple_path", "path of «register many users at once»"},
+// settingFlags are the flags of `profile add` that become a key of the same name, its dashes as underscores.
+var settingFlags = []struct{ flag, help string }{
+	{"instance-id", "InstanceId (`UUID`)"},
+	{"instance-key-command", "`command` that prints the InstanceKey; none is stored"},
+	{"identity-key-command", "`command` that prints the identity key"},
+	{"token-store", "`store` of tokens and keys: keyring, file or memory"},
+	{"store-passphrase-command", "`command` that prints the passphrase of the token file"},
+	{"admin-email", "email `address` of the admin"},
+	{"ca-file", "PEM `file` of certificates to trust beside the system's"},
+	{"user-url", "base `URL` of the user host"},
+	{"accounts-url", "base `URL` of the accounts host"},
+	{"portal-url", "base `URL` of the portal host"},
+	{"statistics-url", "base `URL` of the statistics host"},
+	{"device-status-url", "base `URL` of the device status host"},
+	{"register-multiple-path", "`path` of the call that registers many users"},
 }
 
 func newAdd(k *cmdutil.App, run func(context.Context, addOptions) error) *cobra.Command {
@@ -48,40 +56,53 @@ func newAdd(k *cmdutil.App, run func(context.Context, addOptions) error) *cobra.
 	var protected bool
 	c := &cobra.Command{
 		Use:   "add NAME --instance-id ID",
-		Short: "Make a profile, its key stored in the token store",
-		Long: `Writes a profile into the configuration file. The InstanceKey is asked for without echo, or read from standard input with
---instance-key-stdin, and goes to the profile's token store (the keyring, unless --token-store says otherwise); it is never an argument and never in
-the file. The first profile becomes the current one.`,
-		Example: `  telematicsctl profile add prod --instance-id 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70 --protected
-  pass show damoov/test | telematicsctl profile add test --instance-id 1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55 --instance-key-stdin`,
+		Short: "Add a profile and store its InstanceKey",
+		Long: `Add a profile to the configuration file, one for each instance. The first
+profile becomes the current one.
+
+The InstanceKey is asked for without echo, or read from standard input with
+--instance-key-stdin. It goes to the profile's token store, never to the file.
+
+With --replace an existing profile is changed. Another --token-store takes
+along what the old one holds. Where the InstanceKey is replaced, the old one
+is kept as the identity key, so that DeviceTokens stay the same.`,
+		Example: `  telematicsctl profile add prod --protected \
+    --instance-id 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+  pass show damoov/test | telematicsctl profile add test --instance-key-stdin \
+    --instance-id 1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55
+  telematicsctl profile add prod --replace --token-store file`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.name = args[0]
 			for _, f := range settingFlags {
 				if c.Flags().Changed(f.flag) {
-					o.settings = append(o.settings, config.Setting{Name: f.setting, Value: c.Flags().Lookup(f.flag).Value.String()})
+					o.changes = append(o.changes, config.Change{Key: keyOf(f.flag), Value: c.Flags().Lookup(f.flag).Value.String()})
 				}
 			}
 			if c.Flags().Changed("protected") {
-				o.settings = append(o.settings, config.Setting{Name: "protected", Value: protected})
+				o.changes = append(o.changes, config.Change{Key: "protected", Value: protected})
 			}
 			return run(c.Context(), o)
 		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	for _, f := range settingFlags {
 		c.Flags().String(f.flag, "", f.help)
 	}
 	c.Flags().BoolVar(&protected, "protected", false, "ask before any change")
 	c.Flags().BoolVar(&o.keyStdin, "instance-key-stdin", false, "read the InstanceKey from standard input")
-	c.Flags().BoolVar(&o.noKey, "no-instance-key", false, "store no key: it will come from TELEMATICSCTL_INSTANCE_KEY, or is not needed")
-	c.Flags().BoolVar(&o.replace, "replace", false, "change a profile that is there already")
+	c.Flags().BoolVar(&o.noKey, "no-instance-key", false, "store no InstanceKey (set TELEMATICSCTL_INSTANCE_KEY)")
+	c.Flags().BoolVar(&o.replace, "replace", false, "change an existing profile")
 	c.MarkFlagsMutuallyExclusive("instance-key-stdin", "no-instance-key", "instance-key-command")
 	_ = c.RegisterFlagCompletionFunc("token-store", cobra.FixedCompletions([]string{"keyring", "file", "memory"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func (o *addOptions) has(name string) bool {
-	return slices.ContainsFunc(o.settings, func(s config.Setting) bool { return s.Name == name })
+// keyOf is the key of the configuration file that a flag sets.
+func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+func (o *addOptions) has(key string) bool {
+	return slices.ContainsFunc(o.changes, func(c config.Change) bool { return c.Key == key })
 }
 
 func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
@@ -89,113 +110,151 @@ func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	old, p, err := merge(cfg, &o)
+	old, p, err := merge(cfg, &o, k.Flags.InsecureHTTP)
 	if err != nil {
 		return err
 	}
-	if err := storeKey(ctx, k, &o, old, p); err != nil {
+	current := cfg.Current == o.name || cfg.Current == "" && len(cfg.Names()) == 0 // AddProfile makes the first one current
+	u := cmdutil.ProfileUpdate{Old: old, New: p, DropKey: o.noKey || o.has("instance_key_command")}
+	if u.Key, err = newKey(ctx, k, &o, old, p); err != nil {
 		return err
 	}
-	if err := cfg.AddProfile(ctx, o.name, o.settings, o.replace); err != nil {
+	if o.keyStdin || !u.Key.IsZero() || u.DropKey {
+		o.changes = append(o.changes, config.Change{Key: "instance_key"}) // no value: removed
+		if !o.has("instance_key_command") {
+			o.changes = append(o.changes, config.Change{Key: "instance_key_command"})
+		}
+	}
+	u.Changes = o.changes
+	if err := k.SaveProfile(ctx, u); err != nil {
 		return err
 	}
 	k.Streams.Note("Profile " + o.name + " is written to " + cfg.Path)
+	nextStep(k, p, current)
 	return nil
 }
 
-// merge checks what was said, and gives the old profile of the name, if there is one, and the new one as it will stand.
-func merge(cfg *config.Config, o *addOptions) (old *config.Profile, p config.Profile, err error) {
+// nextStep names the command that makes the new profile usable.
+func nextStep(k *cmdutil.App, p config.Profile, current bool) {
+	words := []string{"auth", "login"}
+	if p.AdminEmail == "" {
+		words = append(words, "--email", "ADDRESS")
+	}
+	if !current && k.Flags.Profile == "" {
+		words = append(words, "--profile", p.Name)
+	}
+	k.Streams.Note("Next: sign in as the admin with " + k.Command(words...))
+}
+
+// merge checks the arguments, and returns the old profile of the name, if there is one, and the new one as it will stand.
+func merge(cfg *config.Config, o *addOptions, insecure bool) (old *config.Profile, p config.Profile, err error) {
 	if err := config.CheckName(o.name); err != nil {
 		return nil, p, err
 	}
 	if o.name == config.SandboxProfile {
-		return nil, p, failure.New(failure.Invalid, "the profile «sandbox» is built in and cannot be set").WithHint("give yours another name")
+		return nil, p, failure.New(failure.Invalid, "the profile sandbox is built in and cannot be set").Because(config.ReasonBuiltIn, o.name)
 	}
 	p.Name, p.TokenStore = o.name, tokenstore.KindKeyring
-	if was, err := cfg.FromFile(o.name); !failure.Is(err, failure.NotFound) { // one that is not valid can be mended
+	if was, err := cfg.FromFile(o.name); !failure.Is(err, failure.NotFound) { // an invalid one can be corrected
 		if !o.replace {
-			return nil, p, failure.Newf(failure.Invalid, "there is a profile %q already", o.name).WithHint("--replace changes it, `telematicsctl profile remove` removes it")
+			return nil, p, config.Exists(o.name)
 		}
 		old, p = &was, was
 	}
-	return old, p, checkSettings(o, &p)
+	return old, p, checkSettings(o, &p, insecure)
 }
 
-// checkSettings holds each setting to its rule, all mistakes at once, and takes it into the profile.
-func checkSettings(o *addOptions, p *config.Profile) error {
-	var wrong []failure.Field
-	mistake := func(flag string, err error) {
+// checkSettings checks each setting, all mistakes at once, and takes it into the profile.
+func checkSettings(o *addOptions, p *config.Profile, insecure bool) error {
+	var mistakes []failure.Field
+	mistake := func(key string, err error) {
 		if err != nil {
-			wrong = append(wrong, failure.Field{Key: "--" + flag, Message: err.Error()})
+			mistakes = append(mistakes, failure.Field{Key: "--" + strings.ReplaceAll(key, "_", "-"), Message: err.Error()})
 		}
 	}
-	for i, s := range o.settings {
+	for i, s := range o.changes {
 		text, _ := s.Value.(string)
-		switch s.Name {
+		switch s.Key {
 		case "instance_id":
 			id, err := field.ParseUUID(text)
-			mistake("instance-id", err)
-			p.InstanceID, o.settings[i].Value = id, id
+			mistake(s.Key, err)
+			p.InstanceID, o.changes[i].Value = id, id
 		case "token_store":
 			_, err := tokenstore.Open(tokenstore.Options{Kind: text, Dir: "."})
-			mistake("token-store", err)
+			mistake(s.Key, err)
 			p.TokenStore = text
 		case "admin_email":
 			_, err := field.Get("Email").ParseText(text, time.Time{})
-			mistake("admin-email", err)
-		case "user_url", "accounts_url", "portal_url":
-			_, err := userservice.CheckURL(text, false)
-			mistake(strings.ReplaceAll(s.Name, "_", "-"), err)
+			mistake(s.Key, err)
+			p.AdminEmail = text
+		case "ca_file":
+			path, err := checkCertificates(text)
+			mistake(s.Key, err)
+			o.changes[i].Value = path
+		case "user_url", "accounts_url", "portal_url", "statistics_url", "device_status_url":
+			_, err := userservice.CheckURL(text, insecure)
+			mistake(s.Key, err)
+		case "register_multiple_path":
+			mistake(s.Key, userservice.CheckPath(text))
+		case "store_passphrase_command":
+			p.StorePassphraseCommand = text
+		case "identity_key_command":
+			p.IdentityKeyCommand = text
 		}
 	}
-	if p.InstanceID == "" && len(wrong) == 0 {
-		wrong = append(wrong, failure.Field{Key: "--instance-id", Message: "it is missing"})
+	if p.InstanceID == "" && len(mistakes) == 0 {
+		mistakes = append(mistakes, failure.Field{Key: "--instance-id", Message: "required"})
 	}
-	return failure.InvalidFields("the profile is not valid, and nothing was written", wrong)
+	return failure.InvalidFields("the profile is invalid, and nothing was written", mistakes)
 }
 
-// storeKey gets the InstanceKey and puts it into the profile's token store, unless it is to come from elsewhere or the old one still fits. A source
-// of the key that is named takes the place of the one that the profile had.
-func storeKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile, p config.Profile) error {
-	byCommand := o.has("instance_key_command")
-	if o.keyStdin || o.noKey || byCommand {
-		o.settings = append(o.settings, config.Setting{Name: "instance_key"}) // no value: removed
-		if !byCommand {
-			o.settings = append(o.settings, config.Setting{Name: "instance_key_command"})
-		}
+// checkCertificates reads a file of certificates, and returns its absolute path: commands run in other folders.
+func checkCertificates(name string) (path string, err error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
 	}
-	kept := old != nil && old.InstanceID == p.InstanceID && (old.InstanceKeyFrom != "" || old.TokenStore == p.TokenStore)
+	if !x509.NewCertPool().AppendCertsFromPEM(data) {
+		return "", errors.New("no PEM certificate in " + name)
+	}
+	return filepath.Abs(name)
+}
+
+// newKey gets the InstanceKey to store, unless it comes from elsewhere or the old one stays. It is asked for where the profile is new, where it is of
+// another instance now, and by --replace that changes nothing else. The store is checked before a person is asked.
+func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile, p config.Profile) (key secret.String, err error) {
+	fromElsewhere := o.noKey || o.has("instance_key_command")
+	stays := old != nil && old.InstanceID == p.InstanceID && slices.ContainsFunc(o.changes, func(c config.Change) bool { return c.Key != "instance_id" })
+	if old != nil && old.InstanceKeyFrom == "" && p.TokenStore == tokenstore.KindMemory && old.TokenStore != p.TokenStore {
+		stays = false // what the old store holds cannot be taken along
+	}
 	switch {
-	case o.noKey || byCommand || (kept && !o.keyStdin):
-		return nil
-	case old != nil && old.InstanceKeyFrom != "" && !o.keyStdin:
-		return failure.New(failure.Invalid, "the profile is of another instance now: where is its InstanceKey from?").
+	case fromElsewhere || stays && !o.keyStdin:
+		return key, nil
+	case old != nil && old.InstanceID != p.InstanceID && old.InstanceKeyFrom != "" && !o.keyStdin:
+		return key, failure.New(failure.Invalid, "the profile is of another instance now: where is its InstanceKey from?").
 			WithHint("give --instance-key-stdin, --instance-key-command or --no-instance-key")
 	case p.TokenStore == tokenstore.KindMemory:
-		return failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
+		return key, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
 			WithHint("give --no-instance-key and set TELEMATICSCTL_INSTANCE_KEY, or --instance-key-command")
 	}
 	store, err := k.StoreOf(p)
 	if err != nil {
-		return err
+		return key, err
 	}
 	if err := store.Check(ctx); err != nil {
-		return err // before the key is asked for
+		return key, err
 	}
-	var key secret.String
 	if o.keyStdin {
 		key, err = terminal.ReadSecretLine(k.Streams.In)
 	} else {
 		key, err = k.Streams.Password(ctx, "InstanceKey of "+p.InstanceID, "--instance-key-stdin")
 	}
 	if err != nil {
-		return err
+		return key, err
 	}
 	if key, err = config.ParseKey(key); err != nil {
-		return failure.InvalidFields("the profile is not valid, and nothing was written", []failure.Field{{Key: "InstanceKey", Message: err.Error()}})
+		return key, failure.InvalidFields("the profile is invalid, and nothing was written", []failure.Field{{Key: "InstanceKey", Message: err.Error()}})
 	}
-	return store.Put(ctx, tokenstore.Item{
-		Key:    tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey},
-		Record: tokenstore.Record{Value: key, InstanceID: p.InstanceID},
-	})
+	return key, nil
 }

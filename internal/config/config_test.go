@@ -186,7 +186,7 @@ func TestNamesThatLookLikeSomethingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.AddProfile(ctx, name, []config.Setting{{Name: "instance_id", Value: idA}, {Name: "protected", Value: true}}, false); err != nil {
+		if err := c.AddProfile(ctx, name, []config.Change{{Key: "instance_id", Value: idA}, {Key: "protected", Value: true}}, false); err != nil {
 			t.Fatal(name, err)
 		}
 		c, err = config.Load(config.Options{Getenv: getenv})
@@ -215,7 +215,7 @@ func TestWritersSideBySide(t *testing.T) {
 		go func() {
 			c, err := config.Load(config.Options{Getenv: getenv})
 			if err == nil {
-				err = c.AddProfile(context.Background(), name, []config.Setting{{Name: "instance_id", Value: idA}}, false)
+				err = c.AddProfile(context.Background(), name, []config.Change{{Key: "instance_id", Value: idA}}, false)
 			}
 			errs <- err
 		}()

@@ -184,3 +184,11 @@ func isPublic(name string) bool {
 	}
 	return false
 }
+
+// DefaultOf returns the default of a key; "" for none.
+func DefaultOf(key string) string {
+	if s := settingOf(key); s != nil {
+		return s.Default
+	}
+	return ""
+}
