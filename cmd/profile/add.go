@@ -66,11 +66,9 @@ The InstanceKey is asked for without echo, or read from standard input with
 With --replace an existing profile is changed. Another --token-store takes
 along what the old one holds. Where the InstanceKey is replaced, the old one
 is kept as the identity key, so that DeviceTokens stay the same.`,
-		Example: `  telematicsctl profile add prod --protected \
-    --instance-id 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
-  pass show damoov/test | telematicsctl profile add test --instance-key-stdin \
-    --instance-id 1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55
-  telematicsctl profile add prod --replace --token-store file`,
+		Example: `  telematicsctl profile add prod --instance-id 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+  telematicsctl profile add prod --replace --token-store file
+  telematicsctl profile add prod --replace --instance-key-stdin < key.txt`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.name = args[0]
