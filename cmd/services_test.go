@@ -44,6 +44,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"unsteady":    unsteady(box),
 		"picky":       picky(box),
 		"gateway":     gateway(box),
+		"own-tokens":  ownTokens(box),
 		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
@@ -183,6 +184,15 @@ func gateway(next http.Handler) http.Handler {
 		default:
 			next.ServeHTTP(w, r)
 		}
+	})
+}
+
+// ownTokens ignores CustomToken.
+func ownTokens(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(bytes.Replace(body, []byte(`"CustomToken"`), []byte(`"Nickname"`), 1)))
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -120,6 +120,10 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) (err error) {
 	if err != nil {
 		return explainCreate(err, user.Text("CustomToken"))
 	}
+	if made.IgnoresCustomToken {
+		k.Streams.Warn("the service ignored the DeviceToken " + user.Text("CustomToken") + " and assigned " + made.DeviceToken +
+			": creating the user again would create another one")
+	}
 	result := created{DeviceToken: made.DeviceToken, InstanceID: instanceOf(user, in, made)}
 	if id, ok := user.Get("ClientId"); ok && id != nil {
 		text := user.Text("ClientId")
