@@ -6,8 +6,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
 )
 
-// Jobs is where the jobs of bulk runs are.
-func (k *App) Jobs() (journal.Jobs, error) {
+// OldJobs is where the jobs of bulk runs are.
+func (k *App) OldJobs() (journal.Jobs, error) {
 	cfg, err := k.Config()
 	if err != nil {
 		return journal.Jobs{}, err

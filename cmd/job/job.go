@@ -81,7 +81,7 @@ func newList(k *cmdutil.App) *cobra.Command {
 is, until "job remove" takes it away.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			jobs, err := k.Jobs()
+			jobs, err := k.OldJobs()
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ DeviceToken where this tool chose it: the user may be there.`,
 			if p.Format() == render.CSV && !p.Queried() {
 				return user.Results(c.Context(), k, args[0])
 			}
-			jobs, err := k.Jobs()
+			jobs, err := k.OldJobs()
 			if err != nil {
 				return err
 			}
@@ -194,7 +194,7 @@ unless --run named it, nor are users whose DeviceTokens the service chose.`,
 }
 
 func remove(ctx context.Context, k *cmdutil.App, ids []string) error {
-	jobs, err := k.Jobs()
+	jobs, err := k.OldJobs()
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 
 // forgetJobs removes the bulk runs whose users the reset has removed: they would go on speaking of users who are gone.
 func forgetJobs(k *cmdutil.App) error {
-	jobs, err := k.Jobs()
+	jobs, err := k.OldJobs()
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func override(old, given journal.Outputs) journal.Outputs {
 
 // takeUp finds a job, and the profile that it was begun with where none is named.
 func takeUp(ctx context.Context, k *cmdutil.App, id string) (*bulkRun, error) {
-	jobs, err := k.Jobs()
+	jobs, err := k.OldJobs()
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func Results(ctx context.Context, k *cmdutil.App, id string) error {
 	if err != nil {
 		return err
 	}
-	if r.jobs, err = r.k.Jobs(); err != nil {
+	if r.jobs, err = r.k.OldJobs(); err != nil {
 		return err
 	}
 	if r.spec.File != nil {

@@ -75,7 +75,7 @@ func (r *bulkRun) execute(ctx context.Context) (err error) {
 	if r.in, err = r.session.Instance(ctx); err != nil {
 		return err
 	}
-	if r.jobs, err = r.k.Jobs(); err != nil {
+	if r.jobs, err = r.k.OldJobs(); err != nil {
 		return err
 	}
 	defer func() {

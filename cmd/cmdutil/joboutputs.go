@@ -1,0 +1,130 @@
+package cmdutil
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/telematicsctl/telematicsctl/internal/audit"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/identity"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+)
+
+// Deriver returns what derives the DeviceTokens of the instance's users, by its
+// identity key.
+func (s *Session) Deriver(ctx context.Context) (identity.Deriver, error) {
+	in, err := s.Instance(ctx)
+	if err != nil {
+		return identity.Deriver{}, err
+	}
+	return identity.NewDeriver(in.ID, in.Key), nil
+}
+
+// writeFiles writes --results and --failed-out, however the run has ended. Rows
+// that it did not come to have no outcome there.
+func (r *jobRun) writeFiles(ctx context.Context) error {
+	o := r.Job.Spec.Outputs
+	if o.Results == "" && o.FailedOut == "" {
+		return nil
+	}
+	table := r.table()
+	if table == nil {
+		return failure.Newf(failure.Failed, "the files cannot be written: the input of job %s was removed", r.Job.Spec.ID).
+			Because(job.ReasonInputGone, r.Job.Spec.ID)
+	}
+	if o.Results != "" {
+		blank, err := r.Job.WriteResults(ctx, o.Results, table, r.rowWriter(o.Results))
+		if err != nil {
+			return err
+		}
+		text := "Results are in " + o.Results
+		if blank > 0 {
+			text += "; " + Count(blank, "row that was not sent has", "rows that were not sent have") + " no outcome there"
+		}
+		r.App.Streams.Note(text)
+	}
+	if o.FailedOut == "" {
+		return nil
+	}
+	left, err := r.Job.WriteFailed(ctx, o.FailedOut, table, r.rowWriter(o.FailedOut), r.parts.FailedWithTokens)
+	if err != nil {
+		return err
+	}
+	r.App.Streams.Note(Count(left.Failed, "failed row is", "failed rows are") + " in " + o.FailedOut)
+	if left.Retryable > 0 {
+		r.App.Streams.Note(Count(left.Retryable, "row is", "rows are") + " unknown, and not in it: " +
+			r.App.Command("job", "resume", r.Job.Spec.ID) + " retries them")
+	}
+	if n := left.Unknown - left.Retryable; n > 0 {
+		r.App.Streams.Note(Count(n, "row is", "rows are") + " unknown, and not in it: look for these users at the service before you register them again")
+	}
+	return nil
+}
+
+func (r *jobRun) table() job.Table {
+	switch {
+	case r.parts.Table != nil:
+		return r.parts.Table
+	case r.parts.File == nil:
+		return nil
+	}
+	return inputTable{file: r.parts.File, source: r.parts.Source}
+}
+
+// rowWriter writes files that are made to be edited and given back: in the form of
+// the input.
+func (r *jobRun) rowWriter(path string) job.NewRowWriter {
+	shape := input.Shape{}
+	if r.parts.File != nil {
+		shape = r.parts.File.Shape()
+	}
+	return func(w io.Writer, header []string) job.RowWriter {
+		return input.NewWriter(w, shape.For(path), header, r.Flags.Raw || r.kept.Raw)
+	}
+}
+
+// jobAudit records the changes of a job.
+type jobAudit struct {
+	log  *audit.Log
+	run  *jobRun
+	warn sync.Once
+}
+
+func (r *jobRun) newAudit() *jobAudit {
+	cfg, err := r.App.Config()
+	if err != nil {
+		return nil
+	}
+	return &jobAudit{log: r.App.AuditOf(cfg, r.Session.Profile), run: r}
+}
+
+// recorded are the outcomes that are changes, or may be.
+var recorded = map[job.Outcome]bool{job.Created: true, job.Updated: true, job.Deleted: true, job.Moved: true, job.Confirmed: true, job.Unknown: true}
+
+func (l *jobAudit) add(ctx context.Context, row job.Row) {
+	if !recorded[row.Outcome] {
+		return
+	}
+	r := l.run
+	e := audit.Entry{
+		Time: r.App.Now(), Profile: r.Session.Profile.Name, InstanceID: r.Instance.ID, Command: r.kept.Command,
+		Operation: r.kind.Operation, DeviceToken: row.DeviceToken.String(), Outcome: string(row.Outcome), Job: r.Job.Spec.ID,
+	}
+	if row.Action != "" {
+		e.Operation = row.Action
+	}
+	for _, c := range row.Changes {
+		e.Changes = append(e.Changes, audit.Change{Field: c.Field, From: c.From, To: c.To})
+	}
+	l.warnOf(l.log.Add(ctx, e))
+}
+
+func (l *jobAudit) flush(ctx context.Context) { l.warnOf(l.log.Flush(ctx)) }
+
+func (l *jobAudit) warnOf(err error) {
+	if err != nil {
+		l.warn.Do(func() { l.run.App.Streams.Warn("the audit record cannot be written: " + failure.From(err).Error()) })
+	}
+}

@@ -1,0 +1,569 @@
+package cmdutil
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/identity"
+	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/job/progress"
+)
+
+// Jobs returns the folder of jobs.
+func (a *App) Jobs() (*job.Store, error) {
+	cfg, err := a.Config()
+	if err != nil {
+		return nil, err
+	}
+	return &job.Store{Dir: filepath.Join(cfg.StateDir, "jobs"), Now: a.Now}, nil
+}
+
+// RunJob runs the job that a command is: it finds or creates it, checks its input,
+// sends what is not settled, and prints every row. The flags have been checked.
+func (a *App) RunJob(ctx context.Context, c JobCommand) error {
+	r, err := a.newJobRun(ctx, c.Kind, c.Flags)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	req, err := r.request(ctx, c)
+	if err != nil {
+		return err
+	}
+	if c.Flags.File != "" {
+		in, done, err := a.openForJob(c.Flags.File)
+		if err != nil {
+			return err
+		}
+		defer done()
+		req.Input, req.InputName = in, c.Flags.File
+	}
+	j, err := r.jobs.Begin(ctx, req)
+	if err != nil {
+		return err
+	}
+	return r.hold(ctx, j, c.Command)
+}
+
+// ResumeJob runs a job again by its ID, or the beginning of it. Where no profile
+// is named, it acts by the profile that the job was begun with.
+func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *JobFlags, again *Retrying) error {
+	jobs, err := a.Jobs()
+	if err != nil {
+		return err
+	}
+	info, err := jobs.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if info.Err != nil {
+		return info.Err
+	}
+	i := slices.IndexFunc(kinds, func(k JobKind) bool { return k.Operation == info.Operation })
+	if i < 0 {
+		return failure.Newf(failure.Failed, "job %s: unknown operation %q", info.ID, info.Operation)
+	}
+	own, err := a.forJob(info.Spec)
+	if err != nil {
+		return err
+	}
+	r, err := own.newJobRun(ctx, kinds[i], flags)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if r.InstanceErr != nil {
+		return r.InstanceErr
+	}
+	req := job.ResumeRequest{ID: info.ID, Host: r.Session.API.Host(), Instance: r.Instance.ID, Outputs: flags.Outputs(), DryRun: flags.DryRun}
+	if r.kind.Derives {
+		if req.KeyCheck, err = r.keyCheck(ctx); err != nil {
+			return err
+		}
+	}
+	if again == nil {
+		j, err := jobs.Resume(ctx, req)
+		if err != nil {
+			return err
+		}
+		return r.hold(ctx, j, "job resume")
+	}
+	if again.IncludeUnknown {
+		a.Streams.Warn("rows whose outcome is unknown are sent again: a user who was created although the answer was lost is created twice")
+	}
+	j, n, err := jobs.Retry(ctx, req, again.IncludeUnknown)
+	if err != nil {
+		return err
+	}
+	a.Streams.Note("Retrying " + Count(n, "row", "rows"))
+	return r.hold(ctx, j, "job retry")
+}
+
+// Retrying says which rows `job retry` sends again besides those that failed.
+type Retrying struct{ IncludeUnknown bool }
+
+// forJob returns the App by which a job is resumed.
+func (a *App) forJob(spec job.Spec) (*App, error) {
+	cfg, err := a.Config()
+	if err != nil {
+		return nil, err
+	}
+	if a.Flags.Profile == "" && (spec.Profile == config.SandboxProfile || slices.Contains(cfg.Names(), spec.Profile)) {
+		a.Flags.Profile, a.config = spec.Profile, nil
+	}
+	return a, nil
+}
+
+// jobRun is one run of a job.
+type jobRun struct {
+	JobRun
+	kind    JobKind
+	jobs    *job.Store
+	out     JobOutput
+	parts   *JobParts
+	command string
+	kept    keptSettings
+	restore func()
+	audit   *jobAudit
+	failing error // of Emit: standard output, or the tokens
+}
+
+func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jobRun, error) {
+	p, err := a.Printer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &jobRun{kind: kind, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
+	if r.out, err = kind.Output(a, p); err != nil {
+		return nil, err
+	}
+	if r.jobs, err = a.Jobs(); err != nil {
+		return nil, err
+	}
+	if r.Session, err = a.Session(flags.Concurrency, true); err != nil {
+		return nil, err
+	}
+	r.restore = limitMemory(flags.Concurrency)
+	r.Instance, r.InstanceErr = r.Session.Instance(ctx)
+	if r.InstanceErr != nil && ctx.Err() != nil {
+		defer r.close()
+		return nil, ctx.Err()
+	}
+	return r, nil
+}
+
+func (r *jobRun) close() {
+	if r.parts != nil && r.parts.File != nil {
+		_ = r.parts.File.Close()
+	}
+	if r.Job != nil {
+		_ = r.Job.Close() // what is to last was synced when the run ended
+	}
+	_ = r.Session.Close()
+	r.restore()
+}
+
+func (r *jobRun) keyCheck(ctx context.Context) (string, error) {
+	d, err := r.Deriver(ctx)
+	return d.KeyCheck(), err
+}
+
+// Deriver returns what derives the DeviceTokens of the instance's users.
+func (r *JobRun) Deriver(ctx context.Context) (identity.Deriver, error) {
+	if r.InstanceErr != nil {
+		return identity.Deriver{}, nil
+	}
+	return r.Session.Deriver(ctx)
+}
+
+// request is the job that the command asks for. Without an instance its rows can
+// only be looked at.
+func (r *jobRun) request(ctx context.Context, c JobCommand) (job.Request, error) {
+	own, err := json.Marshal(c.Options)
+	if err != nil {
+		return job.Request{}, err
+	}
+	options, err := json.Marshal(keptOptions{Input: c.Flags.Input, Kind: own})
+	if err != nil {
+		return job.Request{}, err
+	}
+	settings, err := json.Marshal(keptSettings{Command: c.Command, SkipInvalid: c.Flags.SkipInvalid, Raw: c.Flags.Raw})
+	req := job.Request{
+		Operation: c.Kind.Operation, Profile: r.Session.Profile.Name, Host: r.Session.API.Host(), Instance: r.Instance.ID,
+		MaxInput: c.Flags.InputSize(), Options: options, Settings: settings, Selection: c.Flags.Selection(), Outputs: c.Flags.Outputs(),
+		Once: c.Once, Anonymous: c.Anonymous, Restart: c.Flags.Restart, DryRun: c.Flags.DryRun,
+	}
+	if r.InstanceErr != nil {
+		req.Anonymous, req.DryRun = true, true
+	} else if err == nil && c.Kind.Derives {
+		req.KeyCheck, err = r.keyCheck(ctx)
+	}
+	return req, err
+}
+
+// openForJob opens the input of a job; - is standard input.
+func (a *App) openForJob(name string) (io.Reader, func(), error) {
+	if name == "-" {
+		return a.Streams.In, func() {}, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return nil, nil, failure.Newf(failure.Invalid, "%s: it is a folder, not a file", name)
+	}
+	return f, func() { _ = f.Close() }, nil
+}
+
+// hold prepares and runs a job that this process holds.
+func (r *jobRun) hold(ctx context.Context, j *job.Job, command string) error {
+	r.Job, r.command, r.Resumed = j, command, !j.Fresh()
+	var kept keptOptions
+	if err := json.Unmarshal(j.Spec.Options, &kept); err != nil {
+		return failure.Wrap(failure.Failed, "job "+j.Spec.ID+" has invalid options", err)
+	}
+	if err := json.Unmarshal(j.Spec.Settings, &r.kept); err != nil {
+		return failure.Wrap(failure.Failed, "job "+j.Spec.ID+" has invalid settings", err)
+	}
+	r.Input, r.Options = kept.Input, kept.Kind
+	var err error
+	if j.Finished() && j.Spec.Input != nil && j.InputPath() == "" {
+		r.parts = &JobParts{} // its rows are in the journal
+	} else if r.parts, err = r.kind.Open(ctx, &r.JobRun); err != nil {
+		return err
+	}
+	if err := r.plan(ctx); err != nil {
+		return err
+	}
+	return r.run(ctx)
+}
+
+// plan checks the input, asks what is to be asked, and creates the job where it is
+// new.
+func (r *jobRun) plan(ctx context.Context) error {
+	spec := &r.Job.Spec
+	if r.Resumed {
+		if spec.Invalid > 0 && r.parts.File != nil { // which rows these are is found out again
+			if _, _, err := r.parts.File.Check(ctx, func(input.Mistake) error { return nil }); err != nil {
+				return err
+			}
+		}
+		r.noteResumed()
+		if r.Job.Finished() || r.DryRun {
+			return nil
+		}
+		return r.Session.BeforeChange(ctx)
+	}
+	plan := job.Plan{Rows: r.parts.Rows, Requested: r.parts.Rows}
+	var err error
+	if r.parts.File != nil {
+		if plan.Rows, plan.Invalid, err = r.checkInput(ctx, r.parts.File, r.kept.SkipInvalid, r.Flags.Report); err != nil {
+			return err
+		}
+	}
+	if plan.Requested, plan.Invalid, err = countRequested(ctx, r.parts.Source); err != nil {
+		return err
+	}
+	switch {
+	case plan.Invalid > 0 && !r.kept.SkipInvalid:
+		return r.invalidRows(ctx, plan)
+	case plan.Requested == 0 && spec.Selection.Shards == 0:
+		return failure.Newf(failure.Invalid, "--match, --offset and --limit select none of %s", Count(plan.Rows, "row", "rows"))
+	case r.InstanceErr != nil && !r.DryRun:
+		return r.InstanceErr
+	}
+	if !r.DryRun {
+		if err := r.ask(ctx, plan.Requested); err != nil {
+			return err
+		}
+	}
+	return r.Job.Commit(ctx, plan)
+}
+
+// invalidRows is the error for rows that are invalid by what the command adds to
+// them.
+func (r *jobRun) invalidRows(ctx context.Context, plan job.Plan) error {
+	var groups input.Groups
+	err := r.parts.Source.Records(ctx, func(rec job.Record) error {
+		if rec.Invalid != "" {
+			groups.Add(input.Mistake{Row: rec.N, Line: rec.Line, Why: rec.Invalid, Kind: rec.Invalid})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", plan.Invalid, Count(plan.Rows, "row", "rows"), Are(plan.Invalid)))
+}
+
+func (r *jobRun) ask(ctx context.Context, requested int) error {
+	if err := r.Session.BeforeChange(ctx); err != nil || r.parts.Question == nil {
+		return err
+	}
+	if question := r.parts.Question(requested); question != "" {
+		return r.App.Confirm(ctx, question)
+	}
+	return nil
+}
+
+func (r *jobRun) noteResumed() {
+	id := r.Job.Spec.ID
+	switch {
+	case r.Job.Finished() && r.Flags.flags.Lookup("restart") != nil:
+		r.App.Streams.Note("Job " + id + " is finished: nothing is sent (start over with --restart)")
+	case r.Job.Finished():
+		r.App.Streams.Note("Job " + id + " is finished: nothing is sent")
+	case r.DryRun:
+		r.App.Streams.Note("Job " + id + " has begun: it would be resumed")
+	default:
+		r.App.Streams.Note("Resuming job " + id)
+	}
+}
+
+// run sends what is not settled, and prints every row.
+func (r *jobRun) run(ctx context.Context) error {
+	spec := r.Job.Spec
+	settings, err := r.Flags.Settings(spec.Requested)
+	if err != nil {
+		return err
+	}
+	sends := !r.DryRun && !r.Job.Finished()
+	if sends && r.parts.Start != nil {
+		if err := r.parts.Start(ctx, spec.Requested); err != nil {
+			return err
+		}
+	}
+	if sends {
+		r.audit = r.newAudit()
+	}
+	id := spec.ID
+	if r.DryRun && !r.Resumed {
+		id = ""
+	}
+	r.out.Begin(id, spec.Requested)
+	meter := r.meter(id)
+	began := r.App.Now()
+	summary, runErr := r.Job.Run(ctx, job.RunOptions{
+		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
+		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(), Patience: r.Flags.Patience,
+		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
+		Watch:  func(g job.Gauge) { meter.Watch(g) },
+		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
+		Emit:   func(row job.Row) error { return r.emit(ctx, meter, row) },
+	})
+	meter.Stop()
+	closeErr := r.out.End(summary)
+	// Whatever ended the run, what was done is kept: a second Ctrl-C ends it.
+	defer r.App.Saving()()
+	return r.finish(context.WithoutCancel(ctx), summary, began, runErr, closeErr)
+}
+
+func (r *jobRun) firstWait() time.Duration {
+	if r.App.Retry.First > 0 {
+		return r.App.Retry.First
+	}
+	return time.Second
+}
+
+// emit keeps and prints a row that is settled.
+func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (err error) {
+	if r.InstanceErr != nil {
+		row.DeviceToken = uuid.Nil // it is derived by a key that is not known
+	}
+	ctx = context.WithoutCancel(ctx)
+	if r.audit != nil && !row.Earlier {
+		r.audit.add(ctx, row)
+	}
+	if r.parts.Settled != nil && !r.DryRun {
+		if err := r.parts.Settled(ctx, row); err != nil {
+			return err
+		}
+	}
+	if !r.App.Streams.OutTTY { // the live line is elsewhere
+		err = r.out.Add(row)
+	} else {
+		meter.Aside(func() { err = r.out.Add(row) })
+	}
+	if err != nil {
+		r.failing = err
+	}
+	return err
+}
+
+// meter shows how the run is doing, unless nobody wants to know.
+func (r *jobRun) meter(id string) *progress.Meter {
+	mode := r.Flags.Progress
+	if r.App.Flags.Quiet || r.DryRun {
+		mode = progress.None
+	}
+	return progress.New(progress.Options{Mode: mode, Out: r.App.Streams.Err, TTY: r.App.Streams.ErrTTY, Now: r.App.Now, Job: id})
+}
+
+// notify prints what a person who watches should know.
+func (r *jobRun) notify(n job.Notice) {
+	switch n.Kind {
+	case job.NoticeRetry:
+		r.App.Streams.Note(fmt.Sprintf("%s; failed requests are retried", n.Err))
+	case job.NoticeDown:
+		r.App.Streams.Note(fmt.Sprintf("the service is down (%s): pausing for %s at most", n.Err, n.Patience))
+	case job.NoticeUp:
+		r.App.Streams.Note("the service is back: continuing")
+	case job.NoticeUngrouped:
+		r.App.Streams.Note("the service has no call for many users: registering them one by one")
+	case job.NoticeIgnoresCustomToken:
+		r.App.Streams.Warn("the service ignores CustomToken and chooses DeviceTokens itself: a registration whose answer is lost is not retried, and is unknown")
+	}
+}
+
+// finish writes the files, says how it went and chooses the error.
+func (r *jobRun) finish(ctx context.Context, s job.Summary, began time.Time, runErr, closeErr error) error {
+	var keepErr error
+	if r.parts.Finish != nil && !r.DryRun {
+		keepErr = r.parts.Finish(ctx)
+	}
+	if r.DryRun {
+		return r.endDryRun(s, errors.Join(runErr, closeErr))
+	}
+	if r.audit != nil {
+		r.audit.flush(ctx)
+	}
+	r.report(s, r.App.Now().Sub(began))
+	filesErr := r.writeFiles(ctx)
+	if runErr != nil {
+		if filesErr != nil {
+			r.App.Streams.Warn(failure.From(filesErr).Error())
+		}
+		return r.endedEarly(s, runErr)
+	}
+	if err := errors.Join(keepErr, closeErr, filesErr); err != nil {
+		return r.unprinted(err, closeErr)
+	}
+	return r.partial(s)
+}
+
+// unprinted is the error of a run that sent all rows and could not print or keep
+// everything.
+func (r *jobRun) unprinted(err, closeErr error) error {
+	f := *failure.From(err)
+	if closeErr != nil {
+		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
+	}
+	return &f
+}
+
+// report says how the run went, so that it can be pasted into a ticket.
+func (r *jobRun) report(s job.Summary, took time.Duration) {
+	r.App.Streams.Note(summaryText(r.kind.Past, s.Tally))
+	if s.Settled == 0 {
+		return
+	}
+	text := fmt.Sprintf("Job %s: %s in %s", s.Job, Count(s.Settled, "row", "rows"), took.Round(10*time.Millisecond))
+	if seconds := took.Seconds(); seconds >= 1 {
+		text += fmt.Sprintf(" (%.1f/s)", float64(s.Settled)/seconds)
+	}
+	r.App.Streams.Note(text)
+}
+
+// endDryRun says what would be sent.
+func (r *jobRun) endDryRun(s job.Summary, err error) error {
+	if err != nil {
+		return err
+	}
+	text := "Dry run: nothing would be sent"
+	if n := s.Count(job.Planned); n > 0 {
+		text = fmt.Sprintf("Dry run: %s would be %s, with at most %s in flight; nothing was sent",
+			Count(n, "user", "users"), r.kind.Past, Count(r.Flags.Concurrency, "request", "requests"))
+	}
+	if n := s.Done() - s.Count(job.Planned, job.Failed); n > 0 {
+		text += fmt.Sprintf("; %s done", Count(n, "row is", "rows are"))
+	}
+	if n := s.Count(job.Failed); n > 0 {
+		text += fmt.Sprintf("; %s failed or invalid", Count(n, "row is", "rows are"))
+	}
+	if r.InstanceErr != nil {
+		text += "; DeviceTokens are not shown: " + failure.From(r.InstanceErr).Message
+	}
+	r.App.Streams.Note(text)
+	return nil
+}
+
+// endedEarly is the error of a run that did not come to its end, with what was
+// done and how to resume.
+func (r *jobRun) endedEarly(s job.Summary, err error) error {
+	f := *failure.From(err)
+	if f.Code == failure.Invalid && s.Settled > 0 {
+		f.Code = failure.Failed
+	}
+	f.Message = summaryText(r.kind.Past, s.Tally) + ": " + f.Message
+	resume := "resume with " + r.App.Command("job", "resume", r.Job.Spec.ID)
+	switch hint := r.App.Hint(&f); {
+	case s.NotSent()+s.Retryable == 0 || r.failing != nil && s.NotSent()+s.Retryable == 0:
+		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
+	case r.failing != nil:
+		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID) + ", and " + resume
+	case hint == "" || resumeReasons[f.Reason]:
+		f.Hint = cmp.Or(hint, resume)
+	default:
+		f.Hint = hint + "; then " + resume
+	}
+	return &f
+}
+
+// resumeReasons are the reasons whose hint says how to resume already.
+var resumeReasons = map[failure.Reason]bool{
+	job.ReasonUnfinished: true, job.ReasonDown: true, job.ReasonFailures: true, job.ReasonRefused: true,
+}
+
+// partial is the error of a run that came to its end although rows did not end
+// well.
+func (r *jobRun) partial(s job.Summary) error {
+	err := s.Err()
+	if err == nil {
+		return nil
+	}
+	f := *failure.From(err)
+	if f.Code != failure.Partial { // the single row's own
+		return &f
+	}
+	f.Message = summaryText(r.kind.Past, s.Tally)
+	show := "list the failed rows with " + r.App.Command("job", "show", s.Job)
+	if s.Retryable > 0 {
+		f.Hint = show + "; resume with " + r.App.Command("job", "resume", s.Job)
+	} else {
+		f.Hint = show + "; send them again with " + r.App.Command("job", "retry", s.Job)
+	}
+	return &f
+}
+
+// limitMemory gives the heap of a run a size, and lets it be filled before garbage
+// is collected: memory is then the same however long the run is, and less time
+// goes into collecting. A GOMEMLIMIT of the environment is left as it is.
+func limitMemory(concurrency int) (restore func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	debug.SetMemoryLimit(20<<20 + int64(concurrency)*(96<<10))
+	percent := debug.SetGCPercent(400)
+	return func() {
+		debug.SetMemoryLimit(math.MaxInt64)
+		debug.SetGCPercent(percent)
+	}
+}
