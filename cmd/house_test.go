@@ -26,6 +26,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -82,9 +83,9 @@ func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handle
 }
 
 // layout is the company of the house, as a sandbox reads it.
-func (h *house) layout(t *testing.T) sandbox.Layout {
+func (h *house) layout(t *testing.T) seed.Layout {
 	t.Helper()
-	layout, err := sandbox.ReadLayout(strings.NewReader(h.layoutText()))
+	layout, err := seed.ReadLayout(strings.NewReader(h.layoutText()))
 	if err != nil {
 		t.Fatal(err)
 	}

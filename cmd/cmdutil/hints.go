@@ -20,6 +20,7 @@ var hintTables = []map[failure.Reason]hint{
 	inputHints,
 	operationHints,
 	jobHints,
+	sandboxHints,
 }
 
 // fixed returns a hint that is the same for every error.

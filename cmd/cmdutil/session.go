@@ -14,6 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
@@ -31,8 +32,8 @@ type Session struct {
 	Auth    *auth.Source
 
 	app    *App
-	given  bool                // the JWT is from the environment, and nothing is stored
-	preset sandbox.Credentials // of the sandbox, where the profile is its own
+	given  bool             // the JWT is from the environment, and nothing is stored
+	preset seed.Credentials // of the sandbox, where the profile is its own
 	close  []func() error
 	keyFor func(context.Context) (secret.String, error)
 }
@@ -106,10 +107,10 @@ func (s *Session) dir(cfg *config.Config) string {
 func SandboxDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "sandbox") }
 
 // SandboxCredentials are those by which the profile «sandbox» acts: of the first instance and the first admin of the sandbox's layout.
-func SandboxCredentials(cfg *config.Config) (sandbox.Credentials, error) {
+func SandboxCredentials(cfg *config.Config) (seed.Credentials, error) {
 	l, err := sandbox.LayoutOf(SandboxDir(cfg))
 	if err != nil {
-		return sandbox.Credentials{}, err
+		return seed.Credentials{}, err
 	}
 	return l.Credentials(), nil
 }
@@ -163,7 +164,7 @@ func (s *Session) mountSandbox(dir string, socket http.RoundTripper) (http.Round
 		return nil, err
 	}
 	s.close = append(s.close, box.Close)
-	return &mount{dir: dir, box: sandbox.Transport(box), socket: socket}, nil
+	return sandbox.Mount(box, socket), nil
 }
 
 func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {

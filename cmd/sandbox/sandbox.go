@@ -1,4 +1,4 @@
-// Package sandbox is the commands of the service in miniature.
+// Package sandbox has the commands of the local sandbox.
 package sandbox
 
 import (
@@ -8,19 +8,19 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // New makes the command `sandbox`.
 func New(k *cmdutil.App) *cobra.Command {
-	c := &cobra.Command{Use: "sandbox", Short: "Run the service in miniature, on this machine"}
+	c := &cobra.Command{Use: "sandbox", Short: "Run a local sandbox of the service"}
 	c.AddCommand(newServe(k, nil), newReset(k))
 	return c
 }
 
-// resetOptions are what `sandbox reset` was told.
+// resetOptions are the flags of `sandbox reset`.
 type resetOptions struct {
 	layout string
 	all    bool
@@ -31,13 +31,16 @@ func newReset(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reset",
 		Short: "Empty the sandbox",
-		Long: `Removes every user of the sandbox, the tokens stored for its profile, and its bulk runs. It does not ask: nothing in it is of worth. The layout that it was
-furnished with stays, unless --layout brings another or --all goes back to the built-in one.`,
+		Long: `Remove every user of the sandbox, the tokens stored for its profile, and its
+jobs, without asking. Its layout stays, unless --layout gives another or --all
+goes back to the built-in one.`,
+		Example: `  telematicsctl sandbox reset
+  telematicsctl sandbox reset --layout layout.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return reset(c.Context(), k, o) },
 	}
-	c.Flags().StringVar(&o.layout, "layout", "", "furnish it anew with the companies, applications, instances and admins of a YAML `file`")
-	c.Flags().BoolVar(&o.all, "all", false, "remove its layout too: back to the built-in instances")
+	c.Flags().StringVar(&o.layout, "layout", "", "begin again with the hierarchy and admins of a YAML `file`")
+	c.Flags().BoolVar(&o.all, "all", false, "go back to the built-in layout")
 	c.MarkFlagsMutuallyExclusive("layout", "all")
 	return c
 }
@@ -54,7 +57,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 			return err
 		}
 	case o.all:
-		preset := sandbox.DefaultLayout()
+		preset := seed.DefaultLayout()
 		opts.Layout = &preset
 	}
 	box, err := sandbox.Open(opts)
@@ -63,7 +66,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	}
 	defer func() { _ = box.Close() }()
 	if err := box.Reset(ctx); err != nil {
-		return failure.Wrap(failure.From(err).Code, "sandbox reset", err)
+		return err
 	}
 	if opts.Layout != nil {
 		if err := box.Settle(ctx); err != nil {
@@ -88,7 +91,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	return nil
 }
 
-// forgetJobs removes the bulk runs whose users the reset has removed: they would go on speaking of users who are gone.
+// forgetJobs removes the jobs whose users the reset has removed.
 func forgetJobs(k *cmdutil.App) error {
 	jobs, err := k.OldJobs()
 	if err != nil {

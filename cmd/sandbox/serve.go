@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +20,12 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
-// serveOptions are what `sandbox serve` was told.
+// serveOptions are the flags of `sandbox serve`.
 type serveOptions struct {
 	addr        string
 	allowRemote bool
@@ -35,11 +39,16 @@ type serveOptions struct {
 	control     bool
 	logFormat   string
 	signInLimit int
+	jwtForm     string
+	tokenLife   time.Duration
+	refreshLife time.Duration
+	strict      bool
 }
 
 // ready is what `sandbox serve -o json` prints, on one line, when it serves.
 type ready struct {
 	UserURL, AccountsURL, PortalURL string
+	StatisticsURL, DeviceStatusURL  string
 	InstanceID                      string `json:"InstanceId"`
 	InstanceKey                     string
 	AdminEmail                      string
@@ -53,31 +62,40 @@ func newServe(k *cmdutil.App, run func(context.Context, serveOptions) error) *co
 	var o serveOptions
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the sandbox over HTTP, for other programs",
-		Long: `Serves the sandbox on an address of this machine, for any client of the service. When it is ready it prints where it is, and the credentials that are
-built into it; with -o json on one line. It ends with Ctrl-C or SIGTERM.
+		Short: "Serve the sandbox over HTTP",
+		Long: `Serve the sandbox on an address of this machine, for any client of the
+service. When it is ready it prints its URL and its built-in credentials, with
+-o json on one line. It ends with Ctrl-C or SIGTERM.
 
-Its users are those of the profile "sandbox", kept in the state folder, unless --memory keeps them for this run alone. docs/sandbox.md tells how to fill
-it, how to make it misbehave, and how to use it in CI.`,
+Its users are those of the profile "sandbox", kept in the state folder, unless
+--memory keeps them for this run only. docs/sandbox.md says how to fill it, how
+to make it fail, and how to use it in CI.
+
+--fault, which can be repeated, is:
+` + fault.Grammar,
 		Example: `  telematicsctl sandbox serve --addr 127.0.0.1:8077
-  telematicsctl sandbox serve --memory --users 100000 --seed 7 --addr 127.0.0.1:0 -o json
-  telematicsctl sandbox serve --fault 'POST /v1/Registration/create: drop-after 3%, 503 1%, latency 20ms±10ms'`,
+  telematicsctl sandbox serve --memory --users 100000 --seed 7 -o json
+  telematicsctl sandbox serve --fault '/v1/Registration/create: 503 1%'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8077", "the address to serve at; port 0 takes a free one")
-	f.BoolVar(&o.allowRemote, "allow-remote", false, "serve at an address that others can reach, though its credentials are known to everybody")
-	f.BoolVar(&o.memory, "memory", false, "keep everything in memory, for this run alone")
-	f.IntVar(&o.users, "users", 0, "begin with a made-up fleet of so many users")
-	f.Uint64Var(&o.seed, "seed", 1, "what the fleet and the faults are drawn from: the same seed, the same fleet")
-	f.StringVar(&o.layout, "layout", "", "furnish an empty sandbox with the companies, applications, instances and admins of a YAML `file`; the folder keeps them")
-	f.StringVar(&o.importFrom, "import", "", "begin with the users of a JSON Lines `file` (- is standard input)")
-	f.StringVar(&o.exportTo, "export", "", "write every user to a JSON Lines `file` at the end")
-	f.StringArrayVar(&o.faults, "fault", nil, "misbehave; can be given again. "+sandbox.FaultGrammar)
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8077", "`address` to serve at; port 0 takes a free one")
+	f.BoolVar(&o.allowRemote, "allow-remote", false, "serve at an address that others can reach")
+	f.BoolVar(&o.memory, "memory", false, "keep everything in memory, for this run only")
+	f.IntVar(&o.users, "users", 0, "add a fleet of this many plausible users")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of the fleet and the faults")
+	f.StringVar(&o.layout, "layout", "", "begin with the hierarchy and admins of a YAML `file`")
+	f.StringVar(&o.importFrom, "import", "", "begin with the users of a JSON Lines `file` (- is stdin)")
+	f.StringVar(&o.exportTo, "export", "", "write all users to a JSON Lines `file` at the end")
+	f.StringArrayVar(&o.faults, "fault", nil, "make some calls fail, such as '*: 503 1%'")
 	f.BoolVar(&o.control, "control", false, "serve the control API under /_sandbox/")
-	f.StringVar(&o.logFormat, "log-format", "", "write a line for each request to standard error: `text|json`")
-	f.IntVar(&o.signInLimit, "sign-in-limit", 5, "sign-ins a minute from one address; -1 is no limit")
+	f.StringVar(&o.logFormat, "log-format", "", "log requests to standard error as `text|json`")
+	f.IntVar(&o.signInLimit, "sign-in-limit", 5, "sign-ins a minute from one address (-1: no limit)")
+	f.StringVar(&o.jwtForm, "jwt-form", server.JWT2026, "form of the JWTs: `2026|2019`")
+	f.DurationVar(&o.tokenLife, "token-life", server.SignInLife, "lifetime of the JWT of a sign-in")
+	f.DurationVar(&o.refreshLife, "refresh-life", server.RefreshLife, "lifetime of a user's refresh token")
+	f.BoolVar(&o.strict, "strict", false, "refuse what the service is not known to take")
 	return c
 }
 
@@ -112,7 +130,7 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.addr)
 	if err != nil {
-		return failure.Wrap(failure.Failed, "sandbox serve", err).WithHint("--addr 127.0.0.1:0 takes a free port")
+		return failure.Wrap(failure.Failed, "sandbox serve", err).WithHint("add --addr 127.0.0.1:0 to take a free port")
 	}
 	layout, err := box.Layout(ctx)
 	if err != nil {
@@ -127,7 +145,7 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	if !served || o.exportTo == "" {
 		return err
 	}
-	// However the serving ended, its users are there.
+	// However the serving ended, the users are there.
 	return errors.Join(err, export(context.WithoutCancel(ctx), k, opts, box, o.exportTo))
 }
 
@@ -135,6 +153,7 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Now: k.Now, FaultSeed: o.seed, Control: o.control, Contract: docs.OpenAPI, Warn: k.Streams.Warn,
 		SignInLimit: cmp.Or(max(o.signInLimit, -1), -1),
+		JWTForm:     o.jwtForm, TokenLife: o.tokenLife, RefreshLife: o.refreshLife, Strict: o.strict,
 	}
 	cfg, err := k.Config()
 	if err != nil {
@@ -144,14 +163,14 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 		opts.Dir = cmdutil.SandboxDir(cfg)
 	}
 	if o.users < 0 {
-		return opts, failure.Newf(failure.Invalid, "--users %d is negative", o.users)
+		return opts, failure.Newf(failure.Invalid, "--users %d: must not be negative", o.users)
 	}
 	for _, text := range o.faults {
-		fault, err := sandbox.ParseFault(text)
+		f, err := fault.Parse(text)
 		if err != nil {
 			return opts, err
 		}
-		opts.Faults = append(opts.Faults, fault)
+		opts.Faults = append(opts.Faults, f)
 	}
 	switch o.logFormat {
 	case "":
@@ -160,7 +179,7 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 	case "json":
 		opts.Log = slog.New(slog.NewJSONHandler(k.Streams.Err, nil))
 	default:
-		return opts, failure.Newf(failure.Invalid, "--log-format %q is neither text nor json", o.logFormat)
+		return opts, failure.Newf(failure.Invalid, "--log-format %q: must be text or json", o.logFormat)
 	}
 	if o.layout != "" {
 		if opts.Layout, err = readLayout(o.layout); err != nil {
@@ -171,19 +190,19 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 }
 
 // readLayout reads the file of a flag --layout.
-func readLayout(path string) (*sandbox.Layout, error) {
+func readLayout(path string) (*seed.Layout, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, failure.Wrap(failure.Invalid, "--layout", err)
 	}
 	defer func() { _ = f.Close() }()
-	l, err := sandbox.ReadLayout(f)
+	l, err := seed.ReadLayout(f)
 	return &l, err
 }
 
-// fill puts the users in that the sandbox is to begin with.
+// fill adds the users that the sandbox begins with.
 func fill(ctx context.Context, k *cmdutil.App, box *sandbox.Sandbox, o serveOptions) error {
-	start := sandbox.Start{Fleet: sandbox.Fleet{Users: o.users, Seed: o.seed}}
+	start := sandbox.Start{Fleet: seed.Fleet{Users: o.users, Seed: o.seed}}
 	if o.importFrom != "" {
 		start.Import = k.Streams.In
 		if o.importFrom != "-" {
@@ -225,15 +244,15 @@ func export(ctx context.Context, k *cmdutil.App, opts sandbox.Options, box *sand
 }
 
 // readyAt is where the sandbox is, with the credentials of its layout.
-func readyAt(url string, l sandbox.Layout) ready {
+func readyAt(url string, l seed.Layout) ready {
 	c := l.Credentials()
 	return ready{
-		UserURL: url, AccountsURL: url, PortalURL: url,
+		UserURL: url, AccountsURL: url, PortalURL: url, StatisticsURL: url, DeviceStatusURL: url,
 		InstanceID: c.InstanceID, InstanceKey: c.InstanceKey, AdminEmail: c.AdminEmail, AdminPassword: c.AdminPassword,
 	}
 }
 
-// announce says where the sandbox is. Its credentials are no secrets: they are the same everywhere, and open nothing else.
+// announce prints where the sandbox is. Its credentials are no secrets: they are the same everywhere, and open nothing else.
 func announce(k *cmdutil.App, p *render.Printer, r ready) {
 	switch {
 	case p.Format() == render.JSON && !p.Queried(): // on one line, as whoever waits for it reads a line
@@ -249,8 +268,8 @@ func announce(k *cmdutil.App, p *render.Printer, r ready) {
 	_, _ = fmt.Fprintf(k.Streams.Out, `Serving the sandbox at %s
   InstanceId      %s
   InstanceKey     %s
-  Admin e-mail    %s
+  Admin email     %s
   Admin password  %s
 `, r.UserURL, r.InstanceID, r.InstanceKey, r.AdminEmail, r.AdminPassword)
-	k.Streams.Note("Ctrl-C ends it")
+	k.Streams.Note("press Ctrl-C to stop")
 }

@@ -189,7 +189,7 @@ func (w *world) register(t testing.TB) userservice.Registered {
 func (w *world) expire(t testing.TB) {
 	t.Helper()
 	r := httptest.NewRecorder()
-	w.box.ServeHTTP(r, httptest.NewRequest(http.MethodPost, "/_sandbox/tokens/expire", strings.NewReader(`{}`)))
+	w.box.ServeHTTP(r, asJSON(httptest.NewRequest(http.MethodPost, "/_sandbox/tokens/expire", strings.NewReader(`{}`))))
 	if r.Code != http.StatusOK {
 		t.Fatal(r.Body)
 	}
@@ -200,7 +200,7 @@ func (w *world) misbehave(t testing.TB, faults string) {
 	t.Helper()
 	r := httptest.NewRecorder()
 	w.ill.Store(faults != "")
-	w.box.ServeHTTP(r, httptest.NewRequest(http.MethodPut, "/_sandbox/faults", strings.NewReader(`{"Faults": [`+faults+`]}`)))
+	w.box.ServeHTTP(r, asJSON(httptest.NewRequest(http.MethodPut, "/_sandbox/faults", strings.NewReader(`{"Faults": [`+faults+`]}`))))
 	if r.Code != http.StatusOK {
 		t.Fatal(r.Body)
 	}
@@ -241,4 +241,10 @@ func sandboxTransport(h http.Handler) http.RoundTripper { return sandbox.Transpo
 
 func pairOf(access secret.String, refresh string) userservice.Pair {
 	return userservice.Pair{Access: access, Refresh: secret.New(refresh)}
+}
+
+// asJSON marks a request's body as JSON, as the control API wants it.
+func asJSON(r *http.Request) *http.Request {
+	r.Header.Set("Content-Type", "application/json")
+	return r
 }

@@ -90,7 +90,7 @@ func (c *Contract) find(r *http.Request) match {
 // fits tells whether a path is one of a template, and gives what stands in the places of its parameters. A slash at the end makes no difference.
 func fits(template, path string, exact bool) (map[string]string, bool) {
 	want, got := segments(template), segments(path)
-	if len(want) != len(got) {
+	if len(want) != len(got) || strings.Contains(path, "//") {
 		return nil, false
 	}
 	params := map[string]string{}

@@ -5,24 +5,33 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
 // controlPrefix is where the control API is, which the real service does not have.
 const controlPrefix = "/_sandbox/"
 
-// besides answers a request that is none of the service; ok is false where it is the service's.
-func (s *Sandbox) besides(r *http.Request) (a answer, ok bool) {
+// besides answers a request that is not for the service; ok is false where it is.
+func (s *Sandbox) besides(r *http.Request) (a fault.Response, ok bool) {
 	switch path := r.URL.Path; {
 	case path == "/healthz":
 		return plain(http.StatusOK, map[string]bool{"Healthy": true}), true
 	case path == "/openapi.yaml" && s.options.Contract != nil:
-		return answer{status: http.StatusOK, bare: true, raw: s.options.Contract, header: map[string]string{"Content-Type": "application/yaml"}}, true
+		header := http.Header{"Content-Type": {"application/yaml"}}
+		return fault.Response{Status: http.StatusOK, Header: header, Body: s.options.Contract}, true
 	case s.options.Control && strings.HasPrefix(path, controlPrefix):
 		return s.control(r), true
 	default:
@@ -31,47 +40,92 @@ func (s *Sandbox) besides(r *http.Request) (a answer, ok bool) {
 }
 
 // plain is JSON without an envelope.
-func plain(status int, v any) answer {
-	a := with(v)
-	return answer{status: status, bare: true, raw: a.result, header: map[string]string{"Content-Type": "application/json"}}
+func plain(status int, v any) fault.Response {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, nil
+	}
+	return fault.Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 }
 
-// controls are the calls of the control API.
-var controls = map[string]func(s *Sandbox, r *http.Request, body object) (result any, err error){
-	"GET faults":         (*Sandbox).showFaults,
-	"PUT faults":         (*Sandbox).setFaults,
-	"DELETE faults":      (*Sandbox).clearFaults,
-	"GET clock":          (*Sandbox).showClock,
-	"POST clock":         (*Sandbox).moveClock,
-	"DELETE clock":       (*Sandbox).resetClock,
-	"POST tokens/expire": (*Sandbox).expireTokens,
-	"GET counters":       (*Sandbox).showCounters,
-	"GET requests":       (*Sandbox).showRequests,
-	"POST reset":         (*Sandbox).resetByControl,
+func failed(status int, message string) fault.Response {
+	return plain(status, map[string]any{"Error": message})
 }
 
-func (s *Sandbox) control(r *http.Request) answer {
+// body is a request's JSON object, by names in lower case.
+type body map[string]json.RawMessage
+
+type control func(s *Sandbox, r *http.Request, b body) (result any, err error)
+
+// controls returns the calls of the control API.
+func controls() map[string]control {
+	return map[string]control{
+		"GET faults":         (*Sandbox).showFaults,
+		"PUT faults":         (*Sandbox).setFaults,
+		"DELETE faults":      (*Sandbox).clearFaults,
+		"GET clock":          (*Sandbox).showClock,
+		"POST clock":         (*Sandbox).moveClock,
+		"DELETE clock":       (*Sandbox).resetClock,
+		"POST tokens/expire": (*Sandbox).expireTokens,
+		"GET jwks":           (*Sandbox).showKeys,
+		"PUT users":          (*Sandbox).putUser,
+		"GET counters":       (*Sandbox).showCounters,
+		"GET requests":       (*Sandbox).showRequests,
+		"POST reset":         (*Sandbox).resetByControl,
+	}
+}
+
+func (s *Sandbox) control(r *http.Request) fault.Response {
+	if refusal, refused := s.foreign(r); refused {
+		return refusal
+	}
 	name := r.Method + " " + strings.TrimPrefix(r.URL.Path, controlPrefix)
-	handle, ok := controls[name]
+	handle, ok := controls()[name]
 	if !ok {
 		return plain(http.StatusNotFound, map[string]any{"Error": "there is no " + name, "Calls": calls()})
 	}
-	body, refused := read(r)
-	if refused != nil {
-		return *refused
+	data, refusal, ok := server.ReadBody(r)
+	if !ok {
+		return refusal
 	}
-	o, mistakes := parseObject(body)
-	if mistakes != nil && len(body) > 0 {
-		return plain(http.StatusBadRequest, map[string]any{"Error": "the body is not a JSON object"})
+	b := body{}
+	if len(data) > 0 {
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+			return failed(http.StatusUnsupportedMediaType, "the body must be application/json")
+		}
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
+			return failed(http.StatusBadRequest, "the body is not a JSON object")
+		}
+		for name, value := range raw {
+			b[strings.ToLower(name)] = value
+		}
+		b[""] = data
 	}
-	result, err := handle(s, r, o)
+	result, err := handle(s, r, b)
 	if err != nil {
-		return plain(controlStatus(err), map[string]any{"Error": err.Error()})
+		return failed(controlStatus(err), err.Error())
 	}
 	return plain(http.StatusOK, result)
 }
 
-// controlStatus is the HTTP status that an error of a control call is answered with.
+// foreign refuses what a page of another site may make a browser send: a request for another host, as after a change
+// of a DNS record, or with another origin.
+func (s *Sandbox) foreign(r *http.Request) (refusal fault.Response, refused bool) {
+	hosts := s.hosts.Load()
+	if hosts != nil && !slices.Contains(*hosts, strings.ToLower(r.Host)) {
+		return failed(http.StatusForbidden, "the control API is not served as "+r.Host), true
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || !strings.EqualFold(u.Host, r.Host) {
+			return failed(http.StatusForbidden, "the control API is not for pages of "+origin), true
+		}
+	}
+	return refusal, false
+}
+
+// controlStatus is the HTTP status of an error of a control call.
 func controlStatus(err error) int {
 	switch failure.From(err).Code {
 	case failure.Invalid:
@@ -79,49 +133,49 @@ func controlStatus(err error) int {
 	case failure.NotFound:
 		return http.StatusNotFound
 	default:
-		return http.StatusServiceUnavailable // the state cannot be had
+		return http.StatusServiceUnavailable // the data cannot be had
 	}
 }
 
 // calls lists the control API.
 func calls() []string {
 	var out []string
-	for _, name := range slices.Sorted(maps.Keys(controls)) {
+	for _, name := range slices.Sorted(maps.Keys(controls())) {
 		method, path, _ := strings.Cut(name, " ")
 		out = append(out, method+" "+controlPrefix+path)
 	}
 	return out
 }
 
-func (s *Sandbox) showFaults(*http.Request, object) (any, error) {
-	return map[string]any{"Faults": s.faults.texts()}, nil
+func (s *Sandbox) showFaults(*http.Request, body) (any, error) {
+	return map[string]any{"Faults": s.faults.Texts()}, nil
 }
 
-func (s *Sandbox) setFaults(r *http.Request, body object) (any, error) {
+func (s *Sandbox) setFaults(r *http.Request, b body) (any, error) {
 	var texts []string
-	if err := json.Unmarshal(body["faults"], &texts); err != nil {
+	if err := json.Unmarshal(b["faults"], &texts); err != nil {
 		return nil, failure.Wrap(failure.Invalid, "the field Faults must be a list of texts", err)
 	}
-	list := make([]Fault, len(texts))
+	list := make([]fault.Fault, len(texts))
 	for i, text := range texts {
 		var err error
-		if list[i], err = ParseFault(text); err != nil {
+		if list[i], err = fault.Parse(text); err != nil {
 			return nil, err
 		}
 	}
-	if err := bind(list, s.routes); err != nil {
+	if err := fault.Bind(list, s.server.Calls()); err != nil {
 		return nil, err
 	}
-	s.faults.set(list)
+	s.faults.Replace(list)
 	return s.showFaults(r, nil)
 }
 
-func (s *Sandbox) clearFaults(r *http.Request, _ object) (any, error) {
-	s.faults.set(nil)
+func (s *Sandbox) clearFaults(r *http.Request, _ body) (any, error) {
+	s.faults.Replace(nil)
 	return s.showFaults(r, nil)
 }
 
-func (s *Sandbox) showClock(*http.Request, object) (any, error) {
+func (s *Sandbox) showClock(*http.Request, body) (any, error) {
 	return map[string]any{"Now": s.now().UTC(), "Offset": time.Duration(s.offset.Load()).String()}, nil
 }
 
@@ -129,84 +183,70 @@ func (s *Sandbox) showClock(*http.Request, object) (any, error) {
 const farthest = 100 * 365 * 24 * time.Hour
 
 // moveClock sets the clock by Advance, a duration, or To, a moment.
-func (s *Sandbox) moveClock(r *http.Request, body object) (any, error) {
-	in := &reading{object: body}
+func (s *Sandbox) moveClock(r *http.Request, b body) (any, error) {
+	var in struct {
+		Advance *string
+		To      *time.Time
+	}
+	if b[""] == nil || json.Unmarshal(b[""], &in) != nil || in.Advance == nil && in.To == nil {
+		return nil, failure.New(failure.Invalid, "the body must have Advance, a duration, or To, a moment in ISO 8601")
+	}
 	offset := time.Duration(s.offset.Load())
-	if text, ok := in.text("Advance"); ok {
-		d, err := time.ParseDuration(text)
+	if in.Advance != nil {
+		d, err := time.ParseDuration(*in.Advance)
 		if err != nil {
 			return nil, failure.Wrap(failure.Invalid, "the field Advance must be a duration such as 25h", err)
 		}
 		offset += max(min(d, 2*farthest), -2*farthest)
 	} else {
-		to, ok := in.moment("To")
-		if !ok {
-			return nil, failure.New(failure.Invalid, "the body needs Advance, a duration, or To, a moment in ISO 8601")
-		}
-		offset = to.Sub(s.options.Now())
+		offset = in.To.Sub(s.options.Now())
 	}
 	if offset > farthest || offset < -farthest {
-		return nil, failure.New(failure.Invalid, "the clock moves up to a hundred years from the system's")
+		return nil, failure.New(failure.Invalid, "the clock moves at most a hundred years from the system's")
 	}
 	s.offset.Store(int64(offset))
 	return s.showClock(r, nil)
 }
 
-func (s *Sandbox) resetClock(r *http.Request, _ object) (any, error) {
+func (s *Sandbox) resetClock(r *http.Request, _ body) (any, error) {
 	s.offset.Store(0)
 	return s.showClock(r, nil)
 }
 
 // expireTokens makes the JWTs of DeviceToken expire at once, or all. Refresh tokens stay.
-func (s *Sandbox) expireTokens(r *http.Request, body object) (any, error) {
-	in := &reading{object: body}
-	token, one := in.uuid("DeviceToken")
-	if in.mistakes != nil {
-		return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")
+func (s *Sandbox) expireTokens(r *http.Request, b body) (any, error) {
+	var token uuid.UUID
+	if raw := b["devicetoken"]; raw != nil {
+		var text string
+		err := json.Unmarshal(raw, &text)
+		if err == nil {
+			token, err = field.ParseServiceUUID(text)
+		}
+		if err != nil {
+			return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")
+		}
 	}
-	known := true
-	err := s.amend(r.Context(), func(st state) {
-		if !one {
-			st.setNumber(keyGeneration, st.number(keyGeneration)+1)
-			return
-		}
-		var u *user
-		if u, known = st.userByToken(token); known {
-			is := u.clone()
-			is.Generation++
-			st.changeUser(u, is)
-		}
-	})
+	known, err := s.server.Expire(r.Context(), token)
 	if err == nil && !known {
 		err = failure.Newf(failure.NotFound, "there is no user %s", token)
 	}
 	return map[string]any{"Expired": true}, err
 }
 
-// amend makes a change that is none of the service's calls.
-func (s *Sandbox) amend(ctx context.Context, fn func(state)) error {
-	release, err := s.engine.acquire(ctx)
-	if err != nil {
-		return err
+// showKeys is the public key of JWTs, as a JSON Web Key Set.
+func (s *Sandbox) showKeys(r *http.Request, _ body) (any, error) { return s.server.KeySet(r.Context()) }
+
+// putUser adds a user, a line of an export, or puts it in the place of the one with its DeviceToken.
+func (s *Sandbox) putUser(r *http.Request, b body) (any, error) {
+	if b[""] == nil {
+		return nil, failure.New(failure.Invalid, "the body must be a user, as an export has it")
 	}
-	defer release()
-	return s.engine.update(func(t tx) bool {
-		fn(state{t})
-		return true
-	})
+	return map[string]any{"Put": true}, s.server.Put(r.Context(), b[""])
 }
 
-func (s *Sandbox) showCounters(r *http.Request, _ object) (any, error) {
+func (s *Sandbox) showCounters(r *http.Request, _ body) (any, error) {
 	users := 0
-	release, err := s.engine.acquire(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	err = s.engine.view(func(t tx) {
-		st := state{t}
-		users = st.total(st.instances(func(instance) bool { return true }))
-	})
+	err := s.store.View(r.Context(), func(st *store.State) { users = st.Total() })
 	s.history.mu.Lock()
 	defer s.history.mu.Unlock()
 	counts := map[string]map[string]int64{}
@@ -216,22 +256,22 @@ func (s *Sandbox) showCounters(r *http.Request, _ object) (any, error) {
 			counts[call][fmt.Sprint(status)] = n
 		}
 	}
-	return map[string]any{"Requests": s.history.total, "Faults": s.faults.struck.Load(), "Users": users, "Calls": counts}, err
+	return map[string]any{"Requests": s.history.total, "Faults": s.faults.Injected(), "Users": users, "Calls": counts}, err
 }
 
-func (s *Sandbox) showRequests(*http.Request, object) (any, error) {
+func (s *Sandbox) showRequests(*http.Request, body) (any, error) {
 	s.history.mu.Lock()
 	defer s.history.mu.Unlock()
 	return map[string]any{"Requests": append([]Exchange{}, s.history.last...)}, nil
 }
 
-func (s *Sandbox) resetByControl(r *http.Request, _ object) (any, error) {
+func (s *Sandbox) resetByControl(r *http.Request, _ body) (any, error) {
 	s.offset.Store(0)
 	if err := s.beginAgain(context.WithoutCancel(r.Context())); err != nil { // a client that goes away must not leave a part of the users
 		return nil, err
 	}
-	s.faults.set(s.options.Faults)
-	s.faults.struck.Store(0)
+	s.faults.Replace(s.options.Faults)
+	s.faults.Forget()
 	s.history.forget()
 	return map[string]any{"Reset": true}, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
 func (w *world) control(t testing.TB, method, path, body string, status int) string {
@@ -52,7 +54,7 @@ func TestTokensExpireWithoutWaiting(t *testing.T) {
 	if status(fresh) != 401 {
 		t.Error("it lives longer than a day")
 	}
-	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+sandbox.CompanyID+`"}`, 404)
+	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "`+seed.CompanyID+`"}`, 404)
 	w.control(t, "POST", "tokens/expire", `{"DeviceToken": "x"}`, 422)
 }
 
@@ -88,7 +90,7 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	w.control(t, "PUT", "faults", `{"Faults": ["POST /v1/Registration/create: 503"]}`, 200)
 	w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).want(t, 503)
 	for body, want := range map[string]string{
-		`{"Faults": ["nonsense"]}`:                         "there is no : behind the path",
+		`{"Faults": ["nonsense"]}`:                         "no : after the path",
 		`{"Faults": "*: 503"}`:                             "a list of texts",
 		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "there is no call /v1/registrations; the nearest is POST /v1/Registration/create",
 	} {
@@ -173,7 +175,7 @@ func TestAResetBringsBackWhatItBeganWith(t *testing.T) {
 			w := newWorld(t, sandbox.Options{Control: true, Dir: dir, FaultSeed: 3})
 			n, err := w.box.Begin(t.Context(), sandbox.Start{
 				Import: strings.NewReader(`{"UserProfile": {"FirstName": "Ada"}}` + "\n" + `{"DeviceToken": "` + id(1) + `", "UserFields": {"ClientId": "c-1"}}`),
-				Fleet:  sandbox.Fleet{Users: 20, Seed: 7},
+				Fleet:  seed.Fleet{Users: 20, Seed: 7},
 			})
 			if err != nil || n != 2 {
 				t.Fatal(n, err)
@@ -204,7 +206,7 @@ func TestAResetBringsBackWhatItBeganWith(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: 503")}, Contract: []byte("openapi: 3.1.0\n")})
+	w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "*: 503")}, Contract: []byte("openapi: 3.1.0\n")})
 	if r := w.do(t, "GET", "/healthz", nil, ""); r.HTTP != 200 {
 		t.Errorf("%d %s", r.HTTP, r.Raw)
 	}

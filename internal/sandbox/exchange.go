@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -17,12 +19,12 @@ type exchange struct {
 	s     *Sandbox
 	r     *http.Request
 	begun time.Time // by the system's clock: what a request took has nothing to do with the sandbox's time
-	fate  fate
+	plan  fault.Plan
 	body  []byte
 	entry Exchange
 }
 
-// Exchange is what is remembered of a request. Secrets are cut out of Body, and JWTs out of Path and RequestID.
+// Exchange is what is remembered of a request. Secrets are redacted in Body, and JWTs in Path and RequestID.
 type Exchange struct {
 	Time      time.Time // the sandbox's
 	Method    string
@@ -36,74 +38,61 @@ type Exchange struct {
 
 func (s *Sandbox) begin(r *http.Request, id string) *exchange {
 	var redactor *secret.Redactor
-	return &exchange{
-		s: s, r: r, begun: time.Now(),
-		entry: Exchange{Time: s.now().UTC(), Method: r.Method, Path: redactor.Redact(r.URL.Path), RequestID: redactor.Redact(id)},
-	}
+	return &exchange{s: s, r: r, begun: time.Now(), entry: Exchange{
+		Time: s.now().UTC(), Method: r.Method, Path: redactor.Redact(r.URL.Path), RequestID: redactor.Redact(id),
+	}}
 }
 
-// run answers the request, with what fate has in store for it.
+// run answers the request, with what was planned for it.
 func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
-	if faultPause(ctx, e.fate.wait) != nil {
+	stop, _ := ctx.Value(stopKey{}).(<-chan struct{})
+	if fault.Pause(ctx, e.plan.Wait, stop) != nil {
 		e.end(ctx) // the client has gone
 		return ctx.Err()
 	}
-	effect := e.fate.effect
-	if effect.breaks() && !effect.after {
-		e.drop(ctx, w)
-	}
-	body, refused := read(e.r)
-	e.body = body
-	fault, instead := effect.instead()
-	var a answer
-	switch {
-	case refused != nil:
-		a = *refused
-	case instead && !effect.after:
-		a = fault
-	default:
-		a = e.s.answer(e.r, body)
-	}
-	if a.err != nil {
-		e.entry.Status = http.StatusServiceUnavailable
+	effect := e.plan.Effect
+	if effect.Breaks() && effect.Before() {
 		e.end(ctx)
-		return a.err
+		effect.Break(w)
 	}
-	defer a.sent()
-	if effect.breaks() {
-		e.drop(ctx, w)
+	body, answer, ok := server.ReadBody(e.r)
+	e.body = body
+	if ok && !effect.Before() {
+		var err error
+		if answer, err = e.s.server.Answer(e.r, body); err != nil {
+			e.entry.Status = http.StatusServiceUnavailable
+			e.end(ctx)
+			return err
+		}
 	}
-	if instead {
-		a = fault
-		a.camel = e.s.isCamel(e.r)
+	if effect.Breaks() {
+		e.end(ctx)
+		effect.Break(w)
 	}
-	e.entry.Status = a.code()
+	if ok {
+		refuse := func(status int, message string) fault.Response { return e.s.server.Refuse(e.r, status, message) }
+		if instead, replaced := effect.Replace(refuse); replaced {
+			answer = instead
+		}
+	}
+	e.entry.Status = answer.Status
 	e.end(ctx)
-	effect.send(ctx, w, a)
+	effect.Send(ctx, w, answer, stop)
 	return nil
-}
-
-// drop breaks the connection.
-func (e *exchange) drop(ctx context.Context, w http.ResponseWriter) {
-	e.end(ctx)
-	if e.fate.effect.kind == effectReset {
-		reset(w)
-	}
-	panic(http.ErrAbortHandler)
 }
 
 // end writes the log's line and remembers the exchange.
 func (e *exchange) end(ctx context.Context) {
 	e.log(ctx)
 	if e.s.options.Control {
-		e.entry.Body = cut(e.body)
-		e.s.history.add(e.entry, e.s.callName(e.r))
+		e.entry.Body = redacted(e.body)
+		e.s.history.add(e.entry, e.s.server.CallName(e.r))
 	}
 }
 
 func (e *exchange) log(ctx context.Context) {
 	e.entry.Took = float64(time.Since(e.begun).Microseconds()) / 1000
-	e.entry.Fault = e.fate.names
+	e.entry.Fault = e.plan.Names
 	log := e.s.options.Log
 	if log == nil {
 		return
@@ -118,35 +107,24 @@ func (e *exchange) log(ctx context.Context) {
 	log.LogAttrs(ctx, slog.LevelInfo, "request", attributes...)
 }
 
-// callName is the method and the path of the contract, "" for a call that there is not.
-func (s *Sandbox) callName(r *http.Request) string {
-	if found, _, _ := match(s.routes, r.Method, r.URL.Path); found != nil {
-		return found.method + " " + found.path
-	}
-	return "(none)"
-}
-
-// isCamel tells whether the call's envelope is in camelCase.
-func (s *Sandbox) isCamel(r *http.Request) bool {
-	found, _, _ := match(s.routes, r.Method, r.URL.Path)
-	return found != nil && found.camel
-}
-
 // longestBody is how much of a body is remembered, in bytes.
 const longestBody = 2000
 
-// secretNames are the fields whose values are cut out, in lower case.
-var secretNames = map[string]bool{
-	"password": true, "oldpassword": true, "newpassword": true, "accesstoken": true, "refreshtoken": true,
-	"instancekey": true, "toinstancekey": true,
+// isSecret reports whether the values of a field are redacted.
+func isSecret(name string) bool {
+	switch strings.ToLower(name) {
+	case "password", "oldpassword", "newpassword", "accesstoken", "refreshtoken", "instancekey", "toinstancekey":
+		return true
+	}
+	return false
 }
 
-// cut is a body without its secrets. What is no JSON is not shown: who knows what is in it.
-func cut(body []byte) string {
+// redacted is a body without its secrets. What is not JSON is not shown: who knows what is in it.
+func redacted(body []byte) string {
 	if len(body) == 0 {
 		return ""
 	}
-	text, ok := cutJSON(body)
+	text, ok := redactJSON(body)
 	if !ok {
 		return noJSON
 	}
@@ -158,45 +136,45 @@ func cut(body []byte) string {
 	return text
 }
 
-// noJSON is shown in the place of what cannot be cut.
+// noJSON is shown in the place of what cannot be redacted.
 const noJSON = "(no JSON)"
 
-// cutJSON is JSON without the values of secret fields; ok is false for what is no JSON.
-func cutJSON(data []byte) (text string, ok bool) {
+// redactJSON is JSON without the values of secret fields; ok is false for what is not JSON.
+func redactJSON(data []byte) (text string, ok bool) {
 	var v any
 	if json.Unmarshal(data, &v) != nil {
 		return "", false
 	}
-	data, err := json.Marshal(cutValue(v))
+	data, err := json.Marshal(redactValue(v))
 	return string(data), err == nil
 }
 
-// cutField is a field's value without secrets. LoginFields are a JSON object in a text; anything else there has no names to go by.
-func cutField(name string, v any) any {
+// redactField is a field's value without secrets. LoginFields are a JSON object in a text; anything else there has no names to go by.
+func redactField(name string, v any) any {
 	text, isText := v.(string)
 	switch {
-	case secretNames[strings.ToLower(name)]:
+	case isSecret(name):
 		return secret.Redacted
 	case isText && strings.EqualFold(name, "LoginFields"):
-		text, ok := cutJSON([]byte(text))
+		text, ok := redactJSON([]byte(text))
 		if !ok || text[0] != '{' {
 			return noJSON
 		}
 		return text
 	default:
-		return cutValue(v)
+		return redactValue(v)
 	}
 }
 
-func cutValue(v any) any {
+func redactValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			v[name] = cutField(name, inner)
+			v[name] = redactField(name, inner)
 		}
 	case []any:
 		for i := range v {
-			v[i] = cutValue(v[i])
+			v[i] = redactValue(v[i])
 		}
 	}
 	return v

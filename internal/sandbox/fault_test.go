@@ -19,11 +19,13 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
-func fault(t testing.TB, text string) sandbox.Fault {
+func faultOf(t testing.TB, text string) fault.Fault {
 	t.Helper()
-	f, err := sandbox.ParseFault(text)
+	f, err := fault.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestTextsThatAreNoFault(t *testing.T) {
 		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB", "*: 503 xml",
 		"*: 429 retry-after", "*: drop-after html", "*: reset before", "*: slow -1s",
 	} {
-		if f, err := sandbox.ParseFault(text); !failure.Is(err, failure.Invalid) {
+		if f, err := fault.Parse(text); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%q was read as %v (%v)", text, f, err)
 		}
 	}
@@ -44,9 +46,9 @@ func TestTextsThatAreNoFault(t *testing.T) {
 
 // openWith opens a sandbox with a fault, read from a text.
 func openWith(text string) error {
-	f, err := sandbox.ParseFault(text)
+	f, err := fault.Parse(text)
 	if err == nil {
-		_, err = sandbox.Open(sandbox.Options{Faults: []sandbox.Fault{f}})
+		_, err = sandbox.Open(sandbox.Options{Faults: []fault.Fault{f}})
 	}
 	return err
 }
@@ -83,8 +85,8 @@ func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
 
 // The accounts host keeps to the case of its paths, so there two calls differ in a letter's case alone.
 func TestAFaultStrikesTheCallThatItNames(t *testing.T) {
-	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "/v1/Applications/*: 503"), fault(t, "/v1/auth/*: 504")}})
-	application := "/v1/Applications/" + sandbox.ApplicationID
+	w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "/v1/Applications/*: 503"), faultOf(t, "/v1/auth/*: 504")}})
+	application := "/v1/Applications/" + seed.ApplicationID
 	w.do(t, "GET", application, nil, "").want(t, 503)
 	w.do(t, "GET", strings.ToLower(application)+"/instances", nil, "").want(t, 401)
 	w.do(t, "POST", "/V1/AUTH/LOGIN", nil, "{}").want(t, 504)
@@ -94,11 +96,11 @@ func FuzzParseFault(f *testing.F) {
 	f.Add("POST /v1/Registration/create: drop-after 3%, 503 1%, latency 20ms±10ms")
 	f.Add("*: 429 html after retry-after 30s 5%, huge 64MB, envelope 409, slow 2s, truncated, reset after, wrong-type")
 	f.Fuzz(func(t *testing.T, text string) {
-		one, err := sandbox.ParseFault(text)
+		one, err := fault.Parse(text)
 		if err != nil {
 			return
 		}
-		again, err := sandbox.ParseFault(one.String())
+		again, err := fault.Parse(one.String())
 		if err != nil || again.String() != one.String() {
 			t.Errorf("%q is read back as %q, %v", text, again, err)
 		}
@@ -144,7 +146,7 @@ func TestEffects(t *testing.T) {
 		for _, through := range []string{"socket", "process"} {
 			t.Run(text+" through the "+through, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "post /v1/registration/*: "+text)}})
+				w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "post /v1/registration/*: "+text)}})
 				client, base := w.client, "http://sandbox"
 				if through == "socket" {
 					server := httptest.NewServer(w.box)
@@ -176,16 +178,16 @@ func TestAFaultSpeaksAsTheCallsHostDoes(t *testing.T) {
 	for text, want := range map[string]string{
 		"GET /auth/permissions: 503":       `{"status":503,"title":"Service Unavailable","errors":[]}`,
 		"GET /auth/permissions: 401 after": `{"status":401,"title":"Unauthorized","errors":[]}`,
-		"GET /auth/permissions: envelope":  `{"status":422,"title":"Unprocessable Entity","errors":[{"key":"","message":"A fault was asked for."}]}`,
-		"GET *: envelope 409":              `{"status":409,"title":"Conflict","errors":[{"key":"","message":"A fault was asked for."}]}`,
+		"GET /auth/permissions: envelope":  `{"status":422,"title":"Unprocessable Entity","errors":[{"key":"","message":"A fault was injected."}]}`,
+		"GET *: envelope 409":              `{"status":409,"title":"Conflict","errors":[{"key":"","message":"A fault was injected."}]}`,
 		"GET /auth/permissions: 503 empty": ``,
 	} {
-		w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, text)}})
+		w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, text)}})
 		if r := w.do(t, "GET", "/auth/permissions", nil, ""); r.Raw != want {
 			t.Errorf("%s: %s", text, r.Raw)
 		}
 	}
-	w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: 503")}})
+	w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "*: 503")}})
 	for _, path := range []string{"/v1/Management/users/find", "/v1/Instances/x", "/nowhere"} {
 		if r := w.do(t, "GET", path, nil, ""); r.Raw != `{"Status":503,"Title":"Service Unavailable","Errors":[]}` {
 			t.Errorf("%s: %s", path, r.Raw)
@@ -200,7 +202,7 @@ func TestAResetIsNoOrderlyEnd(t *testing.T) {
 		t.Skip("Windows has a number of its own for a reset")
 	}
 	for text, isReset := range map[string]bool{"reset": true, "reset after": true, "drop-after": false} {
-		server := httptest.NewServer(newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: "+text)}}).box)
+		server := httptest.NewServer(newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "*: "+text)}}).box)
 		defer server.Close()
 		req := registration(t.Context())
 		req.URL.Host = strings.TrimPrefix(server.URL, "http://")
@@ -216,7 +218,7 @@ func TestAResetIsNoOrderlyEnd(t *testing.T) {
 
 func TestLatencyWaitsAsLongAsItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sandbox.Options{Faults: []sandbox.Fault{fault(t, "*: latency 2s±1s")}})
+		w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "*: latency 2s±1s")}})
 		begun := time.Now()
 		w.register(t, `{}`)
 		if took := time.Since(begun); took < time.Second || took > 3*time.Second {
@@ -232,7 +234,7 @@ func TestLatencyWaitsAsLongAsItSays(t *testing.T) {
 
 func TestTheSameSeedStrikesTheSameRequests(t *testing.T) {
 	run := func(seed uint64) (out string, struck int) {
-		w := newWorld(t, sandbox.Options{FaultSeed: seed, Faults: []sandbox.Fault{fault(t, "*: 503 30%")}})
+		w := newWorld(t, sandbox.Options{FaultSeed: seed, Faults: []fault.Fault{faultOf(t, "*: 503 30%")}})
 		for range 200 {
 			if r := w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`); r.HTTP == 503 {
 				out += "x"
@@ -256,7 +258,7 @@ func TestTheSameSeedStrikesTheSameRequests(t *testing.T) {
 }
 
 func TestAResetThrowsTheSameDiceAgain(t *testing.T) {
-	w := newWorld(t, sandbox.Options{FaultSeed: 7, Control: true, Faults: []sandbox.Fault{fault(t, "*: 503 30%")}})
+	w := newWorld(t, sandbox.Options{FaultSeed: 7, Control: true, Faults: []fault.Fault{faultOf(t, "*: 503 30%")}})
 	run := func() (out string) {
 		for range 50 {
 			out += fmt.Sprint(w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).HTTP, " ")
@@ -297,7 +299,7 @@ func TestEveryRequestHasALogLine(t *testing.T) {
 
 func TestALogLinePerRequestWithoutSecrets(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []sandbox.Fault{fault(t, "GET *: 503")}})
+	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []fault.Fault{faultOf(t, "GET *: 503")}})
 	u := w.register(t, `{}`)
 	w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200)
 	w.do(t, "GET", "/nowhere?secret=1", headers{"X-Request-Id": "r-9"}, "")

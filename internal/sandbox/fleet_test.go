@@ -10,11 +10,13 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
-func (w *world) fill(t testing.TB, users int, seed uint64) {
+func (w *world) fill(t testing.TB, users int, from uint64) {
 	t.Helper()
-	if err := w.box.Fill(context.Background(), sandbox.Fleet{Users: users, Seed: seed}); err != nil {
+	if err := w.box.Fill(context.Background(), seed.Fleet{Users: users, Seed: from}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,7 +63,7 @@ func TestAFleetIsPlausible(t *testing.T) {
 		all + `"ActivityStatuses": ["NoData"]`:                                 {280, 440},
 		all + `"Country": "Canada"`:                                            {140, 270},
 		all + `"RtdEnabled": true`:                                             {70, 180},
-		all + `"InstanceIds": ["` + sandbox.SecondInstanceID + `"]`:            {400, 800},
+		all + `"InstanceIds": ["` + seed.SecondInstanceID + `"]`:               {400, 800},
 		all + `"DateCreatedFrom": "2024-01-01", "DateCreatedTo": "2025-01-01"`: {600, 730},
 	} {
 		if got := count(filter); got < between[0] || got > between[1] {
@@ -132,7 +134,7 @@ func TestWhatIsExportedCanBeImported(t *testing.T) {
 		if w.export(t) != lines {
 			t.Error("what was imported is exported otherwise")
 		}
-		if _, err := w.box.Import(t.Context(), strings.NewReader(lines)); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "line 1 ") {
+		if _, err := w.box.Import(t.Context(), strings.NewReader(lines)); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "line 1: ") {
 			t.Errorf("the same users again: %v", err)
 		}
 	})
@@ -152,8 +154,8 @@ func TestImportedLines(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 	for text, want := range map[string]string{
-		"{}\n{":                                "line 2 ",
-		"{}\n\n[]":                             "line 3 ",
+		"{}\n{":                                "line 2: ",
+		"{}\n\n[]":                             "line 3: ",
 		`{"DeviceToken": "x"}`:                 "DeviceToken",
 		`{"UserProfile": {"Gender": "F"}}`:     "Gender",
 		`{"AccountInfo": {"InstanceId": "x"}}`: "no instance",
@@ -162,8 +164,8 @@ func TestImportedLines(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := w.box.Import(t.Context(), strings.NewReader("[]")); failure.From(err).Hint != "a line is a user as the sandbox exports it: sandbox serve --export" {
-		t.Errorf("the hint: %q", failure.From(err).Hint)
+	if _, err := w.box.Import(t.Context(), strings.NewReader("[]")); !failure.HasReason(err, server.ReasonLine) {
+		t.Errorf("the reason: %v", err)
 	}
 }
 
@@ -171,7 +173,7 @@ func TestFillingEndsWithItsContext(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := w.box.Fill(ctx, sandbox.Fleet{Users: 10}); !errors.Is(err, context.Canceled) {
+	if err := w.box.Fill(ctx, seed.Fleet{Users: 10}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

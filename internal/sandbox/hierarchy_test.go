@@ -9,6 +9,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
 // id is a UUID of a test's own layout.
@@ -46,7 +47,7 @@ Admins:
 
 func newCompanies(t testing.TB) *world {
 	t.Helper()
-	l, err := sandbox.ReadLayout(strings.NewReader(twoCompanies))
+	l, err := seed.ReadLayout(strings.NewReader(twoCompanies))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestAListIsAboutWhatAllThatItNamesHaveInCommon(t *testing.T) {
 }
 
 func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
-	_, err := sandbox.ReadLayout(strings.NewReader(`{"Companies": [{"Id": "x", "Applications": [{"Id": "` + id(1) + `", "Status": "Gone",
+	_, err := seed.ReadLayout(strings.NewReader(`{"Companies": [{"Id": "x", "Applications": [{"Id": "` + id(1) + `", "Status": "Gone",
 		"Instances": [{"Id": "` + id(1) + `", "Key": "k"}]}]}], "Admins": [{"Email": "a", "Companies": ["` + id(9) + `"]}]}`))
 	if !failure.Is(err, failure.Invalid) {
 		t.Fatalf("got %v", err)
@@ -186,7 +187,7 @@ func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	for _, bad := range []string{"", "[]", "Companies: []", "Firms: []"} {
-		if _, err := sandbox.ReadLayout(strings.NewReader(bad)); !failure.Is(err, failure.Invalid) {
+		if _, err := seed.ReadLayout(strings.NewReader(bad)); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -195,7 +196,7 @@ func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
 // A folder keeps the layout it was furnished with, whatever the next process would furnish a new one with.
 func TestAFolderKeepsItsLayout(t *testing.T) {
 	dir := t.TempDir()
-	l, err := sandbox.ReadLayout(strings.NewReader(twoCompanies))
+	l, err := seed.ReadLayout(strings.NewReader(twoCompanies))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
 type page struct {
@@ -51,28 +52,28 @@ func TestListsAreSortedAndFiltered(t *testing.T) {
 		people(t, w)
 		as := w.asAdmin(t)
 		for body, want := range map[string]string{
-			`"Sort": "DateCreated"`:                               "Eve ada Bob Cy Dan",
-			`"Sort": "DateCreatedDesc"`:                           "Dan Cy Bob ada Eve",
-			`"sort": "firstname"`:                                 "ada Bob Cy Dan Eve",
-			`"Sort": "FirstNameDesc"`:                             "Eve Dan Cy Bob ada",
-			`"Sort": "ChildrenCount"`:                             "Cy ada Eve Bob Dan",
-			`"Sort": "ChildrenCountDesc"`:                         "Eve ada Cy Bob Dan",
-			`"Sort": "Email"`:                                     "Eve ada Bob Cy Dan",
-			`"Sort": "ActivityStatus"`:                            "Eve ada Bob Cy Dan",
-			`"ShowInactiveUsers": false`:                          "Eve ada Cy Dan",
-			`"Country": "UK"`:                                     "Eve ada",
-			`"City": "london"`:                                    "ada Dan",
-			`"Country": "US", "City": "London"`:                   "Dan",
-			`"RtdEnabled": true`:                                  "ada",
-			`"RtdEnabled": false`:                                 "Eve Bob Cy Dan",
-			`"SearchTerm": "D"`:                                   "Dan",
-			`"SearchTerm": "client-"`:                             "Dan",
-			`"SearchTerm": "nobody"`:                              "",
-			`"ActivityStatuses": ["Active"]`:                      "",
-			`"ActivityStatuses": ["NoData", "Lost"]`:              "Eve ada Bob Cy Dan",
-			`"InstanceIds": ["` + sandbox.SecondInstanceID + `"]`: "Cy",
-			`"InstanceIds": [], "ApplicationIds": ["` + sandbox.ApplicationID + `"]`:           "Eve ada Bob Cy Dan",
-			`"CompanyIds": ["` + sandbox.CompanyID + `"], "Sort": "FirstName"`:                 "ada Bob Cy Dan Eve",
+			`"Sort": "DateCreated"`:                            "Eve ada Bob Cy Dan",
+			`"Sort": "DateCreatedDesc"`:                        "Dan Cy Bob ada Eve",
+			`"sort": "firstname"`:                              "ada Bob Cy Dan Eve",
+			`"Sort": "FirstNameDesc"`:                          "Eve Dan Cy Bob ada",
+			`"Sort": "ChildrenCount"`:                          "Cy ada Eve Bob Dan",
+			`"Sort": "ChildrenCountDesc"`:                      "Eve ada Cy Bob Dan",
+			`"Sort": "Email"`:                                  "Eve ada Bob Cy Dan",
+			`"Sort": "ActivityStatus"`:                         "Eve ada Bob Cy Dan",
+			`"ShowInactiveUsers": false`:                       "Eve ada Cy Dan",
+			`"Country": "UK"`:                                  "Eve ada",
+			`"City": "london"`:                                 "ada Dan",
+			`"Country": "US", "City": "London"`:                "Dan",
+			`"RtdEnabled": true`:                               "ada",
+			`"RtdEnabled": false`:                              "Eve Bob Cy Dan",
+			`"SearchTerm": "D"`:                                "Dan",
+			`"SearchTerm": "client-"`:                          "Dan",
+			`"SearchTerm": "nobody"`:                           "",
+			`"ActivityStatuses": ["Active"]`:                   "",
+			`"ActivityStatuses": ["NoData", "Lost"]`:           "Eve ada Bob Cy Dan",
+			`"InstanceIds": ["` + seed.SecondInstanceID + `"]`: "Cy",
+			`"InstanceIds": [], "ApplicationIds": ["` + seed.ApplicationID + `"]`:              "Eve ada Bob Cy Dan",
+			`"CompanyIds": ["` + seed.CompanyID + `"], "Sort": "FirstName"`:                    "ada Bob Cy Dan Eve",
 			`"DateCreatedFrom": "2026-11-22T13:00:00", "DateCreatedTo": "2026-11-22T15:00:00"`: "ada Bob Cy",
 			`"DateCreatedFrom": "2026-11-22T15:30:00Z"`:                                        "Dan",
 			`"City": "London", "Sort": "ChildrenCountDesc"`:                                    "ada Dan",
@@ -116,7 +117,7 @@ func TestAWalkThroughALongListMissesNobody(t *testing.T) {
 		const all = 2200
 		total := 0
 		for ; total < all*2/3; total += 100 { // who has no name
-			w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).want(t, 200)
+			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).want(t, 200)
 		}
 		for ; total < all; total++ {
 			w.register(t, fmt.Sprintf(`{"CreateAccessToken": false, "Country": "UK", "FirstName": "n%04d"}`, (total*7919)%all))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
 // A client in another language goes through a user's whole life. It needs python3 and is skipped only where there is none.
@@ -27,7 +28,7 @@ func TestAWholeLifeInPython(t *testing.T) {
 	}
 	served, _ := serving(t, sandbox.Options{})
 	out, err := exec.CommandContext(t.Context(), python, "testdata/life.py", held(t, served), sandbox.InstanceID, sandbox.InstanceKey,
-		sandbox.SecondInstanceID, sandbox.SecondInstanceKey, sandbox.InviteCode, sandbox.AdminEmail, sandbox.AdminPassword).CombinedOutput()
+		seed.SecondInstanceID, seed.SecondInstanceKey, sandbox.InviteCode, sandbox.AdminEmail, sandbox.AdminPassword).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "a whole life" {
 		t.Errorf("%v\n%s", err, out)
 	}

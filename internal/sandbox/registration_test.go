@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
 func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
@@ -23,22 +25,42 @@ func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
 			t.Fatalf("got %+v", got)
 		}
 		head, claims := parts(t, got.AccessToken.Token)
-		if head["alg"] != "HS256" {
+		if head["alg"] != "RS256" {
 			t.Errorf("signed by %v", head["alg"])
 		}
-		if n := len(got.AccessToken.Token); n < 800 || n > 2000 {
+		if n := len(got.AccessToken.Token); n < 1000 || n > 2000 {
 			t.Errorf("the JWT is %d bytes; live ones are 1 to 2 kB", n)
 		}
 		for name, want := range map[string]any{
-			"RefreshToken": *got.RefreshToken, "InstanceKey": sandbox.InstanceKey, "sub": got.DeviceToken, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID, "CompanyId": sandbox.CompanyID,
-			"SdkEnableTracking": true, "SdkEnableLogging": false, "SdkEnableRealTimeLocation": false,
-			"iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
+			"sub": got.DeviceToken, "DeviceToken": dashless(got.DeviceToken), "InstanceId": dashless(sandbox.InstanceID),
+			"CompanyId": dashless(seed.CompanyID), "AppId": dashless(seed.ApplicationID), "iss": "webApi", "aud": "https://user.telematicssdk.com",
+			"SdkEnableTracking": "True", "SdkEnableLogging": "False", "SdkEnabled": "True", "IsAdmin": "False", "Sdk": "True", "SdkClientId": "",
+			"nbf": float64(w.Now().Unix()), "iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
 		} {
 			if claims[name] != want {
 				t.Errorf("claim %s is %v, want %v", name, claims[name], want)
 			}
 		}
 	})
+}
+
+func dashless(id string) string { return strings.ReplaceAll(id, "-", "") }
+
+func TestTheFormOf2019(t *testing.T) {
+	w := newWorld(t, sandbox.Options{JWTForm: server.JWT2019})
+	got := w.register(t, `{}`)
+	head, claims := parts(t, got.AccessToken.Token)
+	if head["alg"] != "HS256" {
+		t.Errorf("signed by %v", head["alg"])
+	}
+	for name, want := range map[string]any{
+		"RefreshToken": *got.RefreshToken, "InstanceKey": sandbox.InstanceKey, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID,
+		"CompanyId": "3", "SdkEnableTracking": "True", "SdkEnableRealTimeLocation": "False", "RefreshTokenExpiredDate": "2026-11-29T12:00:00Z",
+	} {
+		if claims[name] != want {
+			t.Errorf("claim %s is %v, want %v", name, claims[name], want)
+		}
+	}
 }
 
 // parts are what a JWT says: how it is signed, and its claims.
@@ -59,7 +81,7 @@ func parts(t *testing.T, jwt string) (head, claims map[string]any) {
 
 func TestEachUsersJWTHasAClientId(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	for body, want := range map[string]any{`{"UserFields": {"ClientId": "c-\"1\""}}`: `c-"1"`, `{"UserFields": {"ClientId": ""}}`: "", `{}`: nil} {
+	for body, want := range map[string]any{`{"UserFields": {"ClientId": "c-\"1\""}}`: `c-"1"`, `{"UserFields": {"ClientId": ""}}`: "", `{}`: ""} {
 		u := w.register(t, body)
 		fresh := w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200).tokens(t)
 		for _, jwt := range []string{u.AccessToken.Token, fresh.AccessToken.Token} {
@@ -104,13 +126,13 @@ func TestInstanceHeadersAreChecked(t *testing.T) {
 		"none":             {nil, 422, []string{"InstanceId", "InstanceKey"}},
 		"no key":           {headers{"InstanceId": sandbox.InstanceID}, 422, []string{"InstanceKey"}},
 		"malformed":        {headers{"InstanceId": "x", "InstanceKey": sandbox.InstanceKey}, 422, []string{"InstanceId"}},
-		"wrong key":        {headers{"InstanceId": sandbox.InstanceID, "InstanceKey": sandbox.SecondInstanceKey}, 401, nil},
-		"unknown instance": {headers{"InstanceId": sandbox.CompanyID, "InstanceKey": sandbox.InstanceKey}, 401, nil},
+		"wrong key":        {headers{"InstanceId": sandbox.InstanceID, "InstanceKey": seed.SecondInstanceKey}, 401, nil},
+		"unknown instance": {headers{"InstanceId": seed.CompanyID, "InstanceKey": sandbox.InstanceKey}, 401, nil},
 		"upper case":       {headers{"INSTANCEID": strings.ToUpper(sandbox.InstanceID), "instancekey": strings.ToUpper(sandbox.InstanceKey)}, 200, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.do(t, "POST", "/v1/Registration/create", c.h, `{}`).want(t, c.status, c.keys...)
-			w.do(t, "POST", sandbox.DefaultMultiplePath, c.h, `{"Quantity": 1}`).want(t, c.status, c.keys...)
+			w.do(t, "POST", server.DefaultMultiplePath, c.h, `{"Quantity": 1}`).want(t, c.status, c.keys...)
 		})
 	}
 }
@@ -142,7 +164,7 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 			"ImageUrl": "https://example.com/a.png", "UserFields": {"ClientId": "c-1", "EnableTracking": false, "EnableLogging": true,
 			"EnableRealTimeLocation": true, "Enabled": false}}`)
 		as := w.asAdmin(t)
-		p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&IncludeAccountInfo=true")[0]
+		p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&IncludeAccountInfo=true&ShowInactiveUsers=true")[0]
 		for name, want := range map[string]any{
 			"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address", "Gender": "Female",
 			"Birthday": "1989-02-17T00:00:00", "MaritalStatus": "1", "ChildrenCount": 3.0, "Country": "UK", "District": "Westminster",
@@ -162,7 +184,7 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		if n := p.AccountInfo["InstanceName"]; n == nil || *n != "Common" {
 			t.Errorf("AccountInfo %v", p.AccountInfo)
 		}
-		if p := w.find(t, as, "DeviceToken="+got.DeviceToken)[0]; p.AccountInfo["InstanceName"] != nil || *p.AccountInfo["InstanceId"] != sandbox.InstanceID {
+		if p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&ShowInactiveUsers=True")[0]; p.AccountInfo["InstanceName"] != nil || *p.AccountInfo["InstanceId"] != sandbox.InstanceID {
 			t.Errorf("names that were not asked for: %v", p.AccountInfo)
 		}
 	})
@@ -202,7 +224,7 @@ func TestACustomTokenIsTheDeviceToken(t *testing.T) {
 func TestAnInviteCodeChoosesTheInstance(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	got := w.register(t, `{"InstanceInviteCode": "sandbox2"}`)
-	if p := w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken)[0]; *p.AccountInfo["InstanceId"] != sandbox.SecondInstanceID {
+	if p := w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken)[0]; *p.AccountInfo["InstanceId"] != seed.SecondInstanceID {
 		t.Errorf("registered into %s", *p.AccountInfo["InstanceId"])
 	}
 	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"InstanceInviteCode": "none"}`).want(t, 422, "InstanceInviteCode")
@@ -212,7 +234,7 @@ func TestRegisteringManyAtOnce(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		var all []tokens
 		body := `{"Quantity": 3, "CustomFields": {"EnableTracking": false, "Enabled": false}}`
-		w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, body).want(t, 200).into(t, &all)
+		w.do(t, "POST", server.DefaultMultiplePath, theInstance, body).want(t, 200).into(t, &all)
 		if len(all) != 3 || all[0].AccessToken == nil || all[0].DeviceToken == all[1].DeviceToken {
 			t.Fatalf("got %+v", all)
 		}
@@ -221,15 +243,15 @@ func TestRegisteringManyAtOnce(t *testing.T) {
 			t.Errorf("UserFields %v", f)
 		}
 		for _, n := range []int{0, -1, 101} {
-			w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).want(t, 422, "Quantity")
+			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).want(t, 422, "Quantity")
 		}
-		w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
+		w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
 	})
 }
 
 func TestAServiceWithoutRegisteringMany(t *testing.T) {
 	w := newWorld(t, sandbox.Options{NoMultiple: true})
-	w.do(t, "POST", sandbox.DefaultMultiplePath, theInstance, `{"Quantity": 3}`).want(t, 404)
+	w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": 3}`).want(t, 404)
 	w = newWorld(t, sandbox.Options{MultiplePath: "/v2/many", MaxQuantity: 1000})
 	w.do(t, "POST", "/V2/Many", theInstance, `{"Quantity": 1000, "CreateAccessToken": false}`).want(t, 200)
 }
@@ -256,7 +278,8 @@ func TestTheRequestIdComesBack(t *testing.T) {
 
 // The same random source and clock give the same tokens, so that tests of clients can pin what they print.
 func TestAGivenSourceMakesEverythingRepeatable(t *testing.T) {
-	a, b := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{})
+	form := sandbox.Options{JWTForm: server.JWT2019} // the key of the other is the system's in any case
+	a, b := newWorld(t, form), newWorld(t, form)
 	one, two := a.register(t, `{}`), b.register(t, `{}`)
 	if one.DeviceToken != two.DeviceToken || one.AccessToken.Token != two.AccessToken.Token || *one.RefreshToken != *two.RefreshToken {
 		t.Errorf("%+v and %+v", one, two)

@@ -13,6 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/docs"
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
 // sample is a request as the vendor's pages and clients write it, with the answer that was seen or is stated: its names and kinds, and its
@@ -77,7 +79,7 @@ func registrationSamples() []sample {
 		create("create with a token of one's own", `{"CustomToken": "11111111-2222-4333-8444-555555555555"}`, strings.Replace(issued, "...", "11111111-2222-4333-8444-555555555555", 1)),
 		{"create by the vendor's clients", "POST", "/v1/Registration/Create", `{"firstName": "Ada", "maritalStatus": "4"}`, theInstance, 200, resultSample(issued)},
 		{"create with what cannot be converted", "POST", "/v1/Registration/create", `{"Gender": "F"}`, theInstance, 422, refusedSample(422, "Gender")},
-		{"create many by the vendor's page", "POST", sandbox.DefaultMultiplePath, `{"Quantity": 1, "CreateAccessToken": true, "CustomFields": {"EnableTracking": true,
+		{"create many by the vendor's page", "POST", server.DefaultMultiplePath, `{"Quantity": 1, "CreateAccessToken": true, "CustomFields": {"EnableTracking": true,
 			"EnableLogging": false, "Enabled": true}}`, theInstance, 200, resultSample("[" + issued + "]")},
 	}
 }
@@ -115,14 +117,14 @@ func userSamples(u tokens, admin headers) []sample {
 			"HasPreviousPage": false, "HasNextPage": false, "TotalUsers": 1, "TotalPages": 1, "CurrentPage": 1}`)},
 		{"list nobody", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, "nobody"), patch, 200, resultSample(`{"Users": [], "HasPreviousPage": false,
 			"HasNextPage": false, "TotalUsers": 0, "TotalPages": 0, "CurrentPage": 1}`)},
-		{"list without a JWT", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, ""), headers{"Content-Type": patchJSON}, 401, refusedSample(401)},
+		{"list without a JWT", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, ""), headers{"Content-Type": patchJSON}, 401, ""},
 		{"own profile", "GET", usersPath, "", own, 200, resultSample(userSample(idsSample, "[]"))},
 		{"update", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": u.DeviceToken}), 200, doneSample},
-		{"update of nobody", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": sandbox.CompanyID}), 404, refusedSample(404)},
+		{"update of nobody", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": seed.CompanyID}), 404, refusedSample(404)},
 		{"update that says not whose", "PUT", usersPath, flags, patch, 422, refusedSample(422, "UserDeviceToken")},
 		{"update own", "PUT", usersPath, flags, own.and(headers{"DeviceToken": u.DeviceToken}), 200, doneSample},
-		{"move", "POST", usersPath + "/instances/change", `{"DeviceToken": "` + u.DeviceToken + `", "ToInstanceId": "` + sandbox.SecondInstanceID + `",
-			"ToInstanceKey": "` + sandbox.SecondInstanceKey + `"}`, patch, 200, doneSample},
+		{"move", "POST", usersPath + "/instances/change", `{"DeviceToken": "` + u.DeviceToken + `", "ToInstanceId": "` + seed.SecondInstanceID + `",
+			"ToInstanceKey": "` + seed.SecondInstanceKey + `"}`, patch, 200, doneSample},
 		{"join by code", "POST", usersPath + "/instances/change/" + sandbox.InviteCode, "", own, 200, doneSample},
 		{"delete", "DELETE", usersPath + "/" + u.DeviceToken, "", admin, 200, doneSample},
 		{"delete again", "DELETE", usersPath + "/" + u.DeviceToken, "", admin, 404, refusedSample(404)},
@@ -138,17 +140,39 @@ func hierarchySamples(admin headers) []sample {
 	nowhere := sandbox.AdminEmail
 	return []sample{
 		{"permissions", "GET", "/auth/permissions", "", admin, 200, `{"result": {"userId": "...", "isGod": false, "companiesPermissions": [{"companyId":
-			"` + sandbox.CompanyID + `", "companyIntId": 1, "roleId": "..."}], "appsPermissions": [], "instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
+			"` + seed.CompanyID + `", "companyIntId": 1, "roleId": "..."}], "appsPermissions": [], "instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
 		get("instance", "/v1/Instances/"+sandbox.InstanceID, strings.Replace(instanceSample, `"Description": "..."`, `"Description": "Default group"`, 1)),
 		get("no such instance", "/v1/Instances/"+nowhere, "null"),
-		get("application", "/v1/Applications/"+sandbox.ApplicationID, applicationSample),
-		get("application with its instances", "/v1/Applications/"+sandbox.ApplicationID+"?includeInstances=true", both),
+		get("application", "/v1/Applications/"+seed.ApplicationID, applicationSample),
+		get("application with its instances", "/v1/Applications/"+seed.ApplicationID+"?includeInstances=true", both),
 		get("no such application", "/v1/Applications/"+nowhere+"?includeInstances=true", "null"),
-		get("a company's applications", "/v1/companies/"+sandbox.CompanyID+"/applications", "["+applicationSample+"]"),
+		get("a company's applications", "/v1/companies/"+seed.CompanyID+"/applications", "["+applicationSample+"]"),
 		get("no such company", "/v1/companies/"+nowhere+"/applications", "null"),
-		get("an application's instances", "/v1/applications/"+sandbox.ApplicationID+"/instances", "["+instanceSample+", "+instanceSample+"]"),
+		get("an application's instances", "/v1/applications/"+seed.ApplicationID+"/instances", "["+instanceSample+", "+instanceSample+"]"),
 		get("instances of no application", "/v1/applications/"+nowhere+"/instances", "null"),
-		{"in another case", "GET", "/v1/instances/" + sandbox.InstanceID, "", admin, 404, refusedSample(404)},
+		{"in another case", "GET", "/v1/instances/" + sandbox.InstanceID, "", admin, 404, ""},
+		{"new application", "POST", "/v1/companies/" + seed.CompanyID + "/applications", `{"name": "n", "description": "d", "status": 1,
+			"createDefaultGroup": true}`, admin, 200, resultSample(`{"AppId": "...", "Instances": [{"Id": "...", "Key": "..."}]}`)},
+		{"new instance", "POST", "/v1/applications/" + seed.ApplicationID + "/instances", `{"name": "n"}`, admin, 200,
+			resultSample(`{"Id": "...", "Key": "..."}`)},
+		{"change an instance", "PATCH", "/v1/Instances/" + seed.SecondInstanceID + "?Name=n&Description=d&Status=2", "", admin, 200, doneSample},
+		{"an application with users", "DELETE", "/v1/Applications/applications/" + seed.ApplicationID, "", admin, 422, refusedSample(422, "AppToken")},
+		{"an instance with users", "DELETE", "/v1/Instances/" + sandbox.InstanceID, "", admin, 422, refusedSample(422, "InstanceId")},
+		{"an instance that is gone", "DELETE", "/v1/Instances/" + seed.CompanyID, "", admin, 200, resultSample("null")},
+		{"an application that is gone", "DELETE", "/v1/Applications/applications/" + seed.CompanyID, "", admin, 200, resultSample("null")},
+		{"change an application", "PATCH", "/v1/Applications/applications/" + seed.ApplicationID + "?Name=n", "", admin, 200, doneSample},
+		get("an instance by its code", "/v1/applications/"+seed.ApplicationID+"/instances/"+sandbox.InviteCode, instanceSample),
+	}
+}
+
+func activitySamples(u tokens, admin headers) []sample {
+	get := func(name, path, result string) sample {
+		return sample{name, "GET", path, "", admin, 200, resultSample(result)}
+	}
+	return []sample{
+		get("no trips", "/indicators/admin/v3/Statistics/Dates?UserId="+u.DeviceToken, `{"LatestTripDate": null, "LatestScoringDate": null}`),
+		get("no levels", "/indicators/admin/v3/Statistics?UserId="+u.DeviceToken, `{"PermissionsLevel": null, "TrustLevel": null}`),
+		get("no device status", heartbeatPath+"/"+u.DeviceToken+"/latest", "null"),
 	}
 }
 
@@ -163,7 +187,7 @@ func TestPublishedSamples(t *testing.T) {
 	w.client = &http.Client{Transport: contract.Transport(sandbox.Transport(w.box), contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })}
 	admin := w.asAdmin(t)
 	u, old := w.register(t, `{"Email": "email@mail.com"}`), w.register(t, `{}`)
-	for _, c := range slices.Concat(registrationSamples(), signInSamples(u, old), userSamples(u, admin), hierarchySamples(admin)) {
+	for _, c := range slices.Concat(registrationSamples(), signInSamples(u, old), userSamples(u, admin), hierarchySamples(admin), activitySamples(old, admin)) {
 		t.Run(c.name, func(t *testing.T) {
 			r := w.do(t, c.method, c.path, c.h, c.body)
 			if r.HTTP != c.status {

@@ -1,126 +1,181 @@
+// Package sandbox is a local sandbox of the user service: an http.Handler that answers every call by the rules that
+// are known of the real one, with users that are kept in a folder or in memory.
+//
+// Its rooms: server has the calls, store keeps the data, seed has what it begins with, fault makes it fail on purpose.
+// Sandbox puts them together, with the access log and the control API around them.
 package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
+	"go.yaml.in/yaml/v3"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// Options say what a sandbox is like. The zero value is one in memory with the presets, that behaves as the service is
+// The credentials of a sandbox without a layout of its own.
+const (
+	InstanceID    = seed.InstanceID
+	InstanceKey   = seed.InstanceKey
+	InviteCode    = seed.InviteCode
+	AdminEmail    = seed.AdminEmail
+	AdminPassword = seed.AdminPassword
+
+	SecondInstanceID  = seed.SecondInstanceID // for moving users to
+	SecondInstanceKey = seed.SecondInstanceKey
+)
+
+// The reasons of errors that a command can explain.
+const (
+	ReasonLayout      failure.Reason = "sandbox-layout"       // the folder has another layout; the subject is the folder
+	ReasonLayoutFile  failure.Reason = "sandbox-layout-file"  // the folder's layout file is damaged
+	ReasonNotLoopback failure.Reason = "sandbox-not-loopback" // the address can be reached by others
+	ReasonAddress     failure.Reason = "sandbox-address"      // the address is not host:port
+	ReasonServed                     = store.ReasonServed     // another process serves the folder
+	ReasonDamaged                    = store.ReasonDamaged    // the data file cannot be used
+)
+
+// Options say what a sandbox is like. The zero value is one in memory with the presets, which behaves as the service is
 // known to.
 type Options struct {
-	Dir    string           // the folder that keeps its state; "" keeps it in memory
+	Dir    string           // the folder that keeps its data; "" keeps it in memory
 	Now    func() time.Time // its clock; nil is the system's
 	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
-	Layout *Layout          // what a new state is furnished with; nil is LayoutOf(Dir)
+	Layout *seed.Layout     // what an empty store begins with; nil is LayoutOf(Dir)
 
-	MultiplePath string // where many users are registered at once; "" is DefaultMultiplePath
+	MultiplePath string // where many users are registered at once; "" is server.DefaultMultiplePath
 	NoMultiple   bool   // there is no such path
 	MaxQuantity  int    // the most users of one such call; 0 is 100
 	SignInLimit  int    // sign-ins a minute from one address; 0 is 5, a negative number no limit
 
-	Faults    []Fault      // how it misbehaves
-	FaultSeed uint64       // the same seed, the same requests that are struck
-	Control   bool         // the control API under /_sandbox/
-	Log       *slog.Logger // a line per request, without secrets; nil is none
-	Warn      func(string) // is told what Serve could not do well; nil is nobody
-	Contract  []byte       // what /openapi.yaml answers; nil is 404
+	JWTForm     string        // server.JWT2026 or server.JWT2019; "" is 2026
+	TokenLife   time.Duration // of a JWT from a sign-in or a refresh; 0 is a day
+	RefreshLife time.Duration // of a user's refresh token; 0 is seven days
+	Strict      bool          // refuse what the service is not known to take
+
+	Faults    []fault.Fault // how it fails on purpose
+	FaultSeed uint64        // the same seed fails the same requests
+	Control   bool          // the control API under /_sandbox/
+	Log       *slog.Logger  // a line a request, without secrets; nil is none
+	Warn      func(string)  // is told what Serve could not do well; nil is nobody
+	Contract  []byte        // what /openapi.yaml answers; nil is 404
 }
 
-// Sandbox is the service in miniature. It is safe for use by many goroutines.
+// Sandbox is a sandbox of the service. It is safe for use by many goroutines.
 type Sandbox struct {
 	options Options
-	engine  engine
-	routes  []route
-	pages   pages
-	faults  *faults
+	store   *store.Store
+	server  *server.Server
+	faults  *fault.Set
 	offset  atomic.Int64 // nanoseconds that the control API has moved the clock by
 	history history
 	start   start
-
-	asked func(call, where, name string) // in tests: is told of all that a call looks for in its request
+	hosts   atomic.Pointer[[]string] // under which it serves, for the control API; nil is any
 
 	randomMu sync.Mutex
 	source   io.Reader
 }
 
-// largestBody is the most bytes of a request's body (assumed: body-size).
-const largestBody = 4 << 20
-
-// Open makes a sandbox. It takes no lock and changes no file: that happens when a request comes. Its error is of code
+// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes. Its error is of code
 // invalid where the options ask for what cannot be.
 func Open(o Options) (*Sandbox, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	s := &Sandbox{options: o, source: o.Random}
+	if s.source == nil {
+		s.source = bufio.NewReader(rand.Reader)
+	}
+	s.server = server.New(server.Options{
+		Now: s.now, Random: s.random,
+		MultiplePath: o.MultiplePath, NoMultiple: o.NoMultiple, MaxQuantity: o.MaxQuantity, SignInLimit: o.SignInLimit,
+		JWTForm: o.JWTForm, RegisterLife: server.RegisterLife, SignInLife: o.TokenLife, RefreshLife: o.RefreshLife,
+		Strict: o.Strict,
+	})
+	s.store = store.Open(store.Options{Dir: o.Dir, Init: s.initial})
+	s.server.Store = s.store
+	if err := fault.Bind(o.Faults, s.server.Calls()); err != nil {
+		return nil, err
+	}
+	s.faults = fault.NewSet(o.Faults, o.FaultSeed)
+	return s, nil
+}
+
+// complete sets what was left out, and checks the rest.
+func (o *Options) complete() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.MultiplePath == "" {
-		o.MultiplePath = DefaultMultiplePath
+		o.MultiplePath = server.DefaultMultiplePath
 	}
 	if !strings.HasPrefix(o.MultiplePath, "/") {
-		return nil, failure.Newf(failure.Invalid, "the path of «register many users» must begin with /: %q", o.MultiplePath)
+		return failure.Newf(failure.Invalid, "invalid path %q to register many users at: must begin with /", o.MultiplePath)
 	}
-	if o.MaxQuantity == 0 {
-		o.MaxQuantity = 100
+	for _, d := range []struct {
+		value *int
+		or    int
+	}{{&o.MaxQuantity, 100}, {&o.SignInLimit, 5}} {
+		if *d.value == 0 {
+			*d.value = d.or
+		}
 	}
-	if o.SignInLimit == 0 {
-		o.SignInLimit = 5
+	if o.JWTForm == "" {
+		o.JWTForm = server.JWT2026
+	}
+	if o.JWTForm != server.JWT2026 && o.JWTForm != server.JWT2019 {
+		return failure.Newf(failure.Invalid, "invalid form of a JWT %q: must be 2026 or 2019", o.JWTForm)
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		or    time.Duration
+	}{{&o.TokenLife, server.SignInLife}, {&o.RefreshLife, server.RefreshLife}} {
+		if *d.value == 0 {
+			*d.value = d.or
+		}
+		if *d.value < time.Second {
+			return failure.Newf(failure.Invalid, "invalid lifetime %s: must be at least a second", *d.value)
+		}
 	}
 	if o.Layout == nil {
 		l, err := LayoutOf(o.Dir)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		o.Layout = &l
 	}
-	if mistakes := o.Layout.check(); mistakes != nil {
-		return nil, failure.InvalidFields("the layout cannot be used", mistakes)
+	if mistakes := o.Layout.Check(); mistakes != nil {
+		return failure.InvalidFields("invalid layout", mistakes)
 	}
 	o.Faults = slices.Clone(o.Faults)
-	s := &Sandbox{options: o, routes: routes(o), source: o.Random}
-	if err := bind(o.Faults, s.routes); err != nil {
-		return nil, err
-	}
-	s.faults = newFaults(o.Faults, o.FaultSeed)
-	if s.source == nil {
-		s.source = bufio.NewReader(rand.Reader)
-	}
-	if o.Dir != "" {
-		s.engine = newBolt(o.Dir, s.setUp)
-		return s, nil
-	}
-	s.engine = newMemory()
-	return s, s.fillMemory()
+	return nil
 }
 
-func (s *Sandbox) fillMemory() error {
-	return s.engine.update(func(t tx) bool {
-		s.setUp(t)
-		return true
-	})
+// initial is what an empty store begins with.
+func (s *Sandbox) initial() []store.Change {
+	return append([]store.Change{{Secret: s.random(32)}}, s.options.Layout.Changes(s.server.NewUUID)...)
 }
 
-// setUp fills an empty state.
-func (s *Sandbox) setUp(t tx) {
-	st := state{t}
-	st.put(keyFormat, []byte(stateFormat))
-	st.put(keySigning, s.random(signingKeyLength))
-	st.furnish(*s.options.Layout, s.newUUID)
-}
-
-// random draws bytes. A source that fails leaves zeros, which Open's own source does not.
+// random draws bytes. A source that fails leaves zeros, which the system's does not.
 func (s *Sandbox) random(n int) []byte {
 	b := make([]byte, n)
 	s.randomMu.Lock()
@@ -129,122 +184,170 @@ func (s *Sandbox) random(n int) []byte {
 	return b
 }
 
-// newUUID draws a UUID of version 4.
-func (s *Sandbox) newUUID() uuid.UUID {
-	id := uuid.UUID(s.random(16))
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}
-
 // now is the sandbox's time.
 func (s *Sandbox) now() time.Time { return s.options.Now().Add(time.Duration(s.offset.Load())) }
 
-// Close gives up the files. Requests after it fail.
-func (s *Sandbox) Close() error { return s.engine.close() }
+// Close gives up the folder. Requests after it fail.
+func (s *Sandbox) Close() error { return s.store.Close() }
 
-// Reset empties the sandbox, whatever version of the program filled it: no users, no tokens, a new signing key, the
-// layout as it was. It fails, of code failed, while another process serves the folder.
+// Reset empties the sandbox, whatever is in its file: no users, no tokens, new keys, the layout as it was. It fails, of
+// code failed, while another process serves the folder.
 func (s *Sandbox) Reset(ctx context.Context) error {
-	if b, ok := s.engine.(*bolt); ok {
-		b.any.Store(true)
-		defer b.any.Store(false)
-	}
-	release, err := s.engine.acquire(ctx)
-	var served *ErrServed
+	err := s.store.Reset(ctx, s.initial())
+	var served *store.ErrServed
 	if errors.As(err, &served) {
-		return &failure.Error{
-			Code: failure.Failed, Message: "the sandbox cannot be emptied: it is served at " + served.URL, Hint: "stop the server first", Cause: err,
-		}
+		return failure.Wrap(failure.Failed, "cannot empty the sandbox", err).Because(ReasonServed, served.URL)
 	}
+	return err
+}
+
+// Layout returns the layout that the sandbox has now, which for a folder need not be that of Options: it counts for an
+// empty one only.
+func (s *Sandbox) Layout(ctx context.Context) (l seed.Layout, err error) {
+	err = s.store.View(ctx, func(st *store.State) { l = seed.LayoutOf(st) })
+	return l, err
+}
+
+// layoutFile is where a folder keeps a layout of its own, for whoever needs its credentials before a request. A folder
+// with the presets has none.
+const layoutFile = "layout.yaml"
+
+// LayoutOf returns the layout of a folder, or what it will be when the folder is first used. The folder need not exist;
+// "" is none. Its error is of code invalid.
+func LayoutOf(dir string) (seed.Layout, error) {
+	if dir == "" {
+		return seed.DefaultLayout(), nil
+	}
+	path := filepath.Join(dir, layoutFile)
+	data, err := os.ReadFile(path) //nolint:gosec // the user names the folder
+	if errors.Is(err, os.ErrNotExist) {
+		return seed.DefaultLayout(), nil
+	}
+	var l seed.Layout
+	if err == nil {
+		l, err = seed.ReadLayout(bytes.NewReader(data))
+	}
+	if err != nil {
+		return l, failure.Wrap(failure.Invalid, path, err).Because(ReasonLayoutFile, path)
+	}
+	return l, nil
+}
+
+// Settle makes the layout in Options that of the folder, for every process that opens it later. An empty folder begins
+// with it; it fails, of code invalid, where the folder has another.
+func (s *Sandbox) Settle(ctx context.Context) error {
+	is, err := s.Layout(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := s.engine.clear(); err != nil {
-		return unusable(s.options.Dir, err)
+	if !is.Same(*s.options.Layout) {
+		began, err := LayoutOf(s.options.Dir)
+		if err == nil && began.Same(*s.options.Layout) {
+			return nil // the service's own calls have changed it since
+		}
+		return failure.Newf(failure.Invalid, "the sandbox in %s has another layout", s.options.Dir).
+			Because(ReasonLayout, s.options.Dir)
 	}
-	if s.options.Dir == "" {
-		return s.fillMemory()
+	path := filepath.Join(s.options.Dir, layoutFile)
+	if is.IsDefault() {
+		if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	} else {
+		var data []byte
+		if data, err = yaml.Marshal(is); err == nil {
+			err = atomicfile.WriteFile(path, data, 0o600)
+		}
+	}
+	if err != nil {
+		return failure.Wrap(failure.Failed, "cannot write the sandbox's layout", err)
 	}
 	return nil
 }
 
-// Layout is what the sandbox's state was furnished with, which for a folder need not be what Options say: those count for
-// a new state only.
-func (s *Sandbox) Layout(ctx context.Context) (Layout, error) {
-	var l Layout
-	release, err := s.engine.acquire(ctx)
-	if err != nil {
-		return l, err
-	}
-	defer release()
-	err = s.engine.view(func(t tx) { l = state{t}.layout() })
-	return l, err
+// Start is what Begin fills a sandbox with.
+type Start struct {
+	Import io.Reader // JSON Lines as Import reads them; nil is none
+	Fleet  seed.Fleet
 }
 
-// ServeHTTP answers any call of the service. Where the state cannot be had, it answers 503.
+// start is what the sandbox began with, for the resets of the control API. One reset takes place at a time.
+type start struct {
+	mu    sync.Mutex
+	lines []byte // the imported users as they were taken: a DeviceToken that was drawn for a line stays the same
+	fleet seed.Fleet
+}
+
+// Begin imports users and then adds a fleet, and returns how many were imported. With the control API it remembers
+// both: a reset brings them back.
+func (s *Sandbox) Begin(ctx context.Context, b Start) (int, error) {
+	s.start.mu.Lock()
+	defer s.start.mu.Unlock()
+	imported := 0
+	if b.Import != nil {
+		var keep func([]byte)
+		if s.options.Control {
+			keep = func(line []byte) { s.start.lines = append(s.start.lines, line...) }
+		}
+		n, err := s.server.Import(ctx, b.Import, keep)
+		if err != nil {
+			return n, err
+		}
+		imported = n
+	}
+	s.start.fleet = b.Fleet
+	return imported, s.Fill(ctx, b.Fleet)
+}
+
+// beginAgain empties the sandbox and fills it as Begin did. Requests meanwhile see it half filled.
+func (s *Sandbox) beginAgain(ctx context.Context) error {
+	s.start.mu.Lock()
+	defer s.start.mu.Unlock()
+	if err := s.Reset(ctx); err != nil {
+		return err
+	}
+	_, err := s.Import(ctx, bytes.NewReader(s.start.lines))
+	if err = errors.Join(err, s.Fill(ctx, s.start.fleet)); err != nil {
+		return failure.Wrap(failure.Failed, "the sandbox was emptied, but not filled again", err)
+	}
+	return nil
+}
+
+// Fill adds a fleet of plausible users. Those who are there already stay as they are.
+func (s *Sandbox) Fill(ctx context.Context, f seed.Fleet) error { return s.server.Fill(ctx, f) }
+
+// Import adds the users of JSON Lines as Export writes them, and returns how many.
+func (s *Sandbox) Import(ctx context.Context, r io.Reader) (int, error) {
+	return s.server.Import(ctx, r, nil)
+}
+
+// Export writes every user as JSON Lines, in the order of registration, and returns how many.
+func (s *Sandbox) Export(ctx context.Context, w io.Writer) (int, error) {
+	return s.server.Export(ctx, w)
+}
+
+// ServeHTTP answers any call of the service. Where the data cannot be had, it answers 503.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.TryServeHTTP(w, r); err != nil {
-		a := refuse(http.StatusServiceUnavailable)
-		a.camel = s.isCamel(r)
-		a.errors = append(a.errors, mistake("", err.Error()))
-		write(w, a)
+		s.server.Refuse(r, http.StatusServiceUnavailable, err.Error()).Write(w)
 	}
 }
 
-// TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the state cannot be had, nothing
-// was done nor written, and the error says why. It is an ErrServed where another process serves the folder.
+// TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the data cannot be had, nothing was
+// done nor written, and the error says why. It is a store.ErrServed where another process serves the folder.
 func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	id := r.Header.Get("X-Request-Id") // comes back (assumed: request-id)
 	if id == "" {
-		id = s.newUUID().String()
+		id = s.server.NewUUID().String()
 	}
 	w.Header().Set("X-Request-Id", id)
 	e := s.begin(r, id)
 	if a, ok := s.besides(r); ok {
-		e.entry.Status = a.code()
+		e.entry.Status = a.Status
 		e.log(r.Context())
-		write(w, a)
+		a.Write(w)
 		return nil
 	}
-	e.fate = s.faults.draw(r.Method, r.URL.Path)
+	e.plan = s.faults.Draw(r.Method, r.URL.Path)
 	return e.run(r.Context(), w)
-}
-
-// read is the request's body, for the methods that have one; a refusal where it cannot be had.
-func read(r *http.Request) ([]byte, refused) {
-	if r.Method != http.MethodPost && r.Method != http.MethodPut {
-		return nil, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
-	switch {
-	case err != nil:
-		return nil, no(invalid(mistake("", "The body cannot be read.")))
-	case len(body) > largestBody:
-		return nil, no(refuse(http.StatusRequestEntityTooLarge))
-	}
-	return body, nil
-}
-
-// answer carries out a request (what one gets that there is not is assumed: other-calls), with the state taken for as long as that lasts and no longer.
-func (s *Sandbox) answer(r *http.Request, body []byte) answer {
-	found, params, allowed := match(s.routes, r.Method, r.URL.Path)
-	if found == nil {
-		if allowed == nil {
-			return refuse(http.StatusNotFound)
-		}
-		a := refuse(http.StatusMethodNotAllowed)
-		a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
-		return a
-	}
-	release, err := s.engine.acquire(r.Context())
-	if err != nil {
-		return answer{err: err}
-	}
-	defer release()
-	c := call{Sandbox: s, r: r, route: found, body: body, params: params, now: s.now()}
-	a := found.handle(&c)
-	a.camel = found.camel
-	return a
 }

@@ -12,72 +12,134 @@ import (
 )
 
 const (
-	// graceful is how long a stopping server waits for the requests under way.
+	// graceful is how long a stopping server waits for the requests in flight.
 	graceful = 5 * time.Second
-	// headerTimeout is how long a client may take to send a request's head.
+	// headerTimeout is how long a client may take to send a request's header, and bodyTimeout all of it.
 	headerTimeout = 10 * time.Second
+	bodyTimeout   = time.Minute
+	// idleTimeout is how long a connection is kept without a request.
+	idleTimeout = 2 * time.Minute
+	// maxConnections is how many there may be at a time.
+	maxConnections = 4096
 )
 
-// CheckAddr says whether the sandbox may listen on an address, host:port: only on a loopback one unless remote is
+// CheckAddr checks that the sandbox may listen on an address, host:port: only on a loopback one unless remote is
 // allowed, as the credentials of a sandbox are known to everybody. Its error is of code invalid.
 func CheckAddr(addr string, allowRemote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return failure.Wrap(failure.Invalid, "the address is not host:port", err).WithHint("for example 127.0.0.1:8077")
+		return failure.Wrap(failure.Invalid, "invalid address "+addr, err).Because(ReasonAddress, addr)
 	}
 	ip := net.ParseIP(host)
 	if allowRemote || host == "localhost" || (ip != nil && ip.IsLoopback()) {
 		return nil
 	}
-	return failure.Newf(failure.Invalid, "the sandbox listens on loopback addresses only, which %q is not", host).
-		WithHint("its credentials are known to everybody; --allow-remote takes them to the network all the same")
+	return failure.Newf(failure.Invalid, "invalid address %q: must be a loopback address", addr).
+		Because(ReasonNotLoopback, addr)
 }
 
 // stopKey is where a request's context has the channel that is closed when the server stops.
 type stopKey struct{}
 
-// Serve answers on the listener until the context ends, then stops taking requests, lets those under way finish (without the waits of
-// faults), and closes the sandbox and returns nil. Requests that do not finish within five seconds, as their clients neither send nor read on, are cut
-// off, of which Options.Warn is told. It holds the state folder for that time, so that requests in other processes find it by Serving instead of
-// waiting; it fails, of code failed, where another process serves the folder already. ready, where it is not nil, is called with the
-// server's URL once requests are answered. The listener is Serve's, and closed in any case.
+// Serve answers on the listener until the context ends, then stops taking requests, lets those in flight finish
+// (without the waits of faults), and closes the sandbox and returns nil. Requests that do not finish within five
+// seconds are cut off, of which Options.Warn is told. It holds the folder for that time, so that other processes send
+// their requests to it; it fails, of code failed, where another process serves the folder already. ready, unless it is
+// nil, is called with the server's URL once requests are answered. The listener is closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
-	url := "http://" + ln.Addr().String()
-	giveUp, err := s.claim(ctx, url)
-	if err != nil {
+	address := ln.Addr().String()
+	if err := s.store.Hold(ctx, "http://"+address); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	s.ownHosts(address)
 	waiting := unused{conns: map[net.Conn]bool{}}
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: headerTimeout, ConnState: waiting.watch,
-		// Requests under way are to finish, so they do not end with ctx.
+		Handler: s, ConnState: waiting.watch,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
+		// Requests in flight are to finish, so they do not end with ctx.
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx.Done())
 		},
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
+	go func() { ended <- server.Serve(&limited{Listener: ln, free: make(chan struct{}, maxConnections)}) }()
 	if ready != nil {
-		ready(url)
+		ready("http://" + address)
 	}
+	var err error
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
 	}
-	return giveUp(func() error {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
-		defer cancel()
-		waiting.stop()
-		stopped := server.Shutdown(stopping)
-		if errors.Is(stopped, context.DeadlineExceeded) {
-			stopped = server.Close()
-			s.warn("requests that did not finish within " + graceful.String() + " of the end were cut off")
-		}
-		return errors.Join(err, stopped, s.engine.close())
-	})
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
+	defer cancel()
+	waiting.stop()
+	stopped := server.Shutdown(stopping)
+	if errors.Is(stopped, context.DeadlineExceeded) {
+		stopped = server.Close()
+		s.warn("requests that did not finish within " + graceful.String() + " of the end were cut off")
+	}
+	return errors.Join(err, stopped, s.store.Close())
 }
 
-// warn tells of what goes wrong without ending anything.
+// ownHosts sets the names under which the control API is served: the address's own, and those of this machine.
+func (s *Sandbox) ownHosts(address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return
+	}
+	hosts := []string{address}
+	for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
+		hosts = append(hosts, net.JoinHostPort(host, port))
+		if port == "80" {
+			hosts = append(hosts, host)
+		}
+	}
+	s.hosts.Store(&hosts)
+}
+
+// limited takes a number of connections at a time; others wait.
+type limited struct {
+	net.Listener
+	free chan struct{}
+}
+
+// Accept implements net.Listener.
+func (l *limited) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case l.free <- struct{}{}:
+		return &limitedConn{Conn: c, free: l.free}, nil
+	default: // a client that opens as many has no claim to more
+		return c, c.Close()
+	}
+}
+
+// limitedConn gives back its place when it is closed.
+type limitedConn struct {
+	net.Conn
+	free chan struct{}
+	once sync.Once
+}
+
+// Close implements net.Conn.
+func (c *limitedConn) Close() error {
+	c.once.Do(func() { <-c.free })
+	return c.Conn.Close()
+}
+
+// SetLinger makes a close a reset.
+func (c *limitedConn) SetLinger(seconds int) error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return nil
+}
+
+// warn reports what goes wrong without ending anything.
 func (s *Sandbox) warn(text string) {
 	if s.options.Warn != nil {
 		s.options.Warn(text)
@@ -114,13 +176,4 @@ func (u *unused) stop() {
 	for c := range u.conns {
 		_ = c.Close()
 	}
-}
-
-// claim holds the state folder; a sandbox in memory has none.
-func (s *Sandbox) claim(ctx context.Context, url string) (giveUp func(func() error) error, err error) {
-	b, ok := s.engine.(*bolt)
-	if !ok {
-		return func(finish func() error) error { return finish() }, nil
-	}
-	return claim(ctx, s.options.Dir, url, b.hold)
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
 // serving starts Serve on a sandbox of the folder; stop ends it and returns its error.
@@ -53,57 +55,57 @@ func serving(t *testing.T, o sandbox.Options) (url string, stop func() error) {
 	return url, stop
 }
 
-func TestWhoServesTheFolderIsFound(t *testing.T) {
+// mounted is a client of a folder: in this process, or through whoever serves the folder.
+func mounted(w *world) *http.Client {
+	return &http.Client{Transport: sandbox.Mount(w.box, http.DefaultTransport)}
+}
+
+func TestWhoServesTheFolderGetsTheRequests(t *testing.T) {
 	dir := t.TempDir()
-	waiting := newWorld(t, sandbox.Options{Dir: dir})
-	waiting.register(t, `{}`)
+	other := newWorld(t, sandbox.Options{Dir: dir})
+	client := mounted(other)
+	register := func() {
+		t.Helper()
+		send(t, client, "http://sandbox", "POST", "/v1/Registration/create", theInstance, `{"City": "Bonn"}`).want(t, 200)
+	}
+	register()
 	url, stop := serving(t, sandbox.Options{Dir: dir})
-	if got, ok := sandbox.Serving(t.Context(), dir); !ok || got != url {
-		t.Errorf("Serving: %q, %t", got, ok)
-	}
-
-	// Whoever waits for the file learns where to go, and nothing was done.
-	_, err := waiting.client.Do(registration(t.Context()))
-	var served *sandbox.ErrServed
+	_, err := other.client.Do(registration(t.Context()))
+	var served *store.ErrServed
 	if !errors.As(err, &served) || served.URL != url {
-		t.Fatalf("got %v", err)
+		t.Fatalf("without Mount: %v", err)
 	}
-	send(t, http.DefaultClient, url, "POST", "/v1/Registration/create", theInstance, `{"City": "Bonn"}`).want(t, 200)
+	register()
 
-	if err := waiting.box.Reset(t.Context()); !failure.Is(err, failure.Failed) || !strings.Contains(err.Error(), url) {
+	if err := other.box.Reset(t.Context()); !failure.HasReason(err, sandbox.ReasonServed) || !strings.Contains(err.Error(), url) {
 		t.Errorf("Reset: %v", err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sandbox.Serve(t.Context(), waiting.box, ln, nil); !failure.Is(err, failure.Failed) || !strings.Contains(err.Error(), url) {
+	if err := sandbox.Serve(t.Context(), other.box, ln, nil); !failure.HasReason(err, sandbox.ReasonServed) || !strings.Contains(err.Error(), url) {
 		t.Errorf("a second server: %v", err)
 	}
 
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	if url, ok := sandbox.Serving(t.Context(), dir); ok {
-		t.Errorf("Serving after the end: %s", url)
-	}
-	if got := waiting.find(t, waiting.asAdmin(t), "FirstName=x"); len(got) != 0 {
-		t.Errorf("got %v", got)
-	}
-	if p := waiting.list(t, waiting.asAdmin(t), `{"PageNumber": 1, "PageSize": 10}`); p.TotalUsers != 2 {
+	register() // in this process again
+	if p := other.list(t, other.asAdmin(t), `{"PageNumber": 1, "PageSize": 10}`); p.TotalUsers != 3 {
 		t.Errorf("%d users", p.TotalUsers)
 	}
 }
 
-func TestANoteOfADeadServerIsNotBelieved(t *testing.T) {
+func TestTheNoteOfADeadServerIsIgnored(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "serving.json"), []byte(`{"URL": "http://127.0.0.1:1", "PID": 1}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if url, ok := sandbox.Serving(t.Context(), dir); ok {
-		t.Errorf("believed %s", url)
-	}
 	newWorld(t, sandbox.Options{Dir: dir}).register(t, `{}`)
+	if _, err := os.Stat(filepath.Join(dir, "serving.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
 }
 
 func TestRequestsUnderWayFinishWhenTheServerStops(t *testing.T) {
@@ -152,7 +154,7 @@ func TestRequestsUnderWayFinishWhenTheServerStops(t *testing.T) {
 func TestAServerThatStopsWaitsForNoFault(t *testing.T) {
 	for _, text := range []string{"POST *: latency 1h", "POST *: slow 1h"} {
 		t.Run(text, func(t *testing.T) {
-			url, stop := serving(t, sandbox.Options{Control: true, Faults: []sandbox.Fault{fault(t, text)}})
+			url, stop := serving(t, sandbox.Options{Control: true, Faults: []fault.Fault{faultOf(t, text)}})
 			req := registration(t.Context())
 			req.URL.Host = strings.TrimPrefix(url, "http://")
 			got := make(chan string, 1)

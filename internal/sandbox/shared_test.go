@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
+	"github.com/gofrs/flock"
 	"go.uber.org/goleak"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -211,8 +211,8 @@ func TestABusyFolderIsWaitedForAsLongAsTheContextAllows(t *testing.T) {
 		t.Fatal(err)
 	}
 	w = newWorld(t, sandbox.Options{Dir: dir})
-	holder, err := bbolt.Open(filepath.Join(dir, "sandbox.db"), 0o600, nil)
-	if err != nil {
+	holder := flock.New(filepath.Join(dir, "sandbox.lock"))
+	if err := holder.Lock(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
@@ -266,7 +266,7 @@ func TestAFileThatIsNoStateIsAClearError(t *testing.T) {
 	}
 	w := newWorld(t, sandbox.Options{Dir: dir})
 	_, err := w.client.Do(registration(t.Context()))
-	if !failure.Is(err, failure.Failed) || failure.From(err).Hint == "" {
+	if !failure.Is(err, failure.Failed) || !failure.HasReason(err, sandbox.ReasonDamaged) {
 		t.Errorf("got %v", err)
 	}
 }

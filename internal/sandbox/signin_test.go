@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
 func (w *world) signIn(t testing.TB, h headers, fields, password string) reply {
@@ -45,9 +46,9 @@ func TestSignInsThatAreRefused(t *testing.T) {
 		"wrong password":          {nil, admin, "x", 401, nil},
 		"unknown admin":           {nil, `"{\"email\":\"x@example.com\"}"`, "x", 401, nil},
 		"no InstanceId":           {nil, userLogin(u), sandbox.InstanceKey, 422, []string{"InstanceId"}},
-		"wrong key":               {inInstance, userLogin(u), sandbox.SecondInstanceKey, 401, nil},
-		"another instance's user": {headers{"InstanceId": sandbox.SecondInstanceID}, userLogin(u), sandbox.SecondInstanceKey, 401, nil},
-		"unknown user":            {inInstance, userLogin(sandbox.CompanyID), sandbox.InstanceKey, 401, nil},
+		"wrong key":               {inInstance, userLogin(u), seed.SecondInstanceKey, 401, nil},
+		"another instance's user": {headers{"InstanceId": seed.SecondInstanceID}, userLogin(u), seed.SecondInstanceKey, 401, nil},
+		"unknown user":            {inInstance, userLogin(seed.CompanyID), sandbox.InstanceKey, 401, nil},
 		"no JSON inside":          {nil, `"x"`, "x", 422, []string{"LoginFields"}},
 		"no LoginFields":          {nil, `null`, "x", 422, []string{"LoginFields"}},
 	} {
@@ -143,9 +144,9 @@ func TestRefreshing(t *testing.T) {
 	w.refresh(t, "x", *u.RefreshToken).want(t, 401)
 	w.do(t, "POST", "/v1/Auth/RefreshToken", nil, `{}`).want(t, 422, "AccessToken", "RefreshToken")
 
-	w.Move(10 * 24 * time.Hour) // the JWT has expired; the refresh token has not
+	w.Move(6 * 24 * time.Hour) // the JWT has expired; the refresh token has not
 	fresh := w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200).tokens(t)
-	w.Move(91 * 24 * time.Hour)
+	w.Move(8 * 24 * time.Hour)
 	w.refresh(t, fresh.AccessToken.Token, *fresh.RefreshToken).want(t, 401)
 }
 

@@ -5,12 +5,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
+	"sync/atomic"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// Transport mounts a handler in this process: its requests go through no socket. A request's context ends the wait
+// Transport serves a handler in this process: its requests go through no socket. A request's context ends the wait
 // for the answer; the handler sees the same context. Bodies are copied, both ways, and come as a whole. A handler that
 // aborts (http.ErrAbortHandler) looks like a connection that broke. The error of a Sandbox that cannot be had, such as
 // ErrServed, is the round trip's error; nothing was sent then.
@@ -170,3 +175,73 @@ func (w *recorder) response(err error) (*http.Response, error) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// Mount returns a transport to a sandbox in a folder: to box, in this process, or, while another process serves the
+// folder, to that one, through socket.
+func Mount(box *Sandbox, socket http.RoundTripper) http.RoundTripper {
+	return &mount{inside: Transport(box), socket: socket}
+}
+
+type mount struct {
+	inside, socket http.RoundTripper
+	served         atomic.Pointer[string] // where the other process serves; nil: none is known of
+}
+
+// mountTries is how often a request is sent to another process that is gone when it comes.
+const mountTries = 20
+
+// RoundTrip implements http.RoundTripper.
+func (m *mount) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	data, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	for range mountTries {
+		at := m.served.Load()
+		if at == nil {
+			resp, err = m.inside.RoundTrip(withBody(r, data))
+			var held *store.ErrServed
+			if !errors.As(err, &held) {
+				return resp, err
+			}
+			at = &held.URL
+			m.served.Store(at)
+		}
+		if resp, err = m.send(withBody(r, data), *at); err == nil {
+			return resp, nil
+		}
+		var dial *net.OpError
+		if !errors.As(err, &dial) || dial.Op != "dial" {
+			return nil, err
+		}
+		m.served.Store(nil) // it serves no more, and nothing was sent
+	}
+	return resp, err
+}
+
+func (m *mount) send(r *http.Request, at string) (*http.Response, error) {
+	u, err := url.Parse(at)
+	if err != nil {
+		return nil, err
+	}
+	r.URL.Scheme, r.URL.Host, r.Host = u.Scheme, u.Host, ""
+	return m.socket.RoundTrip(r)
+}
+
+func bodyOf(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	data, err := io.ReadAll(r.Body)
+	return data, errors.Join(err, r.Body.Close())
+}
+
+// withBody returns a copy of the request. It has no GetBody: what was sent is not sent again by the transport.
+func withBody(r *http.Request, data []byte) *http.Request {
+	out := r.Clone(r.Context())
+	out.GetBody, out.Body = nil, http.NoBody
+	if len(data) > 0 {
+		out.Body = io.NopCloser(bytes.NewReader(data))
+	}
+	return out
+}

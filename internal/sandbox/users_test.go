@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
 
 func forUser(as headers, token string) headers { return as.and(headers{"UserDeviceToken": token}) }
@@ -44,7 +45,7 @@ func TestStatusIsWrittenAndReadInDifferentWords(t *testing.T) {
 		{"Deactivated", "Inactive"}, {"Active", "Active"}, {"deleted", "Inactive"}, {"Active", "Active"},
 	} {
 		w.do(t, "PUT", "/v1/Management/users", forUser(as, u), `{"Status": "`+c.written+`"}`).want(t, 200)
-		if got := w.find(t, as, "DeviceToken="+u)[0].Status; got != c.read {
+		if got := w.find(t, as, "ShowInactiveUsers=true&DeviceToken="+u)[0].Status; got != c.read {
 			t.Errorf("%s is read %s", c.written, got)
 		}
 	}
@@ -66,7 +67,7 @@ func TestAUsersOwnCalls(t *testing.T) {
 	w.do(t, "PUT", path, own.and(headers{"UserDeviceToken": other.DeviceToken}), `{"Nickname": "al"}`).want(t, 403)
 	w.do(t, "PUT", path, own, `{"Nickname": "al"}`).want(t, 422, "DeviceToken")
 	w.do(t, "GET", path, bearer(me.AccessToken.Token), "").want(t, 422, "InstanceId", "InstanceKey")
-	w.do(t, "GET", path, bearer(me.AccessToken.Token).and(headers{"InstanceId": sandbox.SecondInstanceID, "InstanceKey": sandbox.SecondInstanceKey}), "").want(t, 403)
+	w.do(t, "GET", path, bearer(me.AccessToken.Token).and(headers{"InstanceId": seed.SecondInstanceID, "InstanceKey": seed.SecondInstanceKey}), "").want(t, 403)
 	w.do(t, "GET", path, theInstance.and(w.asAdmin(t)), "").want(t, 403)
 }
 
@@ -85,7 +86,7 @@ func TestAnUpdateWithoutItsHeader(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	as := w.asAdmin(t)
 	w.do(t, "PUT", "/v1/Management/users", as, `{}`).want(t, 422, "UserDeviceToken")
-	w.do(t, "PUT", "/v1/Management/users", forUser(as, sandbox.CompanyID), `{}`).want(t, 404)
+	w.do(t, "PUT", "/v1/Management/users", forUser(as, seed.CompanyID), `{}`).want(t, 404)
 }
 
 func TestFinding(t *testing.T) {
@@ -106,7 +107,7 @@ func TestFinding(t *testing.T) {
 			"FirstName=Eve&Email=ada@example.com":                    {},
 			"DeviceToken=" + ada:                                     {ada},
 			"DeviceToken=" + ada + "&FirstName=Eve":                  {},
-			"DeviceToken=" + sandbox.CompanyID:                       {},
+			"DeviceToken=" + seed.CompanyID:                          {},
 			"FirstName=" + url.QueryEscape(long):                     {odd},
 			"FirstName=" + url.QueryEscape(strings.Repeat("ü", 299)): {},
 			"Email=ada@example.co":                                   {},
@@ -153,11 +154,11 @@ func TestMovingAndJoining(t *testing.T) {
 		}
 		const path = "/v1/Management/users/instances/change"
 		move := func(key string) reply {
-			return w.do(t, "POST", path, as, `{"DeviceToken": "`+u.DeviceToken+`", "ToInstanceId": "`+sandbox.SecondInstanceID+`", "ToInstanceKey": "`+key+`"}`)
+			return w.do(t, "POST", path, as, `{"DeviceToken": "`+u.DeviceToken+`", "ToInstanceId": "`+seed.SecondInstanceID+`", "ToInstanceKey": "`+key+`"}`)
 		}
 		move(sandbox.InstanceKey).want(t, 422, "ToInstanceKey")
-		move(sandbox.SecondInstanceKey).want(t, 200)
-		if where() != sandbox.SecondInstanceID {
+		move(seed.SecondInstanceKey).want(t, 200)
+		if where() != seed.SecondInstanceID {
 			t.Error("not moved")
 		}
 		w.do(t, "POST", path, as, `{"ToInstanceId": "x"}`).want(t, 422, "DeviceToken", "ToInstanceId", "ToInstanceKey")

@@ -1,0 +1,295 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+)
+
+// object is a JSON object with its names in lower case: the service reads names without regard to case (client).
+type object map[string]json.RawMessage
+
+// parseObject reads a body; anything but an object is a mistake.
+func parseObject(data []byte) (object, []failure.Field) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
+		return nil, []failure.Field{mistake("", "A non-empty request body that is a JSON object is required.")}
+	}
+	o := make(object, len(raw))
+	for name, value := range raw {
+		o[strings.ToLower(name)] = value
+	}
+	if len(o) < len(raw) {
+		o.readAgain(data)
+	}
+	return o, nil
+}
+
+// readAgain takes the members in the order of the text, so that of names that differ in case alone the last counts.
+func (o object) readAgain(data []byte) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	_, err := d.Token() // {
+	for err == nil && d.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = d.Token(); err == nil {
+			err = d.Decode(&value)
+		}
+		if err == nil {
+			o[strings.ToLower(fmt.Sprint(name))] = value
+		}
+	}
+}
+
+func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
+
+// reading takes values out of an object and lists what is wrong with them. It converts where the service does:
+// numbers and booleans in strings, and the reverse (live). A strict one does not, and knows what was not looked for.
+type reading struct {
+	object
+	given    []string // the names as they were written
+	strict   bool
+	mistakes []failure.Field
+	wanted   map[string]bool   // what was looked for, where it is strict
+	asked    func(name string) // is told of each name that is looked for; nil is nobody
+}
+
+// member returns what a name, in any case, stands for, and whether it was sent.
+func (r *reading) member(name string) (raw json.RawMessage, sent bool) {
+	if r.asked != nil {
+		r.asked(name)
+	}
+	if r.strict {
+		if r.wanted == nil {
+			r.wanted = map[string]bool{}
+		}
+		r.wanted[name] = true
+	}
+	raw, sent = r.object[strings.ToLower(name)]
+	return raw, sent
+}
+
+// wrongs returns the mistakes; a strict reading adds the names that are unknown, or of another case.
+func (r *reading) wrongs() []failure.Field {
+	if r.strict {
+		for _, name := range r.given {
+			if !r.wanted[name] {
+				r.mistakes = append(r.mistakes, mistake(name, "The "+name+" field is unknown."))
+			}
+		}
+		r.given = nil
+	}
+	return r.mistakes
+}
+
+func (r *reading) wrong(name, kind string) {
+	r.mistakes = append(r.mistakes, mistake(name, fmt.Sprintf("The value of %s is not %s.", name, kind)))
+}
+
+func (r *reading) between(name string, least, most int) {
+	r.wrong(name, fmt.Sprintf("between %d and %d", least, most))
+}
+
+func (r *reading) required(name string) {
+	r.mistakes = append(r.mistakes, mistake(name, "The "+name+" field is required."))
+}
+
+// scalar returns the text of a string, a number or a boolean.
+func scalar(raw json.RawMessage) (string, bool) {
+	switch raw[0] {
+	case '"':
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err == nil
+	case '{', '[':
+		return "", false
+	default:
+		return string(raw), true
+	}
+}
+
+// text returns a value as a string; ok is false where it is missing, null, or not a scalar, which is a mistake.
+func (r *reading) text(name string) (value string, ok bool) { return r.kind(name, "a string", '"') }
+
+// kind returns a value that a strict reading takes only in its own kind, by the first character of its JSON.
+func (r *reading) kind(name, kind string, own ...byte) (value string, ok bool) {
+	raw, _ := r.member(name)
+	if isNull(raw) {
+		return "", false
+	}
+	value, ok = scalar(raw)
+	if !ok || r.strict && !slices.Contains(own, raw[0]) {
+		r.wrong(name, kind)
+		return "", false
+	}
+	// An empty string is null for every type but a string.
+	return value, value != "" || slices.Contains(own, '"')
+}
+
+func (r *reading) boolean(name string) (value, ok bool) {
+	text, ok := r.kind(name, "a boolean", 't', 'f')
+	if !ok {
+		return false, false
+	}
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "true", "1":
+		return true, true
+	case "false", "0":
+		return false, true
+	}
+	r.wrong(name, "a boolean")
+	return false, false
+}
+
+func (r *reading) count(name string) (value int, ok bool) {
+	text, ok := r.kind(name, "a 32-bit integer", []byte("-0123456789")...)
+	if !ok {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
+		r.wrong(name, "a 32-bit integer")
+		return 0, false
+	}
+	return int(f), true
+}
+
+// enum is one of the spellings, in any case, or its number.
+func (r *reading) enum(name string, spellings []string) (value string, ok bool) {
+	text, ok := r.text(name)
+	if !ok || text == "" {
+		return "", false
+	}
+	for i, s := range spellings {
+		if strings.EqualFold(s, text) || !r.strict && strconv.Itoa(i) == text {
+			return s, true
+		}
+	}
+	r.wrong(name, "one of "+strings.Join(spellings, ", "))
+	return "", false
+}
+
+// uuid returns a UUID in any of the forms that .NET writes; a strict reading takes the one with dashes.
+func (r *reading) uuid(name string) (value uuid.UUID, ok bool) {
+	text, ok := r.text(name)
+	if !ok || text == "" {
+		return uuid.Nil, false
+	}
+	value, err := field.ParseServiceUUID(text)
+	if err != nil || r.strict && len(text) != 36 {
+		r.wrong(name, "a UUID")
+		return uuid.Nil, false
+	}
+	return value, true
+}
+
+func (r *reading) uuids(name string) []uuid.UUID {
+	var out []uuid.UUID
+	for _, text := range r.texts(name) {
+		id, err := field.ParseServiceUUID(text)
+		if err != nil {
+			r.wrong(name, "a list of UUIDs")
+			return nil
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+// texts returns a list of strings; nil where it is missing or null.
+func (r *reading) texts(name string) []string {
+	raw, _ := r.member(name)
+	if isNull(raw) {
+		return nil
+	}
+	var out []string
+	if json.Unmarshal(raw, &out) != nil {
+		r.wrong(name, "a list of strings")
+	}
+	return out
+}
+
+// farFuture lets any moment pass: the service does not mind one to come.
+var farFuture = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// moment returns a date or a moment of ISO 8601; one without a zone is in UTC.
+func (r *reading) moment(name string) (value time.Time, ok bool) {
+	text, ok := r.text(name)
+	if !ok || text == "" {
+		return time.Time{}, false
+	}
+	normal, err := field.Get("Birthday").ParseText(text, farFuture)
+	if err == nil {
+		for _, shape := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
+			if value, err = time.Parse(shape, fmt.Sprint(normal)); err == nil {
+				return value.UTC(), true
+			}
+		}
+	}
+	r.wrong(name, "a date and time in ISO 8601")
+	return time.Time{}, false
+}
+
+// inner returns an object inside; a list of one stands for its content, as the service gives it back so (assumed:
+// conversion). It is nil where it is missing or null.
+func (r *reading) inner(name string) *reading {
+	raw, _ := r.member(name)
+	if isNull(raw) {
+		return nil
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil && len(list) == 1 {
+		raw = list[0]
+	}
+	o, mistakes := parseObject(raw)
+	if mistakes != nil {
+		r.wrong(name, "an object")
+		return nil
+	}
+	in := &reading{object: o, strict: r.strict, given: namesOf(raw, r.strict)}
+	if r.asked != nil {
+		in.asked = func(inside string) { r.asked(name + "/" + inside) }
+	}
+	return in
+}
+
+// isJSON reports whether a content type is one that the service takes for JSON: application/json and its relatives, such
+// as the application/json-patch+json of the published samples (live; that others get 415 is assumed: content-type).
+func isJSON(contentType string) bool {
+	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
+	kind = strings.TrimSpace(kind)
+	return kind == "application/json" || kind == "text/json" || (strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
+}
+
+// namesOf returns the names of an object as they are written, where they matter.
+func namesOf(raw []byte, strict bool) []string {
+	var names map[string]json.RawMessage
+	if !strict || json.Unmarshal(raw, &names) != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// fields reads the call's body. Where that cannot be, the second answer says so.
+func (c *call) fields() (*reading, *answer) {
+	if len(bytes.TrimSpace(c.body)) > 0 && !isJSON(c.r.Header.Get("Content-Type")) {
+		return &reading{}, no(refuse(http.StatusUnsupportedMediaType))
+	}
+	o, mistakes := parseObject(c.body)
+	if mistakes != nil {
+		return &reading{}, no(invalid(mistakes...))
+	}
+	return &reading{object: o, strict: c.Strict, given: namesOf(c.body, c.Strict), asked: c.askedIn("body")}, nil
+}

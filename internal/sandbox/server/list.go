@@ -1,0 +1,288 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
+)
+
+// largestPage is the most users on a page (assumed: page).
+const largestPage = 1000
+
+// activities are the ActivityStatuses of a filter, and how each is read back (live).
+var activities = [][2]string{
+	{"Active", "Active"}, {"Inactive", "Inactive"}, {"Lost", "Lost"}, {"NoData", "No Data"}, {"Error", "Error"},
+}
+
+// sorts are the fields that a list is sorted by (live).
+var sorts = []string{
+	"DeviceToken", "FirstName", "LastName", "Nickname", "Phone", "Email", "Gender", "Birthday", "MaritalStatus",
+	"ChildrenCount", "Country", "District", "City", "DateCreated", "ActivityStatus",
+}
+
+// searched are the fields that a search term is looked for in (assumed: search).
+var searched = []string{"ClientId", "FirstName", "LastName", "Nickname", "Email", "Phone"}
+
+// listQuery is the body of a list.
+type listQuery struct {
+	number, size                       int
+	names                              bool
+	instances, applications, companies []uuid.UUID
+	filter                             filter
+}
+
+// filter is what the users of a list must be, and their order. Text is compared without regard to case.
+type filter struct {
+	search, country, city string
+	activities            []string // as they are read; none is all
+	from, to              time.Time
+	inactive              bool
+	realtime              *bool
+	sort                  string
+	desc                  bool
+}
+
+// list lists a page of users. The vendor's table calls Sort, IncludeAccountInfo and ShowInactiveUsers required as
+// well, but clients leave them out: then the list goes by DateCreated, without names, active users only (assumed:
+// list-defaults).
+func (c *call) list() answer {
+	r, bad := c.fields()
+	q := readList(r)
+	mistakes := r.wrongs()
+	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+		switch {
+		case bad != nil:
+			return *bad
+		case mistakes != nil:
+			return invalid(mistakes...)
+		}
+		within, ok := q.within(st, a)
+		if !ok {
+			return refuse(http.StatusForbidden)
+		}
+		users, total := st.Page(q.key(within), (q.number-1)*q.size, q.size, func() []*store.User { return q.filter.in(st, within) })
+		return q.answer(&View{State: st, Names: q.names}, users, total)
+	})
+}
+
+// key identifies the list, whatever its page.
+func (q listQuery) key(within map[uuid.UUID]bool) string {
+	ids := []string{}
+	for id := range within {
+		ids = append(ids, id.String())
+	}
+	slices.Sort(ids)
+	realtime := q.filter.realtime
+	q.filter.realtime = nil
+	key := fmt.Sprintf("%q %+v", ids, q.filter)
+	if realtime != nil {
+		key += fmt.Sprint(*realtime)
+	}
+	return key
+}
+
+// answer is the page as it is read; total is how many users are on all pages.
+func (q listQuery) answer(v *View, users []*store.User, total int) answer {
+	b := append(make([]byte, 0, 200+1500*len(users)), `{"Users":[`...)
+	for i, u := range users {
+		b = v.Append(append(b, comma(i)...), u)
+	}
+	count := (total + q.size - 1) / q.size
+	b = fmt.Appendf(b, `],"HasPreviousPage":%t,"HasNextPage":%t,"TotalUsers":%d,"TotalPages":%d,"CurrentPage":%d}`,
+		q.number > 1, q.number < count, total, count, q.number)
+	return answer{status: http.StatusOK, result: b}
+}
+
+func readList(r *reading) listQuery {
+	var q listQuery
+	q.number = readPositive(r, "PageNumber", 1<<30)
+	q.size = readPositive(r, "PageSize", largestPage)
+	q.names, _ = r.boolean("IncludeAccountInfo")
+	q.instances, q.applications, q.companies = r.uuids("InstanceIds"), r.uuids("ApplicationIds"), r.uuids("CompanyIds")
+	f := &q.filter
+	f.sort, f.desc = readSort(r)
+	f.search, _ = r.text("SearchTerm")
+	f.search = strings.TrimSpace(f.search)
+	f.country, _ = r.text("Country")
+	f.city, _ = r.text("City")
+	f.from, _ = r.moment("DateCreatedFrom")
+	f.to, _ = r.moment("DateCreatedTo")
+	f.inactive, _ = r.boolean("ShowInactiveUsers")
+	if v, ok := r.boolean("RtdEnabled"); ok {
+		f.realtime = &v
+	}
+	for _, name := range r.texts("ActivityStatuses") {
+		i := slices.IndexFunc(activities, func(a [2]string) bool {
+			return strings.EqualFold(a[0], name) || !r.strict && strings.EqualFold(a[1], name)
+		})
+		if i < 0 {
+			r.wrong("ActivityStatuses", "a list of Active, Inactive, Lost, NoData, Error")
+			break
+		}
+		f.activities = append(f.activities, activities[i][1])
+	}
+	return q
+}
+
+func readPositive(r *reading, name string, most int) int {
+	before := len(r.mistakes)
+	n, ok := r.count(name)
+	switch {
+	case !ok && len(r.mistakes) == before:
+		r.required(name)
+	case ok && (n < 1 || n > most):
+		r.between(name, 1, most)
+	}
+	return n
+}
+
+func readSort(r *reading) (by string, desc bool) {
+	text, ok := r.text("Sort")
+	if !ok || text == "" {
+		return "DateCreated", false
+	}
+	name := text
+	if end := len(text) - len("Desc"); end > 0 && strings.EqualFold(text[end:], "Desc") {
+		name, desc = text[:end], true
+	}
+	for _, s := range sorts {
+		if strings.EqualFold(s, name) {
+			return s, desc
+		}
+	}
+	r.wrong("Sort", "a known sort")
+	return "", false
+}
+
+// within returns the instances that the list is about: those within the admin's reach that are under all that was
+// named. ok is false where something was named that the admin may not see (assumed: reach); things that it may see and
+// that have nothing in common are under no instance.
+func (q listQuery) within(st *store.State, a admin) (ids map[uuid.UUID]bool, ok bool) {
+	reach := a.instances()
+	meant := slices.Clone(reach)
+	for _, named := range []struct {
+		ids []uuid.UUID
+		of  func(*store.Instance) uuid.UUID
+	}{
+		{q.companies, func(i *store.Instance) uuid.UUID { return i.Company }},
+		{q.applications, func(i *store.Instance) uuid.UUID { return i.Application }},
+		{q.instances, func(i *store.Instance) uuid.UUID { return i.ID }},
+	} {
+		for _, id := range named.ids {
+			if !slices.ContainsFunc(reach, func(i *store.Instance) bool { return named.of(i) == id }) {
+				return nil, false
+			}
+		}
+		if len(named.ids) > 0 {
+			meant = slices.DeleteFunc(meant, func(i *store.Instance) bool { return !slices.Contains(named.ids, named.of(i)) })
+		}
+	}
+	ids = map[uuid.UUID]bool{}
+	for _, i := range meant {
+		ids[i.ID] = true
+	}
+	return ids, true
+}
+
+// in returns the users that pass, in order.
+func (f *filter) in(st *store.State, within map[uuid.UUID]bool) []*store.User {
+	type entry struct {
+		u     *store.User
+		key   string
+		there bool
+	}
+	var all []entry
+	st.Users(func(u *store.User) bool {
+		if within[u.Instance] && f.passes(u) {
+			key, there := sortKey(u, f.sort)
+			all = append(all, entry{u, key, there})
+		}
+		return true
+	})
+	slices.SortFunc(all, func(a, b entry) int {
+		if a.there != b.there { // who has no value comes last, in either direction (assumed: sort-missing)
+			if a.there {
+				return -1
+			}
+			return 1
+		}
+		order := cmp.Compare(a.key, b.key)
+		if !a.there || f.sort == "DateCreated" {
+			order = a.u.Created.Compare(b.u.Created)
+		}
+		order = cmp.Or(order, a.u.Place()-b.u.Place())
+		if f.desc && a.there {
+			return -order
+		}
+		return order
+	})
+	users := make([]*store.User, len(all))
+	for i, e := range all {
+		users[i] = e.u
+	}
+	return users
+}
+
+// sortKey returns what a user is sorted by.
+func sortKey(u *store.User, by string) (key string, there bool) {
+	switch by {
+	case "DateCreated":
+		return "", true
+	case "DeviceToken":
+		return string(u.Token[:]), true
+	case "ActivityStatus":
+		return activityOf(u), true
+	case "ChildrenCount":
+		n, ok := u.Fields.Get(by)
+		if negative, found := strings.CutPrefix(n, "-"); found {
+			return "-" + negative, ok
+		}
+		return fmt.Sprintf("%10s", n), ok
+	default:
+		value, ok := u.Fields.Get(by)
+		return strings.ToLower(value), ok
+	}
+}
+
+func (f *filter) passes(u *store.User) bool {
+	switch {
+	case u.Status != "" && !f.inactive,
+		!f.from.IsZero() && u.Created.Before(f.from), !f.to.IsZero() && u.Created.After(f.to),
+		len(f.activities) > 0 && !slices.Contains(f.activities, activityOf(u)),
+		f.realtime != nil && *f.realtime != flagOf(u, "EnableRealTimeLocation"),
+		f.country != "" && !is(u, "Country", f.country), f.city != "" && !is(u, "City", f.city):
+		return false
+	}
+	return f.search == "" || matchesSearch(u, f.search)
+}
+
+func is(u *store.User, name, text string) bool {
+	value, ok := u.Fields.Get(name)
+	return ok && strings.EqualFold(value, text)
+}
+
+func hasPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+func matchesSearch(u *store.User, term string) bool {
+	for _, name := range searched {
+		if value, ok := u.Fields.Get(name); ok && hasPrefix(value, term) {
+			return true
+		}
+	}
+	if first, ok := u.Fields.Get("FirstName"); ok && len(term) > len(first) {
+		full, _ := valueOf(u, "FullName")
+		if hasPrefix(full, term) {
+			return true
+		}
+	}
+	return hasPrefix(u.Token.String(), term)
+}

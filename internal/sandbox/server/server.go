@@ -1,0 +1,152 @@
+// Package server answers every call of the service by the rules that are known of the real one, over a store.
+//
+// It shares nothing with the client of the service but the table of fields and the contract in docs/openapi.yaml, so
+// that a mistake of one does not hide a mistake of the other.
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
+)
+
+// DefaultMultiplePath is where many users are registered at once (assumed: many).
+const DefaultMultiplePath = "/v1/Registration/CreateMultiple"
+
+// The forms of a JWT, by the years in which they were seen.
+const (
+	JWT2026 = "2026"
+	JWT2019 = "2019"
+)
+
+// largestBody is the most bytes of a request's body: ASP.NET's own limit (live).
+const largestBody = 30_000_000
+
+// Options say how the service behaves.
+type Options struct {
+	Store  *store.Store
+	Now    func() time.Time
+	Random func(n int) []byte // draws ids, keys and tokens
+
+	MultiplePath string // where many users are registered at once
+	NoMultiple   bool   // there is no such path
+	MaxQuantity  int    // the most users of one such call
+	SignInLimit  int    // sign-ins a minute from one address; not positive is no limit
+
+	JWTForm      string        // JWT2026 or JWT2019
+	RegisterLife time.Duration // of a JWT from a registration
+	SignInLife   time.Duration // of a JWT from a sign-in or a refresh
+	RefreshLife  time.Duration // of a user's refresh token
+
+	Strict bool // refuse what the service is not known to take
+
+	Asked func(call, where, name string) // in tests: is told of all that a call looks for in its request
+}
+
+// Server answers calls. It is safe for use by many goroutines.
+type Server struct {
+	Options
+	routes []route
+
+	keyMu sync.Mutex
+	key   *signingKey // the last one read, or made
+}
+
+// New makes a server.
+func New(o Options) *Server { return &Server{Options: o, routes: routes(o)} }
+
+// ReadBody reads a request's body, of the methods that have one. ok is false where it cannot be; the response says
+// why.
+func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
+		return nil, refusal, true
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
+	switch {
+	case err != nil:
+		return nil, invalid(mistake("", "The body cannot be read.")).response(), false
+	case len(body) > largestBody:
+		return nil, answer{status: http.StatusRequestEntityTooLarge, bare: true}.response(), false
+	}
+	return body, refusal, true
+}
+
+// Answer carries out a request. Its error is the store's: nothing was done.
+func (s *Server) Answer(r *http.Request, body []byte) (fault.Response, error) {
+	found, params, allowed := match(s.routes, r.Method, r.URL.Path, s.Strict)
+	if found == nil {
+		if allowed == nil {
+			return answer{status: http.StatusNotFound, bare: true}.response(), nil
+		}
+		a := answer{status: http.StatusMethodNotAllowed, bare: true}
+		a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
+		return a.response(), nil
+	}
+	c := call{Server: s, r: r, route: found, body: body, params: params, now: s.Now()}
+	a := found.handle(&c)
+	a.camel = found.camel
+	return a.response(), a.err
+}
+
+// Refuse returns a failure as the host of a request writes it; a message adds an entry.
+func (s *Server) Refuse(r *http.Request, status int, message string) fault.Response {
+	a := refuse(status)
+	if message != "" {
+		a.errors = append(a.errors, mistake("", message))
+	}
+	found, _, _ := match(s.routes, r.Method, r.URL.Path, false)
+	a.camel = found != nil && found.camel
+	return a.response()
+}
+
+// CallName returns the method and the path of the contract, "(none)" for a call that there is not.
+func (s *Server) CallName(r *http.Request) string {
+	if found, _, _ := match(s.routes, r.Method, r.URL.Path, false); found != nil {
+		return found.method + " " + found.path
+	}
+	return "(none)"
+}
+
+// Calls lists all calls.
+func (s *Server) Calls() []fault.Call {
+	var out []fault.Call
+	for _, r := range s.routes {
+		out = append(out, fault.Call{Method: r.method, Path: r.path, Exact: r.exact})
+	}
+	return out
+}
+
+// NewUUID draws a UUID of version 4.
+func (s *Server) NewUUID() uuid.UUID {
+	id := uuid.UUID(s.Random(16))
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// Expire makes all JWTs of a user expire at once, or, without one, all JWTs. It is false where the user is unknown.
+func (s *Server) Expire(ctx context.Context, token uuid.UUID) (known bool, err error) {
+	err = s.Store.Update(ctx, func(st *store.State) []store.Change {
+		if token == uuid.Nil {
+			known = true
+			return []store.Change{{Generation: st.Generation + 1}}
+		}
+		u := st.User(token)
+		if u == nil {
+			return nil
+		}
+		known = true
+		is := *u
+		is.Generation++
+		return []store.Change{{User: &is}}
+	})
+	return known, err
+}

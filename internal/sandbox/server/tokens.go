@@ -1,0 +1,297 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
+)
+
+// The lifetimes of what the service issues, unless Options say otherwise.
+const (
+	RegisterLife = 432000 * time.Second    // a JWT from a registration (live)
+	SignInLife   = 86400 * time.Second     // a JWT from a sign-in or a refresh (live)
+	RefreshLife  = 7 * 24 * time.Hour      // a user's refresh token (assumed: refresh-life)
+	adminLife    = 90 * 24 * time.Hour     // an admin's: three months (live)
+	refreshBytes = 48                      // of a refresh token
+	keyBits      = 2048                    // of the key for RS256
+	keyID        = "telematicsctl-sandbox" // of that key
+	audience     = "https://user.telematicssdk.com"
+)
+
+// claims are a JWT's, in the forms of 2026 and of 2019 (live). Generation is the sandbox's own: it makes JWTs expire at
+// once. What more there may be in those of the real service is not known (assumed: jwt-size).
+type claims struct {
+	Issuer    string           `json:"iss"`
+	Audience  string           `json:"aud,omitempty"`
+	Subject   string           `json:"sub,omitempty"`
+	ID        string           `json:"jti"`
+	NotBefore *jwt.NumericDate `json:"nbf"`
+	IssuedAt  *jwt.NumericDate `json:"iat"`
+	Expires   *jwt.NumericDate `json:"exp"`
+
+	DeviceToken string `json:"DeviceToken,omitempty"`
+	InstanceID  string `json:"InstanceId,omitempty"`
+	CompanyID   string `json:"CompanyId,omitempty"`
+	AppID       string `json:"AppId,omitempty"`
+	Email       string `json:"Email,omitempty"`
+	IsAdmin     string `json:"IsAdmin,omitempty"`
+
+	Tracking    string  `json:"SdkEnableTracking,omitempty"`
+	Logging     string  `json:"SdkEnableLogging,omitempty"`
+	RealTime    string  `json:"SdkEnableRealTimeLocation,omitempty"`
+	Enabled     string  `json:"SdkEnabled,omitempty"`
+	SettingsURI string  `json:"SdkSettingsUri,omitempty"`
+	SDK         string  `json:"Sdk,omitempty"`
+	ClientID    *string `json:"SdkClientId,omitempty"` // "" without a ClientId
+
+	RefreshToken   string `json:"RefreshToken,omitempty"`
+	RefreshExpires string `json:"RefreshTokenExpiredDate,omitempty"`
+	InstanceKey    string `json:"InstanceKey,omitempty"`
+
+	Generation string `json:"SandboxGeneration"`
+}
+
+// GetExpirationTime and the others implement jwt.Claims.
+func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.Expires, nil }
+
+// GetIssuedAt is part of jwt.Claims.
+func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return c.IssuedAt, nil }
+
+// GetNotBefore is part of jwt.Claims; a clock that is moved back makes no JWT invalid.
+func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil } //nolint:nilnil // no such limit
+
+// GetIssuer is part of jwt.Claims.
+func (c *claims) GetIssuer() (string, error) { return c.Issuer, nil }
+
+// GetSubject is part of jwt.Claims.
+func (c *claims) GetSubject() (string, error) { return c.Subject, nil }
+
+// GetAudience is part of jwt.Claims.
+func (c *claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
+
+// issued is a pair as it is answered.
+type issued struct {
+	DeviceToken  *uuid.UUID   `json:"DeviceToken,omitempty"`
+	AccessToken  *accessToken `json:"AccessToken"`
+	RefreshToken *string      `json:"RefreshToken"`
+}
+
+type accessToken struct {
+	Token     string
+	ExpiresIn int64 // seconds
+}
+
+// pair is a JWT that is yet to be signed, and a refresh token.
+type pair struct {
+	claims  claims
+	token   *uuid.UUID // a user's
+	life    time.Duration
+	refresh string
+}
+
+func dotNet(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}
+
+// newPair makes a pair for whom w is, and the changes that keep it.
+func (c *call) newPair(st *store.State, w who, life time.Duration) (pair, []store.Change) {
+	p := pair{life: life, refresh: base64.StdEncoding.EncodeToString(c.Random(refreshBytes))}
+	keeps := adminLife
+	if w.user != nil {
+		keeps = c.RefreshLife
+		p.token = &w.user.Token
+		p.claims = c.userClaims(w, p.refresh, c.now.Add(keeps))
+	} else {
+		p.claims = claims{Subject: w.admin.ID.String(), Email: w.admin.Email, IsAdmin: dotNet(true)}
+	}
+	p.claims.Generation = generation(st, w.user)
+	p.claims.Issuer, p.claims.Audience, p.claims.ID = "webApi", audience, c.NewUUID().String()
+	p.claims.IssuedAt = jwt.NewNumericDate(c.now)
+	p.claims.NotBefore, p.claims.Expires = p.claims.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
+	kept := store.Pair{Subject: pairSubject(&p.claims), Hash: hash(p.refresh), Expires: c.now.Add(keeps).UTC()}
+	return p, append(st.Expired(kept.Subject, c.now), store.Change{Pair: &kept})
+}
+
+func (c *call) userClaims(w who, refresh string, until time.Time) claims {
+	u := w.user
+	clientID, _ := u.Fields.Get("ClientId")
+	cl := claims{
+		Tracking: dotNet(flagOf(u, "EnableTracking")), Logging: dotNet(flagOf(u, "EnableLogging")), ClientID: &clientID,
+	}
+	if c.JWTForm == JWT2019 {
+		cl.Subject, cl.DeviceToken, cl.InstanceID = u.Token.String(), u.Token.String(), w.in.ID.String()
+		cl.CompanyID, cl.RealTime = "3", dotNet(flagOf(u, "EnableRealTimeLocation"))
+		cl.RefreshToken, cl.InstanceKey = refresh, w.in.Key.String()
+		cl.RefreshExpires = until.UTC().Format(time.RFC3339)
+		return cl
+	}
+	cl.Subject = u.Token.String()
+	cl.DeviceToken, cl.InstanceID = hex.EncodeToString(u.Token[:]), hex.EncodeToString(w.in.ID[:])
+	cl.CompanyID, cl.AppID = hex.EncodeToString(w.in.Company[:]), hex.EncodeToString(w.in.Application[:])
+	cl.Enabled, cl.IsAdmin, cl.SDK = dotNet(flagOf(u, "Enabled")), dotNet(false), dotNet(true)
+	cl.SettingsURI = "https://mobilesdk.telematicssdk.com/settings"
+	return cl
+}
+
+// generation changes when JWTs issued before are to count as expired.
+func generation(st *store.State, u *store.User) string {
+	if u == nil {
+		return fmt.Sprint(st.Generation)
+	}
+	return fmt.Sprintf("%d.%d", st.Generation, u.Generation)
+}
+
+func hash(refresh string) string {
+	sum := sha256.Sum256([]byte(refresh))
+	return hex.EncodeToString(sum[:16])
+}
+
+// pairSubject is whom a JWT's refresh tokens are kept for: a DeviceToken, or an admin's email address.
+func pairSubject(cl *claims) string {
+	if cl.DeviceToken != "" {
+		return cl.Subject
+	}
+	return strings.ToLower(cl.Email)
+}
+
+// sign makes the answer with a pair. It is called when the changes are kept and others may go on: a signature takes
+// a while.
+func (c *call) sign(p pair) (issued, error) {
+	method, key, err := c.signer(c.r.Context())
+	if err != nil {
+		return issued{}, err
+	}
+	t := jwt.NewWithClaims(method, &p.claims)
+	if method == jwt.SigningMethodRS256 {
+		t.Header["kid"] = keyID
+	}
+	signed, err := t.SignedString(key)
+	return issued{
+		DeviceToken: p.token, AccessToken: &accessToken{signed, int64(p.life / time.Second)}, RefreshToken: &p.refresh,
+	}, err
+}
+
+// signingKey is a private key, and how it is kept.
+type signingKey struct {
+	kept []byte
+	key  *rsa.PrivateKey
+}
+
+// signer returns what JWTs are signed with. The key for RS256 is made when it is first needed.
+func (s *Server) signer(ctx context.Context) (jwt.SigningMethod, any, error) {
+	var secret, kept []byte
+	if err := s.Store.View(ctx, func(st *store.State) { secret, kept = st.Secret, st.PrivateKey }); err != nil {
+		return nil, nil, err
+	}
+	if s.JWTForm == JWT2019 {
+		return jwt.SigningMethodHS256, secret, nil
+	}
+	s.keyMu.Lock()
+	defer s.keyMu.Unlock()
+	if s.key == nil || kept == nil || !bytes.Equal(s.key.kept, kept) {
+		key, err := s.readKey(ctx, kept)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.key = key
+	}
+	return jwt.SigningMethodRS256, s.key.key, nil
+}
+
+// readKey reads the key, or makes one where there is none.
+func (s *Server) readKey(ctx context.Context, kept []byte) (*signingKey, error) {
+	if kept == nil {
+		made, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			return nil, err
+		}
+		if kept, err = x509.MarshalPKCS8PrivateKey(made); err != nil {
+			return nil, err
+		}
+		err = s.Store.Update(ctx, func(st *store.State) []store.Change {
+			if st.PrivateKey != nil { // another was faster
+				kept = st.PrivateKey
+				return nil
+			}
+			return []store.Change{{PrivateKey: kept}}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(kept)
+	key, ok := parsed.(*rsa.PrivateKey)
+	if err == nil && !ok {
+		err = errors.New("the key of the sandbox is not an RSA key")
+	}
+	return &signingKey{kept, key}, err
+}
+
+// KeySet returns the public key of JWTs, as a JSON Web Key Set.
+func (s *Server) KeySet(ctx context.Context) (any, error) {
+	type jwk struct {
+		Kty string `json:"kty"`
+		Use string `json:"use"`
+		Alg string `json:"alg"`
+		Kid string `json:"kid"`
+		N   string `json:"n"`
+		E   string `json:"e"`
+	}
+	set := struct {
+		Keys []jwk `json:"keys"`
+	}{[]jwk{}}
+	_, key, err := s.signer(ctx)
+	if private, ok := key.(*rsa.PrivateKey); ok && err == nil {
+		set.Keys = append(set.Keys, jwk{
+			"RSA", "sig", "RS256", keyID, base64.RawURLEncoding.EncodeToString(private.N.Bytes()),
+			base64.RawURLEncoding.EncodeToString(big.NewInt(int64(private.E)).Bytes()),
+		})
+	}
+	return set, err
+}
+
+var errExpired = errors.New("the JWT has expired")
+
+// verify reads a JWT of this state. Where only the time is against it the claims come with errExpired.
+func verify(st *store.State, token string, now time.Time) (*claims, error) {
+	var c claims
+	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return verifyKey(st, t) },
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodRS256.Alg()}),
+		jwt.WithIssuer("webApi"), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
+	switch {
+	case err == nil:
+		return &c, nil
+	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return &c, errExpired
+	default:
+		return nil, err
+	}
+}
+
+func verifyKey(st *store.State, t *jwt.Token) (any, error) {
+	if t.Method == jwt.SigningMethodHS256 {
+		return st.Secret, nil
+	}
+	if st.PrivateKey == nil {
+		return nil, errors.New("no key was made")
+	}
+	return st.PublicKey()
+}

@@ -1,0 +1,416 @@
+package store
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is a user as it is kept. It is never changed in place: a change puts a new one.
+type User struct {
+	Token      uuid.UUID `json:"DeviceToken"`
+	Instance   uuid.UUID `json:"InstanceId"`
+	Created    time.Time // in UTC
+	Status     string    `json:",omitempty"` // Deactivated or Deleted; empty is Active
+	Activity   string    `json:",omitempty"` // as it is read; empty is No Data
+	Fields     Values    // profile, telematics parameters, ClientId, identity; flags are true or false
+	Device     Values    `json:",omitempty"` // the phone
+	Heartbeat  Values    `json:",omitempty"` // the device status, where it was set
+	Trips      Values    `json:",omitempty"` // the dates of trips and scores, where they were set
+	Generation int       `json:",omitempty"` // how often the user's JWTs were made to expire
+
+	place int // in State.users
+}
+
+// Company, Application and Instance are the three levels. Number counts from 1 within a level.
+type Company struct {
+	ID     uuid.UUID `json:"Id"`
+	Number int
+	Name   string
+}
+
+// Application belongs to a company.
+type Application struct {
+	ID                                     uuid.UUID `json:"Id"`
+	Number                                 int
+	Company                                uuid.UUID `json:"CompanyId"`
+	Name, Description, Status, Environment string
+}
+
+// Instance belongs to an application.
+type Instance struct {
+	ID                                    uuid.UUID `json:"Id"`
+	Number                                int
+	Application                           uuid.UUID `json:"ApplicationId"`
+	Company                               uuid.UUID `json:"CompanyId"`
+	Key                                   uuid.UUID
+	Name, Description, Status, InviteCode string
+}
+
+// Admin may act on what is under the companies and applications, and on the instances, that it names.
+type Admin struct {
+	ID                                 uuid.UUID `json:"Id"`
+	Email, Password                    string
+	Companies, Applications, Instances []uuid.UUID `json:",omitempty"`
+}
+
+// Pair is a refresh token that was issued, by its hash.
+type Pair struct {
+	Subject, Hash string
+	Expires       time.Time // zero: it is spent
+}
+
+// SignIns are the sign-ins from one address within a minute.
+type SignIns struct {
+	Address string
+	Times   []time.Time `json:",omitempty"`
+	Blocked time.Time   // until when
+}
+
+// Change is one change of the state: what it has is put in the place of what was, or deleted.
+type Change struct {
+	User        *User        `json:",omitempty"`
+	Company     *Company     `json:",omitempty"`
+	Application *Application `json:",omitempty"`
+	Instance    *Instance    `json:",omitempty"`
+	Admin       *Admin       `json:",omitempty"`
+	Pair        *Pair        `json:",omitempty"`
+	SignIns     *SignIns     `json:",omitempty"`
+
+	DeleteUser        uuid.UUID `json:",omitzero"`
+	DeleteApplication uuid.UUID `json:",omitzero"`
+	DeleteInstance    uuid.UUID `json:",omitzero"`
+
+	Generation int    `json:",omitempty"` // how often all JWTs were made to expire
+	Secret     []byte `json:",omitempty"` // signs JWTs with HS256
+	PrivateKey []byte `json:",omitempty"` // signs JWTs with RS256, in PKCS #8
+}
+
+// State is all that a sandbox keeps. Its methods read; only a Store changes it.
+type State struct {
+	Companies    []*Company
+	Applications []*Application
+	Instances    []*Instance
+	Admins       []*Admin
+	Generation   int
+	Secret       []byte
+	PrivateKey   []byte
+
+	users     []*User // in the order of registration; nil where one was deleted
+	byToken   map[uuid.UUID]*User
+	byEmail   map[string][]*User
+	byClient  map[string][]*User
+	instances map[uuid.UUID]*Instance
+	counts    map[uuid.UUID]int // users by instance
+	pairs     map[string]map[string]time.Time
+	signIns   map[string]*SignIns
+	publicKey crypto.PublicKey
+	pagesMu   sync.Mutex
+	pages     map[string][]*User // lists by their queries, of this version
+}
+
+func newState() *State {
+	return &State{
+		byToken: map[uuid.UUID]*User{}, byEmail: map[string][]*User{}, byClient: map[string][]*User{},
+		instances: map[uuid.UUID]*Instance{}, counts: map[uuid.UUID]int{}, pairs: map[string]map[string]time.Time{},
+		signIns: map[string]*SignIns{},
+	}
+}
+
+// Total returns the number of users.
+func (s *State) Total() int { return len(s.byToken) }
+
+// Count returns the number of users of an instance.
+func (s *State) Count(instance uuid.UUID) int { return s.counts[instance] }
+
+// User finds a user by its DeviceToken; nil where there is none.
+func (s *State) User(token uuid.UUID) *User { return s.byToken[token] }
+
+// Users calls fn with every user, in the order of registration, until it returns false.
+func (s *State) Users(fn func(*User) bool) {
+	for _, u := range s.users {
+		if u != nil && !fn(u) {
+			return
+		}
+	}
+}
+
+// UsersFrom returns up to n users from a place on, and the next place; 0 at the end.
+func (s *State) UsersFrom(place, n int) (users []*User, next int) {
+	for ; place < len(s.users); place++ {
+		if u := s.users[place]; u != nil {
+			if len(users) == n {
+				return users, place
+			}
+			users = append(users, u)
+		}
+	}
+	return users, 0
+}
+
+// ByEmail returns the users with an email address, whatever its case.
+func (s *State) ByEmail(email string) []*User { return s.byEmail[strings.ToLower(email)] }
+
+// ByClientID returns the users with a ClientId, whatever its case.
+func (s *State) ByClientID(id string) []*User { return s.byClient[strings.ToLower(id)] }
+
+// Company finds a company; nil where there is none.
+func (s *State) Company(id uuid.UUID) *Company {
+	return find(s.Companies, func(c *Company) bool { return c.ID == id })
+}
+
+// Application finds an application; nil where there is none.
+func (s *State) Application(id uuid.UUID) *Application {
+	return find(s.Applications, func(a *Application) bool { return a.ID == id })
+}
+
+// Instance finds an instance; nil where there is none.
+func (s *State) Instance(id uuid.UUID) *Instance { return s.instances[id] }
+
+// InstanceByCode finds an instance by its invite code, whatever its case; nil where there is none.
+func (s *State) InstanceByCode(code string) *Instance {
+	return find(s.Instances, func(i *Instance) bool { return code != "" && strings.EqualFold(i.InviteCode, code) })
+}
+
+// Admin finds an admin by email address, whatever its case; nil where there is none.
+func (s *State) Admin(email string) *Admin {
+	return find(s.Admins, func(a *Admin) bool { return strings.EqualFold(a.Email, email) })
+}
+
+// SignIns returns the sign-ins from an address; nil where there was none.
+func (s *State) SignIns(address string) *SignIns { return s.signIns[address] }
+
+// Expires returns when a refresh token of a subject expires; zero where it is unknown or spent.
+func (s *State) Expires(subject, hash string) time.Time { return s.pairs[subject][hash] }
+
+// Expired returns the changes that remove a subject's refresh tokens that have expired.
+func (s *State) Expired(subject string, now time.Time) []Change {
+	var out []Change
+	for hash, expires := range s.pairs[subject] {
+		if !expires.After(now) {
+			out = append(out, Change{Pair: &Pair{Subject: subject, Hash: hash}})
+		}
+	}
+	return out
+}
+
+// Page returns part of a list that make computes, and its length. The list of a key is kept until the next change.
+func (s *State) Page(key string, from, n int, compute func() []*User) (users []*User, total int) {
+	s.pagesMu.Lock()
+	defer s.pagesMu.Unlock()
+	list, ok := s.pages[key]
+	if !ok {
+		list = compute()
+		if len(s.pages) >= 8 {
+			s.pages = nil
+		}
+		if s.pages == nil {
+			s.pages = map[string][]*User{}
+		}
+		s.pages[key] = list
+	}
+	from = min(from, len(list))
+	return list[from:min(from+n, len(list))], len(list)
+}
+
+// Sort puts users in the order of registration.
+func Sort(users []*User) {
+	slices.SortFunc(users, func(a, b *User) int { return a.place - b.place })
+}
+
+// Place orders users by registration.
+func (u *User) Place() int { return u.place }
+
+func find[T any](all []*T, is func(*T) bool) *T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
+
+// put replaces the one that is meant, or appends.
+func put[T any](all []*T, one *T, is func(*T) bool) []*T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		all[i] = one
+		return all
+	}
+	return append(all, one)
+}
+
+// apply makes a change. It is the only way in which a state changes, from the file as from a request.
+func (s *State) apply(c *Change) {
+	switch {
+	case c.User != nil:
+		s.putUser(c.User)
+	case c.Company != nil:
+		s.Companies = put(s.Companies, c.Company, func(o *Company) bool { return o.ID == c.Company.ID })
+	case c.Application != nil:
+		s.Applications = put(s.Applications, c.Application, func(o *Application) bool { return o.ID == c.Application.ID })
+	case c.Instance != nil:
+		s.Instances = put(s.Instances, c.Instance, func(o *Instance) bool { return o.ID == c.Instance.ID })
+		s.instances[c.Instance.ID] = c.Instance
+	case c.Admin != nil:
+		s.Admins = put(s.Admins, c.Admin, func(o *Admin) bool { return strings.EqualFold(o.Email, c.Admin.Email) })
+	case c.Pair != nil:
+		s.putPair(c.Pair)
+	case c.SignIns != nil:
+		s.signIns[c.SignIns.Address] = c.SignIns
+	case c.DeleteUser != uuid.Nil:
+		s.deleteUser(c.DeleteUser)
+	case c.DeleteApplication != uuid.Nil:
+		s.Applications = slices.DeleteFunc(s.Applications, func(o *Application) bool { return o.ID == c.DeleteApplication })
+	case c.DeleteInstance != uuid.Nil:
+		s.Instances = slices.DeleteFunc(s.Instances, func(o *Instance) bool { return o.ID == c.DeleteInstance })
+		delete(s.instances, c.DeleteInstance)
+	case c.Generation != 0:
+		s.Generation = c.Generation
+	case c.Secret != nil:
+		s.Secret = c.Secret
+	case c.PrivateKey != nil:
+		s.PrivateKey, s.publicKey = c.PrivateKey, nil
+	}
+}
+
+func (s *State) putUser(u *User) {
+	if was := s.byToken[u.Token]; was != nil {
+		s.unindex(was)
+		u.place = was.place
+		s.users[u.place] = u
+	} else {
+		u.place = len(s.users)
+		s.users = append(s.users, u)
+	}
+	s.byToken[u.Token] = u
+	s.counts[u.Instance]++
+	if email, ok := u.Fields.Get("Email"); ok {
+		key := strings.ToLower(email)
+		s.byEmail[key] = append(s.byEmail[key], u)
+	}
+	if id, ok := u.Fields.Get("ClientId"); ok {
+		key := strings.ToLower(id)
+		s.byClient[key] = append(s.byClient[key], u)
+	}
+}
+
+func (s *State) unindex(u *User) {
+	s.counts[u.Instance]--
+	for _, index := range []struct {
+		name string
+		of   map[string][]*User
+	}{{"Email", s.byEmail}, {"ClientId", s.byClient}} {
+		text, ok := u.Fields.Get(index.name)
+		if !ok {
+			continue
+		}
+		key := strings.ToLower(text)
+		rest := slices.DeleteFunc(slices.Clone(index.of[key]), func(o *User) bool { return o == u })
+		if len(rest) == 0 {
+			delete(index.of, key)
+		} else {
+			index.of[key] = rest
+		}
+	}
+}
+
+func (s *State) deleteUser(token uuid.UUID) {
+	u := s.byToken[token]
+	if u == nil {
+		return
+	}
+	s.unindex(u)
+	delete(s.byToken, token)
+	delete(s.pairs, token.String())
+	s.users[u.place] = nil
+	if len(s.users) > 1000 && len(s.byToken) < len(s.users)/2 {
+		s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u == nil })
+		for i, u := range s.users {
+			u.place = i
+		}
+	}
+}
+
+func (s *State) putPair(p *Pair) {
+	if p.Expires.IsZero() {
+		delete(s.pairs[p.Subject], p.Hash)
+		if len(s.pairs[p.Subject]) == 0 {
+			delete(s.pairs, p.Subject)
+		}
+		return
+	}
+	if s.pairs[p.Subject] == nil {
+		s.pairs[p.Subject] = map[string]time.Time{}
+	}
+	s.pairs[p.Subject][p.Hash] = p.Expires
+}
+
+// snapshot returns the changes that make this state out of an empty one.
+func (s *State) snapshot(yield func(Change) error) error {
+	var all []Change
+	for _, c := range s.Companies {
+		all = append(all, Change{Company: c})
+	}
+	for _, a := range s.Applications {
+		all = append(all, Change{Application: a})
+	}
+	for _, i := range s.Instances {
+		all = append(all, Change{Instance: i})
+	}
+	for _, a := range s.Admins {
+		all = append(all, Change{Admin: a})
+	}
+	for _, c := range []Change{{Secret: s.Secret}, {PrivateKey: s.PrivateKey}, {Generation: s.Generation}} {
+		if c.Secret != nil || c.PrivateKey != nil || c.Generation != 0 {
+			all = append(all, c)
+		}
+	}
+	for _, subject := range slices.Sorted(maps.Keys(s.pairs)) {
+		for _, hash := range slices.Sorted(maps.Keys(s.pairs[subject])) {
+			all = append(all, Change{Pair: &Pair{subject, hash, s.pairs[subject][hash]}})
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(s.signIns)) {
+		all = append(all, Change{SignIns: s.signIns[address]})
+	}
+	for _, c := range all {
+		if err := yield(c); err != nil {
+			return err
+		}
+	}
+	for _, u := range s.users {
+		if u == nil {
+			continue
+		}
+		if err := yield(Change{User: u}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// size returns how many changes a snapshot has, about.
+func (s *State) size() int { return len(s.byToken) + len(s.pairs) + len(s.Instances) + 100 }
+
+// PublicKey returns the public part of PrivateKey.
+func (s *State) PublicKey() (crypto.PublicKey, error) {
+	s.pagesMu.Lock()
+	defer s.pagesMu.Unlock()
+	if s.publicKey == nil {
+		key, err := x509.ParsePKCS8PrivateKey(s.PrivateKey)
+		if err != nil {
+			return nil, err
+		}
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			return nil, errors.New("not a private key")
+		}
+		s.publicKey = signer.Public()
+	}
+	return s.publicKey, nil
+}
