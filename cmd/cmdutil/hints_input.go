@@ -31,9 +31,12 @@ var inputHints = map[failure.Reason]hint{
 	input.ReasonWrapped: func(_ *App, e *failure.Error) string {
 		return "give the users alone: a JSON array, or one object a line (they are in " + e.Subject + ")"
 	},
-	input.ReasonNoRow:         fixed("there is nothing to do; the file may have been cut off"),
-	input.ReasonRowTooLarge:   fixed("look for a quote in the row that is never closed"),
-	input.ReasonMistakes:      func(_ *App, e *failure.Error) string { return mistakesHint(e) },
+	input.ReasonNoRow:       fixed("there is nothing to do; the file may have been cut off"),
+	input.ReasonRowTooLarge: fixed("look for a quote in the row that is never closed"),
+	input.ReasonMistakes:    func(_ *App, e *failure.Error) string { return mistakesHint(e) },
+	input.ReasonDates: func(_ *App, e *failure.Error) string {
+		return mistakesHint(e) + "; read dates that are written in another way with --date-format, as in --date-format dd.mm.yyyy"
+	},
 	input.ReasonUnknownColumn: func(_ *App, e *failure.Error) string { return unknownHint(e) },
 }
 

@@ -48,8 +48,11 @@ func parseTime(s string, now time.Time) (any, error) {
 	if isDayNumber(s) {
 		return nil, invalid(s, "a spreadsheet's day number, not a date: format the column as a date and export it again")
 	}
-	return nil, invalid(s, "not a date in ISO 8601 (1990-05-31)")
+	return nil, invalid(s, NotISODate)
 }
+
+// NotISODate is why a date is invalid that is written in another way.
+const NotISODate = "not a date in ISO 8601 (1990-05-31)"
 
 const noDate = "what spreadsheets and databases write for no date: leave the cell empty"
 

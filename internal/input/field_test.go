@@ -107,7 +107,7 @@ func TestFieldCases(t *testing.T) {
 		{"p16_entra.csv", entra, []string{`1@3 {"FirstName":"Mia","LastName":"Stern","Email":"mia@example.org"}`, "warning: skipped columns that are not a field: Name [displayName] Required, Block sign in"}, []string{"error"}},
 		{"people.csv", input.Options{}, []string{`3@4 {"FirstName":"Edsger","Email":"ed@example.com"}`}, []string{"mistakes"}},
 		{"formulas.csv", input.Options{}, []string{`{"FirstName":"=HYPERLINK(\"http://x\")","LastName":"+cmd","UserFields":{"ClientId":"@a"}}`, `"LastName":"-2+3"`, `"FirstName":"#REF!"`}, []string{"mistakes"}},
-		{"short_rows.csv", input.Options{}, []string{"warning: 1 row lacks cells at the end and were read with blanks (the first is row 1)", "1@2", "2@3"}, []string{"mistakes"}},
+		{"short_rows.csv", input.Options{}, []string{"warning: 1 row lacks cells at the end, read as blanks (the first is row 1)", "1@2", "2@3"}, []string{"mistakes"}},
 		{"unquoted_comma_blank_last.csv", input.Options{}, []string{`"c-1": column 4 has no name`}, []string{"@"}},
 		{"blank_header_mid_filled.csv", input.Options{}, []string{"column 2: not a field"}, nil},
 		{"blank_header_mid_filled.csv", skipUnknown, []string{"warning: skipped columns that are not a field: column 2", "1@2"}, nil},

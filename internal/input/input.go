@@ -201,6 +201,9 @@ func (f *File) EachOf(ctx context.Context, look func(n int) bool, do func(*Row) 
 	})
 }
 
+// Select says, before Check, which rows are judged: see Options.Select.
+func (f *File) Select(pass func() func(*Row) bool) { f.options.Select = pass }
+
 // Close closes the file, and removes what was kept of standard input.
 func (f *File) Close() error { return f.source.close() }
 

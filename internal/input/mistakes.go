@@ -79,8 +79,11 @@ func (g *Groups) Err(message string) error {
 	for _, of := range g.order {
 		e.Fields = append(e.Fields, of.field())
 		hidden = hidden || of.count > len(of.examples)
-		if of.unknown {
+		switch {
+		case of.unknown:
 			e.Reason = ReasonUnknownColumn
+		case of.kind == field.NotISODate && e.Reason == ReasonMistakes:
+			e.Reason = ReasonDates
 		}
 	}
 	if g.more > 0 {

@@ -289,7 +289,7 @@ func (f *File) Warnings() []string {
 		out = append(out, "skipped columns that are not a field: "+strings.Join(f.columns.skipped, ", "))
 	}
 	if n.short > 0 {
-		out = append(out, fmt.Sprintf("%s cells at the end and were read with blanks (the first is row %d)", count(n.short, "row lacks", "rows lack"), n.firstShort))
+		out = append(out, fmt.Sprintf("%s cells at the end, read as blanks (the first is row %d)", count(n.short, "row lacks", "rows lack"), n.firstShort))
 	}
 	if n.variants > 0 {
 		text := fmt.Sprintf("%s from another in upper and lower case only: %s", count(n.variants, "key differs", "keys differ"), strings.Join(n.pairs, ", "))

@@ -10,6 +10,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/identity"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
@@ -80,6 +81,24 @@ func (s *Selector) begin(header []string) (*pass, error) {
 			Because(ReasonNoColumn, s.column)
 	}
 	return p, nil
+}
+
+// Judged returns what tells input.File.Check the rows whose mistakes count: those of the selection, of whatever shard.
+// A line of types below the header is passed by an offset.
+func (s *Selector) Judged(file *input.File) func() func(*input.Row) bool {
+	return func() func(*input.Row) bool {
+		p := &pass{Selector: s, column: -1}
+		return func(row *input.Row) bool {
+			if s.pattern != nil && p.column < 0 {
+				p.column = columnOf(file.Header(), s.column)
+			}
+			if s.pattern != nil && (p.column < 0 || p.column >= len(row.Cells) || !s.pattern.MatchString(row.Cells[p.column])) {
+				return false
+			}
+			p.matched++
+			return p.matched > s.Offset && (s.Limit == 0 || p.matched <= s.Offset+s.Limit)
+		}
+	}
 }
 
 // errEnough ends the reading of an input of which nothing more is wanted.
