@@ -7,7 +7,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// fileHints are for what the system refused to write, read or lock; the error's subject is the path.
+// fileHints are for what the system refused to write, read or lock; the error's subject is the
+// path.
 var fileHints = map[failure.Reason]hint{
 	atomicfile.ReasonNoSpace: func(_ *App, e *failure.Error) string {
 		return "free some disk space for " + folderOf(e.Subject) + ", then run the command again"

@@ -45,8 +45,9 @@ func (a *App) storeAgain(subject string) string {
 	}
 }
 
-// fallbackStore says which other store fits where the keyring cannot be used, and how to set it. A file fits where its passphrase is set or a person
-// can type it, and on a machine that is reached by SSH; memory fits an unattended run, such as a CI job's or a container's.
+// fallbackStore says which other store fits where the keyring cannot be used, and how to set it. A
+// file fits where its passphrase is set or a person can type it, and on a machine that is reached
+// by SSH; memory fits an unattended run, such as a CI job's or a container's.
 func (a *App) fallbackStore() string {
 	const variable = "TELEMATICSCTL_STORE_PASSPHRASE"
 	bySSH := a.Getenv("SSH_CONNECTION") != "" || a.Getenv("SSH_TTY") != ""

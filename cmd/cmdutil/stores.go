@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-// Forget removes all that is stored for a profile, from every store that it ever used: its pairs, its keys, the admin's password.
+// Forget removes all that is stored for a profile, from every store that it ever used: its pairs,
+// its keys, the admin's password.
 func (k *App) Forget(ctx context.Context, p config.Profile) error {
 	stores, err := k.usedStores(p)
 	if err != nil {
@@ -30,7 +31,8 @@ func (k *App) Forget(ctx context.Context, p config.Profile) error {
 	return usage.Clear(ctx, p.Name)
 }
 
-// usedStore is a store that a profile may have records in; used reports whether it is known to have been written to.
+// usedStore is a store that a profile may have records in; used reports whether it is known to have
+// been written to.
 type usedStore struct {
 	tokenstore.Store
 	used bool
@@ -83,9 +85,11 @@ type ProfileUpdate struct {
 	DropKey bool            // the stored InstanceKey is to be removed: it comes from elsewhere
 }
 
-// SaveProfile writes a profile, and gives its token store what belongs there. A new profile starts with empty stores, whatever another of its name left
-// behind. A changed one takes what it has along into another kind of store, except the tokens of another instance. Where its InstanceKey is replaced, the
-// old one stays as the identity key. What is new is stored before the file is written, and what is old is removed after it.
+// SaveProfile writes a profile, and gives its token store what belongs there. A new profile starts
+// with empty stores, whatever another of its name left behind. A changed one takes what it has
+// along into another kind of store, except the tokens of another instance. Where its InstanceKey is
+// replaced, the old one stays as the identity key. What is new is stored before the file is
+// written, and what is old is removed after it.
 func (k *App) SaveProfile(ctx context.Context, u ProfileUpdate) error {
 	cfg, err := k.ConfigToWrite()
 	if err != nil {
@@ -114,7 +118,8 @@ func (k *App) SaveProfile(ctx context.Context, u ProfileUpdate) error {
 	return k.removeOld(ctx, usage, u, held)
 }
 
-// forgetLeftovers empties the stores that an earlier profile of the same name used. The default profile is never new: the environment alone makes one.
+// forgetLeftovers empties the stores that an earlier profile of the same name used. The default
+// profile is never new: the environment alone makes one.
 func (k *App) forgetLeftovers(ctx context.Context, usage tokenstore.Usage, p config.Profile) error {
 	if p.Name == config.DefaultProfile {
 		return nil
@@ -126,10 +131,12 @@ func (k *App) forgetLeftovers(ctx context.Context, usage tokenstore.Usage, p con
 	return k.Forget(ctx, p)
 }
 
-// holdings are what a profile has in its stores: of each key the record of its own store before that of another.
+// holdings are what a profile has in its stores: of each key the record of its own store before
+// that of another.
 type holdings map[string]tokenstore.Record
 
-// contents reads what the stores of a profile hold, where that matters: for a new profile, or one that stays in its store with its key, it does not.
+// contents reads what the stores of a profile hold, where that matters: for a new profile, or one
+// that stays in its store with its key, it does not.
 func (k *App) contents(ctx context.Context, u ProfileUpdate, before config.Profile) (holdings, error) {
 	held := holdings{}
 	moved := u.Old != nil && u.Old.TokenStore != u.New.TokenStore
@@ -179,7 +186,8 @@ func (h holdings) after(ctx context.Context, u ProfileUpdate) holdings {
 	return next
 }
 
-// oldKey is the InstanceKey that the profile had: in the file, by its command, or in its store; none where that cannot be told.
+// oldKey is the InstanceKey that the profile had: in the file, by its command, or in its store;
+// none where that cannot be told.
 func (h holdings) oldKey(ctx context.Context, u ProfileUpdate) secret.String {
 	switch {
 	case !u.Old.InstanceKey.IsZero():
@@ -210,7 +218,8 @@ func (k *App) storeItems(ctx context.Context, u ProfileUpdate, next holdings) er
 	return store.Put(ctx, items...)
 }
 
-// removeOld empties the stores that the profile has left, and removes from its own what is not to stay.
+// removeOld empties the stores that the profile has left, and removes from its own what is not to
+// stay.
 func (k *App) removeOld(ctx context.Context, usage tokenstore.Usage, u ProfileUpdate, held holdings) error {
 	if len(held) == 0 {
 		return nil
@@ -240,8 +249,9 @@ func (k *App) removeOld(ctx context.Context, usage tokenstore.Usage, u ProfileUp
 	return usage.Clear(ctx, u.New.Name, u.New.TokenStore)
 }
 
-// IdentityKey is the key by which DeviceTokens of the profile's instance are derived: the one that is configured, else the one that was stored when the
-// InstanceKey was replaced, else the InstanceKey.
+// IdentityKey is the key by which DeviceTokens of the profile's instance are derived: the one that
+// is configured, else the one that was stored when the InstanceKey was replaced, else the
+// InstanceKey.
 func (s *Session) IdentityKey(ctx context.Context) (secret.String, error) {
 	if s.Profile.Sandbox {
 		return secret.New(s.preset.InstanceKey), nil
@@ -257,7 +267,8 @@ func (s *Session) IdentityKey(ctx context.Context) (secret.String, error) {
 	return i.Key, err
 }
 
-// storedIdentityKey asks the token store, unless the profile never wrote to it: a run by the environment alone needs none.
+// storedIdentityKey asks the token store, unless the profile never wrote to it: a run by the
+// environment alone needs none.
 func (s *Session) storedIdentityKey(ctx context.Context) (secret.String, error) {
 	if s.given {
 		return secret.String{}, nil

@@ -31,7 +31,8 @@ type addOptions struct {
 	replace  bool
 }
 
-// settingFlags are the flags of `profile add` that become a key of the same name, its dashes as underscores.
+// settingFlags are the flags of `profile add` that become a key of the same name, its dashes as
+// underscores.
 var settingFlags = []struct{ flag, help string }{
 	{"instance-id", "InstanceId (`UUID`)"},
 	{"instance-key-command", "`command` that prints the InstanceKey; none is stored"},
@@ -144,7 +145,8 @@ func nextStep(k *cmdutil.App, p config.Profile, current bool) {
 	k.Streams.Note("Next: sign in as the admin with " + k.Command(words...))
 }
 
-// merge checks the arguments, and returns the old profile of the name, if there is one, and the new one as it will stand.
+// merge checks the arguments, and returns the old profile of the name, if there is one, and the new
+// one as it will stand.
 func merge(cfg *config.Config, o *addOptions, insecure bool) (old *config.Profile, p config.Profile, err error) {
 	if err := config.CheckName(o.name); err != nil {
 		return nil, p, err
@@ -206,7 +208,8 @@ func checkSettings(o *addOptions, p *config.Profile, insecure bool) error {
 	return failure.InvalidFields("the profile is invalid, and nothing was written", mistakes)
 }
 
-// checkCertificates reads a file of certificates, and returns its absolute path: commands run in other folders.
+// checkCertificates reads a file of certificates, and returns its absolute path: commands run in
+// other folders.
 func checkCertificates(name string) (path string, err error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -218,8 +221,9 @@ func checkCertificates(name string) (path string, err error) {
 	return filepath.Abs(name)
 }
 
-// newKey gets the InstanceKey to store, unless it comes from elsewhere or the old one stays. It is asked for where the profile is new, where it is of
-// another instance now, and by --replace that changes nothing else. The store is checked before a person is asked.
+// newKey gets the InstanceKey to store, unless it comes from elsewhere or the old one stays. It is
+// asked for where the profile is new, where it is of another instance now, and by --replace that
+// changes nothing else. The store is checked before a person is asked.
 func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile, p config.Profile) (key secret.String, err error) {
 	fromElsewhere := o.noKey || o.has("instance_key_command")
 	stays := old != nil && old.InstanceID == p.InstanceID && slices.ContainsFunc(o.changes, func(c config.Change) bool { return c.Key != "instance_id" })

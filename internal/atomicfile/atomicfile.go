@@ -1,4 +1,5 @@
-// Package atomicfile writes files that are either whole or not there, and says why one cannot be written.
+// Package atomicfile writes files that are either whole or not there, and says why one cannot be
+// written.
 //
 // It imports failure and filelock alone, and every room may import it.
 package atomicfile
@@ -13,12 +14,14 @@ import (
 	"syscall"
 )
 
-// WriteFile replaces the file at path by data: written beside it, synced, renamed over it, and the folder
-// synced. Whoever reads the path, after a crash too, finds the old content or the new and never a part. mode is the
-// new file's, whatever the old one had. The folder is created, with mode 0700, where it is missing.
+// WriteFile replaces the file at path by data: written beside it, synced, renamed over it, and the
+// folder synced. Whoever reads the path, after a crash too, finds the old content or the new and
+// never a part. mode is the new file's, whatever the old one had. The folder is created, with mode
+// 0700, where it is missing.
 //
-// A symbolic link at path stays and its target is replaced, unless it is somebody else's in a shared folder
-// (*LinkError). What is no regular file (a device, a pipe) is written to as it stands.
+// A symbolic link at path stays and its target is replaced, unless it is somebody else's in a
+// shared folder (*LinkError). What is no regular file (a device, a pipe) is written to as it
+// stands.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return Write(path, mode, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -26,7 +29,8 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	})
 }
 
-// Write is WriteFile for content that fill writes. Where fill fails, the file at path is left as it was.
+// Write is WriteFile for content that fill writes. Where fill fails, the file at path is left as it
+// was.
 func Write(path string, mode fs.FileMode, fill func(io.Writer) error) error {
 	out, err := Create(path, mode)
 	if err != nil {
@@ -39,7 +43,8 @@ func Write(path string, mode fs.FileMode, fill func(io.Writer) error) error {
 	return out.Commit()
 }
 
-// An Output is a file on its way to a path: what is written appears there, whole, at Commit. It is for one goroutine.
+// An Output is a file on its way to a path: what is written appears there, whole, at Commit. It is
+// for one goroutine.
 type Output struct {
 	path string // with its links resolved
 	file *os.File
@@ -48,8 +53,8 @@ type Output struct {
 	live bool  // the file is the one at path: a device or a pipe
 }
 
-// Create begins a file: it can be written to path, as far as rights, links and the folder go, or there is an error
-// and nothing was changed. The caller ends it by Commit or Discard.
+// Create begins a file: it can be written to path, as far as rights, links and the folder go, or
+// there is an error and nothing was changed. The caller ends it by Commit or Discard.
 func Create(path string, mode fs.FileMode) (*Output, error) {
 	target, err := resolve(path)
 	if err != nil {
@@ -81,8 +86,8 @@ func Create(path string, mode fs.FileMode) (*Output, error) {
 	return out, nil
 }
 
-// Reserve takes size bytes of the disk for what will be written, and syncs them: what is written within them later
-// needs no more room.
+// Reserve takes size bytes of the disk for what will be written, and syncs them: what is written
+// within them later needs no more room.
 func (o *Output) Reserve(size int64) error {
 	if o.live || size <= o.size {
 		return nil
@@ -112,8 +117,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit puts what was written at the path. After an error the path is as it was, except where the folder alone
-// could not be synced.
+// Commit puts what was written at the path. After an error the path is as it was, except where the
+// folder alone could not be synced.
 func (o *Output) Commit() error {
 	if o.live {
 		return o.file.Close()
@@ -146,8 +151,8 @@ func (o *Output) Discard() {
 	}
 }
 
-// SyncDir makes what was renamed, created or removed in a folder last. File systems that cannot sync a folder say so
-// by EINVAL, and keep it as well as they can; Windows has no such call.
+// SyncDir makes what was renamed, created or removed in a folder last. File systems that cannot
+// sync a folder say so by EINVAL, and keep it as well as they can; Windows has no such call.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

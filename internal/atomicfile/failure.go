@@ -10,8 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// The causes for which the system refuses to write a file, or to lock one. Each keeps its name all the way to the person: what helps against a full
-// disk does not help against missing permissions.
+// The causes for which the system refuses to write a file, or to lock one. Each keeps its name all
+// the way to the person: what helps against a full disk does not help against missing permissions.
 const (
 	ReasonNoSpace      failure.Reason = "no-space"            // the disk is full, or the quota is used up
 	ReasonTooLarge     failure.Reason = "file-too-large"      // more than the process or the file system allows for one file
@@ -33,7 +33,8 @@ type cause struct {
 	text   string
 }
 
-// Classify returns why the system refused: a reason and its words, without the name of a system call or a temporary file.
+// Classify returns why the system refused: a reason and its words, without the name of a system
+// call or a temporary file.
 func Classify(err error) (reason failure.Reason, text string) {
 	var held *filelock.HeldError
 	var link *LinkError
@@ -60,7 +61,8 @@ func Classify(err error) (reason failure.Reason, text string) {
 	return ReasonOther, bare(err)
 }
 
-// bare is the innermost text of an error of package os: neither the call nor the path, which may be a temporary file's.
+// bare is the innermost text of an error of package os: neither the call nor the path, which may be
+// a temporary file's.
 func bare(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -69,8 +71,9 @@ func bare(err error) string {
 	return strings.TrimSpace(err.Error())
 }
 
-// Failure makes the error for a file that could not be written, read or locked: "what: why", its reason the cause and its subject the path. An error
-// that is a *failure.Error already, or the end of a context, is returned as that.
+// Failure makes the error for a file that could not be written, read or locked: "what: why", its
+// reason the cause and its subject the path. An error that is a *failure.Error already, or the end
+// of a context, is returned as that.
 func Failure(code failure.Code, what, path string, err error) *failure.Error {
 	var known *failure.Error
 	if errors.As(err, &known) {

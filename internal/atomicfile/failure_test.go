@@ -17,7 +17,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// Each cause keeps its name, however deep it lies, and is never called damage or a lack of room when it is not.
+// Each cause keeps its name, however deep it lies, and is never called damage or a lack of room
+// when it is not.
 func TestCausesKeepTheirNames(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -18,8 +18,9 @@ var (
 // frameMagic begins every framed file.
 const frameMagic = "telematicsctl"
 
-// Frame puts a line before content that names its kind (one word) and version and holds a checksum of all three, so that a flipped bit, a file of
-// another kind and one of a newer version are noticed:
+// Frame puts a line before content that names its kind (one word) and version and holds a checksum
+// of all three, so that a flipped bit, a file of another kind and one of a newer version are
+// noticed:
 //
 //	telematicsctl KIND VERSION SHA-256
 func Frame(kind string, version int, content []byte) []byte {
@@ -33,8 +34,8 @@ func frameLine(kind, version string, content []byte) string {
 	return fmt.Sprintf("%s %s %s %s\n", frameMagic, kind, version, hex.EncodeToString(sum.Sum(nil)))
 }
 
-// Unframe returns the content of what Frame wrote for the kind and version. The error is ErrNewer for a whole file of a higher version, and else
-// ErrDamaged.
+// Unframe returns the content of what Frame wrote for the kind and version. The error is ErrNewer
+// for a whole file of a higher version, and else ErrDamaged.
 func Unframe(kind string, version int, data []byte) ([]byte, error) {
 	line, content, found := bytes.Cut(data, []byte("\n"))
 	words := bytes.Split(line, []byte(" "))

@@ -41,7 +41,8 @@ func process(t *testing.T, as, path string) *exec.Cmd {
 	return c
 }
 
-// What is reserved is on the disk before a byte of the content is known, and none of it is in the file.
+// What is reserved is on the disk before a byte of the content is known, and none of it is in the
+// file.
 func TestReserved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -71,7 +72,8 @@ func TestReserved(t *testing.T) {
 	}
 }
 
-// A disk that has no room for what will be written says so when it is reserved, and nothing stays behind.
+// A disk that has no room for what will be written says so when it is reserved, and nothing stays
+// behind.
 func TestReservedMoreThanThereIs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A LinkError says that a path leads over a symbolic link of somebody else's in a folder that many may write to, as /tmp: what is written would go
-// wherever that person wants it.
+// A LinkError says that a path leads over a symbolic link of somebody else's in a folder that many
+// may write to, as /tmp: what is written would go wherever that person wants it.
 type LinkError struct{ Path string }
 
 func (e *LinkError) Error() string {
@@ -22,8 +22,8 @@ const mostLinks = 40
 // errTooManyLinks is a path whose links go round in circles.
 var errTooManyLinks = errors.New("too many symbolic links")
 
-// resolve returns where a path leads: every symbolic link followed, but none that is another user's in a shared folder (*LinkError). The last
-// part, or the target of a link, need not be there.
+// resolve returns where a path leads: every symbolic link followed, but none that is another user's
+// in a shared folder (*LinkError). The last part, or the target of a link, need not be there.
 func resolve(path string) (string, error) {
 	rest, err := filepath.Abs(path)
 	if err != nil {
@@ -72,7 +72,8 @@ func resolve(path string) (string, error) {
 	return done, nil
 }
 
-// checkLink refuses a link of somebody else's in a folder that is sticky or that everybody may write to.
+// checkLink refuses a link of somebody else's in a folder that is sticky or that everybody may
+// write to.
 func checkLink(folder, link string, info fs.FileInfo) error {
 	in, err := os.Stat(folder)
 	if err != nil {

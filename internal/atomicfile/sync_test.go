@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// A file system that cannot sync a folder answers EINVAL: the file is there all the same. Any other answer counts.
+// A file system that cannot sync a folder answers EINVAL: the file is there anyway. Any other
+// answer counts.
 func TestAFolderThatCannotBeSynced(t *testing.T) {
 	defer func(f func(*os.File) error) { syncFolder = f }(syncFolder)
 	for answer, fails := range map[error]bool{syscall.EINVAL: false, syscall.ENOTSUP: false, syscall.EIO: true} {
@@ -23,7 +24,8 @@ func TestAFolderThatCannotBeSynced(t *testing.T) {
 	}
 }
 
-// Whatever byte of a framed file is changed, lost or added, it is noticed; a newer version is told from damage.
+// Whatever byte of a framed file is changed, lost or added, it is noticed; a newer version is told
+// from damage.
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	whole := Frame("index", 2, []byte("some\ncontent"))

@@ -13,7 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// commandLimit is how long a command of the configuration may take: it may ask a person for a passphrase.
+// commandLimit is how long a command of the configuration may take: it may ask a person for a
+// passphrase.
 const commandLimit = 2 * time.Minute
 
 // RunKeyCommand gets the InstanceKey from the standard output of instance_key_command.
@@ -29,8 +30,9 @@ func (p Profile) RunKeyCommand(ctx context.Context) (secret.String, error) {
 	return key, nil
 }
 
-// run gets a secret from the standard output of a command, which the user's shell runs without the program's own secrets in its environment. Its
-// standard error is shown only when it fails, the first line of it; what it printed on standard output never.
+// run gets a secret from the standard output of a command, which the user's shell runs without the
+// program's own secrets in its environment. Its standard error is shown only when it fails, the
+// first line of it; what it printed on standard output never.
 func (p Profile) run(ctx context.Context, key, command string) (secret.String, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
@@ -63,8 +65,8 @@ func (p Profile) commandFailed(key, what string, cause error) error {
 	return e
 }
 
-// ResolveIdentityKey returns the key by which DeviceTokens are derived, where the configuration sets one; none otherwise: then it is in the token store, or
-// the InstanceKey itself.
+// ResolveIdentityKey returns the key by which DeviceTokens are derived, where the configuration
+// sets one; none otherwise: then it is in the token store, or the InstanceKey itself.
 func (p Profile) ResolveIdentityKey(ctx context.Context) (secret.String, error) {
 	switch {
 	case !p.IdentityKey.IsZero():
@@ -75,8 +77,8 @@ func (p Profile) ResolveIdentityKey(ctx context.Context) (secret.String, error) 
 	return secret.String{}, nil
 }
 
-// Passphrase returns the passphrase of the encrypted token file: the environment's, else the one that the profile's command prints; none where neither
-// is set.
+// Passphrase returns the passphrase of the encrypted token file: the environment's, else the one
+// that the profile's command prints; none where neither is set.
 func (c *Config) Passphrase(ctx context.Context, p Profile) (secret.String, error) {
 	if !c.StorePassphrase.IsZero() || p.StorePassphraseCommand == "" {
 		return c.StorePassphrase, nil
@@ -84,7 +86,8 @@ func (c *Config) Passphrase(ctx context.Context, p Profile) (secret.String, erro
 	return p.run(ctx, "store_passphrase_command", p.StorePassphraseCommand)
 }
 
-// ParseKey checks that an InstanceKey is a UUID, and returns it in canonical form. The error does not show the value.
+// ParseKey checks that an InstanceKey is a UUID, and returns it in canonical form. The error does
+// not show the value.
 func ParseKey(key secret.String) (secret.String, error) {
 	s, err := parseUUID(key.Reveal())
 	if err != nil {
@@ -101,7 +104,8 @@ func parseIdentityKey(text string) secret.String {
 	return secret.New(text)
 }
 
-// withoutLineEnd is a secret without the line break that a file or a pipeline's setting leaves behind it. All else may be part of it.
+// withoutLineEnd is a secret without the line break that a file or a pipeline's setting leaves
+// behind it. All else may be part of it.
 func withoutLineEnd(s string) string {
 	if cut, ok := strings.CutSuffix(s, "\n"); ok {
 		return strings.TrimSuffix(cut, "\r")

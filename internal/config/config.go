@@ -1,5 +1,6 @@
-// Package config turns the configuration file, the environment and the flags into one struct that says where each value came from. It alone knows
-// the names of keys and variables (Settings), and where things are kept.
+// Package config turns the configuration file, the environment and the flags into one struct that
+// says where each value came from. It alone knows the names of keys and variables (Settings), and
+// where things are kept.
 package config
 
 import (
@@ -24,7 +25,8 @@ const SandboxProfile = "sandbox"
 // DefaultProfile is the name of the profile that the environment alone makes up.
 const DefaultProfile = "default"
 
-// DefaultKeepDays is how many days journals, backups and the audit record are kept where nothing is set.
+// DefaultKeepDays is how many days journals, backups and the audit record are kept where nothing is
+// set.
 const DefaultKeepDays = 90
 
 // Where a value came from, besides the name of a variable or a flag.
@@ -60,7 +62,8 @@ type Profile struct {
 	RegisterMultiplePath   string
 	Sandbox                bool // the built-in profile
 
-	// Sources says where each value came from, by the key of its setting: a Source, or the name of the variable.
+	// Sources says where each value came from, by the key of its setting: a Source, or the name of
+	// the variable.
 	Sources map[string]string
 
 	environ []string
@@ -140,7 +143,8 @@ func (c *Config) choose(name, source string) {
 	}
 }
 
-// readPassphraseFile takes the passphrase from the file that a variable names, where no other variable gives it.
+// readPassphraseFile takes the passphrase from the file that a variable names, where no other
+// variable gives it.
 func (c *Config) readPassphraseFile() error {
 	path := expand(c.getenv("TELEMATICSCTL_STORE_PASSPHRASE_FILE"), c.getenv)
 	if path == "" || !c.StorePassphrase.IsZero() {
@@ -158,8 +162,8 @@ func (c *Config) readPassphraseFile() error {
 	return nil
 }
 
-// warnOfIgnoredEnvironment tells who has set an instance in the environment, and is in the sandbox, that it does not count there. Who
-// names the sandbox by --profile knows.
+// warnOfIgnoredEnvironment tells who has set an instance in the environment, and is in the sandbox,
+// that it does not count there. Who names the sandbox by --profile knows.
 func (c *Config) warnOfIgnoredEnvironment() {
 	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
 		if c.getenv(name) != "" {
@@ -178,10 +182,12 @@ func (c *Config) Has(name string) bool {
 	return ok
 }
 
-// Chosen is the name of the profile in force: by flag, environment or file; DefaultProfile where none is named.
+// Chosen is the name of the profile in force: by flag, environment or file; DefaultProfile where
+// none is named.
 func (c *Config) Chosen() string { return first(c.chosen, c.Current, DefaultProfile) }
 
-// ChosenSource says what chose the profile in force: a flag, a variable, SourceFile or SourceDefault.
+// ChosenSource says what chose the profile in force: a flag, a variable, SourceFile or
+// SourceDefault.
 func (c *Config) ChosenSource() string {
 	switch {
 	case c.chosen != "":
@@ -193,7 +199,8 @@ func (c *Config) ChosenSource() string {
 	}
 }
 
-// Override returns the variable that chooses another profile than the file's current one; "" for none.
+// Override returns the variable that chooses another profile than the file's current one; "" for
+// none.
 func (c *Config) Override(current string) string {
 	if name := c.getenv("TELEMATICSCTL_PROFILE"); name != "" && name != current {
 		return "TELEMATICSCTL_PROFILE"
@@ -201,8 +208,9 @@ func (c *Config) Override(current string) string {
 	return ""
 }
 
-// Resolve gives the profile in force, its values checked. The error is failure.NotFound for a profile that is not there and
-// failure.Invalid for a value that breaks its rule. Whether an instance is set at all is for the caller to ask: see NeedInstance.
+// Resolve gives the profile in force, its values checked. The error is failure.NotFound for a
+// profile that is not there and failure.Invalid for a value that breaks its rule. Whether an
+// instance is set at all is for the caller to ask: see NeedInstance.
 func (c *Config) Resolve() (Profile, error) {
 	name := c.Chosen()
 	if !c.Has(name) && name == DefaultProfile {
@@ -211,7 +219,8 @@ func (c *Config) Resolve() (Profile, error) {
 	return c.profile(name, c.getenv)
 }
 
-// FromFile gives a profile as the file has it, the environment not taken into account. Errors are those of Resolve.
+// FromFile gives a profile as the file has it, the environment not taken into account. Errors are
+// those of Resolve.
 func (c *Config) FromFile(name string) (Profile, error) {
 	return c.profile(name, func(string) string { return "" })
 }
@@ -302,7 +311,8 @@ func (v values) get(key string) string {
 	}
 }
 
-// check returns an error for a value of the file that breaks the setting's rule; UUIDs, which a profile may lack, are checked with the profile.
+// check returns an error for a value of the file that breaks the setting's rule; UUIDs, which a
+// profile may lack, are checked with the profile.
 func (s Setting) check(value string) error {
 	if value == "" {
 		return nil

@@ -84,7 +84,8 @@ func TestPrecedence(t *testing.T) {
 
 var twoProfilesQuoted = strings.Replace(twoProfiles, "{"+idA+"}", idA, 1)
 
-// The secrets of a pipeline often end in a line break, which is no part of them. What is inside a password is.
+// The secrets of a pipeline often end in a line break, which is no part of them. What is inside a
+// password is.
 func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
 	for _, end := range []string{"", "\n", "\r\n"} {
 		c, err := load(t, "", map[string]string{
@@ -104,7 +105,8 @@ func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
 	}
 }
 
-// A JWT that no header can carry is wrong configuration, not a fault of the network. It is not shown.
+// A JWT that no header can carry is wrong configuration, not a fault of the network. It is not
+// shown.
 func TestAJWTOfTwoLinesIsRefused(t *testing.T) {
 	for _, between := range []string{"\n", "\r\n", "\x00", "\x7f"} {
 		_, err := load(t, "", map[string]string{"TELEMATICSCTL_ACCESS_TOKEN": "eyJ.a" + between + "eyJ.b"})

@@ -18,7 +18,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// A Change is a new value of one key of a profile in the file (a string or a bool); nil removes the key.
+// A Change is a new value of one key of a profile in the file (a string or a bool); nil removes the
+// key.
 type Change struct {
 	Key   string
 	Value any
@@ -32,8 +33,9 @@ func Exists(name string) error {
 	return invalid(ReasonProfileExists, name, "profile "+strconv.Quote(name)+" exists already")
 }
 
-// AddProfile writes a new profile into the file, or the given settings over an old one's where replace is set; the rest of the
-// file stays as it is, comments included. The first profile of a file becomes its current one.
+// AddProfile writes a new profile into the file, or the given settings over an old one's where
+// replace is set; the rest of the file stays as it is, comments included. The first profile of a
+// file becomes its current one.
 func (c *Config) AddProfile(ctx context.Context, name string, changes []Change, replace bool) error {
 	return c.edit(ctx, func(top *yaml.Node) error {
 		profiles := member(top, "profiles", true)
@@ -67,7 +69,8 @@ func (c *Config) UseProfile(ctx context.Context, name string) error {
 	})
 }
 
-// RemoveProfile takes a profile out of the file; where it was the current one, the file has none then.
+// RemoveProfile takes a profile out of the file; where it was the current one, the file has none
+// then.
 func (c *Config) RemoveProfile(ctx context.Context, name string) error {
 	return c.edit(ctx, func(top *yaml.Node) error {
 		if !remove(member(top, "profiles", true), name) {
@@ -80,7 +83,8 @@ func (c *Config) RemoveProfile(ctx context.Context, name string) error {
 	})
 }
 
-// edit changes the file as YAML nodes, which keep its comments and its order, under a lock between processes, by rename, with mode 0600.
+// edit changes the file as YAML nodes, which keep its comments and its order, under a lock between
+// processes, by rename, with mode 0600.
 func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) error {
 	lockPath := filepath.Join(c.StateDir, "config.lock")
 	release, err := filelock.Acquire(ctx, lockPath, lockLimit)
@@ -147,7 +151,8 @@ func set(mapping *yaml.Node, name string, value any) {
 	mapping.Content = append(mapping.Content, scalar(name), v)
 }
 
-// scalar is a node that reads back as the same string or bool: a string that looks like something else is quoted.
+// scalar is a node that reads back as the same string or bool: a string that looks like something
+// else is quoted.
 func scalar(value any) *yaml.Node {
 	var n yaml.Node
 	_ = n.Encode(value) // a string or a bool always encodes

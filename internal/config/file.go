@@ -171,7 +171,8 @@ func profileKeys() (keys []string) {
 	return keys
 }
 
-// unknownKey is what is said of a key that nobody reads. It is an error, not a warning: a misspelled `protected` must not go unnoticed.
+// unknownKey is what is said of a key that nobody reads. It is an error, not a warning: a
+// misspelled `protected` must not go unnoticed.
 func unknownKey(key string, known []string) string {
 	message := "unknown key " + strconv.Quote(key)
 	if like := nearest(key, known); like != "" {
@@ -195,7 +196,8 @@ func (c *Config) unreadable(err error) error {
 	return e.Because(ReasonUnreadable, c.Path)
 }
 
-// checkAccess warns of a file with a key that others can read, and refuses one with a command that others can write: it would be run as this user.
+// checkAccess warns of a file with a key that others can read, and refuses one with a command that
+// others can write: it would be run as this user.
 func (c *Config) checkAccess() error {
 	holdsKey, runs := false, false
 	for _, p := range c.profiles {

@@ -11,7 +11,8 @@ import (
 
 const program = "telematicsctl"
 
-// home is the user's home: HOME, or what the system has of the user where that is not set; "" where nobody knows.
+// home is the user's home: HOME, or what the system has of the user where that is not set; "" where
+// nobody knows.
 func home(getenv func(string) string) string {
 	if h := getenv("HOME"); h != "" {
 		return h
@@ -59,7 +60,8 @@ func configDir(getenv func(string) string) string {
 	}
 }
 
-// stateDir is TELEMATICSCTL_STATE_DIR, $XDG_STATE_HOME/telematicsctl, or the platform's own place for a program's data, and where that comes from.
+// stateDir is TELEMATICSCTL_STATE_DIR, $XDG_STATE_HOME/telematicsctl, or the platform's own place
+// for a program's data, and where that comes from.
 func stateDir(getenv func(string) string) (dir, source string) {
 	if d := getenv("TELEMATICSCTL_STATE_DIR"); d != "" {
 		return expand(d, getenv), "TELEMATICSCTL_STATE_DIR"

@@ -18,8 +18,9 @@ const (
 	kindProfile kind = "profile name"
 )
 
-// A Setting is a thing that can be set: by a key of the file, an environment variable, or both. Settings lists them all; whatever reads, checks,
-// shows or documents the configuration goes by that list.
+// A Setting is a thing that can be set: by a key of the file, an environment variable, or both.
+// Settings lists them all; whatever reads, checks, shows or documents the configuration goes by
+// that list.
 type Setting struct {
 	Key      string // in the file, below the profile; "" where there is none
 	Variable string // "" where there is none
@@ -132,7 +133,8 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// unknownVariables returns a warning for each variable of the program's own name space that it does not know.
+// unknownVariables returns a warning for each variable of the program's own name space that it does
+// not know.
 func unknownVariables(environ []string) (warnings []string) {
 	var known []string
 	for _, s := range Settings {

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of docs/configuration.md anew")
 
-// docs/configuration.md lists every key and variable: go test ./internal/config -run Documented -update.
+// docs/configuration.md lists every key and variable: go test ./internal/config -run Documented
+// -update.
 func TestEverySettingIsDocumented(t *testing.T) {
 	const path = "../../docs/configuration.md"
 	page, err := os.ReadFile(path)
@@ -44,7 +45,8 @@ func TestEverySettingIsDocumented(t *testing.T) {
 	}
 }
 
-// What is typed is what is meant: an invalid value is an error that says where it is and what would be right.
+// What is typed is what is meant: an invalid value is an error that says where it is and what would
+// be right.
 func TestWhatTheFileMayNotSay(t *testing.T) {
 	t.Parallel()
 	for happened, c := range map[string]struct{ file, want string }{
@@ -209,7 +211,8 @@ func TestWhoElseMayUseTheFile(t *testing.T) {
 	}
 }
 
-// A command of the configuration runs without the program's own secrets, and a line end behind what it prints is no part of it.
+// A command of the configuration runs without the program's own secrets, and a line end behind what
+// it prints is no part of it.
 func TestCommandsSeeNoSecrets(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -246,7 +249,8 @@ func TestCommandsSeeNoSecrets(t *testing.T) {
 	}
 }
 
-// The passphrase comes from its variable, else from the file that another names, without the line end.
+// The passphrase comes from its variable, else from the file that another names, without the line
+// end.
 func TestThePassphraseFromAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "passphrase")

@@ -1,5 +1,6 @@
-// Package sanitize shows control characters instead of obeying them: nothing that the service or a file says can
-// move the cursor, ring the bell, recolour the screen or turn the direction of the text.
+// Package sanitize shows control characters instead of obeying them: nothing that the service or a
+// file says can move the cursor, ring the bell, recolor the screen or turn the direction of the
+// text.
 //
 // A leaf: it imports nothing of the project, and every room may import it.
 package sanitize
@@ -13,15 +14,17 @@ import (
 	"unicode/utf8"
 )
 
-// IsControl tells whether a terminal would obey the character rather than show it: the control characters (C0, DEL and
-// C1), the bidirectional marks, embeddings, overrides and isolates, and the line and paragraph separators.
+// IsControl reports whether a terminal would obey the character rather than show it: the control
+// characters (C0, DEL and C1), the bidirectional marks, embeddings, overrides and isolates, and the
+// line and paragraph separators.
 func IsControl(r rune) bool {
 	return r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\u2028' || r == '\u2029' || (r > 0x9f && unicode.Is(unicode.Bidi_Control, r))
 }
 
-// Clean is the text with every control character (IsControl) and every byte that is not UTF-8 written as a Go
-// programmer would: \n, \t, \x1b, \u009b, \u202e, \xff. What is clean stays as it is, a backslash too; so Clean(Clean(s)) is
-// Clean(s), and the text cannot be had back. For cells of tables and for messages of one line.
+// Clean is the text with every control character (IsControl) and every byte that is not UTF-8
+// written as a Go programmer would: \n, \t, \x1b, \u009b, \u202e, \xff. What is clean stays as it
+// is, a backslash too; so Clean(Clean(s)) is Clean(s), and the text cannot be had back. For cells
+// of tables and for messages of one line.
 func Clean(s string) string { return clean(s, "") }
 
 // CleanLines is Clean for text of many lines: line feeds and tabs stay.
@@ -78,12 +81,15 @@ func spell(r rune) string {
 	}
 }
 
-// CleanJSON is a writer for JSON: what goes through it to w has every control character escaped as \u00XX or \u202e, those
-// too that encoding/json leaves as they are (DEL, C1, bidirectional characters), and means the same. A byte that is not UTF-8 becomes \ufffd, as
-// which every reader in Go takes it. Line feeds and tabs between the values stay, and a carriage return there becomes a space. A character
-// may be split over two calls of Write; the part of one that never becomes whole is not written.
+// CleanJSON is a writer for JSON: what goes through it to w has every control character escaped as
+// \u00XX or \u202e, those too that encoding/json leaves as they are (DEL, C1, bidirectional
+// characters), and means the same. A byte that is not UTF-8 becomes \ufffd, as which every reader
+// in Go takes it. Line feeds and tabs between the values stay, and a carriage return there becomes
+// a space. A character may be split over two calls of Write; the part of one that never becomes
+// whole is not written.
 //
-// The writer is for one goroutine. Where w fails, its error is returned, and the count is of bytes taken, not of bytes that arrived.
+// The writer is for one goroutine. Where w fails, its error is returned, and the count is of bytes
+// taken, not of bytes that arrived.
 func CleanJSON(w io.Writer) io.Writer { return &jsonWriter{w: w} }
 
 type jsonWriter struct {

@@ -10,8 +10,9 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// lockedExits are the exit statuses of macOS's security tool that mean a locked keychain: no interaction allowed
-// (36), not authorised (51), refused by the person (128). They are the last byte of Apple's error codes (assumed).
+// lockedExits are the exit statuses of macOS's security tool that mean a locked keychain: no
+// interaction allowed (36), not authorised (51), refused by the person (128). They are the last
+// byte of Apple's error codes (assumed).
 var lockedExits = []int{36, 51, 128}
 
 // system is macOS's Keychain, through the security tool.
@@ -38,8 +39,8 @@ func (system) Items(context.Context, string) ([]string, error) { return nil, Err
 // Users is not asked where there are no items.
 func (system) Users(context.Context, string, []string) ([]string, error) { return nil, ErrNoList }
 
-// State has nothing to ask: the tool tells of a locked keychain when it is used, and does not wait for anyone
-// where there is no desktop session.
+// State has nothing to ask: the tool reports a locked keychain when it is used, and does not wait
+// for anyone where there is no desktop session.
 func (system) State(context.Context) error { return nil }
 
 // explained puts ErrLocked into the tool's error where its status says so.

@@ -27,8 +27,8 @@ const (
 	getProperty    = "org.freedesktop.DBus.Properties.Get"
 )
 
-// busVariable is where the library looks for the bus. Where it is empty, the library may run dbus-launch, whose
-// daemons stay.
+// busVariable is where the library looks for the bus. Where it is empty, the library may run
+// dbus-launch, whose daemons stay.
 const busVariable = "DBUS_SESSION_BUS_ADDRESS"
 
 // system is the Secret Service on the user's session bus.
@@ -49,7 +49,8 @@ func (system) Delete(service, user string) error { return keyring.Delete(service
 
 func (system) Limit(string, string) int { return 0 }
 
-// Items searches for what the library stores under the service, in the collection that the library uses. Nothing is unlocked for that.
+// Items searches for what the library stores under the service, in the collection that the library
+// uses. Nothing is unlocked for that.
 func (s system) Items(ctx context.Context, service string) ([]string, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -66,7 +67,8 @@ func (s system) Items(ctx context.Context, service string) ([]string, error) {
 	return items, err
 }
 
-// Users asks each item for the attributes that the library gives it: all at once, as a thousand answers one after another take twice as long.
+// Users asks each item for the attributes that the library gives it: all at once, as a thousand
+// answers one after another take twice as long.
 func (s system) Users(ctx context.Context, _ string, items []string) ([]string, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -101,8 +103,8 @@ func isGone(err error) bool {
 	return errors.As(err, &answer) && slices.Contains(gone, answer.Name)
 }
 
-// State looks for a bus, for the Secret Service on it and for the collection that the library uses, and asks whether that is
-// locked.
+// State looks for a bus, for the Secret Service on it and for the collection that the library uses,
+// and asks whether that is locked.
 func (s system) State(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -126,8 +128,9 @@ func (s system) State(ctx context.Context) error {
 	return nil
 }
 
-// connect opens a connection of our own, which the caller closes. The address of the bus goes into the process's environment, so that
-// the library finds the same one and has no reason to launch another.
+// connect opens a connection of our own, which the caller closes. The address of the bus goes into
+// the process's environment, so that the library finds the same one and has no reason to launch
+// another.
 func (s system) connect(ctx context.Context) (*dbus.Conn, error) {
 	address := s.address()
 	if address == "" {
@@ -143,7 +146,8 @@ func (s system) connect(ctx context.Context) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// address is the session bus's: the environment's, or the user's socket where one is there; "" for none.
+// address is the session bus's: the environment's, or the user's socket where one is there; "" for
+// none.
 func (s system) address() string {
 	if a := s.getenv(busVariable); a != "" && a != "autolaunch:" {
 		return a
@@ -157,8 +161,9 @@ func (s system) address() string {
 	return ""
 }
 
-// offered tells whether anyone on the bus is the Secret Service; or, on a desktop, can be started by the bus as such. Elsewhere a
-// daemon that was started for us would stay, and with nobody to unlock it.
+// offered reports whether anyone on the bus is the Secret Service; or, on a desktop, can be started
+// by the bus as such. Elsewhere a daemon that was started for us would stay, and with nobody to
+// unlock it.
 func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	var running bool
 	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, secretsName).Store(&running); err != nil {
@@ -180,12 +185,13 @@ func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	return nil
 }
 
-// onDesktop tells whether the process belongs to a desktop session of this machine.
+// onDesktop reports whether the process belongs to a desktop session of this machine.
 func (s system) onDesktop() bool {
 	return (s.getenv("WAYLAND_DISPLAY") != "" || s.getenv("DISPLAY") != "") && s.getenv("SSH_CONNECTION") == ""
 }
 
-// collectionInUse is the collection that the library reads and writes: the one named login, else the default.
+// collectionInUse is the collection that the library reads and writes: the one named login, else
+// the default.
 func collectionInUse(ctx context.Context, conn *dbus.Conn) (dbus.ObjectPath, error) {
 	secrets := conn.Object(secretsName, secretsPath)
 	var all []dbus.ObjectPath

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// bus is a session bus's socket at dir/bus that does with each connection what serve does. It lasts until the test ends.
+// bus is a session bus's socket at dir/bus that does with each connection what serve does. It lasts
+// until the test ends.
 func bus(t *testing.T, dir string, serve func(net.Conn)) {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(dir, "bus"))
@@ -35,7 +36,8 @@ func bus(t *testing.T, dir string, serve func(net.Conn)) {
 	})
 }
 
-// shortDir is a folder whose path leaves room for a socket's name, which may be no longer than 107 bytes.
+// shortDir is a folder whose path leaves room for a socket's name, which may be no longer than 107
+// bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ts") //nolint:usetesting // t.TempDir has the name of the test in it
@@ -85,7 +87,8 @@ func TestTheBusIsFoundWhereItIs(t *testing.T) {
 	}
 }
 
-// The library runs dbus-launch where it finds no bus, and that starts daemons that stay. It must never come to that.
+// The library runs dbus-launch where it finds no bus, and that starts daemons that stay. It must
+// never come to that.
 func TestNoBusIsEverLaunched(t *testing.T) {
 	closing := func(c net.Conn) { _ = c.Close() }
 	for name, prepare := range map[string]func(t *testing.T, dir string) []string{

@@ -23,8 +23,8 @@ var platforms = map[string]func() *fake{"no limit": newFake, "Windows": windowsF
 // limited are those that take no long items.
 var limited = map[string]func() *fake{"Windows": windowsFake, "macOS": macFake}
 
-// eachKeyring runs a test on an empty keyring of each platform: on the fakes, and, where .ci/keyring has started one, on a real Secret
-// Service within the limits of each platform.
+// eachKeyring runs a test on an empty keyring of each platform: on the fakes, and, where
+// .ci/keyring has started one, on a real Secret Service within the limits of each platform.
 func eachKeyring(t *testing.T, on map[string]func() *fake, test func(t *testing.T, backend Backend)) {
 	t.Helper()
 	for platform, make := range on {
@@ -63,7 +63,8 @@ func (w within) Items(ctx context.Context, service string) ([]string, error) {
 	return w.Backend.Items(ctx, service)
 }
 
-// errCrash is what a stopping keyring answers once its writes are used up: the process is gone from there on.
+// errCrash is what a stopping keyring answers once its writes are used up: the process is gone from
+// there on.
 var errCrash = errors.New("crashed")
 
 // stopping is a keyring that takes so many more writes.
@@ -151,7 +152,8 @@ func alter(t testing.TB, backend Backend, change func(map[string]string)) {
 	}
 }
 
-// folder is a keyring that several processes share: a file an item. It takes no more than Windows does.
+// folder is a keyring that several processes share: a file an item. It takes no more than Windows
+// does.
 type folder struct{ dir string }
 
 func (f folder) path(service, user string) string {

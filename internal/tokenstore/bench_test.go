@@ -4,13 +4,14 @@ import (
 	"testing"
 )
 
-// openCostly opens a sealed file with the work that users pay.
+// openCostly opens a encrypted file with the work that users pay.
 func openCostly(b testing.TB, dir string) Store {
 	b.Helper()
 	return mustOpen(b, Options{Kind: KindFile, Dir: dir, Passphrase: answer("a passphrase")})
 }
 
-// BenchmarkList1000 lists 1,000 stored users as `token list` does: a new process's store, opened, read and listed.
+// BenchmarkList1000 lists 1,000 stored users as `token list` does: a new process's store, opened,
+// read and listed.
 func BenchmarkList1000(b *testing.B) {
 	dir, backend := b.TempDir(), newFake()
 	for name, open := range map[string]opener{
@@ -44,7 +45,7 @@ func BenchmarkPutAmong1000(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen is what the sealed file costs a process before its first token.
+// BenchmarkOpen is what the encrypted file costs a process before its first token.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	mustPut(b, openCostly(b, dir), users(1)...)

@@ -15,16 +15,19 @@ const (
 	// itemVersion is the version of what stands in an item of the keyring.
 	itemVersion = 1
 
-	// maxChunks is more chunks than any record of ours needs: a manifest that names more is damaged.
+	// maxChunks is more chunks than any record of ours needs: a manifest that names more is
+	// damaged.
 	maxChunks = 256
 )
 
-// manifest is the item under <profile>/<subject>. It holds the record itself; or, where the keyring takes no item that
-// long, it names the chunks: <profile>/<subject>#<generation>.<number>, numbered from 0.
+// manifest is the item under <profile>/<subject>. It holds the record itself; or, where the keyring
+// takes no item that long, it names the chunks: <profile>/<subject>#<generation>.<number>, numbered
+// from 0.
 //
-// There are two generations. A write fills the one that the manifest does not name, replaces the manifest, and then
-// clears the other, so that a crash at any point leaves a manifest whose chunks are all there. Chunks are written
-// upwards and cleared downwards: those of a generation always begin at 0 and have no gap, whatever a crash has left.
+// There are two generations. A write fills the one that the manifest does not name, replaces the
+// manifest, and then clears the other, so that a crash at any point leaves a manifest whose chunks
+// are all there. Chunks are written upwards and cleared downwards: those of a generation always
+// begin at 0 and have no gap, whatever a crash has left.
 type manifest struct {
 	Version    int             `json:"v"`
 	Chunks     int             `json:"chunks,omitempty"`
@@ -33,7 +36,8 @@ type manifest struct {
 	Record     json.RawMessage `json:"rec,omitempty"` // a recordJSON; none where it is in chunks
 }
 
-// recordSum is a checksum of a record as it is written, and of whose it is: another subject's record is noticed too.
+// recordSum is a checksum of a record as it is written, and of whose it is: another subject's
+// record is noticed too.
 func recordSum(key Key, text string) string { return sumOf(manifestUser(key) + "\n" + text)[:32] }
 
 var generations = [2]string{"a", "b"}
@@ -62,8 +66,9 @@ func sumOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// load reads a record; nil where there is none. Where its chunks do not match the manifest, another process may have
-// replaced both in the meantime: only a manifest that is still the same is damaged.
+// load reads a record; nil where there is none. Where its chunks do not match the manifest, another
+// process may have replaced both in the meantime: only a manifest that is still the same is
+// damaged.
 func (k *keyringStore) load(ctx context.Context, key Key) (*Record, error) {
 	before := ""
 	for {
@@ -146,7 +151,8 @@ func (k *keyringStore) save(ctx context.Context, key Key, r Record) error {
 	} else if err := k.saveChunks(ctx, key, whole, other(old.Generation)); err != nil {
 		return err
 	}
-	// From here on the new record is what is read. What is left of the old one is cleared now, or by the next write.
+	// From here on the new record is what is read. What is left of the old one is cleared now, or
+	// by the next write.
 	if old.Chunks > 0 {
 		_ = k.clear(ctx, key, old.Generation, 0)
 	}
@@ -179,7 +185,8 @@ func (k *keyringStore) saveChunks(ctx context.Context, key Key, whole []byte, ge
 	return nil
 }
 
-// readManifest returns the manifest as it stands; an empty one where there is none, or none that can be read, which is then replaced.
+// readManifest returns the manifest as it stands; an empty one where there is none, or none that
+// can be read, which is then replaced.
 func (k *keyringStore) readManifest(ctx context.Context, key Key) (manifest, error) {
 	text, there, err := k.fetch(ctx, manifestUser(key))
 	var h manifest
@@ -189,8 +196,8 @@ func (k *keyringStore) readManifest(ctx context.Context, key Key) (manifest, err
 	return h, nil
 }
 
-// erase removes a record: its manifest first, so that no half of it is ever read, then the chunks of both generations,
-// those that a crash has left included. The caller holds the lock.
+// erase removes a record: its manifest first, so that no half of it is ever read, then the chunks
+// of both generations, those that a crash has left included. The caller holds the lock.
 func (k *keyringStore) erase(ctx context.Context, key Key) error {
 	if _, err := k.remove(ctx, manifestUser(key)); err != nil {
 		return err

@@ -22,8 +22,8 @@ const (
 	longer = 15_000
 )
 
-// A write that is cut short after any number of changes to the keyring leaves the old record or the new one, and
-// whatever it leaves besides is gone after the next write and removal.
+// A write that is cut short after any number of changes to the keyring leaves the old record or the
+// new one, and whatever it leaves besides is gone after the next write and removal.
 func TestACrashLeavesTheOldRecordOrTheNew(t *testing.T) {
 	eachKeyring(t, limited, func(t *testing.T, backend Backend) {
 		for _, from := range []int{0, short, long, longer} {
@@ -40,11 +40,12 @@ func TestACrashLeavesTheOldRecordOrTheNew(t *testing.T) {
 	})
 }
 
-// enough are the ways from a record to another that are gone over a real keyring, which takes its time for each write.
+// enough are the ways from a record to another that are gone over a real keyring, which takes its
+// time for each write.
 var enough = map[[2]int]bool{{0, long}: true, {long, longer}: true, {longer, short}: true, {long, 0}: true}
 
-// crashAfter goes from a record to another (0 for none), lets the keyring stop after n changes, and looks at what
-// is there. It tells whether the write came to its end, and leaves the keyring empty.
+// crashAfter goes from a record to another (0 for none), lets the keyring stop after n changes, and
+// looks at what is there. It reports whether the write came to its end, and leaves the keyring empty.
 func crashAfter(t *testing.T, backend Backend, n, from, to int) (done bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -184,7 +185,8 @@ func TestARecordBeyondAllMeasureIsRefusedAndTheOldOneKept(t *testing.T) {
 	wantRecord(t, s, key(alice), pair("old", long))
 }
 
-// A reader meets a record while it is being replaced, again and again: it gets a whole one each time.
+// A reader meets a record while it is being replaced, again and again: it gets a whole one each
+// time.
 func TestAReaderBesideAWriterSeesWholeRecords(t *testing.T) {
 	eachKeyring(t, windows, func(t *testing.T, backend Backend) {
 		dir := t.TempDir()

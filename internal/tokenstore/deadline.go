@@ -17,15 +17,15 @@ const (
 // errNoAnswer is a call of a keyring that did not come back in time.
 var errNoAnswer = errors.New("it does not answer")
 
-// deadline limits the calls of a keyring, which has no limit of its own. After one that was not answered in time all
-// later ones fail at once.
+// deadline limits the calls of a keyring, which has no limit of its own. After one that was not
+// answered in time all later ones fail at once.
 type deadline struct {
 	limit time.Duration
 	hung  atomic.Bool
 }
 
-// withDeadline runs one call. Where it returns before the call does, because of the deadline or of the context, the
-// goroutine with the call is left behind: nothing can end it.
+// withDeadline runs one call. Where it returns before the call does, because of the deadline or of
+// the context, the goroutine with the call is left behind: nothing can end it.
 func withDeadline[T any](ctx context.Context, d *deadline, call func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -18,21 +18,24 @@ const (
 	// encryptedKind is the kind of the encrypted file's frame.
 	encryptedKind = "tokens-encrypted"
 
-	// workFactor is scrypt's, as the logarithm of its cost (16 MiB, some 40 ms): it is paid once a process. A higher
-	// one makes each command slower, and the passphrase harder to guess by as much; files with another one are opened too.
+	// workFactor is scrypt's, as the logarithm of its cost (16 MiB, some 40 ms): it is paid once a
+	// process. A higher one makes each command slower, and the passphrase harder to guess by as
+	// much; files with another one are opened too.
 	workFactor = 14
 
-	// maxWorkFactor is the highest factor that is opened, so that no file keeps us busy for minutes.
+	// maxWorkFactor is the highest factor that is opened, so that no file keeps us busy for
+	// minutes.
 	maxWorkFactor = 18
 )
 
-// encryptedCodec is the codec of the file under a passphrase. Its frame (atomicfile.Frame) holds two parts:
+// encryptedCodec is the codec of the file under a passphrase. Its frame (atomicfile.Frame) holds
+// two parts:
 //
 //	<an age identity, encrypted with the passphrase by age, in Base64>
 //	<the records as JSON, encrypted to that identity by age>
 //
-// Scrypt is thus paid once a process and not once a write. The frame's checksum tells damage from a wrong passphrase,
-// which look alike to age.
+// Scrypt is thus paid once a process and not once a write. The frame's checksum tells damage from a
+// wrong passphrase, which look alike to age.
 type encryptedCodec struct {
 	path  string
 	work  int // the factor for a new key

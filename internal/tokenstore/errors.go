@@ -18,7 +18,8 @@ var (
 	ErrPassphrase  = errors.New("the passphrase is wrong")        // the encrypted file's passphrase is wrong or missing
 )
 
-// Why a store cannot be used. For a state folder that cannot be written the reasons are those of atomicfile, with a path in it as the subject.
+// Why a store cannot be used. For a state folder that cannot be written the reasons are those of
+// atomicfile, with a path in it as the subject.
 const (
 	ReasonNoKeyring     failure.Reason = "keyring-unavailable"         // no keyring, or none that answers
 	ReasonKeyringLocked failure.Reason = "keyring-locked"              // a person must unlock it
@@ -33,7 +34,8 @@ const (
 	ReasonUnreadable    failure.Reason = "token-store-file-unreadable" // subject: the file
 )
 
-// unusable makes the error for a store that cannot be used: kind is one of the sentinels, cause may be nil.
+// unusable makes the error for a store that cannot be used: kind is one of the sentinels, cause may
+// be nil.
 func unusable(kind, cause error, message string, reason failure.Reason, subject string) error {
 	if cause != nil {
 		kind = fmt.Errorf("%w: %w", kind, cause)
@@ -51,7 +53,8 @@ func notFound(key Key) error {
 	}
 }
 
-// damagedRecord makes the error for a record of the keyring that is not what was written. It can be written anew without harm.
+// damagedRecord makes the error for a record of the keyring that is not what was written. It can be
+// written again without harm.
 func damagedRecord(key Key, why string) error {
 	message := fmt.Sprintf("the keyring's record for %s of profile %s is damaged: %s", key.Subject, key.Profile, why)
 	return unusable(ErrDamaged, nil, message, ReasonRecordDamaged, key.Subject)
@@ -68,7 +71,8 @@ func unwritable(dir string, cause error) error {
 	return notWritten("the state folder "+dir+" cannot be written", filepath.Join(dir, "file"), cause)
 }
 
-// notWritten makes the error for a file that the system refused to write or to lock: "what: why", the cause kept.
+// notWritten makes the error for a file that the system refused to write or to lock: "what: why",
+// the cause kept.
 func notWritten(what, path string, cause error) error {
 	e := atomicfile.Failure(failure.Unauthorized, what, path, cause)
 	if e.Code == failure.Unauthorized && !errors.Is(e, ErrUnavailable) {
@@ -77,7 +81,8 @@ func notWritten(what, path string, cause error) error {
 	return e
 }
 
-// damagedFile makes the error for a token file that is not what was written. Nothing of ours changes such a file.
+// damagedFile makes the error for a token file that is not what was written. Nothing of ours
+// changes such a file.
 func damagedFile(path, why string) error {
 	return unusable(ErrDamaged, nil, "the token file "+path+" is damaged: "+why, ReasonFileDamaged, path)
 }

@@ -36,7 +36,8 @@ func windowsFake() *fake {
 	return f
 }
 
-// macFake reckons as go-keyring and the security tool do: the whole command in one line, the secret in Base64.
+// macFake reckons as go-keyring and the security tool do: the whole command in one line, the secret
+// in Base64.
 func macFake() *fake {
 	f := newFake()
 	f.limit, f.noList = macLimit, true

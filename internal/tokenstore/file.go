@@ -23,14 +23,16 @@ const (
 
 // codec turns records into a file's content and back.
 type codec interface {
-	// prepare gets whatever a write will need, before the lock is taken: a person may be asked for it.
+	// prepare gets whatever a write will need, before the lock is taken: a person may be asked for
+	// it.
 	prepare(ctx context.Context) error
 	open(ctx context.Context, data []byte) (records, error)
 	seal(ctx context.Context, t records) ([]byte, error)
 }
 
-// fileStore keeps all records in one file, which is replaced at each write. Reading needs no lock, as the file at
-// the path is always a whole one; a write reads it again under the lock, so that no other process's is lost.
+// fileStore keeps all records in one file, which is replaced at each write. Reading needs no lock,
+// as the file at the path is always a whole one; a write reads it again under the lock, so that no
+// other process's is lost.
 type fileStore struct {
 	path  string
 	codec codec
@@ -76,8 +78,9 @@ func (s *fileStore) Check(ctx context.Context) error {
 	return nil
 }
 
-// fileOverhead is more than the parts of a file take that are neither records nor secrets: the first two lines, and
-// the header of the records; recordOverhead is what a record's times, host and names take.
+// fileOverhead is more than the parts of a file take that are neither records nor secrets: the
+// first two lines, and the header of the records; recordOverhead is what a record's times, host and
+// names take.
 const (
 	fileOverhead   = 4 << 10
 	recordOverhead = 1 << 10
@@ -196,7 +199,7 @@ func (s *fileStore) exists() bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// List reads the file anew where it has changed: it is what a person is shown.
+// List reads the file again where it has changed: it is what a person is shown.
 func (s *fileStore) List(ctx context.Context, profile string) ([]Entry, error) {
 	if err := s.sem.acquire(ctx); err != nil {
 		return nil, err
@@ -220,7 +223,8 @@ func (s *fileStore) lock(ctx context.Context) (release func(), err error) {
 	return lock(ctx, filepath.Dir(s.path), filepath.Base(s.path)+".lock", lockLimit)
 }
 
-// load fills s.all from the file: once, or anew with again. A file whose content is the one last seen is not opened anew.
+// load fills s.all from the file: once, or again with again. A file whose content is the one last
+// seen is not opened anew.
 func (s *fileStore) load(ctx context.Context, again bool) error {
 	if s.loaded && !again {
 		return nil
@@ -244,7 +248,8 @@ func (s *fileStore) load(ctx context.Context, again bool) error {
 	return nil
 }
 
-// change applies a change to what is in the file at that moment and writes it back where alter reports one.
+// change applies a change to what is in the file at that moment and writes it back where alter
+// reports one.
 func (s *fileStore) change(ctx context.Context, alter func(records) bool) error {
 	if err := s.sem.acquire(ctx); err != nil {
 		return err
@@ -297,7 +302,8 @@ func (s *fileStore) write(data []byte) error {
 // recordsVersion is the version of the format of both files.
 const recordsVersion = 1
 
-// plainCodec is the codec of the file that is not encrypted: a frame of the kind "tokens" around the records as JSON.
+// plainCodec is the codec of the file that is not encrypted: a frame of the kind "tokens" around
+// the records as JSON.
 type plainCodec struct{ path string }
 
 func (plainCodec) prepare(context.Context) error { return nil }

@@ -77,7 +77,8 @@ func TestAPassphraseCostsWorkToGuess(t *testing.T) {
 	}
 }
 
-// The factor stands in the file: one that was made with another is opened, and stays as it is when it is written.
+// The factor stands in the file: one that was made with another is opened, and stays as it is when
+// it is written.
 func TestAFileOfAnotherWorkFactorIsOpened(t *testing.T) {
 	for _, work := range []int{10, 15} {
 		dir := t.TempDir()
@@ -91,8 +92,9 @@ func TestAFileOfAnotherWorkFactorIsOpened(t *testing.T) {
 	}
 }
 
-// Of what `token list` takes among 1,000 users, the passphrase is most: reading and opening their records adds a quarter, and never as much again. (BenchmarkList1000
-// has the times; this holds on a slow machine too.)
+// Of what `token list` takes among 1,000 users, the passphrase is most: reading and opening their
+// records adds a quarter, and never as much again. (BenchmarkList1000 has the times; this holds on
+// a slow machine too.)
 func TestListing1000UsersCostsLittleMoreThanThePassphrase(t *testing.T) {
 	many, one := t.TempDir(), t.TempDir()
 	mustPut(t, openCostly(t, many), users(1000)...)
@@ -217,7 +219,8 @@ func TestThePassphraseIsAskedForOnceAndOnlyWhenNeeded(t *testing.T) {
 	}
 }
 
-// The passphrase that seals a file is another question than the one that opens it: only a mistyped answer to the first does harm.
+// The passphrase that seals a file is another question than the one that opens it: only a mistyped
+// answer to the first does harm.
 func TestANewFilesPassphraseIsAskedForAsSuch(t *testing.T) {
 	var asked []string
 	ask := func(which string) func(context.Context) (secret.String, error) {

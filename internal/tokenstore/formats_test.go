@@ -43,7 +43,8 @@ func sample() Record {
 	}
 }
 
-// What is on the disk is pinned: whoever changes it changes its version too. What was written with these files is read.
+// What is on the disk is pinned: whoever changes it changes its version too. What was written with
+// these files is read.
 func TestFormats(t *testing.T) {
 	dir := t.TempDir()
 	mustPut(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), Item{key(alice), sample()})
@@ -73,7 +74,8 @@ func TestFormats(t *testing.T) {
 	wantRecord(t, openEncrypted(t, dir, "a passphrase"), key(alice), sample())
 }
 
-// Whatever byte of a file or an item is changed or lost: the record comes back as it was, or an error says that it is damaged.
+// Whatever byte of a file or an item is changed or lost: the record comes back as it was, or an
+// error says that it is damaged.
 func TestAFlippedByteIsNeverActedUpon(t *testing.T) {
 	dir := t.TempDir()
 	mustPut(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), Item{key(alice), sample()})
@@ -142,7 +144,8 @@ func TestANewerVersionIsSaidToBeOne(t *testing.T) {
 	}
 }
 
-// The stores of a profile are remembered as long as it may have something in them; a damaged file means all of them.
+// The stores of a profile are remembered as long as it may have something in them; a damaged file
+// means all of them.
 func TestUsage(t *testing.T) {
 	ctx, u := context.Background(), Usage{Dir: t.TempDir()}
 	want := func(profile string, kinds ...string) {

@@ -18,11 +18,12 @@ const (
 	indexVersion = 1
 )
 
-// index says which pairs are in the keyring, so that they can be listed without reading each. It holds no secrets,
-// and it is a cache, not the truth: each List and each read compares it with the keyring, and repairs it.
+// index says which pairs are in the keyring, so that they can be listed without reading each. It
+// holds no secrets, and it is a cache, not the truth: each List and each read compares it with the
+// keyring, and repairs it.
 //
-// Before a record is written or removed its entry is marked unsure, and afterwards it is made what was written: what a crash leaves in
-// between is an entry that the next List looks up.
+// Before a record is written or removed its entry is marked unsure, and afterwards it is made what
+// was written: what a crash leaves in between is an entry that the next List looks up.
 type index struct {
 	path      string
 	stampPath string
@@ -52,8 +53,8 @@ func asWritten(e indexed) indexed {
 	return e
 }
 
-// load reads the file. One that is not there, is damaged or is of another version is not whole, and gives an empty
-// index, which is made anew from the keyring; one that cannot be read is an error.
+// load reads the file. One that is not there, is damaged or is of another version is not whole, and
+// gives an empty index, which is rebuilt from the keyring; one that cannot be read is an error.
 func (x *index) load() (whole bool, err error) {
 	data, err := os.ReadFile(x.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -68,9 +69,9 @@ func (x *index) load() (whole bool, err error) {
 	return whole, nil
 }
 
-// agrees reports whether the index, as this process last saw it, says of a key what the keyring says; r is nil for
-// what is not there. An entry that is unsure agrees with everything, as List will look it up, and so does an index that cannot be
-// read: there is nothing to repair it with.
+// agrees reports whether the index, as this process last saw it, says of a key what the keyring
+// says; r is nil for what is not there. An entry that is unsure agrees with everything, as List
+// will look it up, and so does an index that cannot be read: there is nothing to repair it with.
 func (x *index) agrees(key Key, r *Record) bool {
 	if !key.isPair() {
 		return true
@@ -97,7 +98,8 @@ func (x *index) isUnsure() bool {
 	return false
 }
 
-// mark makes the entries of the pairs among the keys unsure, and writes the file. The caller holds the lock, and has loaded under it.
+// mark makes the entries of the pairs among the keys unsure, and writes the file. The caller holds
+// the lock, and has loaded under it.
 func (x *index) mark(keys []Key) error {
 	marked := false
 	for _, key := range keys {
@@ -113,8 +115,8 @@ func (x *index) mark(keys []Key) error {
 	return x.write()
 }
 
-// update enters records into what was last loaded, drops those that are nil, and writes the file. The caller holds the lock,
-// and has loaded under it.
+// update enters records into what was last loaded, drops those that are nil, and writes the file.
+// The caller holds the lock, and has loaded under it.
 func (x *index) update(changed map[Key]*Record) error {
 	pairs := maps.Clone(changed)
 	maps.DeleteFunc(pairs, func(key Key, _ *Record) bool { return !key.isPair() })
@@ -131,7 +133,8 @@ func (x *index) update(changed map[Key]*Record) error {
 	return x.write()
 }
 
-// write replaces the file: profile → subject → entry, as JSON in a frame. The caller holds the lock.
+// write replaces the file: profile → subject → entry, as JSON in a frame. The caller holds the
+// lock.
 func (x *index) write() error {
 	data, err := json.Marshal(nested(x.all, asWritten))
 	if err != nil {

@@ -45,8 +45,8 @@ func TestTheIndexHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// Where the keyring can tell what it holds, the list is the truth, whatever the index says; where it cannot, a record that is read
-// repairs its entry.
+// Where the keyring can tell what it holds, the list is the truth, whatever the index says; where
+// it cannot, a record that is read repairs its entry.
 func TestListIsTheTruth(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, dir string, backend Backend){
 		"an entry is missing": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`{"prod":{"`+bob+`":{}}}`)) },
@@ -104,7 +104,8 @@ func TestListIsTheTruth(t *testing.T) {
 	}
 }
 
-// A process may be killed between the write to the keyring and the write of the index: what was begun is looked up, on every platform.
+// A process may be killed between the write to the keyring and the write of the index: what was
+// begun is looked up, on every platform.
 func TestAWriteWhoseIndexWasCutShortIsLookedUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, s Store)
@@ -174,8 +175,8 @@ func (w *watching) Delete(service, user string) error {
 	return w.Backend.Delete(service, user)
 }
 
-// As long as nothing has come or gone, a list takes one call of the keyring and no secret, however many are in it; after that, each that
-// has come behind the index's back is read once.
+// As long as nothing has come or gone, a list takes one call of the keyring and no secret, however
+// many are in it; after that, each that has come behind the index's back is read once.
 func TestAListReadsNoSecretThatItKnows(t *testing.T) {
 	eachKeyring(t, windows, func(t *testing.T, backend Backend) {
 		many := 1000
@@ -227,7 +228,8 @@ func (c *counting) Get(service, user string) (string, error) {
 	return c.Backend.Get(service, user)
 }
 
-// A pair that is damaged is there: it is listed, so that `auth logout --all` and `profile remove` get at it.
+// A pair that is damaged is there: it is listed, so that `auth logout --all` and `profile remove`
+// get at it.
 func TestADamagedPairThatTheIndexHasLostIsListed(t *testing.T) {
 	eachKeyring(t, map[string]func() *fake{"no limit": newFake, "Windows": windowsFake}, func(t *testing.T, backend Backend) {
 		dir := t.TempDir()
@@ -247,7 +249,7 @@ func TestADamagedPairThatTheIndexHasLostIsListed(t *testing.T) {
 	})
 }
 
-// What cannot be written down is listed all the same.
+// What cannot be written down is listed anyway.
 func TestAnIndexThatCannotBeRepairedDoesNotStopTheList(t *testing.T) {
 	dir, backend := t.TempDir(), newFake()
 	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
@@ -260,7 +262,8 @@ func TestAnIndexThatCannotBeRepairedDoesNotStopTheList(t *testing.T) {
 	}
 }
 
-// A list that meets what others write just then is of before or after, and what it leaves behind is of after.
+// A list that meets what others write just then is of before or after, and what it leaves behind is
+// of after.
 func TestListsBesideWritersEndInTheTruth(t *testing.T) {
 	eachKeyring(t, windows, func(t *testing.T, backend Backend) {
 		dir := t.TempDir()

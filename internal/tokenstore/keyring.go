@@ -15,11 +15,13 @@ const (
 	// keyringLock is the name of the lock file between the processes that write to the keyring.
 	keyringLock = "keyring.lock"
 
-	// reserveUser begins the names of the items that prove that there is room for what will be written.
+	// reserveUser begins the names of the items that prove that there is room for what will be
+	// written.
 	reserveUser = "reserved"
 )
 
-// keyringStore keeps one record a subject in a keyring, and beside it, in the state folder, an index of what is there.
+// keyringStore keeps one record a subject in a keyring, and beside it, in the state folder, an
+// index of what is there.
 type keyringStore struct {
 	dir         string
 	backend     Backend
@@ -60,8 +62,9 @@ func (k *keyringStore) Check(ctx context.Context) error {
 	return nil
 }
 
-// Reserve writes an item as long as what will be written, or several where the keyring takes none that long, and removes
-// them: a keyring replaces its whole file at each write, so that room in it cannot be held, only be proved.
+// Reserve writes an item as long as what will be written, or several where the keyring takes none
+// that long, and removes them: a keyring replaces its whole file at each write, so that room in it
+// cannot be held, only be proved.
 func (k *keyringStore) Reserve(ctx context.Context, _ Key, size int) (release func(), err error) {
 	if size == 0 {
 		size = pairSize
@@ -159,7 +162,8 @@ func (k *keyringStore) Delete(ctx context.Context, keys ...Key) error {
 	})
 }
 
-// begin acquires the semaphore and makes sure, once, that the keyring is there. Without an error the caller releases it.
+// begin acquires the semaphore and makes sure, once, that the keyring is there. Without an error
+// the caller releases it.
 func (k *keyringStore) begin(ctx context.Context) error {
 	if err := k.sem.acquire(ctx); err != nil {
 		return err
@@ -179,8 +183,8 @@ func (k *keyringStore) begin(ctx context.Context) error {
 	return nil
 }
 
-// change writes to the keyring and the index under the lock between processes. The records of which work has told note are
-// entered into the index even where a later one failed.
+// change writes to the keyring and the index under the lock between processes. The records of which
+// work has told note are entered into the index even where a later one failed.
 func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note func(Key, *Record)) error) error {
 	if err := k.begin(ctx); err != nil {
 		return err
@@ -191,7 +195,8 @@ func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note fu
 		return err
 	}
 	defer release()
-	// The records are in the keyring, which is what counts: an index that could not be written is repaired by whoever meets it next.
+	// The records are in the keyring, which is what counts: an index that could not be written is
+	// repaired by whoever meets it next.
 	marked := k.loadIndex(ctx) == nil && k.index.mark(keys) == nil
 	changed := map[Key]*Record{}
 	err = work(func(key Key, r *Record) { changed[key], k.seen[key] = r, r })
@@ -201,7 +206,7 @@ func (k *keyringStore) change(ctx context.Context, keys []Key, work func(note fu
 	return err
 }
 
-// read reads a record anew and repairs the index where it differs.
+// read reads a record again and repairs the index where it differs.
 func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
 	r, err := k.load(ctx, key)
 	if err != nil {
@@ -216,7 +221,8 @@ func (k *keyringStore) read(ctx context.Context, key Key) (Record, error) {
 	return found(key, r)
 }
 
-// repairIndex enters a record into the index, read again under the lock, as another process may be writing it just now.
+// repairIndex enters a record into the index, read again under the lock, as another process may be
+// writing it just now.
 func (k *keyringStore) repairIndex(ctx context.Context, key Key, seen *Record) (*Record, error) {
 	release, err := lock(ctx, k.dir, keyringLock, k.calls.limit)
 	if err != nil {
@@ -273,7 +279,8 @@ func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err
 	return err == nil, k.unusable(ctx, err)
 }
 
-// state asks the keyring whether it can be used. A bus that does not answer at once does not answer: neither is asked again.
+// state asks the keyring whether it can be used. A bus that does not answer at once does not
+// answer: neither is asked again.
 func (k *keyringStore) state(ctx context.Context) error {
 	k.quick.limit = min(k.calls.limit, stateLimit)
 	_, err := withDeadline(ctx, &k.quick, func(ctx context.Context) (struct{}, error) { return struct{}{}, k.backend.State(ctx) })
@@ -284,8 +291,8 @@ func (k *keyringStore) state(ctx context.Context) error {
 	return err
 }
 
-// unusable makes our error of a keyring's: locked or unavailable. A keyring's error does not say which, so it is
-// asked for its state. The end of the context stays what it is; nil stays nil.
+// unusable makes our error of a keyring's: locked or unavailable. A keyring's error does not say
+// which, so it is asked for its state. The end of the context stays what it is; nil stays nil.
 func (k *keyringStore) unusable(ctx context.Context, err error) error {
 	limit := k.calls.limit
 	switch {

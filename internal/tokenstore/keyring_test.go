@@ -16,8 +16,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// wantBroken holds an error against the promise for stores that cannot be used: the sentinel, exit 3, a message that says this, and
-// a reason (any for "").
+// wantBroken holds an error against the promise for stores that cannot be used: the sentinel, exit
+// 3, a message that says this, and a reason (any for "").
 func wantBroken(t testing.TB, err, kind error, message string, reason failure.Reason) {
 	t.Helper()
 	if !errors.Is(err, kind) || errors.Is(err, ErrNotFound) || !failure.Is(err, failure.Unauthorized) {
@@ -119,7 +119,8 @@ func TestAHangingKeyringIsLeftBehind(t *testing.T) {
 	}
 }
 
-// A keyring that is locked while a command runs waits for a person: that it does not answer is not all that is said.
+// A keyring that is locked while a command runs waits for a person: that it does not answer is not
+// all that is said.
 func TestAKeyringThatWaitsForAPersonIsLocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := newFake()
@@ -132,7 +133,8 @@ func TestAKeyringThatWaitsForAPersonIsLocked(t *testing.T) {
 	})
 }
 
-// A bus that does not say whether the keyring is there costs one deadline, however often it is needed, and less than two seconds.
+// A bus that does not say whether the keyring is there costs one deadline, however often it is
+// needed, and less than two seconds.
 func TestAStateThatIsNotToldIsAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := &silent{newFake()}

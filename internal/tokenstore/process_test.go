@@ -82,7 +82,8 @@ func atoi(text string) int {
 	return n
 }
 
-// runChild runs a process to its end, in the environment given or, for nil, its parent's, and gives what it wrote to both streams.
+// runChild runs a process to its end, in the environment given or, for nil, its parent's, and gives
+// what it wrote to both streams.
 func runChild(t testing.TB, env []string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{childWord}, args...)...)
@@ -103,7 +104,8 @@ func TestManyProcessesLoseNothing(t *testing.T) {
 	}
 }
 
-// testProcesses lets processes write side by side, from an empty store on, and looks for what each has put and not removed.
+// testProcesses lets processes write side by side, from an empty store on, and looks for what each
+// has put and not removed.
 func testProcesses(t *testing.T, kind, dir string, processes, rounds int) {
 	var all sync.WaitGroup
 	for p := range processes {

@@ -22,12 +22,14 @@ import (
 // realPassword is the password of the keyring that .ci/keyring makes for these tests.
 const realPassword = "test"
 
-// environ is the process's own environment: the tests of the real keyring have no main that would hand it in.
+// environ is the process's own environment: the tests of the real keyring have no main that would
+// hand it in.
 var environ = os.Getenv
 
 func init() { children["check"] = childCheck }
 
-// renamed keeps the records of one test apart from all others, by the service under which they stand.
+// renamed keeps the records of one test apart from all others, by the service under which they
+// stand.
 type renamed struct {
 	Backend
 	service string
@@ -41,8 +43,8 @@ func (r renamed) Items(ctx context.Context, _ string) ([]string, error) {
 	return r.Backend.Items(ctx, r.service)
 }
 
-// moreChildOptions are stores over the system's keyring: "system" finds it as a user's command does, but for the
-// folder of the user's sockets; "real:<service>" is the one of the real tests.
+// moreChildOptions are stores over the system's keyring: "system" finds it as a user's command
+// does, but for the folder of the user's sockets; "real:<service>" is the one of the real tests.
 func moreChildOptions(kind, dir string) Options {
 	backend := Backend(system{getenv: environ, userDir: dir})
 	if service, ok := strings.CutPrefix(kind, "real:"); ok {
@@ -72,7 +74,7 @@ func childCheck(args []string) error {
 	return nil
 }
 
-// hasReal tells whether the tests were given a real keyring.
+// hasReal reports whether the tests were given a real keyring.
 func hasReal() bool { return environ("TELEMATICSCTL_TEST_KEYRING") == "1" }
 
 // needReal skips where no keyring was given to the tests; with one, it must be there.
@@ -105,7 +107,8 @@ func TestRealKeyringManyProcesses(t *testing.T) {
 	}
 }
 
-// Without an address in the environment the library would launch a bus, were it not told of the user's.
+// Without an address in the environment the library would launch a bus, were it not told of the
+// user's.
 func TestRealKeyringIsFoundByItsSocket(t *testing.T) {
 	needReal(t)
 	address := environ(busVariable)
@@ -169,7 +172,8 @@ func lockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 }
 
-// unlockCollection opens the collection with its password, by the call that gnome-keyring has for its own programs.
+// unlockCollection opens the collection with its password, by the call that gnome-keyring has for
+// its own programs.
 func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	t.Helper()
 	collection, err := collectionInUse(t.Context(), conn)
@@ -194,7 +198,8 @@ func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 }
 
-// A bus without a Secret Service is told at once; one that could start it is asked to on a desktop alone.
+// A bus without a Secret Service is told at once; one that could start it is asked to on a desktop
+// alone.
 func TestRealKeyringNoService(t *testing.T) {
 	needReal(t)
 	for name, c := range map[string]struct {
@@ -226,7 +231,8 @@ func TestRealKeyringNoService(t *testing.T) {
 	}
 }
 
-// bareBus is a bus of its own, on which nobody is. It may know how to start a Secret Service, which writes the file dir/started and ends.
+// bareBus is a bus of its own, on which nobody is. It may know how to start a Secret Service, which
+// writes the file dir/started and ends.
 func bareBus(t *testing.T, dir string, startable bool) (address string) {
 	t.Helper()
 	files := map[string]string{"bus.conf": `<busconfig><type>session</type><listen>unix:dir=` + dir + `</listen><servicedir>` + dir + `</servicedir>` +
@@ -257,7 +263,8 @@ func bareBus(t *testing.T, dir string, startable bool) (address string) {
 	return strings.TrimSpace(address)
 }
 
-// BenchmarkRealKeyring is a rotation and a fresh read, as two commands one after the other pay for them.
+// BenchmarkRealKeyring is a rotation and a fresh read, as two commands one after the other pay for
+// them.
 func BenchmarkRealKeyring(b *testing.B) {
 	needReal(b)
 	dir, backend := b.TempDir(), realKeyring(b)
@@ -267,7 +274,8 @@ func BenchmarkRealKeyring(b *testing.B) {
 	}
 }
 
-// BenchmarkRealKeyringList1000 lists 1,000 stored users as `token list` does: when nothing has changed since the last list, and when one has come.
+// BenchmarkRealKeyringList1000 lists 1,000 stored users as `token list` does: when nothing has
+// changed since the last list, and when one has come.
 func BenchmarkRealKeyringList1000(b *testing.B) {
 	needReal(b)
 	dir, backend := b.TempDir(), realKeyring(b)

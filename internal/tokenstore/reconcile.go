@@ -10,9 +10,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
-// List says what the keyring holds, whatever the index says: where the platform can list, the two are held against each other at each List.
-// That takes one call and no secret, as long as nothing has come or gone behind the index's back; what differs is looked up, and the index
-// is repaired. Where the platform cannot list, the index is believed, but for its entries that are unsure.
+// List says what the keyring holds, whatever the index says: where the platform can list, the two
+// are compared with each other at each List. That takes one call and no secret, as long as nothing
+// has come or gone behind the index's back; what differs is looked up, and the index is repaired.
+// Where the platform cannot list, the index is believed, but for its entries that are unsure.
 func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error) {
 	if err := k.begin(ctx); err != nil {
 		return nil, err
@@ -36,8 +37,8 @@ func (k *keyringStore) List(ctx context.Context, profile string) ([]Entry, error
 	return k.index.list(profile), nil
 }
 
-// agreed reports whether the items of the keyring and the entries of the index are the very ones that were found to be the same at the
-// last reconciliation.
+// agreed reports whether the items of the keyring and the entries of the index are the very ones
+// that were found to be the same at the last reconciliation.
 func (k *keyringStore) agreed(ctx context.Context) (bool, error) {
 	items, err := k.items(ctx)
 	if errors.Is(err, ErrNoList) {
@@ -50,8 +51,8 @@ func (k *keyringStore) agreed(ctx context.Context) (bool, error) {
 	return err == nil && string(last) == k.index.stamp(items), nil
 }
 
-// reconcile makes the index what the keyring says. Where another process holds the lock, or the folder takes no files, the list is
-// right all the same, and the next one has the same to do.
+// reconcile makes the index what the keyring says. Where another process holds the lock, or the
+// folder takes no files, the list is right all the same, and the next one has the same to do.
 func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 	release, err := lock(ctx, k.dir, keyringLock, k.calls.limit)
 	if err != nil && ctx.Err() != nil {
@@ -74,7 +75,8 @@ func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 	return nil
 }
 
-// loadIndex reads the index, and makes it anew, in memory, where it is lost. The caller holds the lock.
+// loadIndex reads the index, and makes it anew, in memory, where it is lost. The caller holds the
+// lock.
 func (k *keyringStore) loadIndex(ctx context.Context) error {
 	whole, err := k.index.load()
 	if err != nil || whole {
@@ -84,10 +86,11 @@ func (k *keyringStore) loadIndex(ctx context.Context) error {
 	return err
 }
 
-// scan makes the index in memory, which was just loaded, what the keyring says: of each pair that is there it keeps the entry, or reads
-// the record where there is no entry or an unsure one; other entries are dropped. A record that is damaged stays unsure: it is there, and can be
-// removed. It gives the items found; where the platform has no list (nil), what the index names and the profile's admin are taken as
-// there, until they are read.
+// scan makes the index in memory, which was just loaded, what the keyring says: of each pair that
+// is there it keeps the entry, or reads the record where there is no entry or an unsure one; other
+// entries are dropped. A record that is damaged stays unsure: it is there, and can be removed. It
+// gives the items found; where the platform has no list (nil), what the index names and the
+// profile's admin are taken as there, until they are read.
 func (k *keyringStore) scan(ctx context.Context, profile string) (items []string, err error) {
 	there, items, err := k.pairs(ctx, profile)
 	if err != nil {
@@ -118,7 +121,8 @@ func (k *keyringStore) scan(ctx context.Context, profile string) (items []string
 	return items, nil
 }
 
-// pairs are the keys of the pairs that are in the keyring, as far as that is to be known, and the items among which they were found.
+// pairs are the keys of the pairs that are in the keyring, as far as that is to be known, and the
+// items among which they were found.
 func (k *keyringStore) pairs(ctx context.Context, profile string) (there map[Key]bool, items []string, err error) {
 	there = map[Key]bool{}
 	items, err = k.items(ctx)
@@ -152,7 +156,8 @@ func (k *keyringStore) pairs(ctx context.Context, profile string) (there map[Key
 // itemsAtOnce is for how many items the keyring is asked in one call: a tenth of a second's work.
 const itemsAtOnce = 500
 
-// items are the keyring's names of what it holds, never nil without an error; the error may be ErrNoList.
+// items are the keyring's names of what it holds, never nil without an error; the error may be
+// ErrNoList.
 func (k *keyringStore) items(ctx context.Context) ([]string, error) {
 	items, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) { return k.backend.Items(ctx, service) })
 	switch {
@@ -164,8 +169,8 @@ func (k *keyringStore) items(ctx context.Context) ([]string, error) {
 	return append([]string{}, items...), nil
 }
 
-// stamp is a checksum over the items of a keyring and the entries of the index. What is written of it after a reconciliation says: these items
-// are these entries.
+// stamp is a checksum over the items of a keyring and the entries of the index. What is written of
+// it after a reconciliation says: these items are these entries.
 func (x *index) stamp(items []string) string {
 	entries := make([]string, 0, len(x.all))
 	for key := range x.all {

@@ -10,8 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// recordJSON is a record as it is written: a secret.String would print itself as redacted. The names are short because
-// some keyrings take little.
+// recordJSON is a record as it is written: a secret.String would print itself as redacted. The
+// names are short because some keyrings take little.
 type recordJSON struct {
 	Access     string    `json:"a,omitempty"`
 	Refresh    string    `json:"r,omitempty"`
@@ -36,7 +36,8 @@ func (w recordJSON) record() Record {
 	}
 }
 
-// utc is the time as every store gives it back: in UTC, without the reading of the process's own clock.
+// utc is the time as every store gives it back: in UTC, without the reading of the process's own
+// clock.
 func utc(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

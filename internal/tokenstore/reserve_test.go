@@ -24,7 +24,8 @@ func init() {
 	children["hold"] = childHold
 }
 
-// childReserve reserves in a process whose files may not become longer than a pair needs, and prints the reason and the message.
+// childReserve reserves in a process whose files may not become longer than a pair needs, and
+// prints the reason and the message.
 func childReserve(args []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	s, err := Open(childOptions(args[0], args[1]))

@@ -67,7 +67,8 @@ func mustOpen(t testing.TB, o Options) Store {
 	return s
 }
 
-// openEncrypted opens a sealed file; one that it makes is sealed with little work, for the sake of the tests' time.
+// openEncrypted opens a encrypted file; one that it makes is sealed with little work, for the sake of
+// the tests' time.
 func openEncrypted(t testing.TB, dir, passphrase string) Store {
 	t.Helper()
 	s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer(passphrase)})
@@ -87,7 +88,7 @@ func mustPut(t testing.TB, s Store, items ...Item) {
 	}
 }
 
-// wantRecord reads a record anew and compares.
+// wantRecord reads a record again and compares.
 func wantRecord(t testing.TB, s Store, k Key, want Record) {
 	t.Helper()
 	got, err := s.Fresh(t.Context(), k)

@@ -1,9 +1,10 @@
-// Package tokenstore is where tokens rest between two commands: in the keyring of the operating system, in a file
-// encrypted with a passphrase, or in the memory of one process. It is the only importer of go-keyring.
+// Package tokenstore is where tokens rest between two commands: in the keyring of the operating
+// system, in a file encrypted with a passphrase, or in the memory of one process. It is the only
+// importer of go-keyring.
 //
-// A record is kept whole or not at all: what a crash leaves behind is the old record or the new one. Not found,
-// unavailable, locked, damaged and a wrong passphrase are five different answers, and a store that cannot be read
-// is never taken for an empty one.
+// A record is kept whole or not at all: what a crash leaves behind is the old record or the new
+// one. Not found, unavailable, locked, damaged and a wrong passphrase are five different answers,
+// and a store that cannot be read is never taken for an empty one.
 package tokenstore
 
 import (
@@ -57,11 +58,12 @@ type Item struct {
 	Record Record
 }
 
-// Store keeps records. It is safe for use by many goroutines and, other than memory, by many processes at once.
+// Store keeps records. It is safe for use by many goroutines and, other than memory, by many
+// processes at once.
 //
-// Every error is a *failure.Error: code failure.NotFound with ErrNotFound inside where nothing is stored, code
-// failure.Unauthorized with one of the other sentinels inside where the store cannot be used, and the code of the
-// context's end where that came first.
+// Every error is a *failure.Error: code failure.NotFound with ErrNotFound inside where nothing is
+// stored, code failure.Unauthorized with one of the other sentinels inside where the store cannot
+// be used, and the code of the context's end where that came first.
 type Store interface {
 	// Kind is the kind of the store: KindKeyring, KindFile or KindMemory.
 	Kind() string
@@ -69,9 +71,10 @@ type Store interface {
 	// Check finds out whether a pair could be stored, by reserving room for one: see Reserve.
 	Check(ctx context.Context) error
 
-	// Reserve makes sure that a record can be written, before anything is spent to get it: room for size bytes of secrets (0
-	// for a pair of usual length) beside what is there, and the lock between processes. The room is held until release,
-	// which must be called, after the Put or without one. The error names the cause: see atomicfile's reasons.
+	// Reserve makes sure that a record can be written, before anything is spent to get it: room for
+	// size bytes of secrets (0 for a pair of usual length) beside what is there, and the lock
+	// between processes. The room is held until release, which must be called, after the Put or
+	// without one. The error names the cause: see atomicfile's reasons.
 	Reserve(ctx context.Context, key Key, size int) (release func(), err error)
 
 	// Get reads a record. It may answer from what this process has read or written before.
@@ -80,15 +83,17 @@ type Store interface {
 	// Fresh reads a record anew, so that it sees what other processes have written.
 	Fresh(ctx context.Context, key Key) (Record, error)
 
-	// Put stores records, over the ones that are there; all in one write where the store can. The keyring cannot:
-	// there each record is written by itself, in the order given, up to the first that fails.
+	// Put stores records, over the ones that are there; all in one write where the store can. The
+	// keyring cannot: there each record is written by itself, in the order given, up to the first
+	// that fails.
 	Put(ctx context.Context, items ...Item) error
 
 	// Delete removes records for good. What is not there is no error.
 	Delete(ctx context.Context, keys ...Key) error
 
-	// List gives the stored pairs of a profile (of every profile for ""), sorted by profile, admin first, then by
-	// DeviceToken. Instance keys and passwords are not in it. A pair of the keyring that is damaged may have neither times nor host.
+	// List gives the stored pairs of a profile (of every profile for ""), sorted by profile, admin
+	// first, then by DeviceToken. Instance keys and passwords are not in it. A pair of the keyring
+	// that is damaged may have neither times nor host.
 	List(ctx context.Context, profile string) ([]Entry, error)
 }
 
@@ -105,15 +110,16 @@ type Options struct {
 	Getenv      func(string) string                              // the environment, which says where the keyring is
 	Backend     Backend                                          // another keyring than the system's; for tests
 
-	// NewPassphrase is asked instead of Passphrase where there is no encrypted file yet, and a mistyped one would
-	// encrypt it; nil for no difference.
+	// NewPassphrase is asked instead of Passphrase where there is no encrypted file yet, and a
+	// mistyped one would encrypt it; nil for no difference.
 	NewPassphrase func(ctx context.Context) (secret.String, error)
 
 	// PassphraseTries is how often Passphrase is asked for one that opens the file; 0 is once.
 	PassphraseTries int
 }
 
-// Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its only error.
+// Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its
+// only error.
 func Open(o Options) (Store, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }

@@ -21,14 +21,15 @@ const (
 	usageVersion = 1
 )
 
-// Usage remembers in the state folder which stores each profile has written to, so that removing a profile, or giving it
-// another store, leaves nothing behind in an old one. It is a file of its own: profile → kinds, as JSON in a frame.
+// Usage remembers in the state folder which stores each profile has written to, so that removing a
+// profile, or giving it another store, leaves nothing behind in an old one. It is a file of its
+// own: profile → kinds, as JSON in a frame.
 type Usage struct{ Dir string }
 
 func (u Usage) path() string { return filepath.Join(u.Dir, "stores.state") }
 
-// Kinds returns the kinds of store that the profile may have records in, sorted; memory is never among them. Where the
-// file is damaged or of a newer version that is every kind.
+// Kinds returns the kinds of store that the profile may have records in, sorted; memory is never
+// among them. Where the file is damaged or of a newer version that is every kind.
 func (u Usage) Kinds(profile string) ([]string, error) {
 	all, known, err := u.load()
 	if err != nil {
@@ -71,7 +72,8 @@ func (u Usage) Note(ctx context.Context, profile, kind string) error {
 	})
 }
 
-// Clear forgets the profile's kinds, or all but those that are given: nothing of it is left in the others.
+// Clear forgets the profile's kinds, or all but those that are given: nothing of it is left in the
+// others.
 func (u Usage) Clear(ctx context.Context, profile string, but ...string) error {
 	return u.change(ctx, profile, func(kinds []string) []string {
 		return slices.DeleteFunc(kinds, func(kind string) bool { return !slices.Contains(but, kind) })
