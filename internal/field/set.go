@@ -65,7 +65,7 @@ func (s *Set) Clears(f *Field) bool {
 	return ok && v == nil
 }
 
-// Text is the value as a string, "" where it was not said or is no string.
+// Text is the value as a string, "" where it was not set or is not a string.
 func (s *Set) Text(name string) string {
 	v, _ := s.Get(name)
 	text, _ := v.(string)
@@ -204,7 +204,7 @@ func (o *object) marshal(value any) {
 	o.text = append(o.text, text...)
 }
 
-// isPlain tells whether JSON writes a text as it is: nothing but ASCII that needs no escape.
+// isPlain reports whether JSON writes a text as it is: nothing but ASCII that needs no escape.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {

@@ -32,7 +32,7 @@ func (r *Row) unique(do func(name, folded, text string)) {
 // Check reads the whole file, applies every rule to every row, and gives each mistake to report, in the order of the
 // file: first those of a row, then that its key, CustomToken or DeviceToken came before. It returns the number of rows,
 // and of those with a mistake. A file without a row is failure.Invalid; so is a file that is broken in the middle.
-// report's own error ends the check. In a list of users what comes twice is no mistake, and is skipped.
+// report's own error ends the check. In a list of users what comes twice is skipped.
 //
 // A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each key,
 // CustomToken and DeviceToken, and 24 for each that comes more than once.

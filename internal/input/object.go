@@ -30,7 +30,7 @@ type object struct {
 	met  []met // the members so far that say something
 }
 
-// header takes the columns from the first object, to which next goes on. What is no object is a mistake of the row, and
+// header takes the columns from the first object, to which next goes on. What is not an object is a mistake of the row, and
 // found when that is read.
 func (o *object) header(next func() (int, error)) error {
 	if _, err := next(); err != nil && !errors.Is(err, io.EOF) {
@@ -71,7 +71,7 @@ func (o *object) read(row *Row) {
 	}
 }
 
-// whyNot says why a row is no object.
+// whyNot returns why a row is not an object.
 func whyNot(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -9,7 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// utf16Of writes text as a spreadsheet writes «Unicode text».
+// utf16Of writes text as a spreadsheet writes "Unicode text".
 func utf16Of(text string, bigEndian bool) string {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(text)) {

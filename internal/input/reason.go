@@ -24,7 +24,5 @@ const (
 	ReasonUnknownColumn failure.Reason = "input-unknown-column" // rows are not valid, by a column that is no field
 )
 
-// ErrChanged is no error any more: a job reads its own copy.
-//
-// TODO(input): remove with the last user in cmd/user.
+// ErrChanged is never returned: a job reads its own copy.
 var ErrChanged = failure.New(failure.Invalid, "the file was changed while it was read")

@@ -302,7 +302,7 @@ func (f *File) Warnings() []string {
 		out = append(out, fmt.Sprintf("text in %s looks like UTF-8 that was decoded twice (the first is row %d)", count(n.mojibake, "row", "rows"), n.firstMojibake))
 	}
 	if n.withoutToken > 0 {
-		out = append(out, fmt.Sprintf("%s no DeviceToken and %s skipped", count(n.withoutToken, "row has", "rows have"), map[bool]string{true: "was", false: "were"}[n.withoutToken == 1]))
+		out = append(out, fmt.Sprintf("%s no DeviceToken and %s skipped", count(n.withoutToken, "row has", "rows have"), were(n.withoutToken)))
 	}
 	return out
 }
@@ -310,6 +310,13 @@ func (f *File) Warnings() []string {
 // Truncated reports, once Check has read the file, whether it looks cut off: its last row lacks cells and has no line
 // end.
 func (f *File) Truncated() bool { return f.notes.truncated }
+
+func were(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
 
 func count(n int, one, many string) string {
 	if n == 1 {
