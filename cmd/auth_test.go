@@ -357,8 +357,14 @@ func TestStatusAtATerminal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, answering("", 0))
 	h.tell(t, 0, "auth login", "")
+	h.tell(t, 0, "user create", "")
 	h.terminal = true
 	out, _ := h.tell(t, 0, "auth status --no-color", "")
+	for line := range strings.Lines(out) {
+		if len(strings.TrimRight(line, "\n")) > 80 {
+			t.Errorf("%q is wider than 80 columns", line)
+		}
+	}
 	for _, part := range []string{"SUBJECT", "admin", "file", "in 23 hours", "refresh, sign-in", "RENEWED BY"} {
 		wantIn(t, out, part)
 	}

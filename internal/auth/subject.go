@@ -14,7 +14,7 @@ import (
 // subject, and that must not be stored or used: it is another subject's, by Result.DeviceToken or
 // by the JWT's claims, or it cannot be sent again, as it holds control characters.
 func CheckPair(subject string, pair userservice.Pair) error {
-	if !printable(pair.Access) || !printable(pair.Refresh) {
+	if !sendable(pair.Access) || !sendable(pair.Refresh) {
 		return failure.Newf(failure.Failed,
 			"tokens of %s: the service's answer has an invalid character in a token: nothing was stored or used", named(subject)).
 			Because(userservice.ReasonMalformedToken, subject)
