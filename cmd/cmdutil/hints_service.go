@@ -12,17 +12,20 @@ var serviceHints = map[failure.Reason]hint{
 		return "check the network, the proxy and the base URL" + of(e.Subject)
 	},
 	userservice.ReasonCertificate: func(_ *App, e *failure.Error) string {
-		return "if " + hostOr(e.Subject, "the host") + " or a proxy in between uses your company's own certificates, name them in `ca_file` of the profile, or in SSL_CERT_FILE"
+		return "if " + hostOr(e.Subject, "the host") + " or a proxy in between uses your company's own certificates, " +
+			"name them in `ca_file` of the profile, or in SSL_CERT_FILE"
 	},
 	userservice.ReasonCertificateName: func(_ *App, e *failure.Error) string {
 		return "check the base URL: its host must be one that the certificate is for" + of(e.Subject)
 	},
-	userservice.ReasonCertificateTime: fixed("check the clock of this machine; if it is right, the service's certificate must be renewed"),
+	userservice.ReasonCertificateTime: fixed("check the clock of this machine; " +
+		"if it is right, the service's certificate must be renewed"),
 	userservice.ReasonTLS: func(_ *App, e *failure.Error) string {
 		return "check the scheme and the port of the base URL" + of(e.Subject)
 	},
 	userservice.ReasonProxy: func(_ *App, e *failure.Error) string {
-		return "check the proxy" + of(e.Subject) + ": HTTPS_PROXY (with its user and password, if it wants them), and NO_PROXY for hosts that need none"
+		return "check the proxy" + of(e.Subject) + ": HTTPS_PROXY (with its user and password, if it wants them), " +
+			"and NO_PROXY for hosts that need none"
 	},
 	userservice.ReasonInvalidHeader: func(_ *App, e *failure.Error) string {
 		return "check the value that is sent as " + e.Subject + " for line ends and control characters"
@@ -49,11 +52,20 @@ var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonTokenTaken: func(_ *App, e *failure.Error) string {
 		return "a user has the DeviceToken " + e.Subject + " already"
 	},
-	userservice.ReasonWrongSubject:     fixed("nothing of that answer was used; check what stands between here and the service: a cache or proxy mixes up answers"),
-	userservice.ReasonMalformedToken:   fixed("check the base URL, and what stands between here and the service"),
-	userservice.ReasonPlainHTTP:        fixed("use https; plain http is accepted only to localhost and loopback IP addresses"),
-	userservice.ReasonRegisterMultiple: fixed("set `register_multiple_path` of the profile to a path such as " + userservice.DefaultRegisterMultiplePath),
-	userservice.ReasonForeignHost:      fixed("give a path and `--host`, or a URL of a host of the profile"),
+	userservice.ReasonWrongSubject: fixed("nothing of that answer was used; " +
+		"check what stands between here and the service: a cache or proxy mixes up answers"),
+	userservice.ReasonMalformedToken: fixed("check the base URL, and what stands between here and the service"),
+	userservice.ReasonPlainHTTP:      fixed("use https; plain http is accepted only to localhost and loopback IP addresses"),
+	userservice.ReasonRegisterMultiple: fixed("set `register_multiple_path` of the profile to a path such as " +
+		userservice.DefaultRegisterMultiplePath),
+	userservice.ReasonCAFile: func(_ *App, e *failure.Error) string {
+		return "name a readable file with certificates in PEM form in `ca_file` of the profile, not " + e.Subject
+	},
+	userservice.ReasonNoSuchCall: func(_ *App, e *failure.Error) string {
+		return "set `register_multiple_path` of the profile (" + e.Subject + " is not there), " +
+			"or register users one by one with `--batch-size 1`"
+	},
+	userservice.ReasonForeignHost: fixed("give a path and `--host`, or a URL of a host of the profile"),
 }
 
 // of names the subject of a hint in parentheses, if there is one.
