@@ -116,7 +116,8 @@ func (j *Job) receive(ctx context.Context, req Request) (*Input, error) {
 	case c.err != nil:
 		return nil, inputFailure(j.store.Dir, c.err)
 	case c.n > limit:
-		return nil, failure.Newf(failure.Invalid, "%s is larger than %d bytes", req.InputName, limit).Because(ReasonInputLarge, req.InputName)
+		return nil, failure.Newf(failure.Invalid, "%s is larger than %d bytes", req.InputName, limit).
+			Because(ReasonInputLarge, req.InputName)
 	}
 	return &Input{Name: req.InputName, Digest: hex.EncodeToString(hash.Sum(nil)), Size: c.n}, nil
 }
@@ -153,7 +154,8 @@ func (s *Store) find(ctx context.Context, j *Job, req Request) error {
 		return err
 	}
 	if old.State == Running && !req.DryRun {
-		return (&failure.Error{Code: failure.Failed, Message: "another process runs job " + old.ID}).Because(ReasonRunning, old.ID)
+		return (&failure.Error{Code: failure.Failed, Message: "another process runs job " + old.ID}).
+			Because(ReasonRunning, old.ID)
 	}
 	switch {
 	case req.Restart:
@@ -162,7 +164,9 @@ func (s *Store) find(ctx context.Context, j *Job, req Request) error {
 	case old.State == Finished && !req.Once:
 		return nil
 	case old.State != Finished && !req.Once && s.now().Sub(old.Updated) > resumeWithin:
-		return failure.Newf(failure.Invalid, "job %s of the same input was not finished, and is older than a day: nothing was sent", old.ID).Because(ReasonAbandoned, old.ID)
+		return failure.Newf(failure.Invalid, "job %s of the same input was not finished, and is older than a day: nothing was sent",
+			old.ID).
+			Because(ReasonAbandoned, old.ID)
 	}
 	outputs := j.Spec.Outputs
 	if err := j.adopt(ctx, old.ID, req.DryRun); err != nil {
@@ -238,9 +242,11 @@ func (s *Store) checkKey(host, instance, check string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case err != nil:
-		return atomicfile.Failure(failure.Failed, "the record of the identity key last used cannot be read", s.keyPath(host, instance), err)
+		return atomicfile.Failure(failure.Failed, "the record of the identity key last used cannot be read",
+			s.keyPath(host, instance), err)
 	case last.KeyCheck != check:
-		return failure.Newf(failure.Invalid, "the identity key differs from the one last used for instance %s: users would be registered twice; nothing was sent", instance).
+		return failure.Newf(failure.Invalid,
+			"the identity key differs from the one last used for instance %s: users would be registered twice; nothing was sent", instance).
 			Because(ReasonIdentityKey, instance)
 	}
 	return nil
@@ -264,7 +270,8 @@ func (s *Store) keepKey(spec Spec) error {
 	if _, err := os.Stat(s.keyPath(spec.Host, spec.Instance)); err == nil {
 		return nil // it says the same
 	}
-	if err := journal.WriteRecord(s.keyPath(spec.Host, spec.Instance), keyKind, lastKey{spec.Host, spec.Instance, spec.KeyCheck}); err != nil {
+	if err := journal.WriteRecord(s.keyPath(spec.Host, spec.Instance), keyKind, lastKey{spec.Host, spec.Instance,
+		spec.KeyCheck}); err != nil {
 		return journalFailure(s.Dir, err)
 	}
 	return nil

@@ -39,7 +39,8 @@ func TestInputsThatCannotBeTaken(t *testing.T) {
 	}{
 		"larger than allowed": {strings.NewReader("12345"), 4, failure.Invalid, job.ReasonInputLarge},
 		"endless":             {neverEnding{}, 1 << 20, failure.Invalid, job.ReasonInputLarge},
-		"broken":              {&pipe{strings.NewReader("12"), errors.New("input/output error")}, 0, failure.Invalid, ""},
+		"broken": {&pipe{strings.NewReader("12"), errors.New("input/output error")}, 0, failure.Invalid,
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -43,7 +43,8 @@ func OpenCredentialsFile(path string, resumed bool) (*CredentialsFile, error) {
 	}
 	file, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, failure.Newf(failure.Invalid, "%s exists already, and may hold tokens that are nowhere else", path).Because(ReasonCredentialsExist, path)
+		return nil, failure.Newf(failure.Invalid, "%s exists already, and may hold tokens that are nowhere else", path).
+			Because(ReasonCredentialsExist, path)
 	}
 	if err != nil {
 		return nil, atomicfile.Failure(failure.Invalid, "the tokens cannot be written to "+path, path, err)
@@ -134,7 +135,8 @@ func (t *CredentialsFile) whole(size int64) (int64, error) {
 		return 0, err
 	}
 	if !strings.HasPrefix(want, string(head)) {
-		return 0, failure.Newf(failure.Invalid, "%s is not a file of tokens", t.file.Name()).Because(ReasonNotCredentials, t.file.Name())
+		return 0, failure.Newf(failure.Invalid, "%s is not a file of tokens", t.file.Name()).
+			Because(ReasonNotCredentials, t.file.Name())
 	}
 	return from + int64(bytes.LastIndexByte(tail, '\n')) + 1, nil
 }

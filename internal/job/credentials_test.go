@@ -16,12 +16,14 @@ func TestAFileOfTokensIsMadeOfWholeLines(t *testing.T) {
 	t.Parallel()
 	const head = "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n"
 	for name, c := range map[string]struct{ file, before, after string }{
-		"nothing is there":      {"a.csv", "", head + "u,a,r,\n"},
-		"a whole file":          {"a.csv", head + "v,b,s,\n", head + "v,b,s,\n" + "u,a,r,\n"},
-		"a part of a line":      {"a.csv", head + "v,b,s,\nw,c", head + "v,b,s,\n" + "u,a,r,\n"},
-		"a part of the head":    {"a.csv", "DeviceTok", head + "u,a,r,\n"},
-		"a part of a JSON line": {"a.jsonl", `{"AccessToken":"b"}` + "\n" + `{"Acc`, `{"AccessToken":"b"}` + "\n" + `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
-		"a part of the first":   {"a.jsonl", `{"Acc`, `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
+		"nothing is there":   {"a.csv", "", head + "u,a,r,\n"},
+		"a whole file":       {"a.csv", head + "v,b,s,\n", head + "v,b,s,\n" + "u,a,r,\n"},
+		"a part of a line":   {"a.csv", head + "v,b,s,\nw,c", head + "v,b,s,\n" + "u,a,r,\n"},
+		"a part of the head": {"a.csv", "DeviceTok", head + "u,a,r,\n"},
+		"a part of a JSON line": {"a.jsonl",
+			`{"AccessToken":"b"}` + "\n" + `{"Acc`, `{"AccessToken":"b"}` + "\n" + `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
+		"a part of the first": {"a.jsonl",
+			`{"Acc`, `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +88,8 @@ func TestTokensAreNotAddedToSomebodyElsesFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("my notes, without an end"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := job.OpenCredentialsFile(path, true); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "not a file of tokens") {
+	if _, err := job.OpenCredentialsFile(path, true); !failure.Is(err,
+		failure.Invalid) || !strings.Contains(err.Error(), "not a file of tokens") {
 		t.Errorf("the error is %v", err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != "my notes, without an end" {

@@ -83,7 +83,8 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 	if err := d.journal.Reserve(rec.N); err != nil {
 		return d.journalError(err)
 	}
-	it := item{Attempt: Attempt{Record: rec, Lost: e.Lost || e.State == journal.Sent || e.State == journal.Unknown, FirstSent: e.FirstSent}, before: e}
+	it := item{Attempt: Attempt{Record: rec, Lost: e.Lost || e.State == journal.Sent || e.State == journal.Unknown,
+		FirstSent: e.FirstSent}, before: e}
 	if !it.Lost && d.journal.Indeterminate(rec.N) && d.resendable(rec) {
 		it.Lost = true // one that cannot be sent again is synced by itself before it is sent
 	}
@@ -91,7 +92,8 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 		it.FirstSent = d.begun
 	}
 	if it.Lost && !d.resendable(d.sentAs(rec, e)) {
-		why := failure.New(failure.Failed, "the last run ended before the answer came; it is not sent again, as that could do it twice")
+		why := failure.New(failure.Failed,
+			"the last run ended before the answer came; it is not sent again, as that could do it twice")
 		return d.settle(rec, Result{Outcome: Unknown, Err: why}, journal.Entry{FirstSent: it.FirstSent, Lost: true})
 	}
 	if d.size == 1 || it.Lost || d.ungrouped.Load() {

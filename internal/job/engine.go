@@ -202,7 +202,8 @@ func unwritable(err error, dir string) error {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, journal.ErrMoved):
-		return &failure.Error{Code: failure.Failed, Message: "the run was stopped: " + err.Error(), Cause: err, Reason: ReasonFolderGone, Subject: dir}
+		return &failure.Error{Code: failure.Failed, Message: "the run was stopped: " + err.Error(), Cause: err,
+			Reason: ReasonFolderGone, Subject: dir}
 	}
 	return journalFailure(dir, err)
 }

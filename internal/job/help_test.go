@@ -52,7 +52,8 @@ type service struct {
 }
 
 func newService(c *clock) *service {
-	return &service{users: map[uuid.UUID]int{}, created: map[uuid.UUID]time.Time{}, deleted: map[uuid.UUID]int{}, now: c.now}
+	return &service{users: map[uuid.UUID]int{}, created: map[uuid.UUID]time.Time{}, deleted: map[uuid.UUID]int{},
+		now: c.now}
 }
 
 // call carries out a request, unless something goes wrong.
@@ -264,7 +265,8 @@ func tempDir(t *testing.T) string {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	c := &clock{}
-	return &bench{t: t, clock: c, service: newService(c), store: &job.Store{Dir: filepath.Join(tempDir(t), "jobs"), Now: c.now}}
+	return &bench{t: t, clock: c, service: newService(c), store: &job.Store{Dir: filepath.Join(tempDir(t), "jobs"),
+		Now: c.now}}
 }
 
 func (b *bench) request(op string) job.Request {
@@ -274,7 +276,8 @@ func (b *bench) request(op string) job.Request {
 
 func (b *bench) options(op job.Operation, source job.Source) job.RunOptions {
 	b.rows = map[int]job.Row{}
-	return job.RunOptions{Operation: op, Source: source, Concurrency: 8, Retries: 3, FirstWait: time.Second, Patience: time.Hour, MaxFailures: -1, Clock: b.clock.pace(),
+	return job.RunOptions{Operation: op, Source: source, Concurrency: 8, Retries: 3, FirstWait: time.Second,
+		Patience: time.Hour, MaxFailures: -1, Clock: b.clock.pace(),
 		Emit:   func(r job.Row) error { b.rows[r.N] = r; return nil },
 		Notify: func(n job.Notice) { b.notices = append(b.notices, n) },
 	}

@@ -124,7 +124,8 @@ func (j *Job) create() error {
 }
 
 func (j *Job) writeStatus(state State) error {
-	return journal.WriteRecord(filepath.Join(j.folder, statusFile), statusKind, status{State: state, Updated: j.store.now().UTC()})
+	return journal.WriteRecord(filepath.Join(j.folder, statusFile), statusKind, status{State: state,
+		Updated: j.store.now().UTC()})
 }
 
 // replace marks an unfinished job that is restarted, so that it is not resumed.
@@ -256,7 +257,9 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 		err = unwritable(errors.Join(syncErr, countErr), j.store.Dir)
 	}
 	if err == nil && summary.NotSent() > 0 {
-		err = failure.Newf(failure.Failed, "the run ended, and %d of %d rows have no outcome", summary.NotSent(), summary.Requested).Because(ReasonUnfinished, j.Spec.ID)
+		err = failure.Newf(failure.Failed, "the run ended, and %d of %d rows have no outcome",
+			summary.NotSent(), summary.Requested).
+			Because(ReasonUnfinished, j.Spec.ID)
 	}
 	return summary, j.explain(ctx, errors.Join(err, j.end(summary)), summary.Tally)
 }
@@ -320,7 +323,8 @@ func (j *Job) explain(ctx context.Context, err error, t Tally) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		message := "interrupted"
 		if n := t.NotSent() + t.Retryable; n > 0 && !j.dryRun {
-			return &failure.Error{Code: failure.Interrupted, Message: message, Cause: context.Cause(ctx), Reason: ReasonUnfinished, Subject: j.Spec.ID}
+			return &failure.Error{Code: failure.Interrupted, Message: message, Cause: context.Cause(ctx),
+				Reason: ReasonUnfinished, Subject: j.Spec.ID}
 		}
 		return &failure.Error{Code: failure.Interrupted, Message: message, Cause: context.Cause(ctx)}
 	}

@@ -137,7 +137,8 @@ func TestRetrySendsTheRowsThatFailedAgain(t *testing.T) {
 	want(t, b.must(op, numbered(20)), "created 16, failed 4")
 	b.fault = nil
 	id := b.only().ID
-	j, n, err := b.store.Retry(t.Context(), job.ResumeRequest{ID: id[:6], Host: "https://service", Instance: "i-1", KeyCheck: "key-1"}, false)
+	j, n, err := b.store.Retry(t.Context(), job.ResumeRequest{ID: id[:6], Host: "https://service", Instance: "i-1",
+		KeyCheck: "key-1"}, false)
 	if err != nil || n != 4 {
 		t.Fatalf("%d rows, %v", n, err)
 	}

@@ -130,7 +130,8 @@ func (s *Store) Find(_ context.Context, id string) (Info, error) {
 		return Info{}, noJob(id)
 	case 1:
 	default:
-		return Info{}, failure.Newf(failure.Invalid, "several jobs begin with %q: %s", id, strings.Join(found, ", ")).Because(ReasonAmbiguous, id)
+		return Info{}, failure.Newf(failure.Invalid, "several jobs begin with %q: %s", id, strings.Join(found, ", ")).
+			Because(ReasonAmbiguous, id)
 	}
 	info, err := s.show(found[0])
 	if err != nil && !failure.Is(err, failure.NotFound) {

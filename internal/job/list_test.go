@@ -23,7 +23,11 @@ func TestJobsAreFoundByTheBeginningOfTheirID(t *testing.T) {
 	_, err = b.store.Find(t.Context(), "")
 	reason(t, err, job.ReasonNoJob)
 	var rows []job.Row
-	if err := b.store.Rows(t.Context(), info.ID, func(r job.Row) error { rows = append(rows, r); return nil }); err != nil {
+	if err := b.store.Rows(t.Context(), info.ID, func(r job.Row) error {
+		rows = append(rows,
+			r)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 3 || rows[1].ClientID != "c-2" || rows[1].DeviceToken != tokenOf(2) || rows[1].Outcome != job.Created {
@@ -53,7 +57,8 @@ func TestWhatAnUpdateChangedIsInTheJournal(t *testing.T) {
 	op := &detailed{remove{b.service}}
 	b.must(op, numbered(2))
 	err := b.store.Rows(t.Context(), b.only().ID, func(r job.Row) error {
-		if string(r.Detail) != "before" || len(r.Changes) != 1 || r.Changes[0] != (job.Change{Field: "Enabled", From: true, To: "off"}) {
+		if string(r.Detail) != "before" || len(r.Changes) != 1 || r.Changes[0] != (job.Change{Field: "Enabled",
+			From: true, To: "off"}) {
 			t.Errorf("row %d is %+v", r.N, r)
 		}
 		return nil
@@ -69,7 +74,8 @@ type detailed struct{ remove }
 func (o detailed) Do(ctx context.Context, group []job.Attempt) ([]job.Result, error) {
 	results, err := o.remove.Do(ctx, group)
 	for i := range results {
-		results[i].Detail, results[i].Changes = []byte("before"), []job.Change{{Field: "Enabled", From: true, To: "off"}}
+		results[i].Detail, results[i].Changes = []byte("before"), []job.Change{{Field: "Enabled", From: true,
+			To: "off"}}
 	}
 	return results, err
 }

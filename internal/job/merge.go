@@ -32,7 +32,8 @@ type ShardResults struct {
 // the order of the input. Every row must be in the results of its shard: otherwise
 // failure.Invalid names the row and the file. The tally counts the outcomes; a row
 // without one counts as not sent.
-func Merge(ctx context.Context, in Sharded, shards []ShardResults, create func(header []string) RowWriter) (Tally, error) {
+func Merge(ctx context.Context, in Sharded, shards []ShardResults, create func(header []string) RowWriter) (Tally,
+	error) {
 	m := &merger{in: in, shards: shards, create: create, tally: Tally{Outcomes: map[Outcome]int{}}}
 	for _, s := range shards {
 		next, stop := iter.Pull2(shardRows(ctx, s))
@@ -84,7 +85,8 @@ func (m *merger) wrong(i int, why string, cause error) error {
 	if cause != nil {
 		return cause
 	}
-	return failure.Newf(failure.Invalid, "%s is not the results of shard %d/%d of the input: %s", m.shards[i].Name, i+1, len(m.shards), why).
+	return failure.Newf(failure.Invalid, "%s is not the results of shard %d/%d of the input: %s", m.shards[i].Name,
+		i+1, len(m.shards), why).
 		Because(ReasonShard, m.shards[i].Name)
 }
 

@@ -13,7 +13,7 @@ type RunOptions struct {
 	DryRun    bool // report every row that would be sent as Planned, and send nothing
 
 	Concurrency int           // requests in flight at most
-	Rate        float64       // requests a second at most; 0 is no limit
+	Rate        float64       // requests a second at most; 0: unlimited
 	Retries     int           // how often a record is sent again after an attempt that failed
 	FirstWait   time.Duration // before the first retry of a record; it doubles, ±50 %
 	Patience    time.Duration // how long the service may be down, or ask to wait
@@ -37,10 +37,10 @@ type NoticeKind string
 // The kinds of notices.
 const (
 	NoticeRetry              NoticeKind = "retry"                // a record is sent again; once a run; Err says why
-	NoticeDown               NoticeKind = "down"                 // the service is down (Err): the run pauses, for Patience at most
+	NoticeDown               NoticeKind = "down"                 // Err: the run pauses, for Patience at most
 	NoticeUp                 NoticeKind = "up"                   // it is back: the run continues
-	NoticeUngrouped          NoticeKind = "ungrouped"            // the service takes no groups: records are sent one by one
-	NoticeIgnoresCustomToken NoticeKind = "ignores-custom-token" // the service assigns its own DeviceTokens: nothing is sent again after a lost answer
+	NoticeUngrouped          NoticeKind = "ungrouped"            // records are sent one by one
+	NoticeIgnoresCustomToken NoticeKind = "ignores-custom-token" // nothing is sent again after a lost answer
 )
 
 // Notice is something that happens during a run.

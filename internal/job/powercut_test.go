@@ -140,7 +140,7 @@ func (f *memoryFile) Size() (int64, error) {
 	return int64(len(f.now)), nil
 }
 
-// Close implements journal.File. What is written stays written, and is no more synced than before.
+// Close implements journal.File. What is written stays written, but is not synced.
 func (f *memoryFile) Close() error { return nil }
 
 // InPlace implements journal.File.

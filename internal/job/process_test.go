@@ -82,7 +82,8 @@ func child(dir, url string) (err error) {
 		}
 	}
 	store := &job.Store{Dir: dir}
-	j, err := store.Begin(ctx, job.Request{Operation: "apply", Instance: "i", Input: strings.NewReader("input"), InputName: "input", Once: true})
+	j, err := store.Begin(ctx, job.Request{Operation: "apply", Instance: "i", Input: strings.NewReader("input"),
+		InputName: "input", Once: true})
 	if err != nil {
 		return err
 	}
@@ -180,7 +181,8 @@ func TestKilledProcessesAndTwoAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ready
-	if err := second.Run(); second.ProcessState.ExitCode() != 1 || !strings.HasPrefix(secondOut.String(), string(job.ReasonRunning)) {
+	if err := second.Run(); second.ProcessState.ExitCode() != 1 || !strings.HasPrefix(secondOut.String(),
+		string(job.ReasonRunning)) {
 		t.Errorf("a second process ends with %v: %s", err, secondOut)
 	}
 	close(release)
@@ -206,7 +208,8 @@ func checkFleet(t *testing.T, f *fleet, store *job.Store, id string) {
 		}
 		token := r.DeviceToken.String()
 		if f.created[token]+f.deleted[token] != 1 {
-			t.Errorf("the user of row %d was created %d times and deleted %d times", r.N, f.created[token], f.deleted[token])
+			t.Errorf("the user of row %d was created %d times and deleted %d times", r.N, f.created[token],
+				f.deleted[token])
 		}
 		return nil
 	})

@@ -62,7 +62,7 @@ func (b *bench) live(disk *memory, l life, op job.Operation, source records) {
 		}
 		return none
 	}
-	_, _ = b.run(ctx, op, source) // how it ends is no matter: what counts is what the next one makes of it
+	_, _ = b.run(ctx, op, source) // what counts is what the next one does with it
 	if image != nil {
 		disk.restore(image, l.powerCut)
 	}
@@ -128,7 +128,8 @@ func TestWhatMustNotBeSentTwiceIsNot(t *testing.T) {
 		b.noGroups = rapid.Bool().Draw(rt, "no groups")
 		op := &register{service: b.service, group: rapid.IntRange(1, 6).Draw(rt, "group")}
 		s := b.lives(rt, op, source)
-		if !s.Finished() || s.Count(job.Created, job.Existing, job.Unknown) != len(source) || len(b.users) > len(source) {
+		if !s.Finished() || s.Count(job.Created, job.Existing,
+			job.Unknown) != len(source) || len(b.users) > len(source) {
 			rt.Fatalf("%d users of %d rows: %v", len(b.users), len(source), s.Outcomes)
 		}
 		seen := map[uuid.UUID]bool{}

@@ -79,7 +79,8 @@ type Leftovers struct {
 // reason, to be corrected and given back. withToken adds the DeviceToken of each:
 // for rows that have no key, so that they are the same users when they are given
 // back.
-func (j *Job) WriteFailed(ctx context.Context, path string, in Table, create NewRowWriter, withToken bool) (Leftovers, error) {
+func (j *Job) WriteFailed(ctx context.Context, path string, in Table, create NewRowWriter,
+	withToken bool) (Leftovers, error) {
 	var left Leftovers
 	columns := []string{ErrorColumn}
 	drop := []string{OutcomeColumn, ErrorColumn}
@@ -120,7 +121,8 @@ func writeOutput(what, path string, fill func(io.Writer) error) error {
 }
 
 // rows writes the rows for which more returns values of the added columns.
-func (j *Job) rows(ctx context.Context, w io.Writer, in Table, create NewRowWriter, add, drop []string, more func(journal.Entry) []string) error {
+func (j *Job) rows(ctx context.Context, w io.Writer, in Table, create NewRowWriter, add, drop []string,
+	more func(journal.Entry) []string) error {
 	var keep []int
 	var header []string
 	for i, name := range in.Header() {

@@ -117,7 +117,8 @@ func shardOf(name string, rows ...[]string) job.ShardResults {
 func TestMergeJoinsTheResultsOfShards(t *testing.T) {
 	t.Parallel()
 	in := shards{table{[]string{"Name"}, [][]string{{"Ada"}, {"Bob"}, {"Cy"}}}, 2}
-	ada, bob, cy := []string{"Ada", "t1", "created", ""}, []string{"Bob", "", "failed", "400"}, []string{"Cy", "", "", ""}
+	ada, bob, cy := []string{"Ada", "t1", "created", ""}, []string{"Bob", "", "failed", "400"}, []string{"Cy", "",
+		"", ""}
 	for name, c := range map[string]struct {
 		one, two job.ShardResults
 		wrong    string // the file that is named
@@ -128,14 +129,19 @@ func TestMergeJoinsTheResultsOfShards(t *testing.T) {
 		"they are the wrong way":  {shardOf("2.csv", bob), shardOf("1.csv", ada, cy), "2.csv"},
 		"a row that is another's": {shardOf("1.csv", ada, bob), shardOf("2.csv", bob), "1.csv"},
 		"a file that cannot be read": {job.ShardResults{Name: "1.csv", Header: shardOf("").Header,
-			Rows: func(context.Context, func([]string) error) error { return errors.New("gone") }}, shardOf("2.csv", bob), "gone"},
+			Rows: func(context.Context,
+				func([]string) error) error {
+				return errors.New("gone")
+			}}, shardOf("2.csv", bob), "gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
-			tally, err := job.Merge(t.Context(), in, []job.ShardResults{c.one, c.two}, func(h []string) job.RowWriter { return newCSV(&out, h) })
+			tally, err := job.Merge(t.Context(), in, []job.ShardResults{c.one, c.two},
+				func(h []string) job.RowWriter { return newCSV(&out, h) })
 			if c.wrong != "" {
-				if err == nil || !strings.Contains(err.Error(), c.wrong) || (c.wrong != "gone" && !failure.HasReason(err, job.ReasonShard)) {
+				if err == nil || !strings.Contains(err.Error(),
+					c.wrong) || (c.wrong != "gone" && !failure.HasReason(err, job.ReasonShard)) {
 					t.Errorf("the error is %v", err)
 				}
 				return

@@ -30,16 +30,20 @@ func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err er
 	case info.State == Damaged:
 		return nil, info.Err
 	case info.State == Replaced:
-		return nil, failure.Newf(failure.Invalid, "job %s was restarted: a newer job took its place", info.ID).Because(ReasonReplaced, info.ID)
+		return nil, failure.Newf(failure.Invalid, "job %s was restarted: a newer job took its place", info.ID).
+			Because(ReasonReplaced, info.ID)
 	case !strings.EqualFold(info.Instance, req.Instance):
-		return nil, failure.Newf(failure.Invalid, "job %s is about instance %s, not %s", info.ID, info.Instance, req.Instance).Because(ReasonOtherJob, info.Profile)
+		return nil, failure.Newf(failure.Invalid, "job %s is about instance %s, not %s",
+			info.ID, info.Instance, req.Instance).
+			Because(ReasonOtherJob, info.Profile)
 	}
 	check := req.KeyCheck
 	if info.KeyCheck == "" {
 		check = ""
 	}
 	if check != info.KeyCheck {
-		return nil, failure.Newf(failure.Invalid, "the identity key differs from the one of job %s: users would be registered twice; nothing was sent", info.ID).
+		return nil, failure.Newf(failure.Invalid,
+			"the identity key differs from the one of job %s: users would be registered twice; nothing was sent", info.ID).
 			Because(ReasonIdentityKey, info.Instance)
 	}
 	if err := s.checkKey(info.Host, info.Instance, check); err != nil {
@@ -61,7 +65,8 @@ func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err er
 }
 
 func inputGone(id string) error {
-	return failure.Newf(failure.Failed, "the copy of the input of job %s was removed: its rows cannot be sent", id).Because(ReasonInputGone, id)
+	return failure.Newf(failure.Failed, "the copy of the input of job %s was removed: its rows cannot be sent", id).
+		Because(ReasonInputGone, id)
 }
 
 // or returns the outputs with those of given that are named.

@@ -71,7 +71,8 @@ func TestAnInterruptEndsTheRunAndTheJobIsResumed(t *testing.T) {
 		}
 	}
 	s, err := b.run(ctx, &register{service: b.service}, numbered(200))
-	if failure.CodeOf(err) != failure.Interrupted || !failure.HasReason(err, job.ReasonUnfinished) || s.NotSent() == 0 || s.Count(job.Unknown) > 0 {
+	if failure.CodeOf(err) != failure.Interrupted || !failure.HasReason(err,
+		job.ReasonUnfinished) || s.NotSent() == 0 || s.Count(job.Unknown) > 0 {
 		t.Fatalf("%v; %v, %d not sent", err, s.Outcomes, s.NotSent())
 	}
 	done := s.Count(job.Created)
@@ -163,9 +164,12 @@ func TestWhatEndsARunEarly(t *testing.T) {
 	}{
 		"a service that is down for longer than patience": {down, nil, failure.Unavailable, job.ReasonDown},
 		"credentials that are refused":                    {refused, nil, failure.Unauthorized, job.ReasonRefused},
-		"more failures than allowed":                      {rejected, func(o *job.RunOptions) { o.MaxFailures = 3 }, failure.Partial, job.ReasonFailures},
-		"a wait that is longer than patience":             {retryAfter, func(o *job.RunOptions) { o.Patience = 5 * time.Second }, failure.RateLimited, job.ReasonWaitTooLong},
-		"an output that cannot be written":                {none, func(o *job.RunOptions) { o.Emit = func(job.Row) error { return errors.New("no room") } }, failure.Failed, ""},
+		"more failures than allowed": {rejected, func(o *job.RunOptions) { o.MaxFailures = 3 },
+			failure.Partial, job.ReasonFailures},
+		"a wait that is longer than patience": {retryAfter,
+			func(o *job.RunOptions) { o.Patience = 5 * time.Second }, failure.RateLimited, job.ReasonWaitTooLong},
+		"an output that cannot be written": {none,
+			func(o *job.RunOptions) { o.Emit = func(job.Row) error { return errors.New("no room") } }, failure.Failed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -58,7 +58,8 @@ func (r *run) send(sending, requests context.Context, items []item) error {
 			results[i].Outcome = Unknown
 			if len(items) > 1 {
 				results[i].Err = &failure.Error{Code: failure.CodeOf(err), Cause: err, MayHaveApplied: true,
-					Message: fmt.Sprintf("the answer for a group of %d rows (%d to %d) was lost: %s", len(items), items[0].N, items[len(items)-1].N, err)}
+					Message: fmt.Sprintf("the answer for a group of %d rows (%d to %d) was lost: %s", len(items),
+						items[0].N, items[len(items)-1].N, err)}
 			}
 		}
 	}
@@ -203,7 +204,8 @@ func (t *retrier) maySend() bool {
 	for _, it := range t.items {
 		if it.Lost && !t.r.resendable(it.Record) {
 			if t.last == nil {
-				t.last = failure.New(failure.Failed, "its answer was lost, and the service ignores CustomToken: it is not sent again, as that could do it twice")
+				t.last = failure.New(failure.Failed,
+					"its answer was lost, and the service ignores CustomToken: it is not sent again, as that could do it twice")
 			}
 			return false
 		}
@@ -229,7 +231,8 @@ func (t *retrier) begin() error {
 			it.FirstSent = now
 		}
 		resendable = resendable && t.r.resendable(it.Record)
-		entries[i] = journal.Entry{State: journal.Sent, Lost: it.Lost, DeviceToken: it.DeviceToken, FirstSent: it.FirstSent, ClientID: it.ClientID, Action: it.Action}
+		entries[i] = journal.Entry{State: journal.Sent, Lost: it.Lost, DeviceToken: it.DeviceToken,
+			FirstSent: it.FirstSent, ClientID: it.ClientID, Action: it.Action}
 	}
 	if err := t.r.journal.Put(t.items[0].N, entries...); err != nil || resendable {
 		return t.r.journalError(err)

@@ -24,8 +24,10 @@ func (r *run) settle(rec Record, result Result, e journal.Entry) error {
 // then hands them out.
 func (r *run) settleGroup(items []item, results []Result) {
 	for len(results) < len(items) {
-		results = append(results, Result{Outcome: Unknown, Err: &failure.Error{Code: failure.Failed, MayHaveApplied: true,
-			Message: fmt.Sprintf("the service returned %d of the %d users asked for in rows %d to %d", len(results), len(items), items[0].N, items[len(items)-1].N)}})
+		results = append(results, Result{Outcome: Unknown, Err: &failure.Error{Code: failure.Failed,
+			MayHaveApplied: true,
+			Message: fmt.Sprintf("the service returned %d of the %d users asked for in rows %d to %d", len(results),
+				len(items), items[0].N, items[len(items)-1].N)}})
 	}
 	entries := make([]journal.Entry, len(items))
 	rows := make([]Row, len(results))
@@ -118,7 +120,8 @@ func (r *run) emit(row Row) {
 		r.bad++
 		r.single = row.Err
 		if r.MaxFailures >= 0 && r.bad > r.MaxFailures {
-			stop = failure.Newf(failure.Partial, "the run was stopped: more than %d rows failed", r.MaxFailures).Because(ReasonFailures, "")
+			stop = failure.Newf(failure.Partial, "the run was stopped: more than %d rows failed", r.MaxFailures).
+				Because(ReasonFailures, "")
 		}
 	}
 	err := r.Emit(row)
@@ -137,7 +140,8 @@ func (r *run) emit(row Row) {
 // checkCustomToken notices a service that assigns DeviceTokens of its own although
 // it was sent one: there, nothing can be sent again.
 func (r *run) checkCustomToken(rec Record, result Result) {
-	if result.Outcome != Created || rec.DeviceToken == uuid.Nil || result.DeviceToken == uuid.Nil || result.DeviceToken == rec.DeviceToken {
+	if result.Outcome != Created || rec.DeviceToken == uuid.Nil || result.DeviceToken == uuid.Nil ||
+		result.DeviceToken == rec.DeviceToken {
 		return
 	}
 	if !r.ignores.CompareAndSwap(false, true) {

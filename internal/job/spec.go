@@ -90,7 +90,8 @@ func readSpec(folder, id string) (Spec, error) {
 	if err := journal.ReadRecord(filepath.Join(folder, specFile), specKind, &s); err != nil {
 		return Spec{}, err
 	}
-	if s.ID != id || s.Operation == "" || s.Begun.IsZero() || s.Rows < 0 || s.Requested < 0 || s.Requested > s.Rows || s.Selection.valid() != nil {
+	if s.ID != id || s.Operation == "" || s.Begun.IsZero() || s.Rows < 0 || s.Requested < 0 || s.Requested > s.Rows ||
+		s.Selection.valid() != nil {
 		return Spec{}, fmt.Errorf("%s: %w", specFile, journal.ErrDamaged)
 	}
 	return s, nil
@@ -100,9 +101,13 @@ func readSpec(folder, id string) (Spec, error) {
 func unusable(id string, err error) error {
 	switch {
 	case errors.Is(err, journal.ErrNewer):
-		return (&failure.Error{Code: failure.Failed, Message: "job " + id + " was written by a newer version of this program", Cause: err}).Because(ReasonNewer, id)
+		return (&failure.Error{Code: failure.Failed, Message: "job " + id + " was written by a newer version of this program",
+			Cause: err}).
+			Because(ReasonNewer, id)
 	case errors.Is(err, journal.ErrDamaged):
-		return (&failure.Error{Code: failure.Failed, Message: "the files of job " + id + " are damaged: nothing was sent", Cause: err}).Because(ReasonDamaged, id)
+		return (&failure.Error{Code: failure.Failed, Message: "the files of job " + id + " are damaged: nothing was sent",
+			Cause: err}).
+			Because(ReasonDamaged, id)
 	default:
 		return atomicfile.Failure(failure.Failed, "job "+id+" cannot be read", id, err)
 	}

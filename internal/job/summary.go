@@ -52,23 +52,23 @@ type Gauge struct {
 // Reasons of errors whose subject is the ID of a job.
 const (
 	ReasonPartial     failure.Reason = "job-partial"           // rows failed, and the next run would not send them
-	ReasonUnfinished  failure.Reason = "job-unfinished"        // the run ended early, or rows can be sent again: it can be resumed
+	ReasonUnfinished  failure.Reason = "job-unfinished"        // it can be resumed
 	ReasonRunning     failure.Reason = "job-running"           // another process runs it
 	ReasonNoJob       failure.Reason = "job-not-found"         // the subject is what was given as the ID
 	ReasonAmbiguous   failure.Reason = "job-ambiguous"         // several jobs have IDs that begin so
-	ReasonAbandoned   failure.Reason = "job-abandoned"         // unfinished for more than a day: it must be resumed by its ID, or restarted
+	ReasonAbandoned   failure.Reason = "job-abandoned"         // unfinished for more than a day
 	ReasonReplaced    failure.Reason = "job-replaced"          // it was restarted: a newer job took its place
 	ReasonDamaged     failure.Reason = "job-damaged"           // its files are damaged
-	ReasonNewer       failure.Reason = "job-newer-version"     // its files were written by a newer version of this program
+	ReasonNewer       failure.Reason = "job-newer-version"     // it is of a newer version of this program
 	ReasonInputGone   failure.Reason = "job-input-gone"        // its copy of the input was removed
 	ReasonInputLarge  failure.Reason = "job-input-large"       // the input is larger than Request.MaxInput
 	ReasonIdentityKey failure.Reason = "identity-key-changed"  // the subject is the InstanceId
 	ReasonFailures    failure.Reason = "job-too-many-failures" // more rows failed than RunOptions.MaxFailures
 	ReasonDown        failure.Reason = "service-down"          // for longer than RunOptions.Patience
-	ReasonWaitTooLong failure.Reason = "retry-after-too-long"  // the service asks to wait for longer than RunOptions.Patience
-	ReasonRefused     failure.Reason = "job-credentials"       // the service refuses the credentials: no further row would fare better
-	ReasonFolderGone  failure.Reason = "job-folder-gone"       // the folder of the job was removed or replaced during the run
-	ReasonOtherJob    failure.Reason = "job-other-instance"    // the job is about another instance than the profile's; the subject is the job's profile
+	ReasonWaitTooLong failure.Reason = "retry-after-too-long"  // longer than RunOptions.Patience
+	ReasonRefused     failure.Reason = "job-credentials"       // the credentials are refused for every row
+	ReasonFolderGone  failure.Reason = "job-folder-gone"       // removed or replaced during the run
+	ReasonOtherJob    failure.Reason = "job-other-instance"    // the subject is the job's profile
 )
 
 // Err returns what the exit status of a command is chosen by when a run came to
@@ -86,5 +86,6 @@ func (s Summary) Err() error {
 	if s.Retryable > 0 {
 		reason = ReasonUnfinished
 	}
-	return failure.Newf(failure.Partial, "%d of %d rows are failed, unknown or stale", bad, s.Requested).Because(reason, s.Job)
+	return failure.Newf(failure.Partial, "%d of %d rows are failed, unknown or stale", bad, s.Requested).
+		Because(reason, s.Job)
 }

@@ -48,7 +48,7 @@ type Record struct {
 	ClientID    string
 	KeyField    string // the field that Key is a value of
 	Key         string
-	Random      bool // this job drew DeviceToken: nobody else can have sent it
+	Random      bool // this job drew DeviceToken: no other job can have sent it
 
 	Fields  field.Set // what the row says
 	Action  string    // which operation, for a job that mixes them; "" otherwise

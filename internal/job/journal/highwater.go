@@ -17,7 +17,8 @@ import (
 //
 // Its file, after the header:
 //
-//	0–7    rows up to this one may have been sent by the run that wrote it; 0 when that run has ended and all of its slots are synced
+//	0–7    rows up to this one may have been sent by the run that wrote it; 0
+//	       when that run has ended and all of its slots are synced
 //	8–15   rows up to this one may have been sent by runs before it whose slots may be lost
 //	16–23  the boot of the machine that the run belongs to; 0 where that is not known
 //	24–27  CRC-32C of the above
@@ -118,7 +119,8 @@ func (m *highWaterMark) extend(from, row int) {
 	}
 	m.extended = now
 	m.next, m.writing = min(from+m.step, row+longestStep, m.rows), make(chan error, 1)
-	go func(next, indeterminate int, done chan<- error) { done <- m.write(next, indeterminate) }(m.next, m.indeterminate, m.writing)
+	go func(next, indeterminate int, done chan<- error) { done <- m.write(next, indeterminate) }(m.next,
+		m.indeterminate, m.writing)
 }
 
 // wait returns when the write that is in flight is on disk.

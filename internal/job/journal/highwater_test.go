@@ -75,7 +75,8 @@ func TestTheMarkIsSyncedBeforeARowMayBeSent(t *testing.T) {
 		}
 		after, err := openHighWaterMark(j.mark.file, rows, "b")
 		if err != nil || after.indeterminate < row {
-			t.Fatalf("row %d may be sent, and a power cut leaves %d rows indeterminate (%v)", row, after.indeterminate, err)
+			t.Fatalf("row %d may be sent, and a power cut leaves %d rows indeterminate (%v)", row,
+				after.indeterminate, err)
 		}
 		if after.indeterminate > row+longestStep {
 			t.Fatalf("%d rows are indeterminate although only %d may be sent", after.indeterminate, row)
@@ -137,7 +138,8 @@ func TestWhatIsIndeterminateAfterARun(t *testing.T) {
 			next := openAt(t, &machine{boot: c.then}, dir, rows)
 			for row := 1; row <= rows; row++ {
 				if next.Indeterminate(row) != (row <= c.want) {
-					t.Fatalf("row %d: indeterminate is %v, and the first %d rows are", row, next.Indeterminate(row), c.want)
+					t.Fatalf("row %d: indeterminate is %v, and the first %d rows are", row, next.Indeterminate(row),
+						c.want)
 				}
 			}
 		})
@@ -157,7 +159,8 @@ func TestIndeterminateRowsOutliveTheNextRun(t *testing.T) {
 	for _, boot := range []string{"b", "b", "c"} {
 		j := openAt(t, &machine{boot: boot}, dir, rows)
 		if !j.Indeterminate(700) || j.Indeterminate(701) {
-			t.Errorf("at boot %s row 700 is indeterminate: %v, row 701: %v", boot, j.Indeterminate(700), j.Indeterminate(701))
+			t.Errorf("at boot %s row 700 is indeterminate: %v, row 701: %v", boot, j.Indeterminate(700),
+				j.Indeterminate(701))
 		}
 		if err := errors.Join(j.Reserve(1), j.Close()); err != nil {
 			t.Fatal(err)

@@ -121,7 +121,8 @@ func TestPutsSideBySide(t *testing.T) {
 		group.Go(func() {
 			r := j.Read()
 			for row := first; row <= rows; row += 20 {
-				e := journal.Entry{State: journal.Created, DeviceToken: uuid.New(), ClientID: fmt.Sprint(row), Text: "x"}
+				e := journal.Entry{State: journal.Created, DeviceToken: uuid.New(), ClientID: fmt.Sprint(row),
+					Text: "x"}
 				if err := j.Put(row, e); err != nil {
 					t.Error(err)
 				}
@@ -147,7 +148,8 @@ func TestDamagedFiles(t *testing.T) {
 			t.Parallel()
 			dir := create(t, rows)
 			j := open(t, dir, rows)
-			want := journal.Entry{State: journal.Failed, ClientID: "an ID that does not fit into a slot", Text: "why", Code: "rejected"}
+			want := journal.Entry{State: journal.Failed, ClientID: "an ID that does not fit into a slot",
+				Text: "why", Code: "rejected"}
 			if err := errors.Join(j.Put(2, want), j.Close()); err != nil {
 				t.Fatal(err)
 			}
