@@ -41,9 +41,7 @@ type service struct {
 	created  map[uuid.UUID]time.Time
 	deleted  map[uuid.UUID]int
 	requests int
-	largest  int // the largest group
-	inFlight int
-	most     int
+	largest  int               // the largest group
 	fault    func(n int) fault // of the request of this number, from 1
 	hook     func(n int)       // called before a request is carried out
 	ignores  bool              // it assigns DeviceTokens of its own
@@ -101,8 +99,7 @@ var errTaken = &failure.Error{Code: failure.Rejected, Message: "taken", Status: 
 // register is an operation that registers users.
 type register struct {
 	*service
-	group  int
-	server bool // the service chooses the DeviceTokens
+	group int
 }
 
 func (o *register) Name() string                   { return "register" }

@@ -193,8 +193,14 @@ func validHeader(value string) bool {
 	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) < 0
 }
 
+// timeoutError is a timeout as those of package net are.
+type timeoutError struct{}
+
+func (timeoutError) Error() string { return "no answer in time" }
+func (timeoutError) Timeout() bool { return true }
+
 var (
-	errTimeout  = errors.New("no answer in time")
+	errTimeout  = error(timeoutError{})
 	errTooLarge = errors.New("its answer is larger than 32 MiB")
 )
 
