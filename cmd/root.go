@@ -82,7 +82,7 @@ alive. Try it without an account: --profile sandbox.`,
 	}
 	add("users", user.New(k), job.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
-	add("more", sandbox.New(k), newVersion(k))
+	add("more", sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }

@@ -83,6 +83,7 @@ func everyCommand() []line {
 		{args: strings.Fields("sandbox serve --addr 127.0.0.1:0"), fails: true}, // it is interrupted at once
 		plain("sandbox reset"),
 		plain("version"),
+		plain("environment"),
 		plain("completion bash"),
 		plain("completion fish"),
 		plain("completion powershell"),

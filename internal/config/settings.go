@@ -41,7 +41,7 @@ var Settings = []Setting{
 	{Key: "instance_key_command", Kind: kindCommand, Help: "command that prints the InstanceKey on its standard output"},
 	{
 		Key: "identity_key", Variable: "TELEMATICSCTL_IDENTITY_KEY", Kind: kindSecret, Default: "the InstanceKey",
-		Help: "key that DeviceTokens are derived by; only where the InstanceKey was replaced",
+		Help: "key that DeviceTokens are derived by, if the InstanceKey was replaced",
 	},
 	{Key: "identity_key_command", Kind: kindCommand, Help: "command that prints the identity key on its standard output"},
 	{Key: "token_store", Variable: "TELEMATICSCTL_TOKEN_STORE", Kind: kindStore, Default: "keyring", Help: "where tokens and keys are stored"},

@@ -107,7 +107,12 @@ func TestAFlippedByteIsNeverActedUpon(t *testing.T) {
 		})},
 		encryptedName: {content(t, dir, encryptedName), inFile(encryptedName, func() Store { return openEncrypted(t, dir, "a passphrase") })},
 	} {
-		for i := range c.good {
+		// Every byte of what is short; of the file that costs a passphrase, whose frame holds all of it to one checksum, every ninth.
+		step := 1
+		if name == encryptedName {
+			step = 9
+		}
+		for i := 0; i < len(c.good); i += step {
 			for _, bad := range [][]byte{
 				slices.Concat(c.good[:i], []byte{c.good[i] ^ 1}, c.good[i+1:]), slices.Concat(c.good[:i], []byte{c.good[i] ^ 0x20}, c.good[i+1:]),
 				slices.Concat(c.good[:i], c.good[i+1:]), c.good[:i],
