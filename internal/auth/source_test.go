@@ -387,20 +387,3 @@ func (w *world) through(t testing.TB, before, after func()) http.RoundTripper {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func TestHasAdmin(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for name, c := range map[string]struct {
-		source *auth.Source
-		want   bool
-	}{"a password": {w.admin(), true}, "nothing": {w.person(), false}} {
-		if has, err := c.source.HasAdmin(t.Context()); has != c.want || err != nil {
-			t.Errorf("%s: %v, %v", name, has, err)
-		}
-	}
-	w.signIn(t)
-	if has, err := w.person().HasAdmin(t.Context()); !has || err != nil {
-		t.Errorf("tokens: %v, %v", has, err)
-	}
-}
