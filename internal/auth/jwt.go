@@ -114,4 +114,6 @@ func TrimJWT(jwt secret.String) secret.String {
 }
 
 // sendable reports whether a token can be sent, stored and printed: it has no control characters.
-func sendable(token secret.String) bool { return !strings.ContainsFunc(token.Reveal(), unicode.IsControl) }
+func sendable(token secret.String) bool {
+	return !strings.ContainsFunc(token.Reveal(), unicode.IsControl)
+}

@@ -148,13 +148,13 @@ func TestThePasswordIsTheEnvironmentsElseTheStoredOneElseAskedFor(t *testing.T) 
 		asked  int
 		code   failure.Code
 	}{
-		"environment":                     {change: func(o *auth.Options) { o.AdminPassword = right }},
-		"environment over stored":         {change: func(o *auth.Options) { o.AdminPassword = wrong }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}, code: failure.Unauthorized},
-		"stored":                          {saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
-		"stored, with its own address":    {change: func(o *auth.Options) { o.AdminEmail = "" }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
-		"stored for another address":      {saved: [2]string{"other@example.com", sandbox.AdminPassword}, asked: 1},
-		"asked for":                       {asked: 1},
-		"nobody to ask":                   {change: func(o *auth.Options) { o.AskPassword = nil }, code: failure.Unauthorized},
+		"environment":                    {change: func(o *auth.Options) { o.AdminPassword = right }},
+		"environment over stored":        {change: func(o *auth.Options) { o.AdminPassword = wrong }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}, code: failure.Unauthorized},
+		"stored":                         {saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
+		"stored, with its own address":   {change: func(o *auth.Options) { o.AdminEmail = "" }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
+		"stored for another address":     {saved: [2]string{"other@example.com", sandbox.AdminPassword}, asked: 1},
+		"asked for":                      {asked: 1},
+		"nobody to ask":                  {change: func(o *auth.Options) { o.AskPassword = nil }, code: failure.Unauthorized},
 		"nobody knows the email address": {change: func(o *auth.Options) { o.AdminEmail = "" }, code: failure.Unauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
