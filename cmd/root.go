@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/telematicsctl/telematicsctl/cmd/api"
 	"github.com/telematicsctl/telematicsctl/cmd/audit"
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
@@ -82,7 +83,11 @@ alive. Try it without an account: --profile sandbox.`,
 	}
 	add("users", user.New(k), job.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
+<<<<<<< HEAD
 	add("more", sandbox.New(k), newVersion(k), newEnvironment())
+=======
+	add("more", api.New(k), sandbox.New(k), newVersion(k))
+>>>>>>> 5512cad (api makes any call of the service, signed in, its secrets redacted)
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }

@@ -150,6 +150,8 @@ func startService(e *testscript.Env, kind string) error {
 func environment(url string) map[string]string {
 	return map[string]string{
 		"TELEMATICSCTL_USER_URL":         url,
+		"TELEMATICSCTL_ACCOUNTS_URL":     url,
+		"TELEMATICSCTL_PORTAL_URL":       url,
 		"TELEMATICSCTL_INSTANCE_ID":      sandbox.InstanceID,
 		"TELEMATICSCTL_INSTANCE_KEY":     sandbox.InstanceKey,
 		"TELEMATICSCTL_ADMIN_EMAIL":      sandbox.AdminEmail,

@@ -19,6 +19,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
 // The formats of -o.
@@ -258,3 +259,9 @@ func (s *sink) Write(p []byte) (int, error) {
 	s.err = err
 	return n, err
 }
+
+// Text prints text that is nobody's data structure: as it is into a pipe, with control characters shown on a terminal.
+func Text(p *Printer, text string) error { return p.text(text) }
+
+// Sanitize returns text in which no control character can move the cursor or break a line.
+func Sanitize(text string) string { return sanitize.Clean(text) }

@@ -41,12 +41,13 @@ type call struct {
 	noResult *failure.Error
 	// fastDecode, if set, reads the answer of a call that went well in one go, and returns false
 	// for any other, which is then read step by step.
-	fastDecode func(answer []byte) bool
-	about      string          // the DeviceToken that an answer with a DeviceToken must have; "" for any
-	jwtOnly    bool            // a user is known by its JWT alone: its instance is not sent along
-	absence    bool            // a 404 or 405 means that the service does not have the call (see NoSuchCall)
-	raw        *RawAnswer      // where the answer is put as it came; it need not be in the envelope
-	secrets    []secret.String // what is sent along and must be redacted in anything that is shown
+	fastDecode  func(answer []byte) bool
+	about       string          // the DeviceToken that an answer with a DeviceToken must have; "" for any
+	jwtOnly     bool            // a user is known by its JWT alone: its instance is not sent along
+	absence     bool            // a 404 or 405 means that the service does not have the call (see NoSuchCall)
+	raw         *RawAnswer      // where the answer is put as it came; it need not be in the envelope
+	showSecrets bool            // in raw
+	secrets     []secret.String // what is sent along and must be redacted in anything that is shown
 }
 
 // header is one header of a request, its name in http.CanonicalHeaderKey's form.

@@ -99,7 +99,11 @@ func isNull(value json.RawMessage) bool { return bytes.Equal(value, []byte("null
 func (cl *call) read(resp *http.Response, body []byte) *failure.Error {
 	status := resp.StatusCode
 	if cl.raw != nil {
-		*cl.raw = RawAnswer{status, resp.Header, body}
+		shown := body
+		if !cl.showSecrets {
+			shown = cl.redactBody(body)
+		}
+		*cl.raw = RawAnswer{status, resp.Header, shown}
 	}
 	if status == http.StatusNoContent && cl.decode == nil {
 		return nil

@@ -16,9 +16,11 @@ type RawCall struct {
 	Path   string            // with the query, or a full URL of one of the configured hosts
 	Header map[string]string // besides what every call has
 	Body   []byte
+	// ShowSecrets leaves the secrets in the answer.
+	ShowSecrets bool
 }
 
-// RawAnswer is the service's answer as it came.
+// RawAnswer is the service's answer as it came, secrets redacted unless they were asked for.
 type RawAnswer struct {
 	Status int
 	Header http.Header
@@ -35,7 +37,7 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	var answer RawAnswer
 	cl := call{name: r.Method + " " + path, method: r.Method, host: host, path: path, body: r.Body, changes: !read,
-		raw: &answer}
+		raw: &answer, showSecrets: r.ShowSecrets}
 	if read {
 		cl.retry = always
 	}

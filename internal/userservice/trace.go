@@ -2,7 +2,6 @@ package userservice
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,54 +101,17 @@ func showHeader(w *bytes.Buffer, mark string, h http.Header) {
 	}
 }
 
-// secretMembers are the JSON members, lower-cased, that hold secrets in what is sent or answered.
-var secretMembers = map[string]bool{
-	"token": true, "accesstoken": true, "refreshtoken": true, "password": true, "oldpassword": true, "newpassword": true,
-	"instancekey": true, "toinstancekey": true, "key": true,
-}
-
 // showBody is a body of the service as it may be shown: JSON on one line with its secrets
 // redacted, or the size of anything else. The beginning of a long one is taken last: of a secret
 // that it ended in the redactor would not know the half.
 func showBody(data []byte, redactor *secret.Redactor) string {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil || d.More() {
+	out, ok := redactJSON(data)
+	if !ok {
 		return fmt.Sprintf("(%d bytes, not JSON)", len(data))
 	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(redactMembers(v)); err != nil {
-		return fmt.Sprintf("(%d bytes)", len(data))
-	}
-	size := out.Len() - 1 // without the line's end
-	text := redactor.Redact(strings.TrimSpace(out.String()))
+	text := redactor.Redact(string(out))
 	if len(text) > longestShown {
-		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), size)
+		return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(text[:longestShown], ""), len(out))
 	}
 	return text
-}
-
-func redactMembers(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, inner := range v {
-			lower := strings.ToLower(name)
-			text, isText := inner.(string)
-			switch {
-			case lower == "errors": // its entries' Key is a field's name
-			case isText && text != "" && secretMembers[lower]:
-				v[name] = secret.Redacted
-			default:
-				v[name] = redactMembers(inner)
-			}
-		}
-	case []any:
-		for i := range v {
-			v[i] = redactMembers(v[i])
-		}
-	}
-	return v
 }
