@@ -83,11 +83,7 @@ alive. Try it without an account: --profile sandbox.`,
 	}
 	add("users", user.New(k), job.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k))
-<<<<<<< HEAD
-	add("more", sandbox.New(k), newVersion(k), newEnvironment())
-=======
-	add("more", api.New(k), sandbox.New(k), newVersion(k))
->>>>>>> 5512cad (api makes any call of the service, signed in, its secrets redacted)
+	add("more", api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
