@@ -2,8 +2,14 @@ package sandbox_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"math/big"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -222,6 +228,96 @@ func TestOnlyLoopbackUnlessRemoteIsAllowed(t *testing.T) {
 		}
 	}
 	if err := sandbox.CheckAddr("0.0.0.0:8077", true); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a page of another site may make a browser send is refused, whatever it asks for.
+func TestTheControlAPIIsForThisHostAlone(t *testing.T) {
+	url, _ := serving(t, sandbox.Options{Control: true})
+	for name, c := range map[string]struct {
+		host, kind, origin, body string
+		status                   int
+	}{
+		"its own host":             {"", "application/json", "", `{}`, 200},
+		"localhost":                {"localhost:" + url[strings.LastIndex(url, ":")+1:], "application/json; charset=utf-8", "", `{}`, 200},
+		"its own origin":           {"", "application/json", url, `{}`, 200},
+		"no body":                  {"", "", "", ``, 200},
+		"another name of the host": {"evil.example", "application/json", "", `{}`, 403},
+		"another port":             {"127.0.0.1:1", "application/json", "", `{}`, 403},
+		"another origin":           {"", "application/json", "https://evil.example", `{}`, 403},
+		"an opaque origin":         {"", "application/json", "null", ``, 403},
+		"a form":                   {"", "application/x-www-form-urlencoded", "", `{}`, 415},
+		"plain text":               {"", "text/plain", "", `{}`, 415},
+		"no content type":          {"", "", "", `{}`, 415},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/_sandbox/tokens/expire", strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = c.host
+			for header, value := range map[string]string{"Content-Type": c.kind, "Origin": c.origin} {
+				if value != "" {
+					req.Header.Set(header, value)
+				}
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := resp.Body.Close(); err != nil || resp.StatusCode != c.status {
+				t.Errorf("%s %v, want %d", resp.Status, err, c.status)
+			}
+		})
+	}
+}
+
+func TestAUserIsPutAsAnExportHasIt(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	line := `{"DeviceToken": "` + id(1) + `", "ActivityStatus": "Active", "UserProfile": {"FirstName": "%s"},
+		"DeviceStatus": {"HeartbeatDate": "2026-11-22T11:00:00", "GPSPermissionGranted": "false", "LowPowerMode": "true"},
+		"Statistics": {"LatestTripDate": "2026-11-01T08:00:00"}}`
+	for _, name := range []string{"Ada", "Eve"} {
+		w.control(t, "PUT", "users", strings.Replace(line, "%s", name, 1), 200)
+	}
+	as := w.asAdmin(t)
+	if p := w.find(t, as, "DeviceToken="+id(1)); len(p) != 1 || p[0].UserProfile["FirstName"] != "Eve" {
+		t.Errorf("got %+v", p)
+	}
+	r := send(t, &http.Client{Transport: sandbox.Transport(w.box)}, "http://sandbox", "GET", heartbeatPath+"/"+id(1)+"/latest", as, "")
+	if !strings.Contains(r.Raw, `"GPSPermissionGranted":false`) || !strings.Contains(r.Raw, `"LowPowerMode":true`) {
+		t.Error(r.Raw)
+	}
+	r = w.do(t, "GET", "/indicators/admin/v3/Statistics/Dates?UserId="+id(1), as, "")
+	if !strings.Contains(r.Raw, `{"LatestTripDate":"2026-11-01T08:00:00","LatestScoringDate":null}`) {
+		t.Error(r.Raw)
+	}
+	w.control(t, "PUT", "users", `{"DeviceToken": "x"}`, 422)
+}
+
+// A client that knows nothing of the sandbox can check its JWTs by the published key.
+func TestTheKeyOfJWTsIsPublished(t *testing.T) {
+	w := newWorld(t, sandbox.Options{Control: true})
+	token := w.register(t, `{}`).AccessToken.Token
+	var set struct {
+		Keys []struct{ N, E, Kid, Alg string }
+	}
+	if err := json.Unmarshal([]byte(w.control(t, "GET", "jwks", "", 200)), &set); err != nil || len(set.Keys) != 1 {
+		t.Fatal(set, err)
+	}
+	number := func(text string) *big.Int {
+		raw, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return new(big.Int).SetBytes(raw)
+	}
+	key := &rsa.PublicKey{N: number(set.Keys[0].N), E: int(number(set.Keys[0].E).Int64())}
+	signed, signature, _ := strings.Cut(token[strings.Index(token, ".")+1:], ".")
+	head, _, _ := strings.Cut(token, ".")
+	digest := sha256.Sum256([]byte(head + "." + signed))
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], number(signature).FillBytes(make([]byte, key.Size()))); err != nil {
 		t.Error(err)
 	}
 }

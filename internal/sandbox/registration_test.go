@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -287,5 +288,36 @@ func TestAGivenSourceMakesEverythingRepeatable(t *testing.T) {
 	b.Move(time.Second)
 	if c := b.register(t, `{}`); c.DeviceToken == two.DeviceToken {
 		t.Error("the source stands still")
+	}
+}
+
+// By default the service's leniency; with Strict what it is not known to take is refused.
+func TestWhatIsLenientAndWhatIsStrict(t *testing.T) {
+	lenient, strict := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{Strict: true})
+	inBraces := headers{"InstanceId": "{" + strings.ToUpper(sandbox.InstanceID) + "}", "InstanceKey": dashless(sandbox.InstanceKey)}
+	const path = "/v1/Registration/create"
+	for name, c := range map[string]struct {
+		path, body string
+		h          headers
+		strict     int
+	}{
+		"UUIDs as .NET writes them":  {path, `{}`, inBraces, 200},
+		"as it is documented":        {path, `{"FirstName": "Ada", "ChildrenCount": 2, "UserFields": {"EnableLogging": true}}`, theInstance, 200},
+		"a number for a string":      {path, `{"FirstName": 7}`, theInstance, 422},
+		"a string for a number":      {path, `{"ChildrenCount": "2"}`, theInstance, 422},
+		"a string for a boolean":     {path, `{"UserFields": {"EnableLogging": "True"}}`, theInstance, 422},
+		"an empty string for a null": {path, `{"ChildrenCount": "", "Birthday": "", "Gender": ""}`, theInstance, 422},
+		"the place of an enum":       {path, `{"Gender": "1"}`, theInstance, 422},
+		"another case":               {path, `{"firstname": "Ada"}`, theInstance, 422},
+		"an unknown field":           {path, `{"Shoe": 43}`, theInstance, 422},
+		"a slash at the end":         {path + "/", `{}`, theInstance, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lenient.do(t, "POST", c.path, c.h, c.body).want(t, 200)
+			r := send(t, &http.Client{Transport: sandbox.Transport(strict.box)}, "http://sandbox", "POST", c.path, c.h, c.body)
+			if r.HTTP != c.strict {
+				t.Errorf("strict: %d %s, want %d", r.HTTP, r.Raw, c.strict)
+			}
+		})
 	}
 }

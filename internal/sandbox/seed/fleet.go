@@ -130,7 +130,7 @@ func (m *Maker) details(u *store.User, first string) {
 
 // mailName is a name as it stands in an email address.
 func mailName(name string) string {
-	return strings.ToLower(strings.NewReplacer(" ", "", "'", "").Replace(name))
+	return strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(name, " ", ""), "'", ""))
 }
 
 // instance draws an instance; the first has the most users.
