@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/spf13/viper"
+
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -240,7 +242,7 @@ func noProfile(name string) error {
 }
 
 func (c *Config) resolve(name string, getenv func(string) string) (Profile, error) {
-	v := values{file: c.profiles[name], getenv: getenv, sources: map[string]string{}}
+	v := newValues(c.profiles[name], getenv)
 	p := Profile{
 		Name:                   name,
 		InstanceID:             v.get("instance_id"),
@@ -281,35 +283,53 @@ func (c *Config) resolve(name string, getenv func(string) string) (Profile, erro
 
 // values finds the value of a key, and remembers where it came from.
 type values struct {
-	file    fileProfile
-	getenv  func(string) string
+	layers  *viper.Viper
 	sources map[string]string
 }
 
-func (v values) get(key string) string {
-	s := settingOf(key)
-	if s.Variable != "" {
-		value := withoutLineEnd(v.getenv(s.Variable))
-		if !s.Secret() {
-			value = strings.TrimSpace(value)
-		}
+// newValues lays the environment over a profile of the file over the defaults. viper keeps the layers and nothing else: it is given
+// texts, as it would read the key 00123 as a number, and neither reads nor writes the file, whose lines it does not know.
+func newValues(file fileProfile, getenv func(string) string) values {
+	v := values{viper.New(), map[string]string{}}
+	fromFile := map[string]any{}
+	for key, value := range file {
 		if value != "" {
-			v.sources[key] = s.Variable
-			return s.normal(value)
+			fromFile[key] = withoutLineEnd(value)
 		}
 	}
-	if value := v.file[key]; value != "" {
-		v.sources[key] = SourceFile
-		return s.normal(withoutLineEnd(value))
+	_ = v.layers.MergeConfigMap(fromFile) // a flat map of texts merges
+	for _, s := range Settings {
+		if s.Key == "" || s.Top {
+			continue
+		}
+		v.sources[s.Key] = SourceDefault
+		switch s.Kind {
+		case kindBool, kindDays, kindStore:
+			v.layers.SetDefault(s.Key, s.Default)
+		}
+		if v.layers.InConfig(s.Key) {
+			v.sources[s.Key] = SourceFile
+		}
+		if value := s.fromEnvironment(getenv); value != "" {
+			v.layers.Set(s.Key, value)
+			v.sources[s.Key] = s.Variable
+		}
 	}
-	v.sources[key] = SourceDefault
-	switch s.Kind {
-	case kindBool, kindDays, kindStore:
-		return s.Default
-	default:
+	return v
+}
+
+func (s Setting) fromEnvironment(getenv func(string) string) string {
+	if s.Variable == "" {
 		return ""
 	}
+	value := withoutLineEnd(getenv(s.Variable))
+	if !s.Secret() {
+		value = strings.TrimSpace(value)
+	}
+	return value
 }
+
+func (v values) get(key string) string { return settingOf(key).normal(v.layers.GetString(key)) }
 
 // check returns an error for a value of the file that breaks the setting's rule; UUIDs, which a
 // profile may lack, are checked with the profile.
