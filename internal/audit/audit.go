@@ -64,7 +64,8 @@ const (
 	version     = 1
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when it is first needed: every command would pay for it.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // line is an entry as it is written: with the version of the format and a checksum of the entry's JSON.
 type line struct {
@@ -106,7 +107,7 @@ func encode(e Entry) ([]byte, error) {
 	return json.Marshal(line{V: version, Sum: sum(entry), Entry: entry})
 }
 
-func sum(entry []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(entry, castagnoli)) }
+func sum(entry []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(entry, castagnoli())) }
 
 // flush is called with the lock held. Lines that cannot be written are dropped: the caller warns of them.
 func (l *Log) flush(ctx context.Context, sync bool) error {

@@ -13,6 +13,7 @@ const humanTime = "2006-01-02 15:04 UTC"
 type cell struct {
 	text  string
 	words bool
+	style Style
 }
 
 // newCell formats what a column gave: nothing for nil and for the zero time, true and false, times in UTC.
@@ -22,7 +23,7 @@ func newCell(value any, human bool, now time.Time) cell {
 	case nil:
 		return cell{}
 	case string:
-		return cell{v, true}
+		return cell{text: v, words: true}
 	case time.Time:
 		return cell{text: moment(v, human, now)}
 	}
@@ -35,7 +36,7 @@ func newCell(value any, human bool, now time.Time) cell {
 		}
 	}
 	_, words := value.(fmt.Stringer)
-	return cell{fmt.Sprint(value), words}
+	return cell{text: fmt.Sprint(value), words: words}
 }
 
 func moment(t time.Time, human bool, now time.Time) string {

@@ -108,11 +108,25 @@ func (p *Printer) Queried() bool { return p.query != nil || p.form != nil }
 
 // Column is one column of a table.
 type Column[T any] struct {
-	Head string      // the head on a terminal, as it is to be read: DEVICE TOKEN
-	Name string      // the head in CSV, the service's own name: DeviceToken; "" is Head
-	Wide bool        // shown only by Wide, by CSV, or when it is asked for by name
-	Cell func(T) any // string, bool, number, time.Time, fmt.Stringer, a pointer to one of them, or nil for nothing
+	Head string // the head on a terminal, as it is to be read: DEVICE TOKEN
+	Name string // the head in CSV, the service's own name: DeviceToken; "" is Head
+	Wide bool   // shown only by Wide, by CSV, or when it is asked for by name
+	// Style says how a cell stands out on a terminal that takes color; nil is plain. Color never says anything that the text does not.
+	Style func(T) Style
+	Cell  func(T) any // string, bool, number, time.Time, fmt.Stringer, a pointer to one of them, or nil for nothing
 }
+
+// Style is how a cell stands out.
+type Style string
+
+// The styles, as ANSI has them: readable on dark and on light terminals.
+const (
+	Plain Style = ""
+	Good  Style = "32" // green
+	Warn  Style = "33" // yellow
+	Bad   Style = "31" // red
+	Faint Style = "2"
+)
 
 // View is how values of one kind are shown. JSON, JSON Lines and YAML need nothing of it.
 type View[T any] struct {

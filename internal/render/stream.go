@@ -91,6 +91,9 @@ func (s *Stream[T]) Add(value T) error {
 			cells := make([]cell, len(s.view.Columns))
 			for i, c := range s.view.Columns {
 				cells[i] = newCell(c.Cell(value), human, s.now)
+				if human && c.Style != nil {
+					cells[i].style = c.Style(value)
+				}
 			}
 			return cells
 		},

@@ -32,18 +32,20 @@ type page struct {
 	width int // of the terminal; 0 where it is unknown
 
 	rows   [][]string
+	styles [][]Style
 	fixed  []bool // columns that must not be shortened
 	isID   []bool // columns that must not be left out
 	shown  []int  // the columns that are left in
+	total  int    // the table's width
 	widths []int  // of the columns; nil until the page is laid out
 	cut    []bool // columns that are shortened
 }
 
 func (p *page) add(r row) error {
 	cells := r.cells(true)
-	line := texts(cells)
+	line, styles := texts(cells), stylesOf(cells)
 	if p.widths != nil {
-		_, err := io.WriteString(p.out, p.later(p.pick(line)))
+		_, err := io.WriteString(p.out, p.later(pick(p.shown, line), pick(p.shown, styles)))
 		return err
 	}
 	if p.fixed == nil {
@@ -54,7 +56,7 @@ func (p *page) add(r row) error {
 		p.isID[i] = p.isID[i] || (c.text != "" && c.text == id)
 		p.fixed[i] = p.fixed[i] || (c.text != "" && !c.words) || p.isID[i]
 	}
-	p.rows = append(p.rows, line)
+	p.rows, p.styles = append(p.rows, line), append(p.styles, styles)
 	if len(p.rows) < pageRows {
 		return nil
 	}
@@ -71,20 +73,24 @@ func (p *page) close(any) error {
 // layOut writes the header and the rows that were kept, and lets these go.
 func (p *page) layOut() error {
 	p.leaveOutEmpty()
-	for p.measure() > p.width && p.width > 0 && p.leaveOutLast() {
+	for p.total = p.measure(); p.total > p.width && p.width > 0 && p.leaveOutLast(); {
+		p.total = p.measure()
 	}
 	for i, line := range p.rows {
-		p.rows[i] = p.pick(line)
+		p.rows[i] = pick(p.shown, line)
 		p.shorten(p.rows[i])
+		p.paint(p.rows[i], pick(p.shown, p.styles[i]))
 	}
 	var b bytes.Buffer
 	if err := p.draw(&b); err != nil {
 		return err
 	}
-	p.rows = nil
+	p.rows, p.styles = nil, nil
 	var out strings.Builder
 	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
-		line = p.fit(line)
+		if line = strings.TrimRight(line, " "); p.width > 0 && p.total > p.width {
+			line = p.fit(line)
+		}
 		if i == 0 && p.color {
 			line = "\x1b[1m" + line + "\x1b[0m"
 		}
@@ -115,12 +121,32 @@ func (p *page) leaveOutLast() bool {
 }
 
 // pick returns the cells of the columns that are left in.
-func (p *page) pick(line []string) []string {
-	out := make([]string, len(p.shown))
-	for at, i := range p.shown {
+func pick[T any](shown []int, line []T) []T {
+	out := make([]T, len(shown))
+	for at, i := range shown {
 		out[at] = line[i]
 	}
 	return out
+}
+
+func stylesOf(cells []cell) []Style {
+	out := make([]Style, len(cells))
+	for i, c := range cells {
+		out[i] = c.style
+	}
+	return out
+}
+
+// paint adds the styles to the texts of a line that fits the terminal.
+func (p *page) paint(line []string, styles []Style) {
+	if !p.color || p.total > p.width && p.width > 0 {
+		return
+	}
+	for at, text := range line {
+		if styles[at] != Plain && text != "" {
+			line[at] = "\x1b[" + string(styles[at]) + "m" + text + "\x1b[0m"
+		}
+	}
 }
 
 // fit returns a line without spaces at its end, held to the terminal's width.
@@ -158,7 +184,7 @@ func (p *page) draw(b *bytes.Buffer) error {
 		tablewriter.WithHeaderConfig(plain), tablewriter.WithRowConfig(plain),
 		tablewriter.WithHeaderAutoFormat(tw.Off), tablewriter.WithTrimSpace(tw.Off), tablewriter.WithTrimLine(tw.Off),
 	)
-	table.Header(p.pick(p.heads))
+	table.Header(pick(p.shown, p.heads))
 	if err := table.Bulk(p.rows); err != nil {
 		return err
 	}
@@ -205,15 +231,28 @@ func (p *page) shorten(line []string) {
 }
 
 // later returns a row after the first page as a line.
-func (p *page) later(line []string) string {
+func (p *page) later(line []string, styles []Style) string {
 	p.shorten(line)
+	pads := make([]string, len(line))
+	width := len(gap) * (len(line) - 1)
+	for at, text := range line {
+		w := twwidth.Width(text)
+		pads[at] = strings.Repeat(" ", max(0, p.widths[at]-w))
+		width += max(w, p.widths[at])
+	}
+	fits := p.width == 0 || width <= p.width
+	if fits {
+		p.paint(line, styles)
+	}
 	var b strings.Builder
 	for at, text := range line {
 		if at > 0 {
 			b.WriteString(gap)
 		}
-		b.WriteString(text)
-		b.WriteString(strings.Repeat(" ", max(0, p.widths[at]-twwidth.Width(text))))
+		b.WriteString(text + pads[at])
+	}
+	if fits {
+		return strings.TrimRight(b.String(), " ") + "\n"
 	}
 	return p.fit(b.String()) + "\n"
 }

@@ -3,9 +3,11 @@ package render_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -276,5 +278,44 @@ func TestTimesOnATerminalAreRelative(t *testing.T) {
 		if got := render.Relative(now.Add(d), now); got != want {
 			t.Errorf("%s: %q, want %q", d, got, want)
 		}
+	}
+}
+
+// Styles color the cells of a terminal's table, and nothing else; the columns stay where they are.
+func TestStylesColorCellsAndMoveNothing(t *testing.T) {
+	type result struct{ ID, Outcome string }
+	v := render.View[result]{Columns: []render.Column[result]{
+		{Head: "OUTCOME", Cell: func(r result) any { return r.Outcome }, Style: func(r result) render.Style {
+			if r.Outcome == "failed" {
+				return render.Bad
+			}
+			return render.Plain
+		}},
+		{Head: "ID", Cell: func(r result) any { return r.ID }},
+	}, ID: func(r result) string { return r.ID }}
+	rows := make([]result, 150) // more than a page
+	for i := range rows {
+		rows[i] = result{fmt.Sprintf("id-%03d", i), "created"}
+		if i%2 == 1 {
+			rows[i].Outcome = "failed"
+		}
+	}
+	for _, width := range []int{0, 80, 10} {
+		plain, plainOut := printer(t, render.Options{TTY: true, Width: width})
+		colored, out := printer(t, render.Options{TTY: true, Width: width, Color: true})
+		if err := errors.Join(render.List(plain, v, rows), render.List(colored, v, rows)); err != nil {
+			t.Fatal(err)
+		}
+		bare := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(out.String(), "")
+		if bare != plainOut.String() {
+			t.Errorf("width %d: colors moved something:\n%s\n%s", width, bare, plainOut)
+		}
+		if n := strings.Count(out.String(), "\x1b[31mfailed\x1b[0m"); width != 10 && n != 75 {
+			t.Errorf("width %d: %d cells of 75 are colored", width, n)
+		}
+	}
+	piped, out := printer(t, render.Options{Color: true})
+	if err := render.List(piped, v, rows); err != nil || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("a pipe is colored, %v", err)
 	}
 }
