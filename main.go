@@ -1,5 +1,6 @@
-// Command telematicsctl administers the user service of the Telematics SDK platform: it registers drivers' app users, switches what
-// their phones record, and keeps the service's short-lived tokens alive.
+// Command telematicsctl administers the user service of the Telematics SDK platform: it
+// registers drivers' app users, switches what their phones record, and keeps the
+// service's short-lived tokens alive.
 package main
 
 import (

@@ -44,8 +44,8 @@ func answering(path string, status int) func(http.Handler) http.Handler {
 	}
 }
 
-// A sign-in is done when a call with its tokens was answered. Tokens that are refused are not kept; where the service could not be
-// asked they are, as they may well be good.
+// A sign-in is done when a call with its tokens was answered. Tokens that are refused are
+// not kept; where the service could not be asked they are, as they may well be good.
 func TestASignInIsProvenByACall(t *testing.T) {
 	t.Parallel()
 	const list, own = "/v1/Management/users/GetFilteredPage", "/v1/Management/users"
@@ -90,7 +90,8 @@ func TestASignInIsProvenByACall(t *testing.T) {
 	}
 }
 
-// Tokens that were stored before a sign-in come back when its own are refused; those that another process has stored meanwhile are left alone.
+// Tokens that were stored before a sign-in come back when its own are refused; those that
+// another process has stored meanwhile are left alone.
 func TestARefusedSignInCostsNobodyGoodTokens(t *testing.T) {
 	t.Parallel()
 	const list = "/v1/Management/users/GetFilteredPage"
@@ -167,7 +168,8 @@ func TestNobodyIsAskedForAPasswordWhileSignInsAreBlocked(t *testing.T) {
 	wantIn(t, says, "Password of "+keptEmail+": ")
 }
 
-// Of many pairs that are renewed, one that fails does not stop the others, and no more than --concurrency are in flight at once.
+// Of many pairs that are renewed, one that fails does not stop the others, and no more
+// than --concurrency are in flight at once.
 func TestRenewingAllReportsEach(t *testing.T) {
 	t.Parallel()
 	var under, most atomic.Int32
@@ -202,7 +204,8 @@ func TestRenewingAllReportsEach(t *testing.T) {
 	}
 }
 
-// One pair whose renewal fails makes the run partial; a single one that fails has its own exit status.
+// One pair whose renewal fails makes the run partial; a single one that fails has its own
+// exit status.
 func TestARenewalThatFailsAmongMany(t *testing.T) {
 	t.Parallel()
 	var down atomic.Int32
@@ -232,7 +235,8 @@ func TestARenewalThatFailsAmongMany(t *testing.T) {
 	}
 }
 
-// A JWT from the environment is signed in as long as it lives; a user's is the user, not the admin. Nothing of the store is seen, nor needed.
+// A JWT from the environment is signed in as long as it lives; a user's is the user, not
+// the admin. Nothing of the store is seen, nor needed.
 func TestStatusOfAGivenToken(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, answering("", 0))
@@ -257,7 +261,8 @@ func TestStatusOfAGivenToken(t *testing.T) {
 	wantIn(t, out, `"Expired": true`)
 }
 
-// Eight commands, as processes of their own, that start with the same expired pair in a sealed store all succeed, with one refresh and no spent token.
+// Eight commands, as processes of their own, that start with the same expired pair in a
+// sealed store all succeed, with one refresh and no spent token.
 func TestEightCommandsShareOneRefresh(t *testing.T) {
 	t.Parallel()
 	var granted, refused, signIns atomic.Int32
@@ -299,7 +304,8 @@ func TestEightCommandsShareOneRefresh(t *testing.T) {
 	}
 }
 
-// Of eight commands, as processes of their own, that each must sign in, five do; the others are told when they may, and the address is not blocked.
+// Of eight commands, as processes of their own, that each must sign in, five do; the
+// others are told when they may, and the address is not blocked.
 func TestOfEightSignInsSideBySideFiveAreSent(t *testing.T) {
 	t.Parallel()
 	var signIns atomic.Int32

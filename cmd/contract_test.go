@@ -14,9 +14,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
-// The scripts run the program in processes of its own. Each writes down what goes between it and the service, in the folder that this variable
-// names; when the script has ended, all of it is held to the contract: what the program sent, whatever the service was like, and what it was
-// answered, unless the service misbehaved on purpose.
+// The scripts run the program in processes of its own. Each writes down what goes between
+// it and the service, in the folder that this variable names; when the script has ended,
+// all of it is held to the contract: what the program sent, whatever the service was
+// like, and what it was answered, unless the service misbehaved on purpose.
 const exchangesFolder = "CONTRACT_TEST_EXCHANGES"
 
 // theContract is read once for all scripts.
@@ -28,8 +29,9 @@ var theContract = sync.OnceValue(func() *contracttest.Contract {
 	return c
 })
 
-// wellKinds are the services of newService whose answers are the sandbox's own, if there are any. The others answer what the service itself never
-// would: pages of proxies, bare failures, redirects, batches of which one is missing.
+// wellKinds are the services of newService whose answers are the sandbox's own, if there
+// are any. The others answer what the service itself never would: pages of proxies, bare
+// failures, redirects, batches of which one is missing.
 var wellKinds = []string{"", "well", "no-multiple", "lost", "slow"}
 
 // unwell is a script's services that misbehave, by their URL.
@@ -54,7 +56,8 @@ func (u *unwell) has(url string) bool {
 	return slices.ContainsFunc(u.urls, func(base string) bool { return strings.HasPrefix(url, base+"/") })
 }
 
-// holdToContract has a script's processes write down what they send, and holds it when the script has ended.
+// holdToContract has a script's processes write down what they send, and holds it when
+// the script has ended.
 func holdToContract(t *testing.T, e *testscript.Env) {
 	folder := t.TempDir()
 	e.Setenv(exchangesFolder, folder)
@@ -68,8 +71,8 @@ func holdToContract(t *testing.T, e *testscript.Env) {
 	})
 }
 
-// exchanged METHOD PATH STATUS...: holds a script to what its programs have sent so far, to one path, and to how that was answered, the statuses
-// sorted.
+// exchanged METHOD PATH STATUS...: holds a script to what its programs have sent so far,
+// to one path, and to how that was answered, the statuses sorted.
 func exchanged(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: exchanged METHOD PATH STATUS...")

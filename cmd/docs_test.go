@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write the command reference anew")
 
 const reference = "../docs/reference"
 
-// The command reference is made from the commands themselves. It is stale when this fails: go test ./cmd -run Reference -update.
+// The command reference is made from the commands themselves. It is stale when this
+// fails: go test ./cmd -run Reference -update.
 func TestReferenceIsFresh(t *testing.T) {
 	want := map[string][]byte{}
 	root := cmd.New(&cmdutil.App{}, nil)
@@ -46,7 +47,8 @@ func TestReferenceIsFresh(t *testing.T) {
 	}
 }
 
-// pages makes the page of a command and of all below it. The completion scripts of single shells explain themselves.
+// pages makes the page of a command and of all below it. The completion scripts of single
+// shells explain themselves.
 func pages(t *testing.T, c *cobra.Command, into map[string][]byte) {
 	if c.Hidden || c.Name() == "help" {
 		return

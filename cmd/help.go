@@ -14,8 +14,8 @@ import (
 // helpWidth is the width of help pages, in columns.
 const helpWidth = 80
 
-// printUsage writes what follows the long text of a help page: usage, examples, commands, and the flags by their groups. Global flags are on
-// the root's page alone.
+// printUsage writes what follows the long text of a help page: usage, examples, commands,
+// and the flags by their groups. Global flags are on the root's page alone.
 func printUsage(c *cobra.Command) error {
 	var b strings.Builder
 	b.WriteString("Usage:\n")

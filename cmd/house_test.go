@@ -31,8 +31,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// house is a machine of its own: a service, whose secrets are learnt as it answers, a state folder, and a clock that goes on by two minutes with
-// each command, so that the sign-in guard lets every one pass.
+// house is a machine of its own: a service, whose secrets are learnt as it answers, a
+// state folder, and a clock that goes on by two minutes with each command, so that the
+// sign-in guard lets every one pass.
 type house struct {
 	url, dir string
 	now      time.Time
@@ -70,7 +71,8 @@ func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handle
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What comes to the sandbox itself and what it answers is held as well: processes have a wire of their own, and some answers are spoilt on their way.
+	// What comes to the sandbox itself and what it answers is held as well: processes
+	// have a wire of their own, and some answers are spoilt on their way.
 	held := theContract().Handler(box, contracttest.Hold{Requests: true, Answers: true}, func(err error) { t.Error(err) })
 	server := httptest.NewServer(answers(h.learning(held)))
 	t.Cleanup(server.Close)
@@ -107,8 +109,9 @@ Admins:
 `
 }
 
-// cheapStore makes a sealed token file, without a record, whose passphrase costs little to check: the tool keeps the key that it finds. With
-// the key that it would make itself each of the commands would work on it for some 40 ms.
+// cheapStore makes a sealed token file, without a record, whose passphrase costs little
+// to check: the tool keeps the key that it finds. With the key that it would make itself
+// each of the commands would work on it for some 40 ms.
 func (h *house) cheapStore(t *testing.T) {
 	t.Helper()
 	identity, err := age.GenerateX25519Identity()
@@ -173,7 +176,8 @@ func (h *house) learning(next http.Handler) http.Handler {
 	})
 }
 
-// learn takes the tokens out of a text. Of a JWT each part that is its own counts, so that a piece of one is found too.
+// learn takes the tokens out of a text. Of a JWT each part that is its own counts, so
+// that a piece of one is found too.
 func (h *house) learn(text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -185,8 +189,9 @@ func (h *house) learn(text string) {
 	}
 }
 
-// echo has registrations and sign-ins done, so that there is something to keep secret, and answers everything else with all the secrets
-// that came with the request, in several forms, wherever an answer has room for them.
+// echo has registrations and sign-ins done, so that there is something to keep secret,
+// and answers everything else with all the secrets that came with the request, in several
+// forms, wherever an answer has room for them.
 func echo(next http.Handler, status int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -14,26 +14,30 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// The causes of a context that was ended from outside. They are one ending: no further request is begun, answers in flight are awaited
-// briefly and recorded, files are written.
+// The causes of a context that was ended from outside. They are one ending: no further
+// request is begun, answers in flight are awaited briefly and recorded, files are
+// written.
 var (
 	errCtrlC      = errors.New("Ctrl-C")
 	errTerminated = errors.New("terminated")
 	errReaderGone = errors.New("the reader of standard output went away")
 )
 
-// exitReaderGone is the exit status after errReaderGone: what a shell reports of a process that SIGPIPE ended.
+// exitReaderGone is the exit status after errReaderGone: what a shell reports of a
+// process that SIGPIPE ended.
 const exitReaderGone = 141
 
-// How long a command may take to end: after Ctrl-C, when a person waits, and after anything else, when a system does.
+// How long a command may take to end: after Ctrl-C, when a person waits, and after
+// anything else, when a system does.
 const (
 	waitAfterCtrlC = 900 * time.Millisecond
 	waitAfterTerm  = 6 * time.Second
 )
 
-// Interruptible returns a context that ends on SIGINT, SIGTERM and (unless it is ignored, as under nohup) SIGHUP. A second
-// SIGINT or SIGTERM has its default effect: it ends the process at once. A second SIGHUP has none, as a terminal that is
-// closed sends several. SIGPIPE ends nothing: a write to a closed pipe fails with EPIPE, and Run handles that.
+// Interruptible returns a context that ends on SIGINT, SIGTERM and (unless it is ignored,
+// as under nohup) SIGHUP. A second SIGINT or SIGTERM has its default effect: it ends the
+// process at once. A second SIGHUP has none, as a terminal that is closed sends several.
+// SIGPIPE ends nothing: a write to a closed pipe fails with EPIPE, and Run handles that.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -61,7 +65,8 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// An output is standard output. It reports the first write that fails because nothing reads the pipe any more, and clears the spinner.
+// An output is standard output. It reports the first write that fails because nothing
+// reads the pipe any more, and clears the spinner.
 type output struct {
 	io.Writer
 	before, gone func()
@@ -82,8 +87,9 @@ func isBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" && (errors.Is(err, errNoData) || errors.Is(err, errBrokenPipe))
 }
 
-// untilInterrupted runs a command, reports its error and returns the exit status. A command that does not end soon after an interrupt (it
-// reads from a pipe that nothing writes to, or a library call cannot be canceled) is left behind.
+// untilInterrupted runs a command, reports its error and returns the exit status. A
+// command that does not end soon after an interrupt (it reads from a pipe that nothing
+// writes to, or a library call cannot be canceled) is left behind.
 func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.Context) error) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -86,7 +86,8 @@ func newKeyringHouse(t *testing.T) (h *house, user string) {
 	return h, strings.TrimSpace(out)
 }
 
-// A keyring may take seconds, or ask a person: a command reads nothing of it twice, and lists it at most once.
+// A keyring may take seconds, or ask a person: a command reads nothing of it twice, and
+// lists it at most once.
 func TestACommandReadsTheKeyringOnce(t *testing.T) {
 	t.Parallel()
 	h, user := newKeyringHouse(t)
@@ -110,7 +111,8 @@ func TestACommandReadsTheKeyringOnce(t *testing.T) {
 			t.Errorf("%s: the keyring was listed %d times", words, h.keyring.lists)
 		}
 	}
-	// A pair that has to be renewed is read once more, under the lock: another process may have renewed it.
+	// A pair that has to be renewed is read once more, under the lock: another process
+	// may have renewed it.
 	h.mu.Lock()
 	h.now = h.now.Add(25 * time.Hour)
 	h.mu.Unlock()
@@ -121,7 +123,8 @@ func TestACommandReadsTheKeyringOnce(t *testing.T) {
 	}
 }
 
-// A pair that the index does not know of is found by every command that deals with all of them, and one that is no more is not.
+// A pair that the index does not know of is found by every command that deals with all of
+// them, and one that is no more is not.
 func TestCommandsForAllFindPairsThatTheIndexHasLost(t *testing.T) {
 	t.Parallel()
 	const lost = "LOST"

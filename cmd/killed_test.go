@@ -50,9 +50,10 @@ func (r *renewals) want(t *testing.T, granted, refused, signIns int32) {
 	}
 }
 
-// The whole program, as a process of its own, is killed after the service has answered a refresh and before the new pair is written: the
-// test holds the lock of the token file, so that the write has to wait. The next command recovers by itself where it can sign in anew, and
-// else says what happened and names the one command that mends it.
+// The whole program, as a process of its own, is killed after the service has answered a
+// refresh and before the new pair is written: the test holds the lock of the token file,
+// so that the write has to wait. The next command recovers by itself where it can sign in
+// anew, and else says what happened and names the one command that mends it.
 func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -104,7 +105,8 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 	}
 }
 
-// killAfterRefresh runs the program, kills it when the service has answered its refresh, and sees to it that nothing was written.
+// killAfterRefresh runs the program, kills it when the service has answered its refresh,
+// and sees to it that nothing was written.
 func (h *house) killAfterRefresh(t *testing.T, seen *renewals, args []string) {
 	t.Helper()
 	file := filepath.Join(h.dir, "state", "tokens.age")

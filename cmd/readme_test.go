@@ -17,8 +17,10 @@ import (
 	"github.com/creack/pty"
 )
 
-// The README shows what a person types and what a terminal answers: every console block is typed here, in a terminal, against the
-// sandbox, and its output is held to the README's. Identifiers and moments differ from run to run; a line of «…» stands for any lines.
+// The README shows what a person types and what a terminal answers: every console block
+// is typed here, in a terminal, against the sandbox, and its output is held to the
+// README's. Identifiers and moments differ from run to run; a line of «…» stands for any
+// lines.
 func TestTheREADMEIsTrue(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the README's commands are typed into a Unix shell")
@@ -54,7 +56,8 @@ func TestTheREADMEIsTrue(t *testing.T) {
 
 type step struct{ command, output string }
 
-// steps takes a block apart: a line that begins with «$ » is typed (and goes on behind a backslash), the lines behind it are the answer.
+// steps takes a block apart: a line that begins with «$ » is typed (and goes on behind a
+// backslash), the lines behind it are the answer.
 func steps(block string) []step {
 	var all []step
 	for _, line := range strings.SplitAfter(block, "\n") {
@@ -97,7 +100,8 @@ func newHome(t *testing.T) *home {
 	}}
 }
 
-// typeIn runs a command line in a terminal of 120 columns and returns what the screen showed, and the exit status.
+// typeIn runs a command line in a terminal of 120 columns and returns what the screen
+// showed, and the exit status.
 func (h *home) typeIn(t *testing.T, line string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// The whole program, as a process of its own, gets signals after the service has taken the RefreshToken and before its answer
-// comes. The new pair is stored before the process ends: the next command needs no sign-in, for which nobody would be there.
+// The whole program, as a process of its own, gets signals after the service has taken
+// the RefreshToken and before its answer comes. The new pair is stored before the process
+// ends: the next command needs no sign-in, for which nobody would be there.
 func TestInterruptedDuringARefresh(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -65,7 +66,8 @@ func TestInterruptedDuringARefresh(t *testing.T) {
 	}
 }
 
-// A store without room is found out before the RefreshToken is spent: the pair that is stored stays good.
+// A store without room is found out before the RefreshToken is spent: the pair that is
+// stored stays good.
 func TestAFullDiskSpendsNoRefreshToken(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string][]string{
@@ -78,7 +80,8 @@ func TestAFullDiskSpendsNoRefreshToken(t *testing.T) {
 			h.now = time.Now().Add(-7 * 24 * time.Hour)
 			h.tell(t, 0, "auth login", "")
 			seen.want(t, 0, 0, 1)
-			// A limit on the size of files stands in for a disk that is full: 1 kB, which the token file exceeds.
+			// A limit on the size of files stands in for a disk that is full: 1 kB, which
+			// the token file exceeds.
 			process := h.process(t, words...)
 			limited := h.process(t)
 			limited.Path, limited.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -f 1; exec -a telematicsctl "$0" "$@"`, process.Path}, words...)

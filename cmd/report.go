@@ -13,8 +13,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
-// report prints an error, the only place that does: as one JSON object where the output is to be read by a program, else as
-// «Error: what failed: why», a line a field, and a hint.
+// report prints an error, the only place that does: as one JSON object where the output
+// is to be read by a program, else as «Error: what failed: why», a line a field, and a
+// hint.
 func report(k *cmdutil.App, f *failure.Error) {
 	if machineReadable(k) {
 		reportJSON(k, f)
@@ -40,7 +41,8 @@ func fieldName(m failure.Field) string {
 	return sanitize.Clean(m.Key)
 }
 
-// reportJSON writes the error's object piece by piece, as there may be as many fields as a file has rows.
+// reportJSON writes the error's object piece by piece, as there may be as many fields as
+// a file has rows.
 func reportJSON(k *cmdutil.App, f *failure.Error) {
 	out := bufio.NewWriter(sanitize.CleanJSON(k.Streams.Err))
 	head := struct {
@@ -91,8 +93,8 @@ func inJSON(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// machineReadable tells whether the user asked for JSON, JSON Lines or YAML; where the command line could not be read to its end, whether it
-// holds such a flag.
+// machineReadable tells whether the user asked for JSON, JSON Lines or YAML; where the
+// command line could not be read to its end, whether it holds such a flag.
 func machineReadable(k *cmdutil.App) bool {
 	formats := []string{"json", "jsonl", "yaml"}
 	if slices.Contains(formats, k.Flags.Output) {

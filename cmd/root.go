@@ -1,5 +1,6 @@
-// Package cmd is the command tree: one package a noun, one file a verb. What is common to all of it is here: the global flags, and the
-// way from an error to its message, hint and exit status.
+// Package cmd is the command tree: one package a noun, one file a verb. What is common to
+// all of it is here: the global flags, and the way from an error to its message, hint and
+// exit status.
 package cmd
 
 import (
@@ -23,8 +24,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// Run runs the program in an environment and returns its exit status. It ends within a second of Ctrl-C (see Interruptible), whatever the
-// command waits for.
+// Run runs the program in an environment and returns its exit status. It ends within a
+// second of Ctrl-C (see Interruptible), whatever the command waits for.
 func Run(ctx context.Context, w cmdutil.Env) int {
 	k := &cmdutil.App{Env: w}
 	return untilInterrupted(ctx, k, func(ctx context.Context) error {
@@ -43,7 +44,8 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 	})
 }
 
-// execute runs the tree; a panic becomes an error that says it is a bug, as Go's own exit status for it is our «invalid».
+// execute runs the tree; a panic becomes an error that says it is a bug, as Go's own exit
+// status for it is our «invalid».
 func execute(ctx context.Context, root *cobra.Command) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -54,7 +56,8 @@ func execute(ctx context.Context, root *cobra.Command) (err error) {
 	return root.ExecuteContext(ctx)
 }
 
-// New makes the command tree. started, if not nil, is set when a command's own work begins: an error before that is wrong usage.
+// New makes the command tree. started, if not nil, is set when a command's own work
+// begins: an error before that is wrong usage.
 func New(k *cmdutil.App, started *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "telematicsctl",
@@ -113,7 +116,8 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	})
 }
 
-// finishDefaults makes cobra's own commands, which hold on to the streams that the tree has by now, and lets them fail as all others do.
+// finishDefaults makes cobra's own commands, which hold on to the streams that the tree
+// has by now, and lets them fail as all others do.
 func finishDefaults(root *cobra.Command, started *bool) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -129,8 +133,9 @@ func finishDefaults(root *cobra.Command, started *bool) {
 	}
 }
 
-// finish gives every command of the tree what cobra leaves out: a group that is called with a wrong word must fail, and whatever cobra
-// itself finds wrong must be known for wrong usage.
+// finish gives every command of the tree what cobra leaves out: a group that is called
+// with a wrong word must fail, and whatever cobra itself finds wrong must be known for
+// wrong usage.
 func finish(c *cobra.Command, started *bool) {
 	cmdutil.MakeStrict(c.Flags())
 	for _, child := range c.Commands() {

@@ -28,8 +28,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// TestMain lets the test binary be the program: scripts run it as a process of its own, with real signals and exit statuses. It
-// differs from main in the waits between retries alone.
+// TestMain lets the test binary be the program: scripts run it as a process of its own,
+// with real signals and exit statuses. It differs from main in the waits between retries
+// alone.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"telematicsctl": func() {
 		ctx, stop := cmd.Interruptible(context.Background())
@@ -41,7 +42,8 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// The scripts are the specification that a reader meets first: each is a user at work, in a home of its own.
+// The scripts are the specification that a reader meets first: each is a user at work, in
+// a home of its own.
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script", nil) }
 
 // These run twice: against the sandbox in the program's own process, and over a socket.
@@ -58,7 +60,8 @@ func TestScriptsOverASocket(t *testing.T) {
 	})
 }
 
-// And a third time with the tokens in the system's keyring, where there is a real one: .ci/keyring runs it.
+// And a third time with the tokens in the system's keyring, where there is a real one:
+// .ci/keyring runs it.
 func TestRealKeyringScripts(t *testing.T) {
 	if os.Getenv("TELEMATICSCTL_TEST_KEYRING") == "" {
 		t.Skip("needs a Secret Service: .ci/keyring starts one")
@@ -120,7 +123,8 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 	})
 }
 
-// service KIND: starts a service that behaves as KIND says (see services) and points the environment at it.
+// service KIND: starts a service that behaves as KIND says (see services) and points the
+// environment at it.
 func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: service KIND")
@@ -184,9 +188,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // arrivedKey is where a script keeps the channel that a slow service tells of its first request.
 type arrivedKey struct{}
 
-// exits-on INT|TERM|HUP STATUS TIME COMMAND...: runs a command whose standard input stays open, sends it the signal when a request of it has arrived (or it
-// has had a while to read what nobody writes), and holds it to its exit status and to the time that it may take from then on. What it printed is in the
-// files out and err.
+// exits-on INT|TERM|HUP STATUS TIME COMMAND...: runs a command whose standard input stays
+// open, sends it the signal when a request of it has arrived (or it has had a while to
+// read what nobody writes), and holds it to its exit status and to the time that it may
+// take from then on. What it printed is in the files out and err.
 func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: exits-on INT|TERM|HUP STATUS TIME COMMAND...")
@@ -226,8 +231,9 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// head STATUS N COMMAND... runs a command whose reader takes N lines of standard output and goes away, as `| head -N` does, and holds it to its
-// exit status. The lines and what it printed on standard error are in the files out and err.
+// head STATUS N COMMAND... runs a command whose reader takes N lines of standard output
+// and goes away, as `| head -N` does, and holds it to its exit status. The lines and what
+// it printed on standard error are in the files out and err.
 func head(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: head STATUS N COMMAND...")

@@ -18,8 +18,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
-// What a served sandbox logs, and what its control API shows of requests, holds no secret of those who called it: in either format of the log, for
-// calls that are granted and for those that are refused.
+// What a served sandbox logs, and what its control API shows of requests, holds no secret
+// of those who called it: in either format of the log, for calls that are granted and for
+// those that are refused.
 func TestAServedSandboxLogsNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

@@ -38,8 +38,11 @@ type line struct {
 	fails bool // a service that is well refuses it, or it is wrong
 }
 
-// everyCommand is each command of the tree, some in several ways, in an order in which they find what they need. ADA is a user's DeviceToken
-// PAIR a pair, PASSWORD the admin's, WRONG one that is not, JOB the last bulk run, DIR the folder whose files are searched, OUT the one of what was asked for. A command that is missing here fails the test.
+// everyCommand is each command of the tree, some in several ways, in an order in which
+// they find what they need. ADA is a user's DeviceToken PAIR a pair, PASSWORD the
+// admin's, WRONG one that is not, JOB the last bulk run, DIR the folder whose files are
+// searched, OUT the one of what was asked for. A command that is missing here fails the
+// test.
 func everyCommand() []line {
 	plain := func(words string) line { return line{args: strings.Fields(words)} }
 	return []line{
@@ -97,8 +100,9 @@ func everyCommand() []line {
 	}
 }
 
-// Every command with every output and --verbose: no secret is in anything that is printed or written, nor is it there in Base64 or
-// URL-escaped; not even where the service answers with what it was sent, and however short the password is.
+// Every command with every output and --verbose: no secret is in anything that is printed
+// or written, nor is it there in Base64 or URL-escaped; not even where the service
+// answers with what it was sent, and however short the password is.
 func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 	t.Parallel()
 	behaves := func(h http.Handler) http.Handler { return h }
@@ -140,7 +144,8 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 	}
 }
 
-// A password in a base URL is refused, and shown by no command: not those that would use it, nor those that show profiles.
+// A password in a base URL is refused, and shown by no command: not those that would use
+// it, nor those that show profiles.
 func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 	t.Parallel()
 	const inURL, broken = "hunter2secret", "hunter3%zzsecret"
@@ -236,7 +241,8 @@ func (h *house) search(t *testing.T, where, text string) {
 // lowerHex finds URL escapes, whose digits some encoders write small.
 var lowerHex = regexp.MustCompile(`%[0-9A-F]{2}`)
 
-// forms are the ways in which a secret may be written: as it is, in JSON, in a URL, in Base64 at each of the three places where it may begin in it.
+// forms are the ways in which a secret may be written: as it is, in JSON, in a URL, in
+// Base64 at each of the three places where it may begin in it.
 func forms(s string) []string {
 	all := []string{s, strings.Trim(mustJSON(s), `"`), url.QueryEscape(s), url.PathEscape(s), strings.ToUpper(s), strings.ToLower(s)}
 	all = append(all, strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), lowerHex.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower))
@@ -250,7 +256,8 @@ func forms(s string) []string {
 	return all
 }
 
-// searchFiles looks into all that was written. The token store's own file is sealed, and so is searched like the others.
+// searchFiles looks into all that was written. The token store's own file is sealed, and
+// so is searched like the others.
 func (h *house) searchFiles(t *testing.T) {
 	t.Helper()
 	files := 0

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// What a served sandbox holds at its end is written out though a client keeps a connection open on which it has asked for nothing yet.
+// What a served sandbox holds at its end is written out though a client keeps a
+// connection open on which it has asked for nothing yet.
 func TestAServedSandboxIsExportedWhateverItsClientsKeepOpen(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []string{"--memory", "--sign-in-limit=5"} { // in memory, and in the folder

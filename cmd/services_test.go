@@ -17,7 +17,8 @@ import (
 
 // The services that scripts meet, well and unwell.
 
-// newService starts the sandbox over a socket, well or unwell: behind it is always a real one, so that what arrived is done.
+// newService starts the sandbox over a socket, well or unwell: behind it is always a real
+// one, so that what arrived is done.
 func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
 	box, err := sandbox.Open(sandbox.Options{NoMultiple: kind == "no-multiple"})
 	if err != nil {
@@ -62,7 +63,8 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 	return s.URL, func() { s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil
 }
 
-// lost does what it is asked to, and drops the connection instead of answering, at every registration.
+// lost does what it is asked to, and drops the connection instead of answering, at every
+// registration.
 func lost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(strings.ToLower(r.URL.Path), "registration") {
@@ -133,7 +135,8 @@ func fewer(next http.Handler) http.Handler {
 	})
 }
 
-// picky refuses (403) whoever registers a user whose ClientId begins with «banned», and (401) anybody from a user «withdrawn» on.
+// picky refuses (403) whoever registers a user whose ClientId begins with «banned», and
+// (401) anybody from a user «withdrawn» on.
 func picky(next http.Handler) http.Handler {
 	var withdrawn atomic.Bool
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -154,8 +157,9 @@ func picky(next http.Handler) http.Handler {
 	})
 }
 
-// gateway stands in front of the service: it answers every change of a user with a 404 of its own, and of the first
-// registrations two in three with a 404, 409 or 422, some of which it has passed on.
+// gateway stands in front of the service: it answers every change of a user with a 404 of
+// its own, and of the first registrations two in three with a 404, 409 or 422, some of
+// which it has passed on.
 func gateway(next http.Handler) http.Handler {
 	refusals := []struct {
 		status int

@@ -28,7 +28,8 @@ func wantNewPair(t *testing.T, out, old string) {
 	}
 }
 
-// The pair of a back end is spent by its refresh as a stored one is: Ctrl-C at that moment does not lose the new one.
+// The pair of a back end is spent by its refresh as a stored one is: Ctrl-C at that
+// moment does not lose the new one.
 func TestAnInterruptDoesNotLoseThePairOfABackEnd(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -53,7 +54,8 @@ func TestAnInterruptDoesNotLoseThePairOfABackEnd(t *testing.T) {
 	wantNewPair(t, out, old)
 }
 
-// A refresh whose answer was lost is asked for once more, as with a stored pair: it may never have arrived.
+// A refresh whose answer was lost is asked for once more, as with a stored pair: it may
+// never have arrived.
 func TestALostRefreshOfABackEndsPairIsAskedForOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -110,7 +112,8 @@ func TestAGivenJWTMayEndInALineBreak(t *testing.T) {
 	wantIn(t, says, "Error: TELEMATICSCTL_ACCESS_TOKEN holds a line break")
 }
 
-// The passphrase of a token file that is made now is typed twice at a terminal; a slip would seal what nobody could open again.
+// The passphrase of a token file that is made now is typed twice at a terminal; a slip
+// would seal what nobody could open again.
 func TestTheFirstPassphraseIsTypedTwice(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, answering("", 0))

@@ -14,8 +14,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// wrongUsage puts what the libraries find wrong with a command line into the program's own words: the flag or the argument, its value, and what would
-// be right.
+// wrongUsage puts what the libraries find wrong with a command line into the program's
+// own words: the flag or the argument, its value, and what would be right.
 func wrongUsage(c *cobra.Command, err error) error {
 	if isFailure(err) {
 		return err
@@ -94,10 +94,12 @@ func shortened(value string) string {
 	return strconv.QuoteToGraphic(value)
 }
 
-// exclusive is cobra's own name of the annotation by which MarkFlagsMutuallyExclusive leaves its groups at each of their flags.
+// exclusive is cobra's own name of the annotation by which MarkFlagsMutuallyExclusive
+// leaves its groups at each of their flags.
 const exclusive = "cobra_annotation_mutually_exclusive"
 
-// checkUsage holds a command line against what the command asks for, before cobra does so in words of its own.
+// checkUsage holds a command line against what the command asks for, before cobra does so
+// in words of its own.
 func checkUsage(c *cobra.Command, args []string, allowed cobra.PositionalArgs) error {
 	if err := allowed(c, args); err != nil {
 		if isFailure(err) {

@@ -12,7 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
-// Version returns the version that a release has stamped in, else the one that `go install` recorded, else "dev".
+// Version returns the version that a release has stamped in, else the one that `go
+// install` recorded, else "dev".
 func Version(stamped string) string {
 	if stamped != "" {
 		return stamped
@@ -25,8 +26,8 @@ func Version(stamped string) string {
 
 type versionInfo struct{ Version, Commit, Date, Go, Platform string }
 
-// buildInfo returns the version with what the Go toolchain recorded of the checkout: the commit and its time in RFC 3339, "" where it was not
-// built from one.
+// buildInfo returns the version with what the Go toolchain recorded of the checkout: the
+// commit and its time in RFC 3339, "" where it was not built from one.
 func buildInfo(version string) versionInfo {
 	v := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

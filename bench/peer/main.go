@@ -1,5 +1,6 @@
-// Command peer is the other end of the benchmarks in bench/run: a trivial server that answers registrations after a fixed time, and a bare
-// tuned load generator to compare with.
+// Command peer is the other end of the benchmarks in bench/run: a trivial server that
+// answers registrations after a fixed time, and a bare tuned load generator to compare
+// with.
 //
 //	peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]]
 //	peer load URL WORKERS REQUESTS

@@ -86,7 +86,8 @@ func parseSubject(args []string) (subject, error) {
 	return named[0], nil
 }
 
-// of returns the subject as it is stored: the admin, or a DeviceToken, looked up if the user is named by another value.
+// of returns the subject as it is stored: the admin, or a DeviceToken, looked up if the
+// user is named by another value.
 func (s subject) of(ctx context.Context, session *cmdutil.Session) (string, error) {
 	if s.token == nil {
 		return auth.Admin, nil

@@ -1,5 +1,6 @@
-// Package audit keeps the record of the changes that this program made: one line a change, in a file of the state folder. It
-// answers what was changed here, when, and from what to what; undo rests on it. It holds personal data and no secrets.
+// Package audit keeps the record of the changes that this program made: one line a
+// change, in a file of the state folder. It answers what was changed here, when, and from
+// what to what; undo rests on it. It holds personal data and no secrets.
 package audit
 
 import (
@@ -24,7 +25,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// Change is one field of a user with its value before and after: a string, a number, a bool, or nil for none.
+// Change is one field of a user with its value before and after: a string, a number, a
+// bool, or nil for none.
 type Change struct {
 	Field    string
 	From, To any
@@ -44,7 +46,8 @@ type Entry struct {
 	Job         string `json:",omitempty"`
 }
 
-// Log is the record in one state folder. Its methods may be called by many goroutines, and by many processes on one folder.
+// Log is the record in one state folder. Its methods may be called by many goroutines,
+// and by many processes on one folder.
 type Log struct {
 	Dir  string
 	Now  func() time.Time
@@ -67,14 +70,16 @@ const (
 // castagnoli is made when it is first needed: every command would pay for it.
 var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
-// line is an entry as it is written: with the version of the format and a checksum of the entry's JSON.
+// line is an entry as it is written: with the version of the format and a checksum of the
+// entry's JSON.
 type line struct {
 	V     int
 	Sum   string
 	Entry json.RawMessage
 }
 
-// Add records changes. Many lines are written together: what Add was given lasts when Flush has returned.
+// Add records changes. Many lines are written together: what Add was given lasts when
+// Flush has returned.
 func (l *Log) Add(ctx context.Context, entries ...Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,7 +114,8 @@ func encode(e Entry) ([]byte, error) {
 
 func sum(entry []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(entry, castagnoli())) }
 
-// flush is called with the lock held. Lines that cannot be written are dropped: the caller warns of them.
+// flush is called with the lock held. Lines that cannot be written are dropped: the
+// caller warns of them.
 func (l *Log) flush(ctx context.Context, sync bool) error {
 	if len(l.pending) == 0 {
 		return nil
@@ -158,7 +164,8 @@ func endLine(f *os.File) error {
 	return err
 }
 
-// rotate begins another file when the current one is large, and removes, once a process, those that are older than they are kept.
+// rotate begins another file when the current one is large, and removes, once a process,
+// those that are older than they are kept.
 func (l *Log) rotate() error {
 	now := l.Now()
 	if info, err := os.Stat(l.path(current)); err == nil && info.Size() >= rotateAt {
@@ -198,8 +205,9 @@ func (f Filter) takes(e Entry) bool {
 		(f.InstanceID == "" || strings.EqualFold(e.InstanceID, f.InstanceID))
 }
 
-// Each gives the entries that the filter takes to do, the oldest first; lines older than Keep are no longer given. It returns how many lines
-// could not be read: damaged ones, or of a newer version. They are skipped.
+// Each gives the entries that the filter takes to do, the oldest first; lines older than
+// Keep are no longer given. It returns how many lines could not be read: damaged ones, or
+// of a newer version. They are skipped.
 func (l *Log) Each(ctx context.Context, f Filter, do func(Entry) error) (unreadable int, err error) {
 	if l.Keep > 0 {
 		if oldest := l.Now().Add(-l.Keep); f.Since.Before(oldest) {
@@ -264,8 +272,8 @@ func decode(text []byte) (Entry, bool) {
 	return e, d.Decode(&e) == nil
 }
 
-// Last returns the last change of a user in an instance that can be undone: one that was made ("updated") and whose values before are known.
-// It is nil where there is none.
+// Last returns the last change of a user in an instance that can be undone: one that was
+// made ("updated") and whose values before are known. It is nil where there is none.
 func (l *Log) Last(ctx context.Context, instanceID, deviceToken string) (*Entry, error) {
 	var last *Entry
 	_, err := l.Each(ctx, Filter{DeviceToken: deviceToken, InstanceID: instanceID}, func(e Entry) error {

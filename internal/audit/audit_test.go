@@ -94,7 +94,8 @@ func TestTheLastChangeThatCanBeUndone(t *testing.T) {
 	}
 }
 
-// A line that was flipped, cut off by a crash, or written by a newer version is skipped and counted; what comes after it is read.
+// A line that was flipped, cut off by a crash, or written by a newer version is skipped
+// and counted; what comes after it is read.
 func TestLinesThatCannotBeReadAreSkipped(t *testing.T) {
 	t.Parallel()
 	l := newLog(t.TempDir())

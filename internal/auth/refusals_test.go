@@ -16,8 +16,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// fixedAnswers is a service that answers each kind of call always the same: a status, and what follows
-// it.
+// fixedAnswers is a service that answers each kind of call always the same: a status, and
+// what follows it.
 type fixedAnswers struct{ signIn, refresh, call string }
 
 func (s fixedAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,6 @@
-// Package contracttest holds requests and answers to the contract of the user service, docs/openapi.yaml. It is for
-// tests, of the client and of the sandbox alike; nothing else imports it.
+// Package contracttest holds requests and answers to the contract of the user service,
+// docs/openapi.yaml. It is for tests, of the client and of the sandbox alike; nothing
+// else imports it.
 package contracttest
 
 import (
@@ -20,8 +21,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// Contract is a contract to hold requests and answers to: every one that is new, as one that has the shape of another that fits does fit, too. It is safe
-// for use by many goroutines.
+// Contract is a contract to hold requests and answers to: every one that is new, as one
+// that has the shape of another that fits does fit, too. It is safe for use by many
+// goroutines.
 type Contract struct {
 	Doc *openapi3.T
 
@@ -33,8 +35,8 @@ type Contract struct {
 	fit  map[[sha256.Size]byte]bool // by their shapes
 }
 
-// New reads a contract and checks that it is one: valid, with answers whose members are all described, and with a word on the calls that it does not
-// describe.
+// New reads a contract and checks that it is one: valid, with answers whose members are
+// all described, and with a word on the calls that it does not describe.
 func New(yaml []byte) (*Contract, error) {
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(yaml)
@@ -68,8 +70,9 @@ func (c *Contract) Routes() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Given lists all that the contract describes of answers: each status («POST /v1/Auth/Login 429»), and with it each header («… header Retry-After») and
-// each member of the body («… /Errors/*/Key»).
+// Given lists all that the contract describes of answers: each status («POST
+// /v1/Auth/Login 429»), and with it each header («… header Retry-After») and each member
+// of the body («… /Errors/*/Key»).
 func (c *Contract) Given() []string {
 	var out []string
 	c.calls(func(name, status string, answer *openapi3.Response) {
@@ -123,8 +126,9 @@ func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.
 	}
 }
 
-// Request says what is wrong with a request of our own client: what breaks a rule, and what the contract does not describe at all. (A foreign client
-// may send the service more than that.)
+// Request says what is wrong with a request of our own client: what breaks a rule, and
+// what the contract does not describe at all. (A foreign client may send the service more
+// than that.)
 func (c *Contract) Request(r *http.Request, body []byte) error {
 	m := c.find(r)
 	if !m.described() {
@@ -138,8 +142,9 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 	})
 }
 
-// Answer says what is wrong with the answer to a request. An answer without a body is right for a 401, which the
-// service is known to leave bare, and for nothing else. A call that the contract does not describe is to be refused as it says, whatever the call.
+// Answer says what is wrong with the answer to a request. An answer without a body is
+// right for a 401, which the service is known to leave bare, and for nothing else. A call
+// that the contract does not describe is to be refused as it says, whatever the call.
 func (c *Contract) Answer(r *http.Request, status int, header http.Header, body []byte) error {
 	m := c.find(r)
 	if !m.answers(status) {
@@ -164,7 +169,8 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	})
 }
 
-// once checks what has a shape of which none is known to fit. What does not fit is checked, and reported, each time.
+// once checks what has a shape of which none is known to fit. What does not fit is
+// checked, and reported, each time.
 func (c *Contract) once(shape string, check func() error) error {
 	key := sha256.Sum256([]byte(shape))
 	c.mu.Lock()
@@ -182,7 +188,8 @@ func (c *Contract) once(shape string, check func() error) error {
 	return err
 }
 
-// TheServices tells whether a path is one of the service. The sandbox has some besides, which no contract describes.
+// TheServices tells whether a path is one of the service. The sandbox has some besides,
+// which no contract describes.
 func TheServices(path string) bool {
 	return !strings.HasPrefix(path, "/_sandbox/") && path != "/healthz" && path != "/openapi.yaml"
 }

@@ -110,7 +110,8 @@ func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A service that answers a call that the contract does not describe must refuse it, as the contract says.
+// A service that answers a call that the contract does not describe must refuse it, as
+// the contract says.
 func TestACallThatIsNotDescribedIsToBeRefused(t *testing.T) {
 	contract, err := contracttest.New(docs.OpenAPI)
 	if err != nil {

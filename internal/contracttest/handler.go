@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// Handler holds what comes to next over a socket, and what it answers, to the contract and reports what does not fit. An answer that next breaks off
-// is none.
+// Handler holds what comes to next over a socket, and what it answers, to the contract
+// and reports what does not fit. An answer that next breaks off is none.
 func (c *Contract) Handler(next http.Handler, h Hold, report func(error)) http.Handler {
 	hold := c.Holder(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

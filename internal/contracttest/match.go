@@ -17,7 +17,8 @@ var ErrUndescribed = errors.New("the contract does not describe this call")
 // otherCall stands for all calls that the contract does not describe.
 const otherCall = "any other call"
 
-// other is the extension at the contract's head with the answers to calls that it does not describe, by status.
+// other is the extension at the contract's head with the answers to calls that it does
+// not describe, by status.
 const other = "x-undescribed"
 
 // otherCalls makes an operation of what the contract says of calls that it does not describe.
@@ -56,14 +57,15 @@ func (m match) name() string {
 	return m.route.Method + " " + m.route.Path
 }
 
-// answers tells whether a status may be the answer. Those of a described call are held to it by the validator; another call gets a 404, or a
-// 405 where only the method is wrong, or a 413 whatever it is.
+// answers tells whether a status may be the answer. Those of a described call are held to
+// it by the validator; another call gets a 404, or a 405 where only the method is wrong,
+// or a 413 whatever it is.
 func (m match) answers(status int) bool {
 	return m.described() || status == m.status || status == http.StatusRequestEntityTooLarge
 }
 
-// find is the contract's call for a request. Where two paths fit, the one with fewer parameters is meant; case counts
-// on the paths that have a server of their own.
+// find is the contract's call for a request. Where two paths fit, the one with fewer
+// parameters is meant; case counts on the paths that have a server of their own.
 func (c *Contract) find(r *http.Request) match {
 	best := match{status: http.StatusNotFound}
 	for path, item := range c.Doc.Paths.Map() {
@@ -87,7 +89,8 @@ func (c *Contract) find(r *http.Request) match {
 	return best
 }
 
-// fits tells whether a path is one of a template, and gives what stands in the places of its parameters. A slash at the end makes no difference.
+// fits tells whether a path is one of a template, and gives what stands in the places of
+// its parameters. A slash at the end makes no difference.
 func fits(template, path string, exact bool) (map[string]string, bool) {
 	want, got := segments(template), segments(path)
 	if len(want) != len(got) || strings.Contains(path, "//") {

@@ -17,7 +17,8 @@ const (
 	asText   = "/(text)"
 )
 
-// places are the schemas of all that a schema describes, by the place: «/Result/Users/*/DeviceToken». The whole is at "".
+// places are the schemas of all that a schema describes, by the place:
+// «/Result/Users/*/DeviceToken». The whole is at "".
 type places map[string]*openapi3.Schema
 
 func placesOf(body openapi3.Content) places {
@@ -56,7 +57,8 @@ func (p places) members() []string {
 	return all
 }
 
-// walk calls fn with the place of each member of a JSON value. It goes into strings where they are said to hold JSON.
+// walk calls fn with the place of each member of a JSON value. It goes into strings where
+// they are said to hold JSON.
 func (p places) walk(at string, value any, fn func(at string)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -97,8 +99,9 @@ var ordinary = []string{
 	"Accept", "Accept-Encoding", "Connection", "Content-Length", "Content-Type", "Date", "Traceparent", "Transfer-Encoding", "User-Agent", "X-Request-Id",
 }
 
-// strangers says what a request has that the contract does not describe: a member of the body, a parameter of the query, a header. A service may pass
-// over it; our own client has no business to send it.
+// strangers says what a request has that the contract does not describe: a member of the
+// body, a parameter of the query, a header. A service may pass over it; our own client
+// has no business to send it.
 func strangers(op *openapi3.Operation, r *http.Request, body []byte) error {
 	known := map[string]bool{}
 	for _, ref := range op.Parameters {
@@ -163,7 +166,8 @@ func closed(answer *openapi3.Response) error {
 	return nil
 }
 
-// Asked lists what the contract describes of each call's request: «PUT /v1/Management/users header UserDeviceToken», «… query Email», «… body
+// Asked lists what the contract describes of each call's request: «PUT
+// /v1/Management/users header UserDeviceToken», «… query Email», «… body
 // UserFields/ClientId».
 func (c *Contract) Asked() []string {
 	var out []string

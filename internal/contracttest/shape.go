@@ -16,8 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// shapes reduce requests and answers to what a contract can tell of them: of two that have one shape both fit, or neither does. A name stays as it
-// is; a value becomes its kind, and what the rules that there are anywhere in the contract say of it.
+// shapes reduce requests and answers to what a contract can tell of them: of two that
+// have one shape both fit, or neither does. A name stays as it is; a value becomes its
+// kind, and what the rules that there are anywhere in the contract say of it.
 type shapes struct {
 	words    map[string]bool // of enums
 	patterns []*regexp.Regexp
@@ -33,7 +34,8 @@ var (
 	told = []string{"contentMediaType", "default", "description", "title"}
 )
 
-// shapesOf learns the rules of a contract. One that shapes do not keep is an error, as is a parameter that is more than one value.
+// shapesOf learns the rules of a contract. One that shapes do not keep is an error, as is
+// a parameter that is more than one value.
 func shapesOf(doc *openapi3.T) (*shapes, error) {
 	s := &shapes{words: map[string]bool{}}
 	err := doc.WalkSchemas(func(at string, ref *openapi3.SchemaRef) error {
@@ -110,7 +112,8 @@ func (s *shapes) answer(m match, r *http.Request, status int, header http.Header
 	return strings.Join([]string{"answer", r.Method, m.name(), strconv.Itoa(status), s.values(header), s.body(body)}, "\n")
 }
 
-// values is the shape of a query, of a head, or of what a path has in the places of its parameters. The type of the content is kept as it is.
+// values is the shape of a query, of a head, or of what a path has in the places of its
+// parameters. The type of the content is kept as it is.
 func (s *shapes) values(all map[string][]string) string {
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(all)) {

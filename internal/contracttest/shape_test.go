@@ -40,7 +40,8 @@ func theContract(t *testing.T) *contracttest.Contract {
 	return contract
 }
 
-// After any number of requests that fit, the one that does not is reported, and reported again, wherever its mistake is.
+// After any number of requests that fit, the one that does not is reported, and reported
+// again, wherever its mistake is.
 func TestARequestAfterManyThatFit(t *testing.T) {
 	contract := theContract(t)
 	const list = usersPath + "/GetFilteredPage"
@@ -123,7 +124,8 @@ func TestAnAnswerAfterOneThatFits(t *testing.T) {
 	}
 }
 
-// Requests that differ by what the contract cannot tell apart are one shape, so that a long run costs no more than a short one.
+// Requests that differ by what the contract cannot tell apart are one shape, so that a
+// long run costs no more than a short one.
 func TestALongRunHasFewShapes(t *testing.T) {
 	contract := theContract(t)
 	for i := range 200 {

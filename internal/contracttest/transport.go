@@ -8,7 +8,8 @@ import (
 	"net/http"
 )
 
-// Hold says what is held to the contract. Of a new shape a request takes 1.2 ms and an answer 0.5 ms; of a known one each takes some 20 µs.
+// Hold says what is held to the contract. Of a new shape a request takes 1.2 ms and an
+// answer 0.5 ms; of a known one each takes some 20 µs.
 type Hold struct {
 	Requests bool // those of our own client; others may send more than is described
 	Answers  bool // of a service that does not misbehave on purpose
@@ -22,7 +23,8 @@ type Exchange struct {
 	Got      []byte
 }
 
-// Holder gives what holds exchanges to the contract: it says what does not fit. What is not the service's, the control API and its like, fits.
+// Holder gives what holds exchanges to the contract: it says what does not fit. What is
+// not the service's, the control API and its like, fits.
 func (c *Contract) Holder(h Hold) func(Exchange) error {
 	return func(e Exchange) error {
 		r := e.Request
@@ -54,8 +56,9 @@ func (c *Contract) Transport(next http.RoundTripper, h Hold, report func(error))
 	})
 }
 
-// Watch tells of each exchange that goes through next, before the client sees the answer. Bodies are read to their end; a body that breaks off breaks
-// off for the client too, and its answer counts as none.
+// Watch tells of each exchange that goes through next, before the client sees the answer.
+// Bodies are read to their end; a body that breaks off breaks off for the client too, and
+// its answer counts as none.
 func Watch(next http.RoundTripper, each func(Exchange)) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		e := Exchange{Request: r}

@@ -24,11 +24,12 @@ type written struct {
 	Got         []byte
 }
 
-// together is how many exchanges are written into one file: few, as some processes are tested where files cannot grow.
+// together is how many exchanges are written into one file: few, as some processes are
+// tested where files cannot grow.
 const together = 4
 
-// WritingDown is the wire of a process under test, which writes down in a folder what goes between it and the service, for Written to read; nil where
-// no folder is named.
+// WritingDown is the wire of a process under test, which writes down in a folder what
+// goes between it and the service, for Written to read; nil where no folder is named.
 func WritingDown(folder string) func(http.RoundTripper) http.RoundTripper {
 	if folder == "" {
 		return nil
@@ -65,8 +66,9 @@ func writeDown(file string, e Exchange) error {
 	return errors.Join(err, f.Close())
 }
 
-// Written tells of each exchange that processes have written down in a folder, in no order, until fn returns an error. Half a line, of a process that
-// was killed, is passed over.
+// Written tells of each exchange that processes have written down in a folder, in no
+// order, until fn returns an error. Half a line, of a process that was killed, is passed
+// over.
 func Written(folder string, fn func(Exchange) error) error {
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil {

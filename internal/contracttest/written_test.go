@@ -13,7 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/contracttest"
 )
 
-// What a process writes down can be read while it goes on, and when it was killed in the middle of a line.
+// What a process writes down can be read while it goes on, and when it was killed in the
+// middle of a line.
 func TestWhatIsWrittenDownIsRead(t *testing.T) {
 	folder := t.TempDir()
 	var want []string

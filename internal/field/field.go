@@ -1,6 +1,7 @@
-// Package field has the service's fields as one table: name, kind, rule, help, and where each may be written.
-// Flags, file columns, validation, JSON bodies, the command reference and the sandbox's checks are made from it, so
-// that a new field of the service is one new line here.
+// Package field has the service's fields as one table: name, kind, rule, help, and where
+// each may be written. Flags, file columns, validation, JSON bodies, the command
+// reference and the sandbox's checks are made from it, so that a new field of the service
+// is one new line here.
 package field
 
 import (
@@ -119,8 +120,9 @@ func Get(name string) *Field {
 // UserProfile is the object, inside a user that is read, that holds the profile fields.
 const UserProfile = "UserProfile"
 
-// Lookup returns the field that has a spelling: FirstName, firstName, first_name, first-name, First Name;
-// UserProfile.FirstName is FirstName, UserFields.ClientId is ClientId, and EnableTracking is tracking.
+// Lookup returns the field that has a spelling: FirstName, firstName, first_name,
+// first-name, First Name; UserProfile.FirstName is FirstName, UserFields.ClientId is
+// ClientId, and EnableTracking is tracking.
 func Lookup(spelling string) (*Field, bool) {
 	s := Fold(spelling)
 	if f, ok := bySpelling[s]; ok {
@@ -150,7 +152,8 @@ func Fold(s string) string { return folder.Replace(strings.ToLower(NormalizeText
 
 var folder = strings.NewReplacer("_", "", "-", "", " ", "", "\u00a0", "")
 
-// Nearest returns the candidate that a misspelt name is closest to, if it is close enough to be meant.
+// Nearest returns the candidate that a misspelt name is closest to, if it is close enough
+// to be meant.
 func Nearest(name string, candidates []string) (nearest string, ok bool) {
 	name = Fold(name)
 	best := 1 + min(2, len(name)/3)

@@ -185,7 +185,8 @@ func TestUUIDHasOneSpelling(t *testing.T) {
 	})
 }
 
-// A DeviceToken is read from flags, pipes and files: whatever comes, the answer is the one spelling or an error.
+// A DeviceToken is read from flags, pipes and files: whatever comes, the answer is the
+// one spelling or an error.
 func FuzzParseUUID(f *testing.F) {
 	for _, s := range []string{"", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}",
 		"x8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70y", "urn:uuid:8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "8f14e45fceea467f8b3e2c1d6e5b9a70"} {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// places are what encoding/json calls the places where a character stood that may not stand there, and what is wanted there.
+// places are what encoding/json calls the places where a character stood that may not
+// stand there, and what is wanted there.
 var places = []struct{ called, wanted string }{
 	{"looking for beginning of value", "where a value is wanted: a string in double quotes, a number, true, false or null"},
 	{"looking for beginning of object key string", "where a name in double quotes is wanted"},
@@ -25,7 +26,8 @@ var places = []struct{ called, wanted string }{
 	{"in exponent of numeric literal", "in an exponent, where a digit is wanted"},
 }
 
-// JSONTrouble says why encoding/json could not read a text, in words that speak of the text and not of Go. What it does not know it leaves as it is.
+// JSONTrouble says why encoding/json could not read a text, in words that speak of the
+// text and not of Go. What it does not know it leaves as it is.
 func JSONTrouble(err error) string {
 	var shape *json.UnmarshalTypeError
 	switch {

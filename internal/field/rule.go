@@ -25,9 +25,10 @@ func (e *RuleError) Error() string { return e.Value + " is " + e.Why }
 
 func invalid(value, why string) error { return &RuleError{Quote(value), why} }
 
-// ParseText reads a value from a flag or a cell of a file by the field's rule and returns what is sent: a
-// string, a bool or an int64. White space and invisible characters around it are ignored. now is the
-// moment that "not in the future" is measured by. The error is a RuleError.
+// ParseText reads a value from a flag or a cell of a file by the field's rule and returns
+// what is sent: a string, a bool or an int64. White space and invisible characters around
+// it are ignored. now is the moment that "not in the future" is measured by. The error is
+// a RuleError.
 func (f *Field) ParseText(text string, now time.Time) (any, error) {
 	text = NormalizeText(text)
 	switch f.Kind {
@@ -69,8 +70,8 @@ func (f *Field) ParseText(text string, now time.Time) (any, error) {
 
 const hasInvisible = "not valid: it has an invisible character in it"
 
-// CheckJSON reads a value of a JSON body (as encoding/json decodes it with UseNumber) by the field's rule
-// and returns what is sent. A null stays a null.
+// CheckJSON reads a value of a JSON body (as encoding/json decodes it with UseNumber) by
+// the field's rule and returns what is sent. A null stays a null.
 func (f *Field) CheckJSON(value any, now time.Time) (any, error) {
 	switch v := value.(type) {
 	case nil:
@@ -160,8 +161,8 @@ func isEmail(s string) bool {
 	return err == nil && a.Address == s
 }
 
-// isDomain reports whether a domain is two labels or more of letters, digits and inner dashes, the last of
-// which has a letter.
+// isDomain reports whether a domain is two labels or more of letters, digits and inner
+// dashes, the last of which has a letter.
 func isDomain(domain string) bool {
 	labels := strings.Split(domain, ".")
 	for _, label := range labels {
@@ -190,8 +191,8 @@ var (
 	decimalPhone = regexp.MustCompile(`^\+?[0-9]{6,}[.,]0+$`)
 )
 
-// parsePhone reads a phone number and returns it without separators: E.164 where it begins with +, 3 to
-// 15 digits otherwise.
+// parsePhone reads a phone number and returns it without separators: E.164 where it
+// begins with +, 3 to 15 digits otherwise.
 func parsePhone(s string) (any, error) {
 	if isPlainE164(s) {
 		return s, nil
@@ -232,8 +233,8 @@ func isPlainE164(s string) bool {
 // asText says how a column is exported that a spreadsheet must not take for numbers.
 const asText = "format the column as text and export it again"
 
-// Corruption says what a spreadsheet or database did to the key of a row, such as a ClientId: "" for
-// nothing. Such a key would identify another user, or many at once.
+// Corruption says what a spreadsheet or database did to the key of a row, such as a
+// ClientId: "" for nothing. Such a key would identify another user, or many at once.
 func Corruption(key string) string {
 	if key == "" || key[0] > 'n' {
 		return ""
@@ -266,8 +267,9 @@ func parseURL(s string) (any, error) {
 	return s, nil
 }
 
-// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken) as people and the
-// service write it, and returns its canonical form: lower case, with dashes. See ParseServiceUUID.
+// ParseUUID reads a UUID (an InstanceId, an InstanceKey, a DeviceToken, a CustomToken) as
+// people and the service write it, and returns its canonical form: lower case, with
+// dashes. See ParseServiceUUID.
 func ParseUUID(text string) (string, error) {
 	u, err := ParseServiceUUID(text)
 	if err != nil {

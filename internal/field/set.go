@@ -12,8 +12,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// Set is the fields that were said, with their values. A field that was not said is not in it and is not sent.
-// The zero value is empty and ready for use; a copy shares nothing that Put changes only after Clone.
+// Set is the fields that were said, with their values. A field that was not said is not
+// in it and is not sent. The zero value is empty and ready for use; a copy shares nothing
+// that Put changes only after Clone.
 type Set struct {
 	said  []said            // in the table's order
 	extra map[extraName]any // what the table does not know, sent as given (--no-validate)
@@ -22,7 +23,8 @@ type Set struct {
 // extraName is a member that the table does not know, at the top ("") or inside UserFields.
 type extraName struct{ inside, name string }
 
-// said is one field with its value. A few of them in a list are found faster than in a map, and a million rows have each their own.
+// said is one field with its value. A few of them in a list are found faster than in a
+// map, and a million rows have each their own.
 type said struct {
 	field *Field
 	value any
@@ -116,8 +118,9 @@ func (s *Set) extras(inside string) []extraName {
 	return out
 }
 
-// Body is the JSON object that is sent for a use: only what was said, in the table's order, the telematics parameters and
-// the ClientId under UserFields (for Quantity at the top, as the content of CustomFields).
+// Body is the JSON object that is sent for a use: only what was said, in the table's
+// order, the telematics parameters and the ClientId under UserFields (for Quantity at the
+// top, as the content of CustomFields).
 func (s *Set) Body(use Use) ([]byte, error) {
 	b := object{text: make([]byte, 1, 512)}
 	b.text[0] = '{'
@@ -237,8 +240,8 @@ func (r *Reader) Text(f *Field, text string) {
 	r.Set.Put(f, v)
 }
 
-// JSON reads a body of the service's own shape, UserFields as an object or as the list that the service gives back.
-// Names may have any spelling that Lookup knows.
+// JSON reads a body of the service's own shape, UserFields as an object or as the list
+// that the service gives back. Names may have any spelling that Lookup knows.
 func (r *Reader) JSON(data []byte) {
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	d.UseNumber()
@@ -254,7 +257,8 @@ func (r *Reader) JSON(data []byte) {
 	r.object(body, "", map[*Field]bool{})
 }
 
-// object reads the members of a body, or of the object inside it; seen is what has been said already.
+// object reads the members of a body, or of the object inside it; seen is what has been
+// said already.
 func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool) {
 	for _, key := range slices.Sorted(maps.Keys(body)) {
 		value := body[key]

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// The shapes of ISO 8601 that are read, extended and basic, and what is sent for each: a bare date is
-// midnight in UTC, as the service wants a date and time. A time without a zone stays without one.
+// The shapes of ISO 8601 that are read, extended and basic, and what is sent for each: a
+// bare date is midnight in UTC, as the service wants a date and time. A time without a
+// zone stays without one.
 var timeShapes = []struct{ in, out string }{
 	{time.DateOnly, "2006-01-02T15:04:05Z"},
 	{"2006-01-02T15:04:05.999999999Z07:00", ""},
@@ -67,5 +68,6 @@ func implausible(t, now time.Time) string {
 	return ""
 }
 
-// isDayNumber reports whether a text is a count of days since 1900 that spreadsheets show for a date.
+// isDayNumber reports whether a text is a count of days since 1900 that spreadsheets show
+// for a date.
 func isDayNumber(s string) bool { return len(s) == 5 && strings.Trim(s, "0123456789") == "" }

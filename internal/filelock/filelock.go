@@ -1,5 +1,6 @@
-// Package filelock provides locks between processes, which end with the process that holds them. A lock file holds the
-// PID of its last holder, so that who waits can say for whom.
+// Package filelock provides locks between processes, which end with the process that
+// holds them. A lock file holds the PID of its last holder, so that who waits can say for
+// whom.
 //
 // A leaf: it imports nothing of the project, and every room may import it.
 package filelock
@@ -21,7 +22,8 @@ import (
 // poll is how often a lock that another process holds is tried.
 const poll = 5 * time.Millisecond
 
-// HeldError is the error of a lock that another process held for all of the time that it was waited for.
+// HeldError is the error of a lock that another process held for all of the time that it
+// was waited for.
 type HeldError struct {
 	Path   string
 	PID    int // of the holder; 0 if it cannot be told
@@ -36,9 +38,10 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("process %d has held %s for %s", e.PID, e.Path, e.Waited)
 }
 
-// Acquire takes the lock at path, waiting for at most limit while another process, or another goroutine of this one,
-// holds it. The folder is created, with mode 0700, where it does not exist; the file stays. The error is a *HeldError,
-// the context's, or that of the file system.
+// Acquire takes the lock at path, waiting for at most limit while another process, or
+// another goroutine of this one, holds it. The folder is created, with mode 0700, where
+// it does not exist; the file stays. The error is a *HeldError, the context's, or that of
+// the file system.
 func Acquire(ctx context.Context, path string, limit time.Duration) (release func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -79,7 +82,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// note writes this process's PID into the lock file. On a full disk the holder stays unnamed, which is no reason to fail.
+// note writes this process's PID into the lock file. On a full disk the holder stays
+// unnamed, which is no reason to fail.
 func note(path string) {
 	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 }

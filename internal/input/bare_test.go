@@ -12,7 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// Of a row that is not to be looked at, the cells and the ClientId are read, and nothing is held against it.
+// Of a row that is not to be looked at, the cells and the ClientId are read, and nothing
+// is held against it.
 func TestARowThatIsNotLookedAtHasItsCellsAndItsClientId(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{

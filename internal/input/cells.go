@@ -12,8 +12,8 @@ import (
 
 // records are the lines of a table of cells: separated text, or the sheet of a workbook.
 type records interface {
-	// record returns the next, good until the one after it is read, and the line that it begins at; wrong says why it
-	// cannot be parsed.
+	// record returns the next, good until the one after it is read, and the line that it
+	// begins at; wrong says why it cannot be parsed.
 	record() (cells []string, line int, wrong string, err error)
 	// unended reports whether the last record has no line end: a file that was cut off has none.
 	unended() bool
@@ -163,8 +163,8 @@ func (r *cellsReader) read(row *Row) {
 	}
 }
 
-// beyond reports whether there are cells behind the last column that has a name, which are mistakes: the others would
-// be read as the wrong columns.
+// beyond reports whether there are cells behind the last column that has a name, which
+// are mistakes: the others would be read as the wrong columns.
 func (r *cellsReader) beyond(row *Row) bool {
 	columns := &r.file.columns
 	for i := len(columns.header); i < len(r.record); i++ {

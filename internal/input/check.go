@@ -9,8 +9,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// unique calls do for each value of the row that no two rows of a file may share: its key, CustomToken and DeviceToken.
-// folded is the value without the difference of upper and lower case, where keys that differ in it alone are suspicious.
+// unique calls do for each value of the row that no two rows of a file may share: its
+// key, CustomToken and DeviceToken. folded is the value without the difference of upper
+// and lower case, where keys that differ in it alone are suspicious.
 func (r *Row) unique(do func(name, folded, text string)) {
 	if r.Key != "" {
 		folded := r.Key
@@ -29,13 +30,15 @@ func (r *Row) unique(do func(name, folded, text string)) {
 	}
 }
 
-// Check reads the whole file, applies every rule to every row, and gives each mistake to report, in the order of the
-// file: first those of a row, then that its key, CustomToken or DeviceToken came before. It returns the number of rows,
-// and of those with a mistake. A file without a row is failure.Invalid; so is a file that is broken in the middle.
+// Check reads the whole file, applies every rule to every row, and gives each mistake to
+// report, in the order of the file: first those of a row, then that its key, CustomToken
+// or DeviceToken came before. It returns the number of rows, and of those with a mistake.
+// A file without a row is failure.Invalid; so is a file that is broken in the middle.
 // report's own error ends the check. In a list of users what comes twice is skipped.
 //
-// A file without mistakes is read once; one with mistakes twice. The memory is at most 16 bytes for each key,
-// CustomToken and DeviceToken, and 24 for each that comes more than once.
+// A file without mistakes is read once; one with mistakes twice. The memory is at most 16
+// bytes for each key, CustomToken and DeviceToken, and 24 for each that comes more than
+// once.
 func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad int, err error) {
 	seen := newSeen()
 	f.duplicates, f.notes = nil, notes{}
@@ -96,7 +99,8 @@ func (f *File) noteRow(row *Row) {
 	}
 }
 
-// reportAll is the second pass: it reports, and makes sure of each value whose hash came more than once.
+// reportAll is the second pass: it reports, and makes sure of each value whose hash came
+// more than once.
 func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report func(Mistake) error) (bad int, err error) {
 	selected := f.selected()
 	kept := f.notes

@@ -39,7 +39,8 @@ c-2,,
 c-1,,
 `
 
-// All mistakes are reported at once, in the order of the file, the row that repeats a value among them.
+// All mistakes are reported at once, in the order of the file, the row that repeats a
+// value among them.
 func TestCheckReportsInTheOrderOfTheFile(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.csv", someTwice)})
 	want := `3@5 Email "x": "x" is not an email address
@@ -55,7 +56,8 @@ func TestCheckReportsInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-// What Check has found out, Each says of the rows: a row that repeats a value is never sent, from wherever reading begins.
+// What Check has found out, Each says of the rows: a row that repeats a value is never
+// sent, from wherever reading begins.
 func TestAfterCheckEachKnowsWhatComesTwice(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.csv", someTwice)})
 	checked(t, f)
@@ -144,7 +146,8 @@ func TestFormatGoesBeforeTheExtension(t *testing.T) {
 	}
 }
 
-// Standard input can be read once; it is kept where only its owner can read it, and nothing of it is left.
+// Standard input can be read once; it is kept where only its owner can read it, and
+// nothing of it is left.
 func TestStandardInputIsKeptUntilClose(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "spool")
 	f, err := input.Open(t.Context(), input.Options{Name: "-", Use: field.File, Now: now, SpoolDir: dir}, strings.NewReader(gzipped(t, "City\nBonn\n")))
@@ -180,7 +183,8 @@ func TestNothingIsLeftOfStandardInputThatIsRefused(t *testing.T) {
 	}
 }
 
-// Reading a long file holds no more than reading its first row, and checking it leaves nothing behind.
+// Reading a long file holds no more than reading its first row, and checking it leaves
+// nothing behind.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 	const users = 20_000
 	for _, name := range []string{"users.csv", "users.jsonl"} {
@@ -226,7 +230,8 @@ func live() uint64 {
 	return m.HeapAlloc
 }
 
-// A file may be wrong in every row, and have every ClientId twice: what is remembered of it is numbers.
+// A file may be wrong in every row, and have every ClientId twice: what is remembered of
+// it is numbers.
 func TestMemoryDoesNotGrowWithTheMistakes(t *testing.T) {
 	const users = 40_000
 	var b strings.Builder

@@ -10,8 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// The columns of a results file. A file may hold them under any spelling of these names: the first is read into
-// Row.DeviceToken, the others are skipped, so that results can be given back as input.
+// The columns of a results file. A file may hold them under any spelling of these names:
+// the first is read into Row.DeviceToken, the others are skipped, so that results can be
+// given back as input.
 const (
 	DeviceTokenColumn = "DeviceToken"
 	RowColumn         = "Row"
@@ -220,9 +221,9 @@ func (c *columns) hasToken() bool {
 	return slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == token })
 }
 
-// at returns the place of a JSON member's column, which is made where there is none; -1 where there are too many.
-// Spellings of one field share a column, that of the first, so that what is written with these columns can be read
-// again.
+// at returns the place of a JSON member's column, which is made where there is none; -1
+// where there are too many. Spellings of one field share a column, that of the first, so
+// that what is written with these columns can be read again.
 func (c *columns) at(name string) int {
 	if i, ok := c.places[name]; ok {
 		return i

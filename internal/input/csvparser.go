@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// csvParser reads the records of separated text. It reads what spreadsheets and people write: blanks around quotes, and
-// formulas with quotes in them.
+// csvParser reads the records of separated text. It reads what spreadsheets and people
+// write: blanks around quotes, and formulas with quotes in them.
 type csvParser struct {
 	r     *bufio.Reader
 	sep   []byte
@@ -42,8 +42,9 @@ const (
 	afterQuote = `text after a closing quote ("): write each quote inside a cell twice`
 )
 
-// record reads the next record, good until the one after it is read; wrong says why it cannot be parsed: then it is the
-// cells that could be. The error is io.EOF at the end, errTooLarge, errUnclosed, or the reader's.
+// record reads the next record, good until the one after it is read; wrong says why it
+// cannot be parsed: then it is the cells that could be. The error is io.EOF at the end,
+// errTooLarge, errUnclosed, or the reader's.
 func (p *csvParser) record() (cells []string, wrong string, err error) {
 	p.text, p.ends = p.text[:0], p.ends[:0]
 	p.start = p.line + 1
@@ -106,8 +107,8 @@ func after(line, sep []byte) (rest []byte, more bool, wrong string, err error) {
 	return line[len(sep):], true, "", nil
 }
 
-// formulaEnd returns the length of a cell that begins with =, whose quotes are those of the formula; -1 where they are
-// not closed.
+// formulaEnd returns the length of a cell that begins with =, whose quotes are those of
+// the formula; -1 where they are not closed.
 func formulaEnd(line, sep []byte) int {
 	quoted := false
 	for i := range line {

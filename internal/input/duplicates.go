@@ -8,7 +8,8 @@ import (
 // hash returns a number for a column's name and a value.
 type hash func(name, text string) uint64
 
-// newHash returns a hash that nobody can foresee, so that no file can be made whose values share one.
+// newHash returns a hash that nobody can foresee, so that no file can be made whose
+// values share one.
 func newHash() hash {
 	seed := maphash.MakeSeed()
 	return func(name, text string) uint64 {
@@ -20,7 +21,8 @@ func newHash() hash {
 	}
 }
 
-// seen remembers values by their hashes. They are kept in portions, so that memory grows by little at once.
+// seen remembers values by their hashes. They are kept in portions, so that memory grows
+// by little at once.
 type seen struct {
 	hash     hash
 	portions [256][]uint64
@@ -34,8 +36,8 @@ func (s *seen) add(name, text string) {
 	*p = append(*p, h)
 }
 
-// twice returns the hashes that came more than once, ascending: each of a value that did, or, hardly ever, of two
-// values. Nothing is remembered any more afterwards.
+// twice returns the hashes that came more than once, ascending: each of a value that did,
+// or, hardly ever, of two values. Nothing is remembered any more afterwards.
 func (s *seen) twice() []uint64 {
 	var out []uint64
 	for i, p := range s.portions {
@@ -50,8 +52,8 @@ func (s *seen) twice() []uint64 {
 	return out
 }
 
-// duplicates knows the row in which each value stands first whose folded form comes more than once. It takes 24 bytes a
-// value, and tells values apart by 128 bits.
+// duplicates knows the row in which each value stands first whose folded form comes more
+// than once. It takes 24 bytes a value, and tells values apart by 128 bits.
 type duplicates struct {
 	hash, check hash
 	hashes      []uint64          // ascending
@@ -79,8 +81,9 @@ func newDuplicates(s *seen) *duplicates {
 	}
 }
 
-// meet notes that a value stands in a row. Rows are met in their order. For a value that is new, and whose folded form
-// is not, it returns the row that has the folded form first, and the value there.
+// meet notes that a value stands in a row. Rows are met in their order. For a value that
+// is new, and whose folded form is not, it returns the row that has the folded form
+// first, and the value there.
 func (d *duplicates) meet(name, folded, text string, row int) (first int, earlier string) {
 	h := d.hash(name, folded)
 	i, suspect := slices.BinarySearch(d.hashes, h)

@@ -42,9 +42,10 @@ var notText = []struct {
 	{"\x00\x00\xfe\xff", "it is in UTF-32, which is not read", ReasonEncoding, ""},
 }
 
-// findEncoding returns the encoding of a file: by the byte-order mark, else by the name that was given, else by the zero
-// bytes, which in UTF-16 are many (one for each letter of English) and stand nearly all before or nearly all behind the
-// letters. An error says what the file is instead of text.
+// findEncoding returns the encoding of a file: by the byte-order mark, else by the name
+// that was given, else by the zero bytes, which in UTF-16 are many (one for each letter
+// of English) and stand nearly all before or nearly all behind the letters. An error says
+// what the file is instead of text.
 func findEncoding(start []byte, name string) (encoding, error) {
 	for _, m := range notText {
 		if bytes.HasPrefix(start, []byte(m.magic)) {
@@ -137,7 +138,8 @@ func (e encoding) decode(content io.Reader) io.Reader {
 // headSize is how many bytes of the text are kept to find format and separator.
 const headSize = 64 << 10
 
-// textReader reads decoded text, verifies it, and leaves out a Ctrl-Z at its end, as DOS programs write it.
+// textReader reads decoded text, verifies it, and leaves out a Ctrl-Z at its end, as DOS
+// programs write it.
 type textReader struct {
 	r     io.Reader
 	check checker
@@ -262,7 +264,8 @@ func firstInvalid(text []byte) int {
 // end is called when nothing more comes.
 func (c *checker) end() error { return c.check(c.rest) }
 
-// endsLinesInCR reports whether the lines end in carriage returns alone, as a few old programs write them.
+// endsLinesInCR reports whether the lines end in carriage returns alone, as a few old
+// programs write them.
 func endsLinesInCR(head []byte) bool {
 	return !bytes.Contains(head, []byte("\n")) && bytes.Contains(head, []byte("\r"))
 }

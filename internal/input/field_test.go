@@ -13,7 +13,8 @@ import (
 // fieldFile is one of the files of testdata/field: what operators' files really look like.
 func fieldFile(name string) string { return filepath.Join("testdata", "field", name) }
 
-// review opens and checks a file, and returns everything that is said of it: the error, or each mistake, warning and row.
+// review opens and checks a file, and returns everything that is said of it: the error,
+// or each mistake, warning and row.
 func review(t *testing.T, o input.Options) string {
 	t.Helper()
 	o.Now = now

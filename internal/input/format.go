@@ -28,7 +28,8 @@ func formatOf(o *Options) (string, error) {
 	return byExtension[filepath.Ext(strings.TrimSuffix(name, ".gz"))], nil
 }
 
-// chooseFormat finds the format, and for CSV the separator, from the options, the name, and the beginning of the text.
+// chooseFormat finds the format, and for CSV the separator, from the options, the name,
+// and the beginning of the text.
 func (f *File) chooseFormat() error {
 	format, err := formatOf(&f.options)
 	if err != nil {
@@ -103,8 +104,9 @@ func parseSeparator(s string) (string, error) {
 	return s, nil
 }
 
-// looksLike returns the format of a text by its beginning. Objects one after the other are JSON Lines if the first ends
-// with its line; else they are read as JSON, which takes them too.
+// looksLike returns the format of a text by its beginning. Objects one after the other
+// are JSON Lines if the first ends with its line; else they are read as JSON, which takes
+// them too.
 func looksLike(head []byte) string {
 	text := bytes.TrimSpace(head)
 	switch {
@@ -129,8 +131,8 @@ func looksLikeArray(text []byte) bool {
 	return len(text) == 0 || bytes.IndexByte([]byte(`{]["`), text[0]) >= 0
 }
 
-// headerLine returns the first line that is not blank, without its end, after so many lines of a preamble; a line break
-// inside quotes does not end it.
+// headerLine returns the first line that is not blank, without its end, after so many
+// lines of a preamble; a line break inside quotes does not end it.
 func headerLine(head []byte, skip int) []byte {
 	for range skip {
 		_, head, _ = bytes.Cut(head, []byte("\n"))
@@ -188,8 +190,8 @@ func separatorOf(line []byte) string {
 	return candidates[best : best+1]
 }
 
-// dateLayout translates how dates are written (dd.mm.yyyy, m/d/yy, dd-mmm-yyyy hh:mm) into a layout of package time.
-// Days and months may have one digit or two.
+// dateLayout translates how dates are written (dd.mm.yyyy, m/d/yy, dd-mmm-yyyy hh:mm)
+// into a layout of package time. Days and months may have one digit or two.
 func dateLayout(format string) (string, error) {
 	if format == "" {
 		return "", nil

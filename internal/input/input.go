@@ -1,9 +1,11 @@
-// Package input turns files into rows: CSV, TSV, Excel workbooks, a JSON array and JSON Lines, compressed or not, in
-// any encoding. A file of users gives each row's fields; a list of users gives DeviceTokens or keys.
+// Package input turns files into rows: CSV, TSV, Excel workbooks, a JSON array and JSON
+// Lines, compressed or not, in any encoding. A file of users gives each row's fields; a
+// list of users gives DeviceTokens or keys.
 //
-// A file is read as a stream, as often as it is asked for, and never held in memory. Open looks at its beginning: what
-// the file is and what its columns are. What is wrong with a single row is a Mistake of that row. Check reads all of
-// them; what is broken as a whole further behind is an error there. Nobody may write to the file meanwhile: a job reads
+// A file is read as a stream, as often as it is asked for, and never held in memory. Open
+// looks at its beginning: what the file is and what its columns are. What is wrong with a
+// single row is a Mistake of that row. Check reads all of them; what is broken as a whole
+// further behind is an error there. Nobody may write to the file meanwhile: a job reads
 // its own copy.
 package input
 
@@ -29,8 +31,8 @@ const (
 // Formats lists the formats, for flags and their completion.
 func Formats() []string { return []string{CSV, TSV, XLSX, JSON, JSONLines} }
 
-// largestRow is the most bytes that one row may have. It keeps a quote that is never closed from reading a whole file
-// into memory.
+// largestRow is the most bytes that one row may have. It keeps a quote that is never
+// closed from reading a whole file into memory.
 const largestRow = 1 << 20
 
 // Options say which file is read, and how.
@@ -45,25 +47,27 @@ type Options struct {
 	Sheet      string // of a workbook: a sheet's name, or its number from 1; "" is the first
 	DateFormat string // how dates are written besides ISO 8601: dd.mm.yyyy
 
-	// Map renames columns (a column of the file → a field's spelling) and values ("Gender:w" → "Female").
+	// Map renames columns (a column of the file → a field's spelling) and values
+	// ("Gender:w" → "Female").
 	Map           map[string]string
 	IgnoreUnknown bool // skip the columns that are not a field
 	Loose         bool // send values as they are: no rule of a field is applied
 	MayBeEmpty    bool // a row without any field is a user as well, as those that templates make
 
-	// Use is field.File for users to register, field.Update for users to update, and 0 for a list of users, of which
-	// nothing but the DeviceToken or the key is read.
+	// Use is field.File for users to register, field.Update for users to update, and 0
+	// for a list of users, of which nothing but the DeviceToken or the key is read.
 	Use field.Use
 
-	// Keys are the fields that identify a row, in order of preference: the first that the row has. Nil is the ClientId
-	// where the file has it. KeyOptional allows rows that have none of them, Identify requires a key or a DeviceToken of
-	// each row. A list requires one in any case.
+	// Keys are the fields that identify a row, in order of preference: the first that the
+	// row has. Nil is the ClientId where the file has it. KeyOptional allows rows that
+	// have none of them, Identify requires a key or a DeviceToken of each row. A list
+	// requires one in any case.
 	Keys        []*field.Field
 	KeyOptional bool
 	Identify    bool
 
-	// Select, if not nil, returns for each pass over the file what tells the rows that the job is about: the mistakes
-	// of others are not reported.
+	// Select, if not nil, returns for each pass over the file what tells the rows that
+	// the job is about: the mistakes of others are not reported.
 	Select func() func(*Row) bool
 
 	Now      time.Time // what "not in the future" is measured by
@@ -73,8 +77,9 @@ type Options struct {
 // updates reports whether the rows change users: an explicit null clears a field.
 func (o *Options) updates() bool { return o.Use&field.Update != 0 && o.Use&field.File == 0 }
 
-// Row is one data row. It is used again for the next: what is kept must be copied. Its strings do not change, and Set
-// is the row's own: a copy of Set may be kept. Cells is overwritten.
+// Row is one data row. It is used again for the next: what is kept must be copied. Its
+// strings do not change, and Set is the row's own: a copy of Set may be kept. Cells is
+// overwritten.
 type Row struct {
 	N           int       // counts data rows from 1; blank lines do not count
 	Line        int       // the line of the file (the row of the sheet) that the row begins at, from 1
@@ -89,7 +94,8 @@ type Row struct {
 	cellsOnly bool // nothing but the cells and the ClientId is wanted
 }
 
-// File is an open file of rows. It is for one goroutine at a time, and belongs to its opener, who closes it.
+// File is an open file of rows. It is for one goroutine at a time, and belongs to its
+// opener, who closes it.
 type File struct {
 	options    Options
 	source     *source
@@ -107,10 +113,11 @@ type File struct {
 	notes      notes
 }
 
-// Open opens a file of rows: it keeps standard input (and any other pipe) in SpoolDir, finds out compression, encoding,
-// format and separator, and reads the names of the columns. Errors are failure.Invalid and name the file: it cannot be
-// read, is empty, is something else altogether; a column is unknown (each is named, and the known ones), two columns
-// are one field, or none is a field. The caller closes the File.
+// Open opens a file of rows: it keeps standard input (and any other pipe) in SpoolDir,
+// finds out compression, encoding, format and separator, and reads the names of the
+// columns. Errors are failure.Invalid and name the file: it cannot be read, is empty, is
+// something else altogether; a column is unknown (each is named, and the known ones), two
+// columns are one field, or none is a field. The caller closes the File.
 func Open(ctx context.Context, o Options, stdin io.Reader) (*File, error) {
 	names, err := newNames(&o)
 	if err != nil {
@@ -162,9 +169,10 @@ func (f *File) requiresKey() bool {
 	return f.columns.has(f.keys[0])
 }
 
-// Header returns the file's own names of its columns, in its order. For JSON these are the members of the first object
-// (those of UserFields as UserFields.ClientId) and then, as rows are read, those that were not met before: it is
-// complete after Check, or an Each to the end. The caller must not change it.
+// Header returns the file's own names of its columns, in its order. For JSON these are
+// the members of the first object (those of UserFields as UserFields.ClientId) and then,
+// as rows are read, those that were not met before: it is complete after Check, or an
+// Each to the end. The caller must not change it.
 func (f *File) Header() []string { return f.columns.header }
 
 // Format returns the format that the content is read in: as Options say it, or as it was found.
@@ -176,10 +184,11 @@ func (f *File) Known() string { return f.columns.names.known() }
 // Size is the number of bytes of the file on disk, compressed if it is.
 func (f *File) Size() int64 { return f.source.size }
 
-// Each gives every data row to do, from row number from on (1 and less is all), starting over each time it is called.
-// Rows before it are counted and not looked at. After Check, a key, CustomToken or DeviceToken that came before is
-// among the mistakes of the row that repeats it. Each ends with do's error, with the context's, or with
-// failure.Invalid where the file is broken.
+// Each gives every data row to do, from row number from on (1 and less is all), starting
+// over each time it is called. Rows before it are counted and not looked at. After Check,
+// a key, CustomToken or DeviceToken that came before is among the mistakes of the row
+// that repeats it. Each ends with do's error, with the context's, or with failure.Invalid
+// where the file is broken.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 	return f.each(ctx, from, nil, func(row *Row) error {
 		if f.duplicates != nil {
@@ -189,9 +198,9 @@ func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 	})
 }
 
-// EachOf is Each from the first row on, except that of a row for which look returns false only the Cells are read, and
-// the ClientId: no rule is applied, and nothing else is in its Set. It is several times faster for a row whose outcome
-// is known.
+// EachOf is Each from the first row on, except that of a row for which look returns false
+// only the Cells are read, and the ClientId: no rule is applied, and nothing else is in
+// its Set. It is several times faster for a row whose outcome is known.
 func (f *File) EachOf(ctx context.Context, look func(n int) bool, do func(*Row) error) error {
 	return f.each(ctx, 1, look, func(row *Row) error {
 		if f.duplicates != nil && !row.cellsOnly {

@@ -10,7 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// jsonReader reads a JSON array of objects, or objects one after the other, however they are broken into lines.
+// jsonReader reads a JSON array of objects, or objects one after the other, however they
+// are broken into lines.
 type jsonReader struct {
 	file   *File
 	object object
@@ -131,8 +132,8 @@ func (l *lineCounter) at(offset int64) int {
 
 var errNoObject = errors.New("it is not a JSON object")
 
-// members gives each member of a JSON object to do, in its order. Those of UserFields and UserProfile, an object or a
-// list of one, are given one by one, as UserFields.Name.
+// members gives each member of a JSON object to do, in its order. Those of UserFields and
+// UserProfile, an object or a list of one, are given one by one, as UserFields.Name.
 func members(object []byte, do func(name string, value any)) error {
 	return membersOf(object, func(d *json.Decoder, name string) error {
 		if folded := field.Fold(name); folded == "userfields" || folded == "userprofile" {

@@ -91,7 +91,8 @@ func TestABrokenLineIsTheMistakeOfItsRow(t *testing.T) {
 	}
 }
 
-// The header of a JSON file is not written anywhere: it is what its objects have, in the order in which it was met.
+// The header of a JSON file is not written anywhere: it is what its objects have, in the
+// order in which it was met.
 func TestTheHeaderOfJSONGrows(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.jsonl", `{"City": "Bonn", "UserFields": {"ClientId": 1.50}}
 {"Email": "a@example.com", "City": null, "Tags": ["<a>", {"b": 1}], "EnableTracking": false}`), IgnoreUnknown: true})
@@ -131,7 +132,8 @@ func TestTheColumnsOfJSONAreBounded(t *testing.T) {
 	}
 }
 
-// Objects may spell a field differently. It has one column all the same, or what is written with the columns could not be read again.
+// Objects may spell a field differently. It has one column all the same, or what is
+// written with the columns could not be read again.
 func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.jsonl", `{"UserFields":{"ClientId":"1"},"Work mail":"a@example.com"}`+"\n"+`{"client_id":"2","Email":"b@example.com"}`+"\n"+`{"clientId":"3","UserFields":{"ClientId":null}}`),
 		Map: map[string]string{"Work mail": "Email"}})

@@ -8,8 +8,9 @@ import (
 
 var errTooLarge = errors.New("the row is too large")
 
-// bounded is a reader beneath a parser. It gives no more than largestRow bytes beyond the beginning of the row that is being
-// parsed, besides what the parser's buffer may have read ahead, so that no parser can be made to hold a whole file.
+// bounded is a reader beneath a parser. It gives no more than largestRow bytes beyond the
+// beginning of the row that is being parsed, besides what the parser's buffer may have
+// read ahead, so that no parser can be made to hold a whole file.
 type bounded struct {
 	r     io.Reader
 	given int64 // bytes so far

@@ -9,8 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// listReader reads a list of users, one a line: a DeviceToken, or a key as client:c-1. Blank lines and lines that begin
-// with # are skipped.
+// listReader reads a list of users, one a line: a DeviceToken, or a key as client:c-1.
+// Blank lines and lines that begin with # are skipped.
 type listReader struct {
 	file  *File
 	lines lines
@@ -73,8 +73,8 @@ func cutKey(line string) (f *field.Field, text string, ok bool) {
 	return field.Get(name), field.NormalizeText(text), true
 }
 
-// isList reports whether a file has one user a line: its first line is a DeviceToken or a key, or is neither JSON nor a
-// header with a column that identifies users.
+// isList reports whether a file has one user a line: its first line is a DeviceToken or a
+// key, or is neither JSON nor a header with a column that identifies users.
 func (f *File) isList() bool {
 	head := f.source.head
 	var line []byte

@@ -22,8 +22,8 @@ type Mistake struct {
 	Unknown bool // the column is not a field
 }
 
-// Groups collects mistakes by column and kind, as a hundred thousand rows that are wrong in the same way are one thing
-// to say. Its memory is bounded.
+// Groups collects mistakes by column and kind, as a hundred thousand rows that are wrong
+// in the same way are one thing to say. Its memory is bounded.
 type Groups struct {
 	order  []*group
 	byKind map[groupKey]*group
@@ -71,8 +71,9 @@ func (g *Groups) Add(m Mistake) {
 // Count returns how many mistakes there are.
 func (g *Groups) Count() int { return g.count }
 
-// Err returns the failure.Invalid that names every group: one of a single mistake by its row, another by its column,
-// with its first rows. The Subject of its reason is the number of mistakes where some are not shown, else "".
+// Err returns the failure.Invalid that names every group: one of a single mistake by its
+// row, another by its column, with its first rows. The Subject of its reason is the
+// number of mistakes where some are not shown, else "".
 func (g *Groups) Err(message string) error {
 	e := &failure.Error{Code: failure.Invalid, Message: message, Reason: ReasonMistakes}
 	hidden := g.more > 0

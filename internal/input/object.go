@@ -30,8 +30,8 @@ type object struct {
 	met  []met // the members so far that say something
 }
 
-// header takes the columns from the first object, to which next goes on. What is not an object is a mistake of the row, and
-// found when that is read.
+// header takes the columns from the first object, to which next goes on. What is not an
+// object is a mistake of the row, and found when that is read.
 func (o *object) header(next func() (int, error)) error {
 	if _, err := next(); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -80,7 +80,8 @@ func whyNot(err error) string {
 	return err.Error()
 }
 
-// say reads one member into the row. A string without anything in it says nothing, nor does null, except in an update.
+// say reads one member into the row. A string without anything in it says nothing, nor
+// does null, except in an update.
 func (o *object) say(row *Row, name string, m meaning, v any, text string) {
 	clears := v == nil && m.role == value && o.file.options.updates()
 	if m.role != unknown && isBlank(text) && !clears {
@@ -103,8 +104,9 @@ func (o *object) say(row *Row, name string, m meaning, v any, text string) {
 	}
 }
 
-// again judges a second member that is the same field: the service itself writes ImageUrl and ExternalImageUrl, of which
-// the second is what was set, and users are read with flat and nested members that agree.
+// again judges a second member that is the same field: the service itself writes ImageUrl
+// and ExternalImageUrl, of which the second is what was set, and users are read with flat
+// and nested members that agree.
 func (o *object) again(row *Row, name string, m meaning, text string, first met) {
 	if m.role == value && m.field.UpdateName != "" && isReadName(name) != isReadName(first.name) {
 		if !isReadName(name) {

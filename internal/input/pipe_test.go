@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// A pipe with a name, as the shell makes for <(command), can be read once, and is kept as standard input is.
+// A pipe with a name, as the shell makes for <(command), can be read once, and is kept as
+// standard input is.
 func TestAPipeWithAName(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "users.csv")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -36,7 +36,8 @@ func cellsOf(f *input.File) (out [][]string, err error) {
 
 var columnNames = []string{"ClientId", "FirstName", "LastName", "City"}
 
-// table draws rows of text that are not blank. A carriage return is left out: in a CSV file it is one with the line feed behind it.
+// table draws rows of text that are not blank. A carriage return is left out: in a CSV
+// file it is one with the line feed behind it.
 func table(t *rapid.T) [][]string {
 	cell := rapid.StringMatching(`[a-zäß日 ,;|\t\n"'=\\{\[#-]{0,12}`)
 	row := rapid.Custom(func(t *rapid.T) []string {
@@ -109,7 +110,8 @@ func readBack(t *testing.T, rt *rapid.T, content []byte, want [][]string) {
 	}
 }
 
-// fuzz opens arbitrary content: it is refused, or every pass over it says the same, in order, and any row can be begun at.
+// fuzz opens arbitrary content: it is refused, or every pass over it says the same, in
+// order, and any row can be begun at.
 func fuzz(f *testing.F, format string, seeds ...string) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -144,7 +146,8 @@ func fuzz(f *testing.F, format string, seeds ...string) {
 	})
 }
 
-// said is what the rows from one on say. Numbers must count up, lines must not go down, and there must be a cell for each column.
+// said is what the rows from one on say. Numbers must count up, lines must not go down,
+// and there must be a cell for each column.
 func said(f *input.File, from int) (out []string, err error) {
 	line, n := 1, from
 	err = f.Each(context.Background(), from, func(r *input.Row) error {
@@ -183,7 +186,8 @@ func FuzzByLooking(f *testing.F) {
 	fuzz(f, "", "ClientId\n1\n", `[{"City":"x"}]`, `{"City":"x"}`, "{\n\"City\":\"x\"}", "PK\x03\x04")
 }
 
-// Whatever comes, tokens are in their one spelling, each once, and reading them again gives the same.
+// Whatever comes, tokens are in their one spelling, each once, and reading them again
+// gives the same.
 func FuzzTokens(f *testing.F) {
 	for _, s := range []string{tokenA + "\n# x\n{" + tokenB + "}\n", "DeviceToken,x\n" + tokenA + "\n", `[{"DeviceToken":"` + tokenA + `"}]`, "\ufeff" + tokenA, "x"} {
 		f.Add([]byte(s))

@@ -41,7 +41,8 @@ func open(t testing.TB, o input.Options) *input.File {
 	return f
 }
 
-// told is all that the rows of a file say: a line a row, "row@line body", then " !column: why" for each mistake.
+// told is all that the rows of a file say: a line a row, "row@line body", then " !column:
+// why" for each mistake.
 func told(t testing.TB, f *input.File) string {
 	t.Helper()
 	var b strings.Builder

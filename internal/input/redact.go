@@ -9,7 +9,8 @@ import (
 // longestValue is how many characters of a wrong value a Mistake shows.
 const longestValue = 80
 
-// What the columns are called that hold secrets. None is a field, but an export of another program may have them.
+// What the columns are called that hold secrets. None is a field, but an export of
+// another program may have them.
 const secretNames = `passw(or)?d|passphrase|secret|(instance|api)[ _-]?key|(access|refresh)[ _-]?token|jwt|authorization`
 
 var (
@@ -17,7 +18,8 @@ var (
 	secretMember = regexp.MustCompile(`(?i)("[^"]*(?:` + secretNames + `)[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\s]+)`)
 )
 
-// redact returns a value as a Mistake may show it: without secrets, and cut to a length that can be read.
+// redact returns a value as a Mistake may show it: without secrets, and cut to a length
+// that can be read.
 func redact(column, value string) string {
 	if secretName.MatchString(column) {
 		return secret.Redacted

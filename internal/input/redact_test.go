@@ -31,7 +31,8 @@ func TestMistakesShowNoSecrets(t *testing.T) {
 	}
 }
 
-// What a spreadsheet pads with blanks is the same text without them: never two users who differ by a blank.
+// What a spreadsheet pads with blanks is the same text without them: never two users who
+// differ by a blank.
 func TestBlanksAroundATextAreNoPartOfIt(t *testing.T) {
 	for name, content := range map[string]string{
 		"users.csv":   "ClientId,City\n\" a \",\u00a0Bonn \na,\n",

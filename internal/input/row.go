@@ -70,8 +70,8 @@ func (f *File) setValue(row *Row, column string, m meaning, text string) {
 	f.notes.lookAt(row, text)
 }
 
-// isoDate reads a date as Options.DateFormat says, and returns it in ISO 8601; what is not written so is returned as it
-// is. Two-digit years are at most those of this year.
+// isoDate reads a date as Options.DateFormat says, and returns it in ISO 8601; what is
+// not written so is returned as it is. Two-digit years are at most those of this year.
 func (f *File) isoDate(text string) string {
 	t, err := time.Parse(f.dateLayout, strings.ToUpper(field.NormalizeText(text)))
 	if err != nil {
@@ -109,7 +109,8 @@ func (f *File) setJSON(row *Row, column string, m meaning, given any, text strin
 	}
 }
 
-// put takes a value that its field's rule was applied to, or the value as it was given where no rule is.
+// put takes a value that its field's rule was applied to, or the value as it was given
+// where no rule is.
 func (f *File) put(row *Row, column string, m meaning, v any, err error, given any, text string) {
 	if err != nil && !f.options.Loose {
 		row.invalid(column, text, err)
@@ -181,8 +182,8 @@ func (f *File) checkKey(row *Row) {
 	}
 }
 
-// skipsWithoutToken reports whether the rows of a list that have no DeviceToken are skipped: the file has a column of
-// DeviceTokens, and no other key was asked for.
+// skipsWithoutToken reports whether the rows of a list that have no DeviceToken are
+// skipped: the file has a column of DeviceTokens, and no other key was asked for.
 func (f *File) skipsWithoutToken() bool {
 	return f.options.Use == 0 && f.options.Keys == nil && f.format != list && f.columns.hasToken()
 }
@@ -258,7 +259,8 @@ func (n *notes) lookAt(row *Row, text string) {
 	}
 }
 
-// isMojibake reports whether a text has the pairs of characters that two bytes of UTF-8 make in Windows-1252.
+// isMojibake reports whether a text has the pairs of characters that two bytes of UTF-8
+// make in Windows-1252.
 func isMojibake(text string) bool {
 	if strings.IndexByte(text, 0xc3) < 0 && strings.IndexByte(text, 0xc2) < 0 && strings.IndexByte(text, 0xe2) < 0 {
 		return false
@@ -281,7 +283,8 @@ func isMojibake(text string) bool {
 	return strings.Contains(text, "â€")
 }
 
-// Warnings returns what a person should know of the file although nothing is wrong with it, once Check has read it.
+// Warnings returns what a person should know of the file although nothing is wrong with
+// it, once Check has read it.
 func (f *File) Warnings() []string {
 	var out []string
 	n := &f.notes
@@ -307,8 +310,8 @@ func (f *File) Warnings() []string {
 	return out
 }
 
-// Truncated reports, once Check has read the file, whether it looks cut off: its last row lacks cells and has no line
-// end.
+// Truncated reports, once Check has read the file, whether it looks cut off: its last row
+// lacks cells and has no line end.
 func (f *File) Truncated() bool { return f.notes.truncated }
 
 func were(n int) string {

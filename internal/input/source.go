@@ -32,8 +32,8 @@ type source struct {
 	head     []byte // the first of the text, at most headSize bytes
 }
 
-// openSource opens the file, or keeps standard input in a file of our own. What can be read only once (a pipe with a
-// name) is kept as well.
+// openSource opens the file, or keeps standard input in a file of our own. What can be
+// read only once (a pipe with a name) is kept as well.
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
 	s := &source{called: cmp.Or(o.Called, o.Name), label: o.Encoding}
 	if o.Name == "-" && o.Path == "" {
@@ -68,8 +68,9 @@ func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error
 	return s, nil
 }
 
-// spool copies a pipe to a file that only its owner may read. The file loses its name at once where the system allows
-// that, so that it goes with the process, however the process ends.
+// spool copies a pipe to a file that only its owner may read. The file loses its name at
+// once where the system allows that, so that it goes with the process, however the
+// process ends.
 func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	what := s.called + " cannot be kept for reading"
 	if dir != "" {
@@ -132,8 +133,8 @@ func (s *source) content(ctx context.Context) (io.Reader, error) {
 // bufferSize is how many bytes are read at once.
 const bufferSize = 64 << 10
 
-// text returns the content from the start as valid UTF-8, without byte-order mark, its lines ended by line feeds (with
-// or without a carriage return before).
+// text returns the content from the start as valid UTF-8, without byte-order mark, its
+// lines ended by line feeds (with or without a carriage return before).
 func (s *source) text(ctx context.Context) (io.Reader, error) {
 	content, err := s.content(ctx)
 	if err != nil {
@@ -195,7 +196,8 @@ func (s *source) digest() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Digest returns the SHA-256, in hex, of the content after decompression; "" where it cannot be read.
+// Digest returns the SHA-256, in hex, of the content after decompression; "" where it
+// cannot be read.
 func (f *File) Digest() string {
 	digest, err := f.source.digest()
 	if err != nil {
@@ -204,8 +206,8 @@ func (f *File) Digest() string {
 	return digest
 }
 
-// damaged is the error for content that cannot be read to its end; line is how far it could be, 0 where that is not
-// known.
+// damaged is the error for content that cannot be read to its end; line is how far it
+// could be, 0 where that is not known.
 func (s *source) damaged(line int, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

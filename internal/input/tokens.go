@@ -22,17 +22,19 @@ func (f *File) Skips(row *Row) bool {
 	return row.DeviceToken == "" && (row.Key == "" || f.skipsWithoutToken()) || f.isRepeated(row)
 }
 
-// Targets is a list of users every line of which is valid: one a line, or a file of any format with a column DeviceToken
-// or a key. It is for one goroutine at a time, and belongs to its opener, who closes it.
+// Targets is a list of users every line of which is valid: one a line, or a file of any
+// format with a column DeviceToken or a key. It is for one goroutine at a time, and
+// belongs to its opener, who closes it.
 type Targets struct {
 	file  *File
 	given map[string]bool
 	count int
 }
 
-// OpenTargets opens a list of users and reads it to its end. given are DeviceTokens that are known already: they are
-// skipped. The error is failure.Invalid: the file cannot be read, is broken or names nobody, or a line is not valid; the
-// mistakes are grouped. Options.Use does not count.
+// OpenTargets opens a list of users and reads it to its end. given are DeviceTokens that
+// are known already: they are skipped. The error is failure.Invalid: the file cannot be
+// read, is broken or names nobody, or a line is not valid; the mistakes are grouped.
+// Options.Use does not count.
 func OpenTargets(ctx context.Context, o Options, stdin io.Reader, given ...string) (*Targets, error) {
 	o.Use = 0
 	file, err := Open(ctx, o, stdin)
@@ -77,8 +79,9 @@ func (t *Targets) Count() int { return t.count }
 // Warnings returns what a person should know of the file.
 func (t *Targets) Warnings() []string { return t.file.Warnings() }
 
-// Each gives every user to do, each once, in the order of the file, as often as it is called. It ends with do's error,
-// with the context's, or with failure.Invalid where the file is broken.
+// Each gives every user to do, each once, in the order of the file, as often as it is
+// called. It ends with do's error, with the context's, or with failure.Invalid where the
+// file is broken.
 func (t *Targets) Each(ctx context.Context, do func(Target) error) error {
 	return t.file.each(ctx, 1, nil, func(row *Row) error {
 		if len(row.Mistakes) > 0 {

@@ -38,7 +38,8 @@ func tokensOf(ctx context.Context, o input.Options, stdin io.Reader) ([]string, 
 	return list, nil
 }
 
-// However the tokens come (a pipe of ids, a results file, a list kept by hand), they are the same tokens.
+// However the tokens come (a pipe of ids, a results file, a list kept by hand), they are
+// the same tokens.
 func TestTokens(t *testing.T) {
 	loud := "{" + strings.ToUpper(tokenA) + "}"
 	for _, c := range []struct{ name, file, content string }{
@@ -81,7 +82,8 @@ func TestTokensOfARenamedColumn(t *testing.T) {
 	}
 }
 
-// Nothing is done for some of the tokens while others are not understood: all that is wrong is said at once.
+// Nothing is done for some of the tokens while others are not understood: all that is
+// wrong is said at once.
 func TestWhatIsNoToken(t *testing.T) {
 	for _, c := range []struct{ name, file, content, want string }{
 		{"lines", "tokens.txt", tokenA + "\n\nAda\n" + tokenB + " # Bob\n", `tokens.txt: not every line is valid: DeviceToken: not a UUID, in 2 rows: row 2 (line 3) "Ada", row 3 (line 4) "` + tokenB + ` # Bob"`},

@@ -10,8 +10,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// wrapped returns the path of the member that holds users, where an object is not one itself: Result.Users of an answer
-// of the service, or the keys of an object by key. It is "" for an object that may be a user.
+// wrapped returns the path of the member that holds users, where an object is not one
+// itself: Result.Users of an answer of the service, or the keys of an object by key. It
+// is "" for an object that may be a user.
 func wrapped(object []byte, n *names) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil || isUser(members, n) {
@@ -20,7 +21,8 @@ func wrapped(object []byte, n *names) string {
 	return usersIn(members, n, "", 0)
 }
 
-// isUser reports whether an object has a member that says something of a user: a Status alone may be that of an answer.
+// isUser reports whether an object has a member that says something of a user: a Status
+// alone may be that of an answer.
 func isUser(members map[string]json.RawMessage, n *names) bool {
 	for name := range members {
 		folded := field.Fold(name)

@@ -12,7 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// Shape is the outer form of a file of rows, by which files are written that are made to be edited and given back.
+// Shape is the outer form of a file of rows, by which files are written that are made to
+// be edited and given back.
 type Shape struct {
 	Format    string // CSV, TSV or JSONLines
 	Separator string // of CSV and TSV
@@ -21,8 +22,9 @@ type Shape struct {
 	CRLF      bool   // lines end in CR LF
 }
 
-// Shape returns the form in which files for the sender of this one are written. Spreadsheets read what comes from a
-// workbook or in another encoding by its byte-order mark.
+// Shape returns the form in which files for the sender of this one are written.
+// Spreadsheets read what comes from a workbook or in another encoding by its byte-order
+// mark.
 func (f *File) Shape() Shape {
 	s := Shape{Format: f.format}
 	head := f.source.head
@@ -44,8 +46,8 @@ func (f *File) Shape() Shape {
 	return s
 }
 
-// For returns the shape of a file of that name: by its extension .tsv, .jsonl, or else CSV; of the rest what the input
-// has.
+// For returns the shape of a file of that name: by its extension .tsv, .jsonl, or else
+// CSV; of the rest what the input has.
 func (s Shape) For(name string) Shape {
 	format := FormatOf(name)
 	switch {
@@ -82,8 +84,9 @@ type Writer struct {
 	begun  bool
 }
 
-// NewWriter returns a Writer of rows below a header. A cell that a spreadsheet would run as a formula is guarded by an
-// apostrophe, which is not part of the value when the file is read again, unless raw. Flush must be called at the end.
+// NewWriter returns a Writer of rows below a header. A cell that a spreadsheet would run
+// as a formula is guarded by an apostrophe, which is not part of the value when the file
+// is read again, unless raw. Flush must be called at the end.
 func NewWriter(w io.Writer, shape Shape, header []string, raw bool) *Writer {
 	out := &Writer{out: bufio.NewWriterSize(w, bufferSize), shape: shape, raw: raw, header: header}
 	if shape.Format == JSONLines {
@@ -95,7 +98,8 @@ func NewWriter(w io.Writer, shape Shape, header []string, raw bool) *Writer {
 	return out
 }
 
-// Write writes a row, its cells in the order of the header. A bufio.Writer keeps its error for Flush.
+// Write writes a row, its cells in the order of the header. A bufio.Writer keeps its
+// error for Flush.
 func (w *Writer) Write(cells []string) error {
 	if w.shape.Format == JSONLines {
 		return w.object(cells)
@@ -135,7 +139,8 @@ func (w *Writer) row(cells []string, guard bool) error {
 	return w.endLine()
 }
 
-// cell writes a cell, in quotes where it needs them: an empty one that is the whole line, too, as a blank line is no row.
+// cell writes a cell, in quotes where it needs them: an empty one that is the whole line,
+// too, as a blank line is no row.
 func (w *Writer) cell(cell string, alone bool) {
 	if cell == "" && !alone {
 		return
@@ -193,8 +198,8 @@ func IsFormula(cell string) bool {
 	return !plainNumber.MatchString(cell) && !textFormula.MatchString(cell)
 }
 
-// cellText returns the value of a cell of separated text: without the apostrophe that guards a formula, and without the
-// formula that keeps a text a text.
+// cellText returns the value of a cell of separated text: without the apostrophe that
+// guards a formula, and without the formula that keeps a text a text.
 func cellText(cell string) string {
 	switch {
 	case len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0:

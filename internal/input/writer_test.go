@@ -57,7 +57,8 @@ func TestFilesThatAreGivenBackHaveTheInputsShape(t *testing.T) {
 	}
 }
 
-// A cell that a spreadsheet would run is guarded in what is written, and is the same value when that is read.
+// A cell that a spreadsheet would run is guarded in what is written, and is the same
+// value when that is read.
 func TestFormulasAreGuarded(t *testing.T) {
 	f := open(t, input.Options{Name: fieldFile("formulas.csv")})
 	got := rewritten(t, f, "out.csv", false)

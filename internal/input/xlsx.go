@@ -17,8 +17,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// The most bytes of a workbook when it is unpacked: in all, and of the texts that its sheets share, which are held in
-// memory. A small file can claim to be as large as it likes.
+// The most bytes of a workbook when it is unpacked: in all, and of the texts that its
+// sheets share, which are held in memory. A small file can claim to be as large as it
+// likes.
 const (
 	largestWorkbook = 4 << 30
 	largestShared   = 256 << 20
@@ -34,7 +35,8 @@ type workbook struct {
 	in    *endable
 }
 
-// endable is the file below a workbook: once it has ended, the goroutine that parses a sheet ends as well.
+// endable is the file below a workbook: once it has ended, the goroutine that parses a
+// sheet ends as well.
 type endable struct {
 	ctx  context.Context
 	file *os.File
@@ -74,7 +76,8 @@ func (f *File) openWorkbook(ctx context.Context) (*workbook, error) {
 
 var errWorkbookSize = errors.New("it is too large when it is unpacked")
 
-// tooLarge adds up the sizes that the archive names; a part that is larger than it says is an error when it is read.
+// tooLarge adds up the sizes that the archive names; a part that is larger than it says
+// is an error when it is read.
 func tooLarge(archive *zip.Reader) error {
 	var all uint64
 	for _, part := range archive.File {
@@ -177,8 +180,9 @@ func (r *sheetRecords) record() (cells []string, line int, wrong string, err err
 	return r.cells, row.Index, "", nil
 }
 
-// wholeSheet returns io.EOF where the sheet was read to its end. The parser ends without a word where the XML does, so
-// the end of the sheet is looked for, and the checksum of it is verified, once.
+// wholeSheet returns io.EOF where the sheet was read to its end. The parser ends without
+// a word where the XML does, so the end of the sheet is looked for, and the checksum of
+// it is verified, once.
 func (r *sheetRecords) wholeSheet() error {
 	if r.file.sheet != nil {
 		return io.EOF

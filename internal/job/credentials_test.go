@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// What a full disk or a power cut left of a line gives way to the next run's lines; whole lines stay.
+// What a full disk or a power cut left of a line gives way to the next run's lines; whole
+// lines stay.
 func TestAFileOfTokensIsMadeOfWholeLines(t *testing.T) {
 	t.Parallel()
 	const head = "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n"
@@ -50,7 +51,8 @@ func TestAFileOfTokensIsMadeOfWholeLines(t *testing.T) {
 	}
 }
 
-// What was in the file before is known, so that a run that goes on can tell how many of its users have no tokens there.
+// What was in the file before is known, so that a run that goes on can tell how many of
+// its users have no tokens there.
 func TestAFileOfTokensTellsHowManyItHad(t *testing.T) {
 	t.Parallel()
 	line := `{"AccessToken":"` + strings.Repeat("a", 1000) + `"}` + "\n"

@@ -79,7 +79,8 @@ func (d *memory) image(powerCut bool, dice *rand.Rand) map[string][]byte {
 	return image
 }
 
-// restore makes an image the content of the disk, after a new start of the machine where its power was cut.
+// restore makes an image the content of the disk, after a new start of the machine where
+// its power was cut.
 func (d *memory) restore(image map[string][]byte, powerCut bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

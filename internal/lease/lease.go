@@ -1,5 +1,6 @@
-// Package lease keeps temporary changes of users: what a flag was before, and when it goes back. A lease is written before its change is sent,
-// so that whatever ends the program, the change ends too: the next sweep puts back what is due.
+// Package lease keeps temporary changes of users: what a flag was before, and when it
+// goes back. A lease is written before its change is sent, so that whatever ends the
+// program, the change ends too: the next sweep puts back what is due.
 package lease
 
 import (
@@ -62,8 +63,9 @@ const (
 
 func (s *Store) path() string { return filepath.Join(s.Dir, file) }
 
-// Add records leases and returns them with their IDs; they last when it returns. A lease of a flag that is under a lease already takes its place,
-// and puts back what the first one would have.
+// Add records leases and returns them with their IDs; they last when it returns. A lease
+// of a flag that is under a lease already takes its place, and puts back what the first
+// one would have.
 func (s *Store) Add(ctx context.Context, leases ...Lease) ([]Lease, error) {
 	added := slices.Clone(leases)
 	err := s.change(ctx, func(open []Lease) []Lease {
@@ -101,7 +103,8 @@ func (s *Store) List() ([]Lease, error) {
 	return open, err
 }
 
-// Find returns the open lease whose ID begins with a prefix; failure.NotFound for none, failure.Invalid for several.
+// Find returns the open lease whose ID begins with a prefix; failure.NotFound for none,
+// failure.Invalid for several.
 func (s *Store) Find(prefix string) (Lease, error) {
 	open, err := s.load()
 	if err != nil {

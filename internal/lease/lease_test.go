@@ -130,7 +130,8 @@ func TestWhatIsDueIsPutBackOnce(t *testing.T) {
 	}
 }
 
-// A lease of what was so before has nothing to put back, and leaves alone what somebody has changed since.
+// A lease of what was so before has nothing to put back, and leaves alone what somebody
+// has changed since.
 func TestALeaseThatChangedNothing(t *testing.T) {
 	t.Parallel()
 	c := &clock{noon}
@@ -206,7 +207,8 @@ func TestLeasesAreFoundByTheBeginningOfTheirID(t *testing.T) {
 	}
 }
 
-// A damaged file is refused: nothing is put back by what it may say, and nothing is written over it.
+// A damaged file is refused: nothing is put back by what it may say, and nothing is
+// written over it.
 func TestADamagedFileIsRefused(t *testing.T) {
 	t.Parallel()
 	c := &clock{noon}

@@ -33,9 +33,10 @@ type Result struct {
 	Err     error // of Failed
 }
 
-// Sweep puts back the leases that are due and that the filter takes, reports each, and ends them, those that failed excepted. One sweep at a time runs
-// on a folder: the error of another is failure.Failed with ReasonSweeping. emit's error, and the context's, end it early; what was put back by then is
-// ended.
+// Sweep puts back the leases that are due and that the filter takes, reports each, and
+// ends them, those that failed excepted. One sweep at a time runs on a folder: the error
+// of another is failure.Failed with ReasonSweeping. emit's error, and the context's, end
+// it early; what was put back by then is ended.
 func (s *Store) Sweep(ctx context.Context, users Users, filter func(Lease) bool, emit func(Result) error) error {
 	return s.each(ctx, func(l Lease) bool { return l.Overdue(s.Now()) && filter(l) }, users, emit)
 }
@@ -79,7 +80,8 @@ func (s *Store) each(ctx context.Context, takes func(Lease) bool, users Users, e
 	return nil
 }
 
-// restore puts back one flag if it is still as the lease left it. The service has no compare-and-set: the read and the write are two requests.
+// restore puts back one flag if it is still as the lease left it. The service has no
+// compare-and-set: the read and the write are two requests.
 func restore(ctx context.Context, users Users, l Lease) Result {
 	on, err := users.Flag(ctx, l)
 	switch {

@@ -83,8 +83,8 @@ func (s *Selector) begin(header []string) (*pass, error) {
 	return p, nil
 }
 
-// Judged returns what tells input.File.Check the rows whose mistakes count: those of the selection, of whatever shard.
-// A line of types below the header is passed by an offset.
+// Judged returns what tells input.File.Check the rows whose mistakes count: those of the
+// selection, of whatever shard. A line of types below the header is passed by an offset.
 func (s *Selector) Judged(file *input.File) func() func(*input.Row) bool {
 	return func() func(*input.Row) bool {
 		p := &pass{Selector: s, column: -1}

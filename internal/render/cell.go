@@ -9,15 +9,16 @@ import (
 // humanTime is the layout of a time on a terminal that is not relative. In UTC, always.
 const humanTime = "2006-01-02 15:04 UTC"
 
-// cell is one cell as text, not yet cleaned. It is words where it may be shortened to fit a narrow terminal.
+// cell is one cell as text, not yet cleaned. It is words where it may be shortened to fit
+// a narrow terminal.
 type cell struct {
 	text  string
 	words bool
 	style Style
 }
 
-// newCell formats what a column gave: nothing for nil and for the zero time, true and false, times in UTC.
-// now is what times for a person are relative to, unless it is zero.
+// newCell formats what a column gave: nothing for nil and for the zero time, true and
+// false, times in UTC. now is what times for a person are relative to, unless it is zero.
 func newCell(value any, human bool, now time.Time) cell {
 	switch v := value.(type) {
 	case nil:
@@ -52,7 +53,8 @@ func moment(t time.Time, human bool, now time.Time) string {
 	}
 }
 
-// Relative returns a time as a person says it, seen from now: "in 5 days", "3 minutes ago", "just now"; the date where it is over a year away.
+// Relative returns a time as a person says it, seen from now: "in 5 days", "3 minutes
+// ago", "just now"; the date where it is over a year away.
 func Relative(t, now time.Time) string {
 	d := t.Sub(now)
 	past := d < 0

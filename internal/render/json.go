@@ -14,7 +14,8 @@ func compact(value any) ([]byte, error) {
 	return bytes.TrimSuffix(text, []byte("\n")), err
 }
 
-// indented is the value as JSON, two spaces a level, with a line break at its end, every control character escaped.
+// indented is the value as JSON, two spaces a level, with a line break at its end, every
+// control character escaped.
 func indented(value any) ([]byte, error) { return encode(value, "  ") }
 
 func encode(value any, indent string) ([]byte, error) {
@@ -31,7 +32,8 @@ func encode(value any, indent string) ([]byte, error) {
 // member is one member of an object, its key and its value both JSON.
 type member struct{ key, value []byte }
 
-// members takes a struct or a map apart, in the order in which its members are printed. nil has none.
+// members takes a struct or a map apart, in the order in which its members are printed.
+// nil has none.
 func members(value any) ([]member, error) {
 	if value == nil {
 		return nil, nil
@@ -63,8 +65,8 @@ func members(value any) ([]member, error) {
 	return out, nil
 }
 
-// jsonFrame writes a list that grows: the whole is valid JSON once end was called. Inside an object each element has one line; a bare array
-// is written as List writes it.
+// jsonFrame writes a list that grows: the whole is valid JSON once end was called. Inside
+// an object each element has one line; a bare array is written as List writes it.
 type jsonFrame struct {
 	key   string // "" for a bare array
 	begun bool   // an element was written

@@ -77,7 +77,8 @@ func (p *Printer) ask(doc []byte) error {
 	}
 }
 
-// stopped is how an expression's error ends the command: halt without a value is no error, and a context's is its own.
+// stopped is how an expression's error ends the command: halt without a value is no
+// error, and a context's is its own.
 func (p *Printer) stopped(err error) error {
 	var halt *gojq.HaltError
 	if errors.As(err, &halt) && halt.Value() == nil {
@@ -102,7 +103,8 @@ func (p *Printer) result(result any) error {
 	return err
 }
 
-// text prints what the user's own expression made: as it is into a pipe, with control characters shown on a terminal.
+// text prints what the user's own expression made: as it is into a pipe, with control
+// characters shown on a terminal.
 func (p *Printer) text(s string) error {
 	if p.opts.TTY {
 		s = sanitize.CleanLines(s)
@@ -111,8 +113,8 @@ func (p *Printer) text(s string) error {
 	return err
 }
 
-// decode reads a JSON document with the types that gojq knows and that a template can count and compare with: whole
-// numbers are int or *big.Int, others float64.
+// decode reads a JSON document with the types that gojq knows and that a template can
+// count and compare with: whole numbers are int or *big.Int, others float64.
 func decode(doc []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(doc))
 	d.UseNumber()

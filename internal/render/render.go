@@ -1,9 +1,11 @@
-// Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or what a jq expression or a Go template
-// makes of the JSON. A command describes its result once, as a View; the rest is here.
+// Package render turns results into bytes: a table, JSON, JSON Lines, CSV, YAML, ids, or
+// what a jq expression or a Go template makes of the JSON. A command describes its result
+// once, as a View; the rest is here.
 //
-// JSON is the one source: its names and their order are the struct's, and YAML and the two languages are made from it. A time in
-// JSON is printed as the struct has it, so commands convert it to UTC; times in tables are converted here. No value can move
-// the cursor (see package sanitize). It is the only importer of tablewriter.
+// JSON is the one source: its names and their order are the struct's, and YAML and the
+// two languages are made from it. A time in JSON is printed as the struct has it, so
+// commands convert it to UTC; times in tables are converted here. No value can move the
+// cursor (see package sanitize). It is the only importer of tablewriter.
 package render
 
 import (
@@ -69,8 +71,10 @@ type Printer struct {
 	form  *template.Template
 }
 
-// New checks the options before any work is done. What is wrong with them is failure.Invalid: an unknown format, an expression or a template that
-// does not parse, both of these together, or one of them with a format other than JSON (the default, a table, gives way).
+// New checks the options before any work is done. What is wrong with them is
+// failure.Invalid: an unknown format, an expression or a template that does not parse,
+// both of these together, or one of them with a format other than JSON (the default, a
+// table, gives way).
 func New(o Options) (*Printer, error) {
 	if o.Format == "" {
 		o.Format = Table
@@ -100,7 +104,8 @@ func New(o Options) (*Printer, error) {
 	return p, nil
 }
 
-// Format is the format in use: JSON where an expression or a template works on it, else what the options say.
+// Format is the format in use: JSON where an expression or a template works on it, else
+// what the options say.
 func (p *Printer) Format() string { return p.opts.Format }
 
 // Queried tells whether an expression or a template works on the JSON.
@@ -134,7 +139,8 @@ type View[T any] struct {
 	ID      func(T) string // what -o ids prints; nil: it is refused. A value whose id is "" prints none
 }
 
-// Check tells, before any work is done, whether the printer's format suits the view; else it is failure.Invalid.
+// Check tells, before any work is done, whether the printer's format suits the view; else
+// it is failure.Invalid.
 func (v View[T]) Check(p *Printer) error {
 	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) {
 		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).Because(ReasonFormatUnfit, p.opts.Format)
@@ -143,7 +149,8 @@ func (v View[T]) Check(p *Printer) error {
 	return err
 }
 
-// columns returns the columns that the options ask for, in their order; else all of them, those marked Wide only where the format shows all.
+// columns returns the columns that the options ask for, in their order; else all of them,
+// those marked Wide only where the format shows all.
 func (v View[T]) columns(p *Printer) ([]Column[T], error) {
 	if len(p.opts.Columns) == 0 || v.Columns == nil {
 		all := p.opts.Format == Wide || p.opts.Format == CSV
@@ -173,7 +180,8 @@ func (v View[T]) Names() []string {
 
 func (c Column[T]) name() string { return cmp.Or(c.Name, c.Head) }
 
-// foldColumn makes the spellings of a column's name equal: DeviceToken, device-token, "DEVICE TOKEN".
+// foldColumn makes the spellings of a column's name equal: DeviceToken, device-token,
+// "DEVICE TOKEN".
 func foldColumn(name string) string {
 	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
@@ -189,8 +197,8 @@ func (v View[T]) format(p *Printer) string {
 	return p.opts.Format
 }
 
-// One prints one value: an object of JSON or YAML, a line of JSON Lines, a table or a CSV of one row, an id.
-// An error of the writer is returned as it is.
+// One prints one value: an object of JSON or YAML, a line of JSON Lines, a table or a CSV
+// of one row, an id. An error of the writer is returned as it is.
 func One[T any](p *Printer, view View[T], value T) error {
 	if err := view.Check(p); err != nil {
 		return err
@@ -203,9 +211,10 @@ func One[T any](p *Printer, view View[T], value T) error {
 	}
 }
 
-// List prints many values that are all at hand: an array of JSON or YAML ([] for none), lines, rows or ids. A table without
-// rows is nothing at all, so that the command can say on standard error that there are none; CSV keeps its head.
-// An error of the writer is returned as it is.
+// List prints many values that are all at hand: an array of JSON or YAML ([] for none),
+// lines, rows or ids. A table without rows is nothing at all, so that the command can say
+// on standard error that there are none; CSV keeps its head. An error of the writer is
+// returned as it is.
 func List[T any](p *Printer, view View[T], values []T) error {
 	if err := view.Check(p); err != nil {
 		return err
@@ -274,7 +283,8 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Text prints text that is nobody's data structure: as it is into a pipe, with control characters shown on a terminal.
+// Text prints text that is nobody's data structure: as it is into a pipe, with control
+// characters shown on a terminal.
 func Text(p *Printer, text string) error { return p.text(text) }
 
 // Sanitize returns text in which no control character can move the cursor or break a line.

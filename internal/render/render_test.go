@@ -16,7 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// user is a result as a command has them: the service's names, in the order in which they are printed.
+// user is a result as a command has them: the service's names, in the order in which they
+// are printed.
 type user struct {
 	DeviceToken  string
 	Name         string
@@ -118,7 +119,8 @@ func TestEveryFormatOnATerminalAndInAPipe(t *testing.T) {
 	}
 }
 
-// Nobody found is an empty list for programs, and nothing for people: the command tells them on standard error.
+// Nobody found is an empty list for programs, and nothing for people: the command tells
+// them on standard error.
 func TestAnEmptyList(t *testing.T) {
 	for format, want := range map[string]string{
 		"table": "", "wide": "", "json": "[]\n", "jsonl": "", "yaml": "[]\n", "ids": "",

@@ -16,8 +16,9 @@ type Frame struct {
 	Key  string // the name of the list of rows: Users. "" means a bare array, without head or tail
 }
 
-// Stream prints rows as they come; its memory does not grow with them, save under --jq and --template, which work on the whole and
-// so keep the JSON of it until Close. It is for one goroutine.
+// Stream prints rows as they come; its memory does not grow with them, save under --jq
+// and --template, which work on the whole and so keep the JSON of it until Close. It is
+// for one goroutine.
 type Stream[T any] struct {
 	view  View[T]
 	now   time.Time
@@ -38,10 +39,12 @@ type row struct {
 	id    func() string
 }
 
-// NewStream begins a stream; nothing is written before the first row or Close. In JSON and YAML the members of the head come first, then the
-// list, then the members of the tail; head and tail must not have a name in common. In JSON Lines, CSV, ids and tables there are only the
-// rows. Each row is written at once, except that a table on a terminal waits for a page of 100 rows to find
-// its columns' widths. A format that does not suit the view is the error of the first Add or Close.
+// NewStream begins a stream; nothing is written before the first row or Close. In JSON
+// and YAML the members of the head come first, then the list, then the members of the
+// tail; head and tail must not have a name in common. In JSON Lines, CSV, ids and tables
+// there are only the rows. Each row is written at once, except that a table on a terminal
+// waits for a page of 100 rows to find its columns' widths. A format that does not suit
+// the view is the error of the first Add or Close.
 func NewStream[T any](p *Printer, view View[T], frame Frame) *Stream[T] {
 	return newStream(p, view, frame, p.out)
 }
@@ -74,7 +77,8 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 	return s
 }
 
-// Add prints one row. A value that JSON cannot hold is an error and leaves the stream as it was; an error of the writer ends it.
+// Add prints one row. A value that JSON cannot hold is an error and leaves the stream as
+// it was; an error of the writer ends it.
 func (s *Stream[T]) Add(value T) error {
 	if s.err != nil {
 		return s.err
@@ -100,8 +104,10 @@ func (s *Stream[T]) Add(value T) error {
 	})
 }
 
-// Close prints what is still to come: the rest of a table's first page, the end of the list, the members of the tail (a struct; nil is none).
-// However many rows there were, and whatever ended them, the whole is then valid. It is called once; the writer is not closed.
+// Close prints what is still to come: the rest of a table's first page, the end of the
+// list, the members of the tail (a struct; nil is none). However many rows there were,
+// and whatever ended them, the whole is then valid. It is called once; the writer is not
+// closed.
 func (s *Stream[T]) Close(tail any) error {
 	if s.err != nil {
 		return s.err
@@ -209,7 +215,8 @@ func (l ids) add(r row) error {
 
 func (ids) close(any) error { return nil }
 
-// tabbed is a table in a pipe: clean cells with a tab between them, neither head, colour nor shortening.
+// tabbed is a table in a pipe: clean cells with a tab between them, neither head, colour
+// nor shortening.
 type tabbed struct{ out io.Writer }
 
 func (t tabbed) add(r row) error {

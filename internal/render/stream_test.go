@@ -57,7 +57,8 @@ func TestAStreamIsValidWheneverItEnds(t *testing.T) {
 	}
 }
 
-// count reads a document and tells how many elements its list has; under a key, the tail must be there too.
+// count reads a document and tells how many elements its list has; under a key, the tail
+// must be there too.
 func count(format string, doc []byte, key string) (int, error) {
 	read := json.Unmarshal
 	if format == render.YAML {

@@ -22,9 +22,11 @@ const (
 // Widths of characters come from Unicode alone, not from the environment.
 func init() { twwidth.SetEastAsian(false) }
 
-// page is a table on a terminal. The first pageRows rows are kept until the widths of their columns are known; later rows are written one by
-// one. Columns that are empty in all of the first rows are left out. A table that is wider than the terminal has its widest columns of words
-// shortened, the id's never; where that is not enough, its last columns are left out. No line is ever wider than the terminal.
+// page is a table on a terminal. The first pageRows rows are kept until the widths of
+// their columns are known; later rows are written one by one. Columns that are empty in
+// all of the first rows are left out. A table that is wider than the terminal has its
+// widest columns of words shortened, the id's never; where that is not enough, its last
+// columns are left out. No line is ever wider than the terminal.
 type page struct {
 	out   io.Writer
 	heads []string
@@ -158,7 +160,8 @@ func (p *page) fit(line string) string {
 	return line
 }
 
-// mayExceed reports cheaply whether a line may be wider than so many columns: the library keeps a copy of each text that it measures.
+// mayExceed reports cheaply whether a line may be wider than so many columns: the library
+// keeps a copy of each text that it measures.
 func mayExceed(line string, width int) bool {
 	for _, r := range line {
 		width--
@@ -191,8 +194,9 @@ func (p *page) draw(b *bytes.Buffer) error {
 	return table.Render()
 }
 
-// measure finds the widths of the columns that are left in, makes the widest of those that may be shortened narrower until the table fits, as
-// far as possible, and returns the table's width.
+// measure finds the widths of the columns that are left in, makes the widest of those
+// that may be shortened narrower until the table fits, as far as possible, and returns
+// the table's width.
 func (p *page) measure() int {
 	p.widths, p.cut = make([]int, len(p.shown)), make([]bool, len(p.shown))
 	least := make([]int, len(p.shown))

@@ -28,7 +28,8 @@ func hostileUser() user {
 	return u
 }
 
-// Whatever a value holds, what is printed has no control character but the line feeds and tabs that the format sets.
+// Whatever a value holds, what is printed has no control character but the line feeds and
+// tabs that the format sets.
 func TestNothingThatAValueSaysCanMoveTheCursor(t *testing.T) {
 	for _, format := range render.Formats() {
 		for mode, tty := range modes {
@@ -56,7 +57,8 @@ func TestNothingThatAValueSaysCanMoveTheCursor(t *testing.T) {
 	}
 }
 
-// A tab in a cell has the table library read .editorconfig up the tree, and take the tab's width from it.
+// A tab in a cell has the table library read .editorconfig up the tree, and take the
+// tab's width from it.
 func TestNoTabReachesTheTableLibrary(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, ".editorconfig"), []byte("root = true\n[*]\ntab_width = 31\n"), 0o644); err != nil {
@@ -93,7 +95,8 @@ func TestHostileTextMeansTheSameInJSONAndYAML(t *testing.T) {
 	}
 }
 
-// What YAML 1.1 or 1.2 would take for something else keeps its quotes, so that every reader has a string; numbers keep their spelling.
+// What YAML 1.1 or 1.2 would take for something else keeps its quotes, so that every
+// reader has a string; numbers keep their spelling.
 func TestYAMLKeepsTheKindsOfJSON(t *testing.T) {
 	for _, s := range []string{"1", "1.5", "1e3", "0x1f", "0777", "1_000", ".inf", "true", "False", "yes", "NO", "on", "Off", "y", "null", "~", "",
 		"2026-11-22", "2026-11-22T10:00:00Z", "12:30:45", "=", "<<"} {
@@ -147,7 +150,8 @@ func TestTheHeadAloneIsColoured(t *testing.T) {
 	}
 }
 
-// The first hundred rows make the columns; those that follow fill them, and push where they are too long.
+// The first hundred rows make the columns; those that follow fill them, and push where
+// they are too long.
 func TestRowsBehindTheFirstPageKeepItsColumns(t *testing.T) {
 	pair := render.View[[2]string]{ID: func(v [2]string) string { return v[0] }, Columns: []render.Column[[2]string]{
 		{Head: "ID", Cell: func(v [2]string) any { return v[0] }},

@@ -12,8 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
-// toYAML is the YAML of a JSON text: the same names in the same order, numbers as they were spelled, and every string a string for
-// readers of YAML 1.1 and 1.2 alike.
+// toYAML is the YAML of a JSON text: the same names in the same order, numbers as they
+// were spelled, and every string a string for readers of YAML 1.1 and 1.2 alike.
 func toYAML(text []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -73,8 +73,9 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 // sexagesimal is what YAML 1.1 takes for a number to the base of 60.
 var sexagesimal = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
 
-// yamlString is a string that stays one. The encoder quotes what YAML 1.2 would read as something else; here are added what
-// only YAML 1.1 would, and the control characters, which are escaped and therefore need the quotes.
+// yamlString is a string that stays one. The encoder quotes what YAML 1.2 would read as
+// something else; here are added what only YAML 1.1 would, and the control characters,
+// which are escaped and therefore need the quotes.
 func yamlString(s string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	switch strings.ToLower(s) {

@@ -23,8 +23,8 @@ type busy struct {
 	shown   bool // the spinner stands in the current line of Err
 }
 
-// Busy reports work that may take long: after a second a spinner with the seconds turns at the end of Err, if that is a terminal, until done is
-// called. Calls may overlap.
+// Busy reports work that may take long: after a second a spinner with the seconds turns
+// at the end of Err, if that is a terminal, until done is called. Calls may overlap.
 func (s *Streams) Busy() (done func()) {
 	if !s.ErrTTY || s.Quiet || s.env.dumb {
 		return func() {}
@@ -48,7 +48,8 @@ func (s *Streams) Busy() (done func()) {
 	}
 }
 
-// HoldBusy keeps the spinner away while something else owns the last line, such as a progress bar or a prompt.
+// HoldBusy keeps the spinner away while something else owns the last line, such as a
+// progress bar or a prompt.
 func (s *Streams) HoldBusy() (release func()) {
 	s.write.Lock()
 	defer s.write.Unlock()

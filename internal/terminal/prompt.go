@@ -16,29 +16,35 @@ import (
 // longestAnswer is the most bytes that a prompt or a secret on standard input takes.
 const longestAnswer = 64 << 10
 
-// yesNo stands behind a question that is answered by yes or no; the capital is the answer of an empty line.
+// yesNo stands behind a question that is answered by yes or no; the capital is the answer
+// of an empty line.
 const yesNo = " [y/N] "
 
-// CanPrompt tells whether there is somebody to ask: In and Err are terminals, and NoInput is not set.
+// CanPrompt tells whether there is somebody to ask: In and Err are terminals, and NoInput
+// is not set.
 func (s *Streams) CanPrompt() bool { return s.InTTY && s.ErrTTY && !s.NoInput }
 
-// Line asks for a line of text and returns it without the space around it; it may be empty. flag is the flag that would have
-// answered, for the error (failure.Invalid) where nobody can be asked. A cancelled context is its own error; the read from In that it
+// Line asks for a line of text and returns it without the space around it; it may be
+// empty. flag is the flag that would have answered, for the error (failure.Invalid) where
+// nobody can be asked. A cancelled context is its own error; the read from In that it
 // leaves behind takes the next line, so that the command should end then.
 func (s *Streams) Line(ctx context.Context, label, flag string) (string, error) {
 	text, err := s.prompt(ctx, label+": ", flag, readLine)
 	return strings.TrimSpace(text), err
 }
 
-// Confirm asks a question that is answered by y or yes; anything else, and an empty line, is no. Errors are those of Line.
+// Confirm asks a question that is answered by y or yes; anything else, and an empty line,
+// is no. Errors are those of Line.
 func (s *Streams) Confirm(ctx context.Context, question, flag string) (bool, error) {
 	text, err := s.prompt(ctx, question+yesNo, flag, readLine)
 	answer := strings.ToLower(strings.TrimSpace(text))
 	return answer == "y" || answer == "yes", err
 }
 
-// Password asks for a secret without showing it. Before it returns, a cancelled context included, the terminal is as it was
-// before; Ctrl-C and Ctrl-D at the prompt are failure.Interrupted. An empty answer is failure.Invalid. The other errors are those of Line.
+// Password asks for a secret without showing it. Before it returns, a cancelled context
+// included, the terminal is as it was before; Ctrl-C and Ctrl-D at the prompt are
+// failure.Interrupted. An empty answer is failure.Invalid. The other errors are those of
+// Line.
 func (s *Streams) Password(ctx context.Context, label, flag string) (secret.String, error) {
 	text, err := s.prompt(ctx, label+": ", flag, s.readHidden())
 	if err == nil && text == "" {
@@ -50,8 +56,9 @@ func (s *Streams) Password(ctx context.Context, label, flag string) (secret.Stri
 // mostMistypings is how often a new secret may be typed in two ways.
 const mostMistypings = 3
 
-// NewPassword asks for a secret that nothing can be held against yet: twice, and anew where the two differ. One that comes out different each time
-// is failure.Invalid. The other errors are those of Password.
+// NewPassword asks for a secret that nothing can be held against yet: twice, and anew
+// where the two differ. One that comes out different each time is failure.Invalid. The
+// other errors are those of Password.
 func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.String, error) {
 	for range mostMistypings {
 		first, err := s.Password(ctx, label, flag)
@@ -70,7 +77,8 @@ func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.S
 	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").WithHint("try again, or use " + flag)
 }
 
-// prompt writes the question to Err and reads the answer in the background, so that a cancelled context ends the wait.
+// prompt writes the question to Err and reads the answer in the background, so that a
+// cancelled context ends the wait.
 func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
 	question = sanitize.Clean(question)
 	if !s.CanPrompt() {
@@ -109,7 +117,8 @@ type answer struct {
 	err  error
 }
 
-// reader puts a question and begins to read its answer. done gives the terminal back and is called once.
+// reader puts a question and begins to read its answer. done gives the terminal back and
+// is called once.
 type reader func(s *Streams, question string) (answers <-chan answer, done func() error, err error)
 
 func begin(read func() (string, error)) <-chan answer {
@@ -129,8 +138,9 @@ func readLine(s *Streams, question string) (<-chan answer, func() error, error) 
 	return begin(func() (string, error) { return scanLine(s.In) }), func() error { return nil }, nil
 }
 
-// readHidden reads a line that is not shown. The terminal is made raw before the reading begins and in the same goroutine
-// that gives it back, so that no cancellation can come between the two.
+// readHidden reads a line that is not shown. The terminal is made raw before the reading
+// begins and in the same goroutine that gives it back, so that no cancellation can come
+// between the two.
 func (s *Streams) readHidden() reader {
 	if s.raw == nil {
 		return readLine
@@ -171,7 +181,8 @@ func (o oneByte) Read(p []byte) (int, error) {
 	return o.r.Read(p[:1])
 }
 
-// scanLine reads up to the line's end, a byte at a time, and returns it without its end. A last line needs none.
+// scanLine reads up to the line's end, a byte at a time, and returns it without its end.
+// A last line needs none.
 func scanLine(r io.Reader) (string, error) {
 	var line []byte
 	var b [1]byte
@@ -191,8 +202,9 @@ func scanLine(r io.Reader) (string, error) {
 	return "", failure.Newf(failure.Invalid, "the answer is longer than %d bytes", longestAnswer)
 }
 
-// ReadSecretLine reads a secret that stands alone on standard input (--password-stdin, --instance-key-stdin): all of it, less one line
-// break (LF or CRLF) at its end. Nothing at all, a second line, or more than 64 KiB is failure.Invalid.
+// ReadSecretLine reads a secret that stands alone on standard input (--password-stdin,
+// --instance-key-stdin): all of it, less one line break (LF or CRLF) at its end. Nothing
+// at all, a second line, or more than 64 KiB is failure.Invalid.
 func ReadSecretLine(r io.Reader) (secret.String, error) {
 	data, err := io.ReadAll(io.LimitReader(r, longestAnswer+1))
 	if err != nil {

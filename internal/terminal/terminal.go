@@ -1,7 +1,9 @@
-// Package terminal holds the three streams and what is known of the person at them: which streams are terminals, whether they
-// take color, how wide they are, and prompts, notes, warnings and the spinner.
+// Package terminal holds the three streams and what is known of the person at them: which
+// streams are terminals, whether they take color, how wide they are, and prompts, notes,
+// warnings and the spinner.
 //
-// Standard output carries data only and is written by package render; everything here goes to standard error.
+// Standard output carries data only and is written by package render; everything here
+// goes to standard error.
 package terminal
 
 import (
@@ -15,8 +17,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
-// Streams is the program's three streams and what is known of them. System makes it of real files; a test makes it by hand and sets
-// the switches as it likes. Notices and prompts may come from many goroutines; the switches are set before the first of them.
+// Streams is the program's three streams and what is known of them. System makes it of
+// real files; a test makes it by hand and sets the switches as it likes. Notices and
+// prompts may come from many goroutines; the switches are set before the first of them.
 type Streams struct {
 	In  io.Reader
 	Out io.Writer
@@ -36,11 +39,13 @@ type Streams struct {
 	ask   sync.Mutex // one prompt at a time
 }
 
-// environment is what the environment says of color, and whether the terminal cannot move its cursor.
+// environment is what the environment says of color, and whether the terminal cannot move
+// its cursor.
 type environment struct{ off, forced, dumb bool }
 
-// System makes Streams of real files, usually the process's own. getenv gives NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM.
-// The files stay the caller's. The width is measured once.
+// System makes Streams of real files, usually the process's own. getenv gives NO_COLOR,
+// CLICOLOR, CLICOLOR_FORCE and TERM. The files stay the caller's. The width is measured
+// once.
 func System(in, out, err *os.File, getenv func(string) string) *Streams {
 	s := &Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err)}
 	s.ReadEnvironment(getenv)
@@ -65,8 +70,9 @@ func System(in, out, err *os.File, getenv func(string) string) *Streams {
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
 
-// ReadEnvironment reads what the environment says of color: NO_COLOR (not empty), CLICOLOR=0 and TERM=dumb turn it off on a terminal;
-// CLICOLOR_FORCE (neither empty nor 0) turns it on everywhere and wins over these.
+// ReadEnvironment reads what the environment says of color: NO_COLOR (not empty),
+// CLICOLOR=0 and TERM=dumb turn it off on a terminal; CLICOLOR_FORCE (neither empty nor
+// 0) turns it on everywhere and wins over these.
 func (s *Streams) ReadEnvironment(getenv func(string) string) {
 	force := getenv("CLICOLOR_FORCE")
 	s.env = environment{
@@ -104,8 +110,9 @@ func (s *Streams) Paint(style Style, text string) string {
 	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
 }
 
-// Note writes a line to Err for whoever watches: what a command acts on, what it found. Silent under Quiet. Control characters are
-// shown, not obeyed. A failing Err is nobody's concern.
+// Note writes a line to Err for whoever watches: what a command acts on, what it found.
+// Silent under Quiet. Control characters are shown, not obeyed. A failing Err is nobody's
+// concern.
 func (s *Streams) Note(text string) {
 	if !s.Quiet {
 		s.line(sanitize.Clean(text))

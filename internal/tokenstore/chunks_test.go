@@ -44,8 +44,9 @@ func TestACrashLeavesTheOldRecordOrTheNew(t *testing.T) {
 // time for each write.
 var enough = map[[2]int]bool{{0, long}: true, {long, longer}: true, {longer, short}: true, {long, 0}: true}
 
-// crashAfter goes from a record to another (0 for none), lets the keyring stop after n changes, and
-// looks at what is there. It reports whether the write came to its end, and leaves the keyring empty.
+// crashAfter goes from a record to another (0 for none), lets the keyring stop after n
+// changes, and looks at what is there. It reports whether the write came to its end, and
+// leaves the keyring empty.
 func crashAfter(t *testing.T, backend Backend, n, from, to int) (done bool) {
 	t.Helper()
 	dir := t.TempDir()

@@ -107,7 +107,8 @@ func TestAFlippedByteIsNeverActedUpon(t *testing.T) {
 		})},
 		encryptedName: {content(t, dir, encryptedName), inFile(encryptedName, func() Store { return openEncrypted(t, dir, "a passphrase") })},
 	} {
-		// Every byte of what is short; of the file that costs a passphrase, whose frame holds all of it to one checksum, every ninth.
+		// Every byte of what is short; of the file that costs a passphrase, whose frame
+		// holds all of it to one checksum, every ninth.
 		step := 1
 		if name == encryptedName {
 			step = 9

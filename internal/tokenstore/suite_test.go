@@ -67,8 +67,8 @@ func mustOpen(t testing.TB, o Options) Store {
 	return s
 }
 
-// openEncrypted opens a encrypted file; one that it makes is sealed with little work, for the sake of
-// the tests' time.
+// openEncrypted opens a encrypted file; one that it makes is sealed with little work, for
+// the sake of the tests' time.
 func openEncrypted(t testing.TB, dir, passphrase string) Store {
 	t.Helper()
 	s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer(passphrase)})

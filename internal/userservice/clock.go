@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// clock knows how far the service's clock is ahead of this machine's, by the Date of its last answer.
+// clock knows how far the service's clock is ahead of this machine's, by the Date of its
+// last answer.
 type clock struct{ ahead atomic.Int64 } // nanoseconds; unknownAhead before the first answer
 
 const unknownAhead = math.MinInt64
@@ -25,8 +26,8 @@ func (c *clock) observe(h http.Header) {
 	}
 }
 
-// ServiceTime returns a time of this machine's clock by the service's clock, to about a second; false while there was no
-// answer that tells.
+// ServiceTime returns a time of this machine's clock by the service's clock, to about a
+// second; false while there was no answer that tells.
 func (c *Client) ServiceTime(t time.Time) (time.Time, bool) {
 	ahead := c.clock.ahead.Load()
 	if ahead == unknownAhead {

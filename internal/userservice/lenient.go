@@ -25,7 +25,8 @@ func (t *text) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// readText reads a JSON value as text; plain strings, of which a page has thousands, without a detour.
+// readText reads a JSON value as text; plain strings, of which a page has thousands,
+// without a detour.
 func readText(data []byte) (text, error) {
 	switch {
 	case len(data) == 0, data[0] == '{', data[0] == '[', isNull(data):

@@ -9,7 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// secretMembers are the JSON members, in lower case, that hold secrets in what is sent or answered. Key is the InstanceKey of an instance (live).
+// secretMembers are the JSON members, in lower case, that hold secrets in what is sent or
+// answered. Key is the InstanceKey of an instance (live).
 var secretMembers = map[string]bool{
 	"token": true, "accesstoken": true, "refreshtoken": true, "password": true, "oldpassword": true, "newpassword": true,
 	"instancekey": true, "toinstancekey": true, "key": true,
@@ -18,7 +19,8 @@ var secretMembers = map[string]bool{
 // secretText finds what looks like a secret member in a text that is not one JSON document.
 var secretText = regexp.MustCompile(`(?i)("(?:access|refresh)?token"|"(?:to)?(?:instance)?key"|"(?:old|new)?password")\s*:\s*"[^"]*"?`)
 
-// redactBody returns an answer without secrets: neither the values of secret members nor what the call itself was sent with.
+// redactBody returns an answer without secrets: neither the values of secret members nor
+// what the call itself was sent with.
 func (cl *call) redactBody(body []byte) []byte {
 	if text, ok := redactJSON(body); ok {
 		body = text
@@ -28,8 +30,9 @@ func (cl *call) redactBody(body []byte) []byte {
 	return []byte(cl.redact(string(body)))
 }
 
-// redactJSON returns one JSON document, compact, with the values of all secret members replaced; false for anything else. The Key of an entry in
-// Errors is the name of a field.
+// redactJSON returns one JSON document, compact, with the values of all secret members
+// replaced; false for anything else. The Key of an entry in Errors is the name of a
+// field.
 func redactJSON(body []byte) ([]byte, bool) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -38,7 +41,8 @@ func redactJSON(body []byte) ([]byte, bool) {
 	return out.Bytes(), err == nil && !d.More()
 }
 
-// redactValue copies the next value. name is the member that it is of, inside the member that holds it.
+// redactValue copies the next value. name is the member that it is of, inside the member
+// that holds it.
 func redactValue(d *json.Decoder, out *bytes.Buffer, name, within string) error {
 	t, err := d.Token()
 	if err != nil {

@@ -228,7 +228,8 @@ func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 	}
 }
 
-// oneAddress is a client whose hosts are all at one address, and whose requests are not held to the contract.
+// oneAddress is a client whose hosts are all at one address, and whose requests are not
+// held to the contract.
 func oneAddress(t *testing.T, url string) *userservice.Client {
 	t.Helper()
 	return client(t, url, func(o *userservice.Options) {

@@ -2,5 +2,6 @@
 
 package journal
 
-// boot is not known here: every run that was cut short counts as one that the machine did not outlive.
+// boot is not known here: every run that was cut short counts as one that the machine did
+// not outlive.
 func boot() string { return "" }
