@@ -60,10 +60,11 @@ func TestASignInIsProvenByACall(t *testing.T) {
 		"admin, well":          {status: 0, kept: true},
 		"admin, refused":       {path: list, status: 401, exit: 3, says: "were not kept"},
 		"admin without rights": {path: list, status: 403, exit: 3, says: "403 means that it may not see users"},
-		"admin, service down":  {path: list, status: 503, exit: 7, kept: true, says: "signed in, and the tokens are stored, but a first call with them failed"},
-		"user, well":           {user: true, kept: true},
-		"user, refused":        {user: true, path: own, status: 401, exit: 3, says: "were not kept"},
-		"user without rights":  {user: true, path: own, status: 403, kept: true, says: "Warning: the service knows the user"},
+		"admin, service down": {path: list, status: 503, exit: 7, kept: true,
+			says: "signed in, and the tokens are stored, but a first call with them failed"},
+		"user, well":          {user: true, kept: true},
+		"user, refused":       {user: true, path: own, status: 401, exit: 3, says: "were not kept"},
+		"user without rights": {user: true, path: own, status: 403, kept: true, says: "Warning: the service knows the user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +118,8 @@ func TestARefusedSignInCostsNobodyGoodTokens(t *testing.T) {
 			refuse.Store(true)
 			_, says := h.tell(t, 3, "auth login", "")
 			wantIn(t, says, map[bool]string{
-				false: "were not kept (those that were stored before are stored again): ", true: "were not kept (those that another process has stored meanwhile are): ",
+				false: "were not kept (those that were stored before are stored again): ",
+				true:  "were not kept (those that another process has stored meanwhile are): ",
 			}[meanwhile])
 			after, _ := h.tell(t, 0, "token print", "")
 			if same := before == after; same == meanwhile {

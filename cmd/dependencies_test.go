@@ -18,7 +18,8 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	direct := 0
-	for _, m := range regexp.MustCompile(`(?m)^(?:require)?\s+(\S+\.\S+/\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^(?:require)?\s+(\S+\.\S+/\S+) v\S+$`).
+		FindAllStringSubmatch(string(mod), -1) {
 		direct++
 		name := strings.TrimPrefix(m[1], "github.com/")
 		name = regexp.MustCompile(`/v\d+$`).ReplaceAllString(name, "")

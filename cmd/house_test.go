@@ -37,9 +37,10 @@ import (
 type house struct {
 	url, dir string
 	now      time.Time
-	password string   // the admin's
-	store    string   // TELEMATICSCTL_TOKEN_STORE
-	well     bool     // the service behaves, and the store keeps what it is given: a command's exit status is the one that is expected
+	password string // the admin's
+	store    string // TELEMATICSCTL_TOKEN_STORE
+	// the service behaves, and the store keeps what it is given: a command's exit status is the one that is expected
+	well     bool
 	terminal bool     // a person is at a terminal
 	without  []string // what is missing in the environment
 	given    string   // TELEMATICSCTL_ACCESS_TOKEN
@@ -62,7 +63,8 @@ func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handle
 	wire := func(next http.RoundTripper) http.RoundTripper {
 		return theContract().Transport(next, contracttest.Hold{Requests: true}, func(err error) { t.Error(err) })
 	}
-	h := &house{wire: wire, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), known: map[string]bool{}, password: password, store: "file"}
+	h := &house{wire: wire, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+		known: map[string]bool{}, password: password, store: "file"}
 	for _, s := range []string{keptKey, password, wrong, keptPassphrase} {
 		h.known[s] = true
 	}
@@ -77,7 +79,8 @@ func newHouseWith(t *testing.T, password, wrong string, answers func(http.Handle
 	server := httptest.NewServer(answers(h.learning(held)))
 	t.Cleanup(server.Close)
 	h.url = server.URL
-	if err := os.WriteFile(filepath.Join(h.dir, "users.csv"), []byte("FirstName,ClientId\nEve,c-9\nMallory,c-10\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(h.dir, "users.csv"), []byte("FirstName,ClientId\nEve,c-9\nMallory,c-10\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	h.cheapStore(t)
@@ -105,7 +108,8 @@ Companies:
         Instances:
           - {Id: ` + keptInstance + `, Key: ` + keptKey + `, Name: Common}
 Admins:
-  - {Email: ` + keptEmail + `, Password: ` + mustJSON(h.password) + `, Companies: [11111111-2222-4333-8444-00000000000c]}
+  - {Email: ` + keptEmail + `, Password: ` + mustJSON(h.password) +
+		`, Companies: [11111111-2222-4333-8444-00000000000c]}
 `
 }
 
@@ -245,7 +249,8 @@ func (h *house) user(t *testing.T) (deviceToken, pair string) {
 	if deviceToken = strings.TrimSpace(out); deviceToken == "" {
 		t.Fatal(errs)
 	}
-	pair, _, _ = h.do(t.Context(), strings.Fields("user create --show-tokens --jq {AccessToken:.AccessToken.Token,RefreshToken}"), "")
+	pair, _, _ = h.do(t.Context(), strings.Fields("user create --show-tokens --jq "+
+		"{AccessToken:.AccessToken.Token,RefreshToken}"), "")
 	return deviceToken, pair
 }
 
@@ -294,5 +299,6 @@ func (h *house) env() map[string]string {
 }
 
 func (h *house) streams(stdin string, out, errs io.Writer) *terminal.Streams {
-	return &terminal.Streams{In: strings.NewReader(stdin), Out: out, Err: errs, InTTY: h.terminal, OutTTY: h.terminal, ErrTTY: h.terminal}
+	return &terminal.Streams{In: strings.NewReader(stdin), Out: out, Err: errs, InTTY: h.terminal, OutTTY: h.terminal,
+		ErrTTY: h.terminal}
 }

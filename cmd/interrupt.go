@@ -84,7 +84,8 @@ func (p *output) Write(b []byte) (int, error) {
 // isBrokenPipe reports whether a write failed because the reader of a pipe went away.
 func isBrokenPipe(err error) bool {
 	const errNoData, errBrokenPipe = syscall.Errno(232), syscall.Errno(109) // Windows
-	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" && (errors.Is(err, errNoData) || errors.Is(err, errBrokenPipe))
+	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" &&
+		(errors.Is(err, errNoData) || errors.Is(err, errBrokenPipe))
 }
 
 // untilInterrupted runs a command, reports its error and returns the exit status. A

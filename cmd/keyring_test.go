@@ -132,10 +132,12 @@ func TestCommandsForAllFindPairsThatTheIndexHasLost(t *testing.T) {
 		out  string
 		left []string // what is stored afterwards
 	}{
-		"token list -o ids":                        {lost, []string{"default/" + lost, "default/admin", "default/admin-password", "default/instance-key"}},
-		"auth logout --all -o ids":                 {lost, []string{"default/instance-key"}},
-		"profile remove default --yes":             {"", nil},
-		"token refresh --all -o ids --within 999h": {lost, []string{"default/" + lost, "default/admin", "default/admin-password", "default/instance-key"}},
+		"token list -o ids": {lost,
+			[]string{"default/" + lost, "default/admin", "default/admin-password", "default/instance-key"}},
+		"auth logout --all -o ids":     {lost, []string{"default/instance-key"}},
+		"profile remove default --yes": {"", nil},
+		"token refresh --all -o ids --within 999h": {lost,
+			[]string{"default/" + lost, "default/admin", "default/admin-password", "default/instance-key"}},
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()

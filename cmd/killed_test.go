@@ -46,7 +46,8 @@ func (r *renewals) counting(next http.Handler) http.Handler {
 func (r *renewals) want(t *testing.T, granted, refused, signIns int32) {
 	t.Helper()
 	if g, f, s := r.granted.Swap(0), r.refused.Swap(0), r.signIns.Swap(0); g != granted || f != refused || s != signIns {
-		t.Errorf("the service saw %d refreshes, %d spent tokens, %d sign-ins; want %d, %d, %d", g, f, s, granted, refused, signIns)
+		t.Errorf("the service saw %d refreshes, %d spent tokens, %d sign-ins; want %d, %d, %d", g, f, s, granted,
+			refused, signIns)
 	}
 }
 
@@ -94,7 +95,8 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			}
 			seen.want(t, 0, 1, 0)
 			const mends = "auth login --email " + keptEmail
-			wantIn(t, string(out), "\nError: not signed in as the admin in profile default: the service refused the stored RefreshToken "+
+			wantIn(t, string(out), "\nError: not signed in as the admin in profile default: the service refused the "+
+				"stored RefreshToken "+
 				"(it has expired, or a renewal was cut off before its pair could be stored), and signing in again needs a person")
 			wantIn(t, string(out), "\nHint: sign in with `telematicsctl "+mends+"`\n")
 			h.tell(t, 0, mends+" --password-stdin", keptPassword+"\n")

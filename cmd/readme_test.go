@@ -31,7 +31,8 @@ func TestTheREADMEIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	home := newHome(t)
-	for _, file := range regexp.MustCompile("(?ms)^`([a-z.]+)`:\n\n```(?:csv|yaml)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+	for _, file := range regexp.MustCompile("(?ms)^`([a-z.]+)`:\n\n```(?:csv|yaml)\n(.*?)^```$").
+		FindAllStringSubmatch(string(text), -1) {
 		if err := os.WriteFile(filepath.Join(home.dir, file[1]), []byte(file[2]), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +96,8 @@ func newHome(t *testing.T) *home {
 		t.Fatal(err)
 	}
 	return &home{dir: dir, env: []string{
-		"HOME=" + dir, "PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "TELEMATICSCTL_PROFILE=sandbox", "TERM=xterm", "NO_COLOR=1",
+		"HOME=" + dir, "PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "TELEMATICSCTL_PROFILE=sandbox",
+		"TERM=xterm", "NO_COLOR=1",
 		"XDG_CONFIG_HOME=" + dir + "/config", "XDG_STATE_HOME=" + dir + "/state", "TMPDIR=" + dir,
 	}}
 }

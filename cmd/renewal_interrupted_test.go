@@ -21,17 +21,19 @@ func TestInterruptedDuringARefresh(t *testing.T) {
 		signals []syscall.Signal
 		answer  time.Duration // how long after the signals
 	}{
-		"Ctrl-C":                          {signals: []syscall.Signal{syscall.SIGINT}},
-		"Ctrl-C, and a slow answer":       {signals: []syscall.Signal{syscall.SIGINT}, answer: 1200 * time.Millisecond},
-		"SIGTERM":                         {signals: []syscall.Signal{syscall.SIGTERM}},
-		"a closed terminal":               {signals: []syscall.Signal{syscall.SIGHUP}},
-		"a closed terminal and its shell": {signals: []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGHUP}, answer: 100 * time.Millisecond},
+		"Ctrl-C":                    {signals: []syscall.Signal{syscall.SIGINT}},
+		"Ctrl-C, and a slow answer": {signals: []syscall.Signal{syscall.SIGINT}, answer: 1200 * time.Millisecond},
+		"SIGTERM":                   {signals: []syscall.Signal{syscall.SIGTERM}},
+		"a closed terminal":         {signals: []syscall.Signal{syscall.SIGHUP}},
+		"a closed terminal and its shell": {signals: []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGHUP},
+			answer: 100 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			seen := &renewals{answered: make(chan struct{}, 1)}
 			h := newHouse(t, seen.counting)
-			h.now = time.Now().Add(-7 * 24 * time.Hour) // the processes go by the real clock: what is stored a week before has expired
+			// the processes go by the real clock: what is stored a week before has expired
+			h.now = time.Now().Add(-7 * 24 * time.Hour)
 			h.tell(t, 0, "auth login", "")
 			seen.want(t, 0, 0, 1)
 			h.without = []string{"TELEMATICSCTL_ADMIN_PASSWORD"}
@@ -84,7 +86,8 @@ func TestAFullDiskSpendsNoRefreshToken(t *testing.T) {
 			// the token file exceeds.
 			process := h.process(t, words...)
 			limited := h.process(t)
-			limited.Path, limited.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -f 1; exec -a telematicsctl "$0" "$@"`, process.Path}, words...)
+			limited.Path, limited.Args = "/bin/sh",
+				append([]string{"sh", "-c", `ulimit -f 1; exec -a telematicsctl "$0" "$@"`, process.Path}, words...)
 			if _, err := os.Stat("/bin/bash"); err == nil {
 				limited.Path = "/bin/bash" // dash has no exec -a
 			}

@@ -75,7 +75,8 @@ alive. Try it without an account: --profile sandbox.`,
 	root.SetVersionTemplate(buildInfo(k.Version).oneLine())
 	globalFlags(root, k)
 	root.SetUsageFunc(printUsage)
-	root.AddGroup(&cobra.Group{ID: "users", Title: "Users:"}, &cobra.Group{ID: "access", Title: "Access:"}, &cobra.Group{ID: "more", Title: "More:"})
+	root.AddGroup(&cobra.Group{ID: "users", Title: "Users:"}, &cobra.Group{ID: "access", Title: "Access:"},
+		&cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	add := func(group string, commands ...*cobra.Command) {
@@ -111,9 +112,10 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
 	formats := render.Formats()
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
-	_ = root.RegisterFlagCompletionFunc("profile", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return profile.Names(k), cobra.ShellCompDirectiveNoFileComp
-	})
+	_ = root.RegisterFlagCompletionFunc("profile",
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return profile.Names(k), cobra.ShellCompDirectiveNoFileComp
+		})
 }
 
 // finishDefaults makes cobra's own commands, which hold on to the streams that the tree

@@ -36,8 +36,10 @@ func TestMain(m *testing.M) {
 		ctx, stop := cmd.Interruptible(context.Background())
 		defer stop()
 		os.Exit(cmd.Run(ctx, cmdutil.Env{
-			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
-			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
+			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv,
+			Environ: os.Environ, Now: time.Now,
+			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond},
+			Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})
 }
@@ -220,7 +222,8 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	case <-time.After(700 * time.Millisecond):
 	}
 	begun := time.Now()
-	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]))
+	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM,
+		"HUP": syscall.SIGHUP}[args[0]]))
 	kill := time.AfterFunc(limit, func() { _ = c.Process.Kill() })
 	_ = c.Wait()
 	kill.Stop()
@@ -269,7 +272,8 @@ func head(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the part of a script's environment that the program knows.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range append(slices.Collect(maps.Keys(environment(""))), exchangesFolder, "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TELEMATICSCTL_PROFILE") {
+	for _, name := range append(slices.Collect(maps.Keys(environment(""))), exchangesFolder, "HOME", "PATH",
+		"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TELEMATICSCTL_PROFILE") {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

@@ -30,7 +30,8 @@ func TestAServedSandboxLogsNoSecret(t *testing.T) {
 			served := h.serve(t, "--memory", "--control", "--sign-in-limit", "-1", "--log-format", format)
 			h.url = served.url
 			ada, pair := h.user(t)
-			words := strings.NewReplacer("ADA", ada, "PAIR", pair, "PASSWORD", h.password, "WRONG", keptWrong, "DIR", h.dir, "OUT", t.TempDir())
+			words := strings.NewReplacer("ADA", ada, "PAIR", pair, "PASSWORD", h.password, "WRONG", keptWrong, "DIR", h.dir,
+				"OUT", t.TempDir())
 			for _, l := range everyCommand() {
 				if l.args[0] == "sandbox" {
 					continue
@@ -76,7 +77,9 @@ func (h *house) serve(t *testing.T, flags ...string) servedSandbox {
 		env := h.env()
 		cmd.Run(ctx, cmdutil.Env{
 			Args:    append([]string{"sandbox", "serve", "--addr", "127.0.0.1:0", "-o", "json", "--layout", layout}, flags...),
-			Streams: h.streams("", ready, &errs), Getenv: func(name string) string { return env[name] }, Now: h.Now, Version: "v0",
+			Streams: h.streams("", ready, &errs), Getenv: func(name string) string {
+				return env[name]
+			}, Now: h.Now, Version: "v0",
 		})
 		_ = ready.Close()
 	})

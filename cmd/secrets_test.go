@@ -55,7 +55,8 @@ func everyCommand() []line {
 		{args: strings.Fields("user create --data -"), stdin: `{"FirstName": "Ada", "Email": "nobody"}`, fails: true},
 		plain("user bulk --quantity 2 --create-access-token"),
 		plain("user bulk --quantity 2 --client-id-template ci-{{.N}} --create-access-token"),
-		{args: strings.Fields("user bulk --file - --format csv --create-access-token"), stdin: "FirstName,ClientId\nAda,c-7\nBob,c-8\n"},
+		{args: strings.Fields("user bulk --file - --format csv --create-access-token"),
+			stdin: "FirstName,ClientId\nAda,c-7\nBob,c-8\n"},
 		plain("user bulk --file DIR/users.csv --results DIR/results.csv --failed-out DIR/failed.csv"),
 		plain("user bulk --file DIR/users.csv --restart --create-access-token --tokens-out OUT/tokens.jsonl"),
 		plain("job merge --file DIR/users.csv DIR/results.csv"),
@@ -81,8 +82,10 @@ func everyCommand() []line {
 		{args: strings.Fields("token print ADA"), shows: true},
 		plain("token remove ADA"),
 		plain("user delete ADA --yes"),
-		{args: strings.Fields("profile add other --token-store file --instance-id " + keptInstance + " --instance-key-stdin"), stdin: keptKey},
-		{args: strings.Fields("profile add wrong --token-store file --instance-id " + keptInstance + " --instance-key-stdin"), stdin: keptKey + "0", fails: true},
+		{args: strings.Fields("profile add other --token-store file --instance-id " + keptInstance +
+			" --instance-key-stdin"), stdin: keptKey},
+		{args: strings.Fields("profile add wrong --token-store file --instance-id " + keptInstance +
+			" --instance-key-stdin"), stdin: keptKey + "0", fails: true},
 		plain("profile list"),
 		plain("profile show"),
 		plain("profile use other"),
@@ -120,7 +123,8 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 		"a short password":         {behaves, keptShort, keptWrong, "file", oneForm, true},
 		"the store memory":         {behaves, keptPassword, keptWrong, "memory", oneForm, false},
 		"a store that is not here": {behaves, keptPassword, keptWrong, "keyring", oneForm, false},
-		"a refusal that echoes":    {echoes(http.StatusUnprocessableEntity), keptPassword, keptWrong, "file", errorForms, false},
+		"a refusal that echoes": {echoes(http.StatusUnprocessableEntity), keptPassword, keptWrong, "file",
+			errorForms, false},
 		"a 401 that echoes":        {echoes(http.StatusUnauthorized), keptPassword, keptWrong, "file", errorForms, false},
 		"an echoed short password": {echoes(http.StatusUnauthorized), keptPassword, keptShort, "memory", errorForms, false},
 		"a 200 that only echoes":   {echoes(http.StatusOK), keptPassword, keptWrong, "file", errorForms, false},
@@ -131,7 +135,8 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 				h := newHouseWith(t, c.password, c.wrong, c.answers)
 				ada, pair := h.user(t)
 				h.well, h.store = c.well, c.store
-				words := strings.NewReplacer("ADA", ada, "PAIR", pair, "PASSWORD", c.password, "WRONG", c.wrong, "DIR", h.dir, "OUT", t.TempDir())
+				words := strings.NewReplacer("ADA", ada, "PAIR", pair, "PASSWORD", c.password, "WRONG", c.wrong, "DIR", h.dir,
+					"OUT", t.TempDir())
 				for _, l := range everyCommand() {
 					h.run(t, l.with(words), format)
 				}
@@ -153,14 +158,17 @@ func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 	h.known = map[string]bool{inURL: true, broken: true}
 	h.without = []string{"TELEMATICSCTL_USER_URL"}
 	text := "current_profile: leaky\nprofiles:\n  leaky:\n    user_url: https://ops:" + inURL + "@user.example.invalid\n" +
-		"    accounts_url: https://ops:" + broken + "@accounts.example.invalid\n    portal_url: https://portal.example.invalid/?key=" + inURL + "\n"
+		"    accounts_url: https://ops:" + broken +
+		"@accounts.example.invalid\n    portal_url: https://portal.example.invalid/?key=" + inURL + "\n"
 	if err := os.WriteFile(filepath.Join(h.dir, "config.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	lines := append(everyCommand(),
 		line{args: []string{"profile", "show", "leaky"}},
-		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--user-url", "https://ops:" + inURL + "@user.example.invalid"}},
-		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--portal-url", "https://ops:" + broken + "@user.example.invalid"}})
+		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--user-url",
+			"https://ops:" + inURL + "@user.example.invalid"}},
+		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--portal-url",
+			"https://ops:" + broken + "@user.example.invalid"}})
 	for _, l := range lines {
 		if l.args[0] == "profile" && (l.args[1] == "use" || l.args[1] == "remove") {
 			continue // another profile would be in force
@@ -244,8 +252,10 @@ var lowerHex = regexp.MustCompile(`%[0-9A-F]{2}`)
 // forms are the ways in which a secret may be written: as it is, in JSON, in a URL, in
 // Base64 at each of the three places where it may begin in it.
 func forms(s string) []string {
-	all := []string{s, strings.Trim(mustJSON(s), `"`), url.QueryEscape(s), url.PathEscape(s), strings.ToUpper(s), strings.ToLower(s)}
-	all = append(all, strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), lowerHex.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower))
+	all := []string{s, strings.Trim(mustJSON(s), `"`), url.QueryEscape(s), url.PathEscape(s), strings.ToUpper(s),
+		strings.ToLower(s)}
+	all = append(all, strings.ReplaceAll(url.QueryEscape(s), "+", "%20"),
+		lowerHex.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower))
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
 			text := e.EncodeToString([]byte(strings.Repeat("x", before) + s))

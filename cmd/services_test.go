@@ -32,21 +32,25 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"no-multiple": box,
 		"lost":        lost(box),
 		"slow":        slow(box, came),
-		"html":        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>proxy</html>")) }),
-		"fewer":       fewer(box),
+		"html": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<html>proxy</html>"))
+		}),
+		"fewer": fewer(box),
 		"limited": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}),
-		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
-		"redirect":    http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
-		"hostile":     hostile(),
-		"halting":     halting(box, came),
-		"unsteady":    unsteady(box),
-		"picky":       picky(box),
-		"gateway":     gateway(box),
-		"own-tokens":  ownTokens(box),
-		"proxy":       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+		"unavailable": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}),
+		"redirect":   http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
+		"hostile":    hostile(),
+		"halting":    halting(box, came),
+		"unsteady":   unsteady(box),
+		"picky":      picky(box),
+		"gateway":    gateway(box),
+		"own-tokens": ownTokens(box),
+		"proxy":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
 		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -23,7 +23,8 @@ func (h *house) aPairOf(t *testing.T) string {
 func wantNewPair(t *testing.T, out, old string) {
 	t.Helper()
 	var pair struct{ AccessToken, RefreshToken string }
-	if err := json.Unmarshal([]byte(out), &pair); err != nil || pair.RefreshToken == "" || strings.Contains(old, pair.RefreshToken) {
+	if err := json.Unmarshal([]byte(out), &pair); err != nil || pair.RefreshToken == "" ||
+		strings.Contains(old, pair.RefreshToken) {
 		t.Errorf("no new pair: %v\n%s", err, out)
 	}
 }

@@ -54,7 +54,8 @@ func (v versionInfo) oneLine() string {
 	if len(commit) > 12 {
 		commit = commit[:12]
 	}
-	return "telematicsctl " + v.Version + " (commit " + cmp.Or(commit, "unknown") + ", " + cmp.Or(v.Date, "date unknown") + ")\n"
+	return "telematicsctl " + v.Version + " (commit " + cmp.Or(commit, "unknown") + ", " + cmp.Or(v.Date,
+		"date unknown") + ")\n"
 }
 
 func newVersion(k *cmdutil.App) *cobra.Command {

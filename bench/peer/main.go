@@ -96,7 +96,8 @@ func load(url string, args []string) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, WriteBufferSize: 16 << 10, ReadBufferSize: 16 << 10}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, WriteBufferSize: 16 << 10,
+		ReadBufferSize: 16 << 10}}
 	var left atomic.Int64
 	left.Store(requests)
 	var group sync.WaitGroup

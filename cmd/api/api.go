@@ -38,7 +38,8 @@ type options struct {
 
 // hosts are the values of --host.
 var hosts = []string{
-	string(userservice.HostUser), string(userservice.HostAccounts), string(userservice.HostPortal), string(userservice.HostStatistics),
+	string(userservice.HostUser), string(userservice.HostAccounts), string(userservice.HostPortal),
+	string(userservice.HostStatistics),
 	string(userservice.HostDeviceStatus),
 }
 
@@ -74,7 +75,8 @@ sent once, and a protected profile asks first.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVarP(&o.text, "field", "f", nil, "add a text to the body: `Key=text`; a dot makes an object: UserFields.ClientId=c-1")
+	f.StringArrayVarP(&o.text, "field", "f", nil,
+		"add a text to the body: `Key=text`; a dot makes an object: UserFields.ClientId=c-1")
 	f.StringArrayVarP(&o.typed, "json-field", "F", nil, "add a JSON value to the body: `Key=json`")
 	f.StringVar(&o.data, "data", "", "read the body from a `file` (- for standard input)")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "add a header: `'Name: value'`")
@@ -187,7 +189,8 @@ func put(body map[string]any, text string, parse func(string) (any, error)) erro
 
 // isRead reports whether a call changes nothing: a GET, and the list, which is a POST.
 func isRead(r userservice.RawCall) bool {
-	return r.Method == http.MethodGet || strings.Contains(strings.ToLower(r.Path), "/getfilteredpage") || strings.HasSuffix(strings.ToLower(r.Path), "/raw/users/latest")
+	return r.Method == http.MethodGet || strings.Contains(strings.ToLower(r.Path), "/getfilteredpage") ||
+		strings.HasSuffix(strings.ToLower(r.Path), "/raw/users/latest")
 }
 
 func run(ctx context.Context, k *cmdutil.App, o options) error {

@@ -120,7 +120,8 @@ func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
 	if o.token != "" {
 		id, err := field.ParseServiceUUID(o.token)
 		if err != nil || id == uuid.Nil {
-			return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--token", Message: fmt.Sprintf("%q is not a UUID", o.token)}})
+			return failure.InvalidFields("invalid flags",
+				[]failure.Field{{Key: "--token", Message: fmt.Sprintf("%q is not a UUID", o.token)}})
 		}
 		f.DeviceToken = id.String()
 	}
@@ -139,7 +140,8 @@ func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
 			return nil
 		}
 		found = true
-		return out.Add(entry{e.Time, e.Profile, e.InstanceID, e.Command, e.Operation, e.DeviceToken, e.Changes, e.Outcome, e.RequestID})
+		return out.Add(entry{e.Time, e.Profile, e.InstanceID, e.Command, e.Operation, e.DeviceToken, e.Changes, e.Outcome,
+			e.RequestID})
 	})
 	if closeErr := out.Close(nil); err == nil {
 		err = closeErr

@@ -21,7 +21,8 @@ func New(k *cmdutil.App) *cobra.Command {
 func parseToken(text string) (string, error) {
 	token, err := field.ParseUUID(text)
 	if err != nil {
-		return "", failure.InvalidFields("invalid --device-token", []failure.Field{{Key: "DeviceToken", Message: err.Error()}})
+		return "", failure.InvalidFields("invalid --device-token",
+			[]failure.Field{{Key: "DeviceToken", Message: err.Error()}})
 	}
 	return token, nil
 }

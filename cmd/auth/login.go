@@ -109,7 +109,8 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 	return cmdutil.Print(ctx, k, signedInView, out)
 }
 
-func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string,
+	rec tokenstore.Record, err error) {
 	if o.deviceToken != "" {
 		return signInUser(ctx, k, s, o)
 	}
@@ -123,7 +124,8 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 		}
 	}
 	if email == "" {
-		return "", rec, failure.New(failure.Invalid, "no email address").WithHint("set --email, or --device-token to sign in as a user")
+		return "", rec, failure.New(failure.Invalid, "no email address").
+			WithHint("set --email, or --device-token to sign in as a user")
 	}
 	if _, err := field.Get("Email").ParseText(email, k.Now()); err != nil {
 		return "", rec, failure.InvalidFields("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
@@ -149,7 +151,8 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 	return auth.Admin, done.Record, err
 }
 
-func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string, rec tokenstore.Record, err error) {
+func signInUser(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOptions) (who string,
+	rec tokenstore.Record, err error) {
 	token, err := parseToken(o.deviceToken)
 	if err != nil {
 		return "", rec, err
@@ -217,7 +220,8 @@ func rollBack(ctx context.Context, s *cmdutil.Session, done auth.Login, refusal 
 	default:
 		became = "were not kept (those that another process has stored meanwhile are)"
 	}
-	e.Message = "the sign-in succeeded, but its tokens are refused for " + what + ", and " + became + ": " + refusal.Message
+	e.Message = "the sign-in succeeded, but its tokens are refused for " + what + ", and " + became + ": " +
+		refusal.Message
 	e.Cause = errors.Join(refusal.Cause, err)
 	return &e
 }
@@ -232,7 +236,8 @@ func statusOf(err error) int {
 
 // adminPassword returns the password from standard input, the environment or the person at the
 // terminal, else the one that is stored for the address.
-func adminPassword(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, email string, stdin bool) (secret.String, error) {
+func adminPassword(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, email string,
+	stdin bool) (secret.String, error) {
 	switch {
 	case stdin:
 		return terminal.ReadSecretLine(k.Streams.In)

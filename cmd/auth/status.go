@@ -127,7 +127,8 @@ func notSignedIn(s *cmdutil.Session, who string) error {
 		as = " as user " + who
 	}
 	if s.Stored() != "" {
-		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+as).Because(auth.ReasonSignedOut, who)
+		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+as).
+			Because(auth.ReasonSignedOut, who)
 	}
 	if whose, _, ok := s.Auth.EnvSubject(); ok && whose == who {
 		return s.Auth.EnvExpired()
@@ -208,7 +209,8 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		list = append(list, sub)
 	}
 	if !admin && !password.IsZero() {
-		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true, RenewsBy: "sign-in"})
+		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true,
+			RenewsBy: "sign-in"})
 	}
 	return list, nil
 }

@@ -93,7 +93,8 @@ is kept as the identity key, so that DeviceTokens stay the same.`,
 	c.Flags().BoolVar(&o.noKey, "no-instance-key", false, "store no InstanceKey (set TELEMATICSCTL_INSTANCE_KEY)")
 	c.Flags().BoolVar(&o.replace, "replace", false, "change an existing profile")
 	c.MarkFlagsMutuallyExclusive("instance-key-stdin", "no-instance-key", "instance-key-command")
-	_ = c.RegisterFlagCompletionFunc("token-store", cobra.FixedCompletions([]string{"keyring", "file", "memory"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("token-store",
+		cobra.FixedCompletions([]string{"keyring", "file", "memory"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -113,7 +114,8 @@ func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	current := cfg.Current == o.name || cfg.Current == "" && len(cfg.Names()) == 0 // AddProfile makes the first one current
+	// AddProfile makes the first one current
+	current := cfg.Current == o.name || cfg.Current == "" && len(cfg.Names()) == 0
 	u := cmdutil.ProfileUpdate{Old: old, New: p, DropKey: o.noKey || o.has("instance_key_command")}
 	if u.Key, err = newKey(ctx, k, &o, old, p); err != nil {
 		return err
@@ -152,7 +154,8 @@ func merge(cfg *config.Config, o *addOptions, insecure bool) (old *config.Profil
 		return nil, p, err
 	}
 	if o.name == config.SandboxProfile {
-		return nil, p, failure.New(failure.Invalid, "the profile sandbox is built in and cannot be set").Because(config.ReasonBuiltIn, o.name)
+		return nil, p, failure.New(failure.Invalid, "the profile sandbox is built in and cannot be set").
+			Because(config.ReasonBuiltIn, o.name)
 	}
 	p.Name, p.TokenStore = o.name, tokenstore.KindKeyring
 	if was, err := cfg.FromFile(o.name); !failure.Is(err, failure.NotFound) { // an invalid one can be corrected
@@ -224,9 +227,12 @@ func checkCertificates(name string) (path string, err error) {
 // newKey gets the InstanceKey to store, unless it comes from elsewhere or the old one stays. It is
 // asked for where the profile is new, where it is of another instance now, and by --replace that
 // changes nothing else. The store is checked before a person is asked.
-func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile, p config.Profile) (key secret.String, err error) {
+func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile,
+	p config.Profile) (key secret.String, err error) {
 	fromElsewhere := o.noKey || o.has("instance_key_command")
-	stays := old != nil && old.InstanceID == p.InstanceID && slices.ContainsFunc(o.changes, func(c config.Change) bool { return c.Key != "instance_id" })
+	stays := old != nil && old.InstanceID == p.InstanceID && slices.ContainsFunc(o.changes, func(c config.Change) bool {
+		return c.Key != "instance_id"
+	})
 	if old != nil && old.InstanceKeyFrom == "" && p.TokenStore == tokenstore.KindMemory && old.TokenStore != p.TokenStore {
 		stays = false // what the old store holds cannot be taken along
 	}
@@ -256,7 +262,8 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 		return key, err
 	}
 	if key, err = config.ParseKey(key); err != nil {
-		return key, failure.InvalidFields("the profile is invalid, and nothing was written", []failure.Field{{Key: "InstanceKey", Message: err.Error()}})
+		return key, failure.InvalidFields("the profile is invalid, and nothing was written",
+			[]failure.Field{{Key: "InstanceKey", Message: err.Error()}})
 	}
 	return key, nil
 }

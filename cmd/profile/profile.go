@@ -80,7 +80,9 @@ With --keep-tokens the token stores are left as they are.`,
   telematicsctl profile remove test --yes`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: names(k),
-		RunE:              func(c *cobra.Command, args []string) error { return removeProfile(c.Context(), k, args[0], keep) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return removeProfile(c.Context(), k, args[0], keep)
+		},
 	}
 	c.Flags().BoolVar(&keep, "keep-tokens", false, "leave the token stores as they are")
 	return c
@@ -94,7 +96,8 @@ func removeProfile(ctx context.Context, k *cmdutil.App, name string, keep bool) 
 	p, err := cfg.FromFile(name)
 	switch {
 	case p.Sandbox:
-		return failure.New(failure.Invalid, "the profile sandbox is built in and cannot be removed").WithHint("empty it with `telematicsctl sandbox reset`")
+		return failure.New(failure.Invalid, "the profile sandbox is built in and cannot be removed").
+			WithHint("empty it with `telematicsctl sandbox reset`")
 	case failure.Is(err, failure.NotFound):
 		return err
 	}
@@ -125,5 +128,6 @@ func noteOthers(k *cmdutil.App, cfg *config.Config, removed string) {
 			others = append(others, name)
 		}
 	}
-	k.Streams.Note("No profile is current now. Choose one of " + strings.Join(others, ", ") + " with " + k.Command("profile", "use", others[0]))
+	k.Streams.Note("No profile is current now. Choose one of " + strings.Join(others, ", ") + " with " +
+		k.Command("profile", "use", others[0]))
 }

@@ -133,16 +133,20 @@ func printOne(ctx context.Context, k *cmdutil.App, s shown) error {
 	return render.List(p, view, []row{
 		{"name", s.Name}, {"current", s.Current}, {"file", s.File}, {"state_dir", s.StateDir},
 		{"instance_id", s.InstanceID}, {"instance_key", "(" + s.InstanceKey + ")"}, {"identity_key", s.IdentityKey},
-		{"token_store", s.TokenStore}, {"protected", s.Protected}, {"audit", s.Audit}, {"keep_days", s.KeepDays}, {"admin_email", s.AdminEmail},
-		{"user_url", s.UserURL}, {"accounts_url", s.AccountsURL}, {"portal_url", s.PortalURL}, {"statistics_url", s.StatisticsURL},
+		{"token_store", s.TokenStore}, {"protected", s.Protected}, {"audit", s.Audit}, {"keep_days", s.KeepDays},
+		{"admin_email", s.AdminEmail},
+		{"user_url", s.UserURL}, {"accounts_url", s.AccountsURL}, {"portal_url", s.PortalURL},
+		{"statistics_url", s.StatisticsURL},
 		{"device_status_url", s.DeviceStatusURL}, {"register_multiple_path", s.RegisterMultiplePath}, {"ca_file", s.CAFile},
 	})
 }
 
 func show(cfg *config.Config, p config.Profile) (shown, error) {
 	s := shown{
-		Name: p.Name, Current: p.Name == cfg.Chosen(), InstanceID: p.InstanceID, InstanceKey: p.InstanceKeyFrom, TokenStore: p.TokenStore, Protected: p.Protected,
-		Audit: p.Audit, KeepDays: p.KeepDays, AdminEmail: p.AdminEmail, CAFile: p.CAFile, File: cfg.Path, StateDir: cfg.StateDir, Sources: map[string]string{},
+		Name: p.Name, Current: p.Name == cfg.Chosen(), InstanceID: p.InstanceID, InstanceKey: p.InstanceKeyFrom,
+		TokenStore: p.TokenStore, Protected: p.Protected,
+		Audit: p.Audit, KeepDays: p.KeepDays, AdminEmail: p.AdminEmail, CAFile: p.CAFile, File: cfg.Path,
+		StateDir: cfg.StateDir, Sources: map[string]string{},
 		UserURL:              cmp.Or(p.UserURL, userservice.DefaultUserURL),
 		AccountsURL:          cmp.Or(p.AccountsURL, userservice.DefaultAccountsURL),
 		PortalURL:            cmp.Or(p.PortalURL, userservice.DefaultPortalURL),

@@ -42,7 +42,10 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	if err != nil {
 		return err
 	}
-	view := render.View[printed]{Columns: []render.Column[printed]{{Head: "ACCESS TOKEN", Name: "AccessToken", Cell: func(p printed) any { return p.AccessToken }}}}
+	view := render.View[printed]{Columns: []render.Column[printed]{{Head: "ACCESS TOKEN", Name: "AccessToken",
+		Cell: func(p printed) any {
+			return p.AccessToken
+		}}}}
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err

@@ -36,12 +36,18 @@ type renewed struct {
 func renewedView(showTokens bool) render.View[renewed] {
 	v := render.View[renewed]{ID: func(r renewed) string { return storedView.ID(r.stored) }}
 	for _, c := range storedView.Columns {
-		v.Columns = append(v.Columns, render.Column[renewed]{Head: c.Head, Name: c.Name, Cell: func(r renewed) any { return c.Cell(r.stored) }})
+		v.Columns = append(v.Columns, render.Column[renewed]{Head: c.Head, Name: c.Name, Cell: func(r renewed) any {
+			return c.Cell(r.stored)
+		}})
 	}
 	if showTokens {
 		v.Columns = append(v.Columns,
-			render.Column[renewed]{Head: "ACCESS TOKEN", Name: "AccessToken", Cell: func(r renewed) any { return r.AccessToken }},
-			render.Column[renewed]{Head: "REFRESH TOKEN", Name: "RefreshToken", Cell: func(r renewed) any { return r.RefreshToken }})
+			render.Column[renewed]{Head: "ACCESS TOKEN", Name: "AccessToken", Cell: func(r renewed) any {
+				return r.AccessToken
+			}},
+			render.Column[renewed]{Head: "REFRESH TOKEN", Name: "RefreshToken", Cell: func(r renewed) any {
+				return r.RefreshToken
+			}})
 	}
 	return v
 }
@@ -69,7 +75,9 @@ pair is worthless afterwards, so --show-tokens is required.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.token = args
-			o.onlyAll = slices.DeleteFunc([]string{"within", "concurrency", "prune"}, func(name string) bool { return !c.Flags().Changed(name) })
+			o.onlyAll = slices.DeleteFunc([]string{"within", "concurrency", "prune"}, func(name string) bool {
+				return !c.Flags().Changed(name)
+			})
 			return refresh(c.Context(), k, o)
 		},
 	}

@@ -30,7 +30,9 @@ type reported struct {
 func reportedView(showTokens bool) render.View[reported] {
 	v := render.View[reported]{ID: func(r reported) string { return storedView.ID(r.stored) }}
 	for _, c := range renewedView(showTokens).Columns {
-		v.Columns = append(v.Columns, render.Column[reported]{Head: c.Head, Name: c.Name, Cell: func(r reported) any { return c.Cell(r.renewed) }})
+		v.Columns = append(v.Columns, render.Column[reported]{Head: c.Head, Name: c.Name, Cell: func(r reported) any {
+			return c.Cell(r.renewed)
+		}})
 	}
 	v.Columns = append(v.Columns,
 		render.Column[reported]{Head: "OUTCOME", Name: "Outcome", Cell: func(r reported) any { return r.Outcome }},
@@ -67,7 +69,8 @@ func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 		})
 	}
 	_ = g.Wait()
-	if err := cmdutil.PrintList(ctx, k, view, results, "No pair of profile "+s.Profile.Name+" expires within "+o.within.String()); err != nil {
+	if err := cmdutil.PrintList(ctx, k, view, results,
+		"No pair of profile "+s.Profile.Name+" expires within "+o.within.String()); err != nil {
 		return err
 	}
 	noteSkipped(k, results)
@@ -83,7 +86,8 @@ func noteSkipped(k *cmdutil.App, results []reported) {
 		}
 	}
 	if skipped > 0 {
-		k.Streams.Note(cmdutil.Count(skipped, "user", "users") + " skipped, whom the service refused before: delete their tokens with " +
+		k.Streams.Note(cmdutil.Count(skipped, "user", "users") +
+			" skipped, whom the service refused before: delete their tokens with " +
 			k.Command("token", "refresh", "--all", "--prune"))
 	}
 }
@@ -104,7 +108,8 @@ func expiring(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o refresh
 	return soon, nil
 }
 
-func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e tokenstore.Entry, prune bool) (reported, error) {
+func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e tokenstore.Entry,
+	prune bool) (reported, error) {
 	rec, err := s.Auth.RefreshListed(ctx, e)
 	if err == nil {
 		return reported{renewed: renewedOf(k, e.Subject, e.Profile, s.Stored(), rec), Outcome: outcomeRenewed}, nil
@@ -139,7 +144,9 @@ func allRenewed(ctx context.Context, errs []error) error {
 	case len(errs) == 1:
 		return errs[0]
 	case ctx.Err() != nil:
-		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs)).WithHint("run the same command again")
+		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs)).
+			WithHint("run the same command again")
 	}
-	return failure.Newf(failure.Partial, "%d of %d pairs were not renewed", failed, len(errs)).WithHint("the others are renewed and stored; -o json names the error of each")
+	return failure.Newf(failure.Partial, "%d of %d pairs were not renewed", failed, len(errs)).
+		WithHint("the others are renewed and stored; -o json names the error of each")
 }

@@ -13,18 +13,21 @@ import (
 // The causes for which the system refuses to write a file, or to lock one. Each keeps its name all
 // the way to the person: what helps against a full disk does not help against missing permissions.
 const (
-	ReasonNoSpace      failure.Reason = "no-space"            // the disk is full, or the quota is used up
-	ReasonTooLarge     failure.Reason = "file-too-large"      // more than the process or the file system allows for one file
+	ReasonNoSpace failure.Reason = "no-space" // the disk is full, or the quota is used up
+	// more than the process or the file system allows for one file
+	ReasonTooLarge     failure.Reason = "file-too-large"
 	ReasonPermission   failure.Reason = "permission-denied"   // no rights on the file or its folder
 	ReasonReadOnly     failure.Reason = "read-only"           // the file system is mounted read-only
 	ReasonTooManyFiles failure.Reason = "too-many-open-files" // of the process or of the system
-	ReasonNoLocks      failure.Reason = "locks-unavailable"   // the file system has no locks (ENOLCK), as some network mounts
-	ReasonLockHeld     failure.Reason = "lock-held"           // another process holds the lock
-	ReasonForeignLink  failure.Reason = "foreign-link"        // somebody else's symbolic link in a folder that many may write to
-	ReasonNotAFile     failure.Reason = "not-a-file"          // a folder stands there, or a file where a folder should
-	ReasonMissing      failure.Reason = "no-such-folder"      // removed meanwhile, or never there
-	ReasonDevice       failure.Reason = "input-output-error"  // the device fails
-	ReasonOther        failure.Reason = "cannot-write"        // none of these
+	// the file system has no locks (ENOLCK), as some network mounts
+	ReasonNoLocks  failure.Reason = "locks-unavailable"
+	ReasonLockHeld failure.Reason = "lock-held" // another process holds the lock
+	// somebody else's symbolic link in a folder that many may write to
+	ReasonForeignLink failure.Reason = "foreign-link"
+	ReasonNotAFile    failure.Reason = "not-a-file"         // a folder stands there, or a file where a folder should
+	ReasonMissing     failure.Reason = "no-such-folder"     // removed meanwhile, or never there
+	ReasonDevice      failure.Reason = "input-output-error" // the device fails
+	ReasonOther       failure.Reason = "cannot-write"       // none of these
 )
 
 // cause is what the system's errors mean, and what is said of it.

@@ -34,19 +34,22 @@ func TestCausesKeepTheirNames(t *testing.T) {
 		{"somebody else's file", syscall.EPERM, atomicfile.ReasonPermission, "operation not permitted"},
 		{"mounted read-only", syscall.EROFS, atomicfile.ReasonReadOnly, "read-only file system"},
 		{"the process has too many files open", syscall.EMFILE, atomicfile.ReasonTooManyFiles, "too many open files"},
-		{"the system has too many files open", syscall.ENFILE, atomicfile.ReasonTooManyFiles, "too many open files in the system"},
+		{"the system has too many files open", syscall.ENFILE, atomicfile.ReasonTooManyFiles,
+			"too many open files in the system"},
 		{"a mount without locks", syscall.ENOLCK, atomicfile.ReasonNoLocks, "no locks available"},
 		{"the path is a folder", syscall.EISDIR, atomicfile.ReasonNotAFile, "is a folder"},
 		{"a file where a folder should be", syscall.ENOTDIR, atomicfile.ReasonNotAFile, "a part of the path is not a folder"},
 		{"the folder was removed", syscall.ENOENT, atomicfile.ReasonMissing, "no such file or folder"},
 		{"the disk fails", syscall.EIO, atomicfile.ReasonDevice, "input/output error"},
 		{"another process holds the lock", &filelock.HeldError{Path: "/x", PID: 42}, atomicfile.ReasonLockHeld, "process 42"},
-		{"another user's link", &atomicfile.LinkError{Path: "/tmp/x"}, atomicfile.ReasonForeignLink, "/tmp/x is a symbolic link"},
+		{"another user's link", &atomicfile.LinkError{Path: "/tmp/x"}, atomicfile.ReasonForeignLink,
+			"/tmp/x is a symbolic link"},
 		{"something nobody has met", errors.New("boom"), atomicfile.ReasonOther, "boom"},
 	} {
 		wrapped := fmt.Errorf("row 3: %w", &fs.PathError{Op: "write", Path: "/state/.tokens.age.123", Err: c.err})
 		e := atomicfile.Failure(failure.Unauthorized, "the token file cannot be written", "/state", wrapped)
-		if e.Reason != c.reason || !strings.Contains(e.Message, c.text) || e.Subject != "/state" || e.Code != failure.Unauthorized {
+		if e.Reason != c.reason || !strings.Contains(e.Message, c.text) || e.Subject != "/state" ||
+			e.Code != failure.Unauthorized {
 			t.Errorf("%s: reason %s, %s", c.happened, e.Reason, e.Message)
 		}
 		if strings.Contains(e.Message, "damaged") || strings.Contains(e.Message, ".123") || !errors.Is(e, c.err) {

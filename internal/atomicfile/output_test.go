@@ -97,7 +97,8 @@ func TestAnotherUsersLink(t *testing.T) {
 	if err := os.WriteFile(target, []byte("old"), 0o644); err != nil { //nolint:gosec // its mode must not change
 		t.Fatal(err)
 	}
-	for name, to := range map[string]string{"to-file": target, "to-folder": private, "dangling": filepath.Join(private, "none")} {
+	for name, to := range map[string]string{"to-file": target, "to-folder": private,
+		"dangling": filepath.Join(private, "none")} {
 		if err := os.Symlink(to, filepath.Join(shared, name)); err != nil {
 			t.Fatal(err)
 		}

@@ -115,7 +115,8 @@ func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenst
 	case err == nil && pair.IssuedAt.After(e.IssuedAt) && s.valid(pair):
 		return pair, nil
 	case err == nil && e.Subject != Admin && pair.Refresh.IsZero():
-		return tokenstore.Record{}, failure.Newf(failure.Unauthorized, "the service refused the RefreshToken and the sign-in of %s before",
+		return tokenstore.Record{}, failure.Newf(failure.Unauthorized,
+			"the service refused the RefreshToken and the sign-in of %s before",
 			named(e.Subject)).Because(ReasonRefusedBefore, e.Subject)
 	case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
 		return tokenstore.Record{}, err

@@ -19,9 +19,10 @@ func BenchmarkGoodToken(b *testing.B) {
 	for name, o := range map[string]tokenstore.Options{
 		"memory":  {Kind: tokenstore.KindMemory},
 		"keyring": {Kind: tokenstore.KindKeyring, Dir: filepath.Join(w.dir, "keyring"), Backend: keyring},
-		"file": {Kind: tokenstore.KindFile, Dir: filepath.Join(w.dir, "sealed"), Passphrase: func(context.Context) (secret.String, error) {
-			return secret.New("a passphrase"), nil
-		}},
+		"file": {Kind: tokenstore.KindFile, Dir: filepath.Join(w.dir, "sealed"),
+			Passphrase: func(context.Context) (secret.String, error) {
+				return secret.New("a passphrase"), nil
+			}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			store, err := tokenstore.Open(o)

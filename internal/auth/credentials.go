@@ -16,7 +16,8 @@ type savedPassword struct{ Email, Password string }
 
 // SavePassword stores the admin's password, so that the admin can be signed in without a person.
 func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
-	text, err := json.Marshal(savedPassword{email, password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
+	text, err := json.Marshal(savedPassword{email,
+		password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
 	if err != nil {
 		return failure.Wrap(failure.Failed, "the password cannot be stored", err)
 	}
@@ -44,7 +45,8 @@ func (s *Source) SavedLogin(ctx context.Context) (email string, password secret.
 		return "", secret.String{}, err
 	}
 	var saved savedPassword
-	if json.Unmarshal([]byte(rec.Value.Reveal()), &saved) != nil || rec.Host != s.API.Host() || (s.AdminEmail != "" && s.AdminEmail != saved.Email) {
+	if json.Unmarshal([]byte(rec.Value.Reveal()), &saved) != nil || rec.Host != s.API.Host() ||
+		(s.AdminEmail != "" && s.AdminEmail != saved.Email) {
 		return "", secret.String{}, nil
 	}
 	return saved.Email, secret.New(saved.Password), nil

@@ -28,7 +28,8 @@ func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 	if ok && subject != Admin && whose != Admin && whose != subject {
 		return tokenstore.Record{}, s.EnvWrongSubject(subject)
 	}
-	return tokenstore.Record{Access: s.EnvToken, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, InstanceID: c.InstanceID}, nil
+	return tokenstore.Record{Access: s.EnvToken, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
+		InstanceID: c.InstanceID}, nil
 }
 
 // EnvWrongSubject returns the error for a JWT from the environment that is not the subject's. It
@@ -36,9 +37,11 @@ func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 func (s *Source) EnvWrongSubject(subject string) error {
 	whose, _, ok := s.EnvSubject()
 	if !ok {
-		return failure.New(failure.Unauthorized, "the access token from the environment is not a JWT").Because(ReasonEnvToken, subject)
+		return failure.New(failure.Unauthorized, "the access token from the environment is not a JWT").
+			Because(ReasonEnvToken, subject)
 	}
-	return failure.Newf(failure.Unauthorized, "no JWT of %s: the one from the environment is of %s", named(subject), named(whose)).
+	return failure.Newf(failure.Unauthorized, "no JWT of %s: the one from the environment is of %s", named(subject),
+		named(whose)).
 		Because(ReasonEnvToken, subject)
 }
 
@@ -49,12 +52,14 @@ func (s *Source) EnvExpired() error {
 	if c.ExpiresAt.IsZero() || c.ExpiresAt.After(s.Now()) {
 		return nil
 	}
-	return failure.New(failure.Unauthorized, "the JWT from the environment expired at "+c.ExpiresAt.Format(time.RFC3339)).Because(ReasonEnvToken, "")
+	return failure.New(failure.Unauthorized,
+		"the JWT from the environment expired at "+c.ExpiresAt.Format(time.RFC3339)).Because(ReasonEnvToken, "")
 }
 
 // errEnvNotRenewable is the error of a renewal while a JWT from the environment is set.
 func errEnvNotRenewable() error {
-	return failure.New(failure.Invalid, "the JWT from the environment has no RefreshToken and cannot be renewed").Because(ReasonEnvToken, "")
+	return failure.New(failure.Invalid, "the JWT from the environment has no RefreshToken and cannot be renewed").
+		Because(ReasonEnvToken, "")
 }
 
 // explainEnv explains a 401 to the JWT from the environment.

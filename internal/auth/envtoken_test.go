@@ -88,7 +88,8 @@ func TestAGivenTokenIsForNoOtherUser(t *testing.T) {
 	o.Store, o.EnvToken = untouchable{t}, ada.Pair.Access
 	s := auth.New(o)
 	_, err := s.Token(t.Context(), bob.DeviceToken)
-	wantFailure(t, err, failure.Unauthorized, "no JWT of user "+bob.DeviceToken+": the one from the environment is of user "+ada.DeviceToken)
+	wantFailure(t, err, failure.Unauthorized,
+		"no JWT of user "+bob.DeviceToken+": the one from the environment is of user "+ada.DeviceToken)
 	wantFailure(t, err, failure.Unauthorized, "env-token "+bob.DeviceToken)
 	_, err = s.Token(t.Context(), ada.DeviceToken)
 	mustDo(t, err)

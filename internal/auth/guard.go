@@ -185,7 +185,8 @@ func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
 		return e
 	}
 	e.Reason, e.Cause = ReasonSignInLimit, errFull
-	e.Message = "sign in: the limit is five sign-ins a minute, and one more would block this address for an hour; the next one may be sent at " + g.at(wait)
+	e.Message = "sign in: the limit is five sign-ins a minute, and one more would block this address for an hour; " +
+		"the next one may be sent at " + g.at(wait)
 	return e
 }
 

@@ -57,7 +57,8 @@ func TestTheSixthSignInOfAMinuteIsNotSent(t *testing.T) {
 	g := newGuarded(t)
 	g.enter(t, 5)
 	err := g.Enter(t.Context(), host)
-	wantFailure(t, err, failure.RateLimited, "the next one may be sent at "+g.Now().Add(62*time.Second).Format("15:04:05")+" (in 1m2s)")
+	wantFailure(t, err, failure.RateLimited, "the next one may be sent at "+g.Now().Add(62*time.Second).
+		Format("15:04:05")+" (in 1m2s)")
 	mustDo(t, g.Enter(t.Context(), "https://another.example.com")) // the limit is each host's own
 	g.Move(61 * time.Second)
 	wantFailure(t, g.Enter(t.Context(), host), failure.RateLimited, "(in 1s)")
@@ -146,7 +147,8 @@ func TestTheServicesBlockIsRememberedForItsHour(t *testing.T) {
 				t.Errorf("blocked until %v, %v", at, err)
 			}
 			g.Move(c.lasts - time.Millisecond)
-			wantFailure(t, g.patiently(t), failure.RateLimited, "blocks this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
+			wantFailure(t, g.patiently(t), failure.RateLimited,
+				"blocks this machine's address for too many sign-ins, until "+until.Format("15:04:05"))
 			mustDo(t, g.Enter(t.Context(), "https://another.example.com"))
 			g.Move(time.Millisecond)
 			if at, err := g.BlockedUntil(host); err != nil || !at.IsZero() {
@@ -176,7 +178,8 @@ func TestASignInThatTheServiceTakesEndsTheBlock(t *testing.T) {
 	w := newWorld(t)
 	w.misbehave(t, `"POST /v1/Auth/Login: 429 retry-after 90s"`)
 	_, err := w.person().LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
-	wantFailure(t, err, failure.RateLimited, "no sign-in is sent until "+w.Now().Add(90*time.Second).Format("15:04:05")+" (in 1m30s)")
+	wantFailure(t, err, failure.RateLimited, "no sign-in is sent until "+w.Now().Add(90*time.Second).
+		Format("15:04:05")+" (in 1m30s)")
 	w.misbehave(t, "")
 	o := w.options()
 	o.Guard.Ignore = true
@@ -300,7 +303,8 @@ func TestTheGuardsFormat(t *testing.T) {
 	mustDo(t, err)
 	content, err := atomicfile.Unframe("sign-in-guard", 1, data)
 	mustDo(t, err)
-	const want = `{"Hosts":{"` + host + `":{"SignIns":["2026-11-22T12:00:00Z"],"Block":{"At":"2026-11-22T12:00:00Z","Lasts":90000000000}}}}`
+	const want = `{"Hosts":{"` + host +
+		`":{"SignIns":["2026-11-22T12:00:00Z"],"Block":{"At":"2026-11-22T12:00:00Z","Lasts":90000000000}}}}`
 	if string(content) != want {
 		t.Errorf("got  %s\nwant %s", content, want)
 	}

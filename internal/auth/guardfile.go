@@ -116,7 +116,8 @@ func (g *Guard) load() (guardState, error) {
 	}
 	content, err := atomicfile.Unframe(guardKind, guardVersion, data)
 	if errors.Is(err, atomicfile.ErrNewer) {
-		return empty, failure.Wrap(failure.Unauthorized, "the sign-in guard cannot be read", err).Because(ReasonGuardNewer, g.path())
+		return empty, failure.Wrap(failure.Unauthorized, "the sign-in guard cannot be read", err).
+			Because(ReasonGuardNewer, g.path())
 	}
 	var s guardState
 	if err != nil || json.Unmarshal(content, &s) != nil || s.Hosts == nil {

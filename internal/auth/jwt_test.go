@@ -24,26 +24,28 @@ func TestClaims(t *testing.T) {
 		want auth.Claims
 		ok   bool
 	}{
-		"a user's":              {jwt(`{"iat": 100, "exp": 200.5, "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "InstanceId": "i"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200), DeviceToken: "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", InstanceID: "i"}, true},
-		"an admin's":            {jwt(`{"exp": 200}`), auth.Claims{ExpiresAt: at(200)}, true},
-		"without times":         {jwt(`{}`), auth.Claims{}, true},
-		"times beyond measure":  {jwt(`{"iat": -5, "exp": 1e300}`), auth.Claims{}, true},
-		"a token that is none":  {jwt(`{"DeviceToken": "x"}`), auth.Claims{}, true},
-		"no JSON":               {jwt(`[`), auth.Claims{}, false},
-		"no Base64":             {secret.New("a.!.c"), auth.Claims{}, false},
-		"two parts":             {secret.New("a.b"), auth.Claims{}, false},
-		"nothing":               {secret.String{}, auth.Claims{}, false},
-		"claims of wrong types": {jwt(`{"exp": "tomorrow", "iat": {}, "DeviceToken": 7, "IsAdmin": null}`), auth.Claims{}, true},
-		"no object":             {jwt(`null`), auth.Claims{}, false},
-		"numbers as text":       {jwt(`{"iat": "100", "exp": "200"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200)}, true},
+		"a user's":             {jwt(`{"iat": 100, "exp": 200.5, "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "InstanceId": "i"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200), DeviceToken: "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", InstanceID: "i"}, true},
+		"an admin's":           {jwt(`{"exp": 200}`), auth.Claims{ExpiresAt: at(200)}, true},
+		"without times":        {jwt(`{}`), auth.Claims{}, true},
+		"times beyond measure": {jwt(`{"iat": -5, "exp": 1e300}`), auth.Claims{}, true},
+		"a token that is none": {jwt(`{"DeviceToken": "x"}`), auth.Claims{}, true},
+		"no JSON":              {jwt(`[`), auth.Claims{}, false},
+		"no Base64":            {secret.New("a.!.c"), auth.Claims{}, false},
+		"two parts":            {secret.New("a.b"), auth.Claims{}, false},
+		"nothing":              {secret.String{}, auth.Claims{}, false},
+		"claims of wrong types": {jwt(`{"exp": "tomorrow", "iat": {}, "DeviceToken": 7, "IsAdmin": null}`),
+			auth.Claims{}, true},
+		"no object":       {jwt(`null`), auth.Claims{}, false},
+		"numbers as text": {jwt(`{"iat": "100", "exp": "200"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200)}, true},
 		"2026": {
 			jwt(`{"DeviceToken": "8F14E45FCEEA467F8B3E2C1D6E5B9A70", "InstanceId": "5a4db0c50000400080000000000000c5", "CompanyId": "3", "SdkClientId": "", "IsAdmin": "False", "Sdk": "True", "exp": 200}`),
 			auth.Claims{ExpiresAt: at(200), DeviceToken: user, InstanceID: "5a4db0c5-0000-4000-8000-0000000000c5"}, true,
 		},
-		"2019":                  {jwt(`{"DeviceToken": "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "CompanyId": "3", "SdkEnableRealTimeLocation": "True"}`), auth.Claims{DeviceToken: user}, true},
-		"the zero DeviceToken":  {jwt(`{"DeviceToken": "00000000000000000000000000000000"}`), auth.Claims{}, true},
-		"an empty DeviceToken":  {jwt(`{"DeviceToken": "", "IsAdmin": ""}`), auth.Claims{}, true},
-		"an admin with a token": {jwt(`{"DeviceToken": "8f14e45fceea467f8b3e2c1d6e5b9a70", "IsAdmin": true}`), auth.Claims{DeviceToken: user, IsAdmin: true}, true},
+		"2019":                 {jwt(`{"DeviceToken": "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "CompanyId": "3", "SdkEnableRealTimeLocation": "True"}`), auth.Claims{DeviceToken: user}, true},
+		"the zero DeviceToken": {jwt(`{"DeviceToken": "00000000000000000000000000000000"}`), auth.Claims{}, true},
+		"an empty DeviceToken": {jwt(`{"DeviceToken": "", "IsAdmin": ""}`), auth.Claims{}, true},
+		"an admin with a token": {jwt(`{"DeviceToken": "8f14e45fceea467f8b3e2c1d6e5b9a70", "IsAdmin": true}`),
+			auth.Claims{DeviceToken: user, IsAdmin: true}, true},
 	} {
 		if got, ok := auth.ReadClaims(c.jwt); got != c.want || ok != c.ok {
 			t.Errorf("%s: got %+v, %v", name, got, ok)
@@ -56,7 +58,8 @@ func TestClaims(t *testing.T) {
 func TestSubjectOfAJWT(t *testing.T) {
 	t.Parallel()
 	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
-	for _, token := range []string{user, "8f14e45fceea467f8b3e2c1d6e5b9a70", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "(8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70)"} {
+	for _, token := range []string{user, "8f14e45fceea467f8b3e2c1d6e5b9a70", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}",
+		"(8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70)"} {
 		for isAdmin, want := range map[string]string{
 			`"False"`: user, `"false"`: user, `""`: user, `false`: user, `null`: user, `"no"`: user,
 			`"True"`: auth.Admin, `"true"`: auth.Admin, `true`: auth.Admin,
@@ -75,7 +78,8 @@ func TestSubjectOfAJWT(t *testing.T) {
 func TestTrimJWT(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
-		"a.b.c": "a.b.c", "Bearer a.b.c": "a.b.c", " bearer  a.b.c\r\n": "a.b.c", "a.b.c\n": "a.b.c", "Bearer": "Bearer", "": "",
+		"a.b.c": "a.b.c", "Bearer a.b.c": "a.b.c", " bearer  a.b.c\r\n": "a.b.c", "a.b.c\n": "a.b.c",
+		"Bearer": "Bearer", "": "",
 	} {
 		if got := auth.TrimJWT(secret.New(given)).Reveal(); got != want {
 			t.Errorf("%q: %q, want %q", given, got, want)

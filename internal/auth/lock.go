@@ -51,7 +51,8 @@ func (s *Source) lock(ctx context.Context, subjects ...string) (unlock func(), e
 		release, err := filelock.Acquire(ctx, path, max(0, limit-time.Since(began)))
 		if err != nil {
 			unlock()
-			return nil, atomicfile.Failure(failure.Unauthorized, "waiting for another telematicsctl, which renews tokens", path, err)
+			return nil, atomicfile.Failure(failure.Unauthorized,
+				"waiting for another telematicsctl, which renews tokens", path, err)
 		}
 		held = append(held, release)
 	}

@@ -74,7 +74,8 @@ func realSource(url, dir string, dies bool) (*auth.Source, *userservice.Client, 
 		store = dying{store, url}
 	}
 	return auth.New(auth.Options{
-		API: api, Store: store, Profile: "test", Dir: dir, Now: time.Now, Guard: &auth.Guard{Dir: dir, Now: time.Now}, Instance: theInstance,
+		API: api, Store: store, Profile: "test", Dir: dir, Now: time.Now, Guard: &auth.Guard{Dir: dir, Now: time.Now},
+		Instance: theInstance,
 	}), api, nil
 }
 
@@ -124,7 +125,8 @@ type served struct {
 func newServed(t *testing.T, processes int) *served {
 	t.Helper()
 	// A pair that is stored now has expired when the clock is at the real time.
-	s := &served{seen: &seen{}, clock: &clock{now: time.Now().Add(-25 * time.Hour)}, dir: t.TempDir(), lastWords: make(chan struct{}, processes)}
+	s := &served{seen: &seen{}, clock: &clock{now: time.Now().Add(-25 * time.Hour)}, dir: t.TempDir(),
+		lastWords: make(chan struct{}, processes)}
 	s.waiting, s.waited = make(chan struct{}, processes), make(chan struct{})
 	box, err := sandbox.Open(sandbox.Options{Now: s.Now, SignInLimit: -1})
 	mustDo(t, err)
@@ -157,7 +159,8 @@ func (s *served) storeExpired(t *testing.T) (user string) {
 	store := mustStore(t, s.dir)
 	api := newAPI(t, s.url, http.DefaultTransport)
 	source := auth.New(auth.Options{
-		API: api, Store: store, Profile: "test", Dir: s.dir, Now: s.Now, Guard: &auth.Guard{Dir: s.dir, Now: s.Now}, Instance: theInstance,
+		API: api, Store: store, Profile: "test", Dir: s.dir, Now: s.Now, Guard: &auth.Guard{Dir: s.dir, Now: s.Now},
+		Instance: theInstance,
 	})
 	_, err := source.LoginAdmin(t.Context(), sandbox.AdminEmail, secret.New(sandbox.AdminPassword))
 	mustDo(t, err)
@@ -244,7 +247,8 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			want := counts{Spent: 1, SignIns: 1, Calls: 1}
 			if who == "admin" {
 				want = counts{Spent: 1}
-				wantFailure(t, err, failure.Unauthorized, "a renewal was cut off before its pair could be stored), and signing in again needs a person\nsigned-out admin")
+				wantFailure(t, err, failure.Unauthorized,
+					"a renewal was cut off before its pair could be stored), and signing in again needs a person\nsigned-out admin")
 			} else {
 				mustDo(t, err)
 			}
@@ -308,5 +312,6 @@ func keepExpired(t *testing.T, s *auth.Source, api *userservice.Client, deviceTo
 	mustDo(t, err)
 	rec := s.Record(*made.Pair)
 	rec.ExpiresAt = rec.IssuedAt
-	mustDo(t, s.Store.Put(t.Context(), tokenstore.Item{Key: tokenstore.Key{Profile: "test", Subject: deviceToken}, Record: rec}))
+	mustDo(t, s.Store.Put(t.Context(),
+		tokenstore.Item{Key: tokenstore.Key{Profile: "test", Subject: deviceToken}, Record: rec}))
 }

@@ -30,8 +30,10 @@ type randomAnswers struct {
 
 // answers are what it may say, beside good pairs and broken connections.
 var answers = []string{
-	`200 {"Status":200,"Result":{}}`, `200 {"Status":200}`, `200 {"Status":401,"Title":"no"}`, `200 {"Status":422,"Title":"no","Errors":[{"Key":"a","Message":"b"}]}`,
-	`200 {"Result":{"AccessToken":{"Token":"x","ExpiresIn":-5},"RefreshToken":"y"}}`, `200 {"Result":{"AccessToken":{"Token":"x"}}}`, `200 <html>`, `200 {"Res`, `200`, `204`,
+	`200 {"Status":200,"Result":{}}`, `200 {"Status":200}`, `200 {"Status":401,"Title":"no"}`,
+	`200 {"Status":422,"Title":"no","Errors":[{"Key":"a","Message":"b"}]}`,
+	`200 {"Result":{"AccessToken":{"Token":"x","ExpiresIn":-5},"RefreshToken":"y"}}`,
+	`200 {"Result":{"AccessToken":{"Token":"x"}}}`, `200 <html>`, `200 {"Res`, `200`, `204`,
 	`301`, `400`, `401`, `403`, `404`, `408`, `409`, `422 {"Status":422}`, `429`, `500`, `502 <html>`, `503`,
 }
 
@@ -66,7 +68,9 @@ func (e *randomAnswers) pair(r *http.Request) *http.Response {
 	now := e.clock.Now().Unix()
 	exp := now + int64(rapid.SampledFrom([]int{-1000, 0, 1, 120, 86400}).Draw(e.t, "life"))
 	access := jwt(fmt.Sprintf(`{"iat":%d,"exp":%d,"jti":"%d"}`, now-10, exp, e.serial))
-	return e.answer(r, http.StatusOK, fmt.Sprintf(`{"Status":200,"Result":{"AccessToken":{"Token":"%s","ExpiresIn":%d},"RefreshToken":"r%d"}}`, access.Reveal(), exp-now, e.serial))
+	return e.answer(r, http.StatusOK,
+		fmt.Sprintf(`{"Status":200,"Result":{"AccessToken":{"Token":"%s","ExpiresIn":%d},"RefreshToken":"r%d"}}`,
+			access.Reveal(), exp-now, e.serial))
 }
 
 func (e *randomAnswers) answer(r *http.Request, status int, body string) *http.Response {
@@ -74,7 +78,8 @@ func (e *randomAnswers) answer(r *http.Request, status int, body string) *http.R
 	if status == http.StatusTooManyRequests {
 		h.Set("Retry-After", fmt.Sprint(rapid.IntRange(0, 10).Draw(e.t, "Retry-After")))
 	}
-	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: r, ProtoMajor: 1}
+	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Header: h,
+		Body: io.NopCloser(strings.NewReader(body)), Request: r, ProtoMajor: 1}
 }
 
 // However the service misbehaves there is no loop: a call is sent at most twice, for it the service
@@ -88,7 +93,8 @@ func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 		dir := filepath.Join(base, strconv.Itoa(run))
 		service := &randomAnswers{t: t, clock: newClock()}
 		// One try a call: how often a try is repeated is the client's affair, and bounded there.
-		api, err := userservice.New(userservice.Options{UserURL: host, Transport: holding(t, service, requestsHeld), Retry: userservice.Retry{Tries: 1}})
+		api, err := userservice.New(userservice.Options{UserURL: host, Transport: holding(t, service, requestsHeld),
+			Retry: userservice.Retry{Tries: 1}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +105,8 @@ func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {
 		processes := rapid.IntRange(1, 3).Draw(t, "processes")
 		for range processes {
 			s := auth.New(auth.Options{
-				API: api, Store: store, Profile: "test", Dir: dir, Now: service.clock.Now, Guard: &auth.Guard{Dir: dir, Now: service.clock.Now},
+				API: api, Store: store, Profile: "test", Dir: dir, Now: service.clock.Now,
+				Guard:      &auth.Guard{Dir: dir, Now: service.clock.Now},
 				AdminEmail: "ops@example.com", AdminPassword: secret.New("password"), Instance: theInstance,
 			})
 			for range rapid.IntRange(1, 12).Draw(t, "calls") {

@@ -37,7 +37,8 @@ func (s fixedAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // aPair is an answer with a pair in it.
 func aPair(access secret.String, refresh string) string {
-	return fmt.Sprintf(`200 {"Status":200,"Result":{"AccessToken":{"Token":"%s"},"RefreshToken":"%s"}}`, access.Reveal(), refresh)
+	return fmt.Sprintf(`200 {"Status":200,"Result":{"AccessToken":{"Token":"%s"},"RefreshToken":"%s"}}`,
+		access.Reveal(), refresh)
 }
 
 // A run of twenty calls with a pair that has expired: what it costs a service that never gives in.
@@ -54,29 +55,42 @@ func TestARunAgainstAServiceThatNeverGivesIn(t *testing.T) {
 		code    failure.Code
 		says    string
 	}{
-		"always 401":                       {fixedAnswers{no, no, no}, counts{SignIns: 1, Spent: 1}, failure.Unauthorized, "env-password-refused"},
-		"401 to every call":                {fixedAnswers{aPair(fresh, "r2"), aPair(fresh, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"refuses refreshes":                {fixedAnswers{aPair(fresh, "r2"), no, well}, counts{SignIns: 1, Spent: 1, Calls: 20}, "", ""},
-		"refuses refreshes, sign-ins fail": {fixedAnswers{down, no, well}, counts{SignIns: 5, Spent: 20}, failure.Unavailable, ""},
-		"500 to every refresh":             {fixedAnswers{aPair(fresh, "r2"), down, well}, counts{Refreshes: 40}, failure.Unavailable, "renewal-unknown"},
-		"a pair that has expired":          {fixedAnswers{no, aPair(dead, "r2"), well}, counts{Refreshes: 1, Calls: 20}, "", ""},
-		"an expired pair that is refused":  {fixedAnswers{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"the same pair again":              {fixedAnswers{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
-		"half a pair":                      {fixedAnswers{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`, well}, counts{Refreshes: 20}, failure.Failed, "renewal-unknown"},
-		"a wrong path":                     {fixedAnswers{"404 <html>", "404 <html>", well}, counts{Refreshes: 40}, failure.Unavailable, "gateway"},
-		"a proxy that asks who we are":     {fixedAnswers{"407 <html>", "407 <html>", well}, counts{Refreshes: 20}, failure.Unavailable, "proxy"},
+		"always 401": {fixedAnswers{no, no, no}, counts{SignIns: 1, Spent: 1}, failure.Unauthorized,
+			"env-password-refused"},
+		"401 to every call": {fixedAnswers{aPair(fresh, "r2"), aPair(fresh, "r2"), no},
+			counts{Refreshes: 1, Calls: 20}, failure.Unauthorized, "new-token-refused"},
+		"refuses refreshes": {fixedAnswers{aPair(fresh, "r2"), no, well},
+			counts{SignIns: 1, Spent: 1, Calls: 20}, "", ""},
+		"refuses refreshes, sign-ins fail": {fixedAnswers{down, no, well}, counts{SignIns: 5, Spent: 20},
+			failure.Unavailable, ""},
+		"500 to every refresh": {fixedAnswers{aPair(fresh, "r2"), down, well}, counts{Refreshes: 40},
+			failure.Unavailable, "renewal-unknown"},
+		"a pair that has expired": {fixedAnswers{no, aPair(dead, "r2"), well},
+			counts{Refreshes: 1, Calls: 20}, "", ""},
+		"an expired pair that is refused": {fixedAnswers{no, aPair(dead, "r2"), no}, counts{Refreshes: 1, Calls: 20},
+			failure.Unauthorized, "new-token-refused"},
+		"the same pair again": {fixedAnswers{no, aPair(old, "r1"), no}, counts{Refreshes: 1, Calls: 20},
+			failure.Unauthorized, "new-token-refused"},
+		"half a pair": {fixedAnswers{no, `200 {"Status":200,"Result":{"AccessToken":{"Token":"x"}}}`,
+			well}, counts{Refreshes: 20}, failure.Failed, "renewal-unknown"},
+		"a wrong path": {fixedAnswers{"404 <html>", "404 <html>", well}, counts{Refreshes: 40},
+			failure.Unavailable, "gateway"},
+		"a proxy that asks who we are": {fixedAnswers{"407 <html>", "407 <html>", well}, counts{Refreshes: 20},
+			failure.Unavailable, "proxy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.api = newAPI(t, host, sandbox.Transport(w.seen.counting(c.service)))
 			mustDo(t, w.store.Put(t.Context(), tokenstore.Item{Key: adminKey, Record: tokenstore.Record{
-				Access: old, Refresh: secret.New("r1"), Host: host, IssuedAt: w.Now().Add(-100 * time.Second), ExpiresAt: w.Now().Add(-10 * time.Second),
+				Access: old, Refresh: secret.New("r1"), Host: host, IssuedAt: w.Now().Add(-100 * time.Second), ExpiresAt: w.Now().
+					Add(-10 * time.Second),
 			}}))
 			s := w.admin()
 			var last error
 			for range 20 {
-				if err := w.call(t.Context(), s); !failure.Is(err, failure.RateLimited) { // the guard's no says nothing of the service
+				// the guard's no says nothing of the service
+				if err := w.call(t.Context(), s); !failure.Is(err, failure.RateLimited) {
 					last = err
 				}
 			}
@@ -122,7 +136,8 @@ func TestARefusedRefreshKeepsWhatTheServiceSaid(t *testing.T) {
 	}
 	o := w.options()
 	o.Instance = func(context.Context) (userservice.Instance, error) {
-		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set for profile test").Because("no-key", "test")
+		return userservice.Instance{}, failure.New(failure.Invalid, "no InstanceKey is set for profile test").
+			Because("no-key", "test")
 	}
 	_, err = auth.New(o).Pair(t.Context(), "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
 	wantFailure(t, err, failure.Unauthorized, "in profile test: no InstanceKey is set for profile test\nno-key test")

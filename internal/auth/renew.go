@@ -83,7 +83,8 @@ type refusal struct {
 
 // renewLocked does the work under the lock that all processes share, on the pair that is stored
 // then. It may be done again after a wait: spent is what was refused before.
-func (s *Source) renewLocked(ctx context.Context, subject string, used secret.String, spent *refusal) (tokenstore.Record, error) {
+func (s *Source) renewLocked(ctx context.Context, subject string, used secret.String,
+	spent *refusal) (tokenstore.Record, error) {
 	unlock, err := s.lock(ctx, subject)
 	if err != nil {
 		return tokenstore.Record{}, err
@@ -172,7 +173,8 @@ const roomForPair = 16 << 10
 func (s *Source) beforeSpending(
 	ctx context.Context, subject string, old tokenstore.Record, grace time.Duration,
 ) (spend context.Context, done func(), err error) {
-	release, err := s.Store.Reserve(ctx, s.key(subject), roomForPair+2*(len(old.Access.Reveal())+len(old.Refresh.Reveal())))
+	release, err := s.Store.Reserve(ctx, s.key(subject),
+		roomForPair+2*(len(old.Access.Reveal())+len(old.Refresh.Reveal())))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -197,7 +199,8 @@ func (s *Source) keepNew(ctx context.Context, subject string, pair userservice.P
 		return tokenstore.Record{}, err
 	case err != nil:
 		f := *failure.From(err)
-		f.Message = "the service issued new tokens for " + named(subject) + ", which could not be stored and are lost: " + f.Message
+		f.Message = "the service issued new tokens for " + named(subject) +
+			", which could not be stored and are lost: " + f.Message
 		if f.Reason == "" {
 			f.Reason, f.Subject = ReasonTokensLost, subject
 		}
@@ -235,5 +238,6 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 // refused reports whether the service itself said no to a pair or to credentials. Any other answer
 // is about the way to it: a gateway, a wrong path, a proxy.
 func refused(err error) bool {
-	return slices.Contains([]int{400, 401, 403, 404, 409, 410, 422}, statusOf(err)) && !failure.Is(err, failure.Unavailable)
+	return slices.Contains([]int{400, 401, 403, 404, 409, 410, 422}, statusOf(err)) &&
+		!failure.Is(err, failure.Unavailable)
 }

@@ -134,7 +134,8 @@ func TestAPairThatCannotBeStoredIsNotUsed(t *testing.T) {
 	w.expire(t)
 	o := w.options()
 	o.Store = &failing{Store: w.store, put: errStore}
-	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "new tokens for the admin, which could not be stored and are lost: the store is locked")
+	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized,
+		"new tokens for the admin, which could not be stored and are lost: the store is locked")
 	w.want(t, counts{Refreshes: 1, Calls: 1})
 }
 

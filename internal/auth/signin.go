@@ -243,7 +243,8 @@ func (s *Source) signedOut(subject string, refusal error, why string) *failure.E
 	switch {
 	case refusal != nil:
 		f := failure.From(refusal)
-		e.Message += ": the service refused the stored RefreshToken (it has expired, or a renewal was cut off before its pair could be stored), and " + why
+		e.Message += ": the service refused the stored RefreshToken (it has expired, or a renewal was cut off before " +
+			"its pair could be stored), and " + why
 		e.Status, e.RequestID, e.Enveloped, e.Cause = f.Status, f.RequestID, f.Enveloped, errors.Join(errSignedOut, refusal)
 	case why != needsPerson:
 		e.Message += ": " + why

@@ -120,7 +120,8 @@ func TestWithoutAWayToSignInTheErrorNamesTheCommandThatMendsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := w.options()
-	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized, "not signed in as the admin in profile test\nsigned-out admin")
+	wantFailure(t, w.call(t.Context(), auth.New(o)), failure.Unauthorized,
+		"not signed in as the admin in profile test\nsigned-out admin")
 	w.signIn(t)
 	w.Move(91 * 24 * time.Hour)
 	o.AdminEmail = "ops@example.com"
@@ -148,10 +149,14 @@ func TestThePasswordIsTheEnvironmentsElseTheStoredOneElseAskedFor(t *testing.T) 
 		asked  int
 		code   failure.Code
 	}{
-		"environment":                    {change: func(o *auth.Options) { o.AdminPassword = right }},
-		"environment over stored":        {change: func(o *auth.Options) { o.AdminPassword = wrong }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}, code: failure.Unauthorized},
-		"stored":                         {saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
-		"stored, with its own address":   {change: func(o *auth.Options) { o.AdminEmail = "" }, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
+		"environment": {change: func(o *auth.Options) { o.AdminPassword = right }},
+		"environment over stored": {change: func(o *auth.Options) {
+			o.AdminPassword = wrong
+		}, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}, code: failure.Unauthorized},
+		"stored": {saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
+		"stored, with its own address": {change: func(o *auth.Options) {
+			o.AdminEmail = ""
+		}, saved: [2]string{sandbox.AdminEmail, sandbox.AdminPassword}},
 		"stored for another address":     {saved: [2]string{"other@example.com", sandbox.AdminPassword}, asked: 1},
 		"asked for":                      {asked: 1},
 		"nobody to ask":                  {change: func(o *auth.Options) { o.AskPassword = nil }, code: failure.Unauthorized},

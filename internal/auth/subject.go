@@ -16,13 +16,15 @@ import (
 func CheckPair(subject string, pair userservice.Pair) error {
 	if !sendable(pair.Access) || !sendable(pair.Refresh) {
 		return failure.Newf(failure.Failed,
-			"tokens of %s: the service's answer has an invalid character in a token: nothing was stored or used", named(subject)).
+			"tokens of %s: the service's answer has an invalid character in a token: nothing was stored or used",
+			named(subject)).
 			Because(userservice.ReasonMalformedToken, subject)
 	}
 	claims, _ := ReadClaims(pair.Access)
 	for _, whose := range []string{answeredFor(subject, pair.DeviceToken, claims), claimedBy(subject, claims)} {
 		if whose != subject {
-			return failure.Newf(failure.Failed, "tokens of %s: the service answered with those of %s: nothing was stored or used",
+			return failure.Newf(failure.Failed,
+				"tokens of %s: the service answered with those of %s: nothing was stored or used",
 				named(subject), named(whose)).Because(userservice.ReasonWrongSubject, subject)
 		}
 	}
@@ -59,5 +61,6 @@ func claimedBy(subject string, claims Claims) string {
 // badAnswer reports whether an answer with tokens was not used, as it is another subject's or
 // broken.
 func badAnswer(err error) bool {
-	return failure.HasReason(err, userservice.ReasonWrongSubject) || failure.HasReason(err, userservice.ReasonMalformedToken)
+	return failure.HasReason(err, userservice.ReasonWrongSubject) ||
+		failure.HasReason(err, userservice.ReasonMalformedToken)
 }

@@ -39,16 +39,17 @@ func TestAnAnswerAboutAnotherSubjectIsRefused(t *testing.T) {
 		subject, answer string
 		reason          failure.Reason // "" for a pair that is taken
 	}{
-		"a user's own":                         {ada, answer(ada, claims(ada, "False"), "r2"), ""},
-		"a user's own, as .NET writes it":      {ada, answer("{"+ada+"}", claims(noDashes, "False"), "r2"), ""},
-		"a user's own, opaque":                 {ada, answer("", secret.New("opaque"), "r2"), ""},
-		"another user's by Result":             {ada, answer(bob, secret.New("opaque"), "r2"), "wrong-subject"},
-		"another user's by the claim":          {ada, answer(ada, claims(bob, ""), "r2"), "wrong-subject"},
-		"another user's by the claim alone":    {ada, answer("", claims(bob, "False"), "r2"), "wrong-subject"},
-		"no UUID in Result":                    {ada, answer("somebody", claims(ada, ""), "r2"), "wrong-subject"},
-		"an admin's instead of a user's":       {ada, answer("", claims("", "True"), "r2"), "wrong-subject"},
-		"the admin's own":                      {auth.Admin, answer("", claims("", "True"), "r2"), ""},
-		"the admin's own, with nothing said":   {auth.Admin, answer("00000000-0000-0000-0000-000000000000", claims("", ""), "r2"), ""},
+		"a user's own":                      {ada, answer(ada, claims(ada, "False"), "r2"), ""},
+		"a user's own, as .NET writes it":   {ada, answer("{"+ada+"}", claims(noDashes, "False"), "r2"), ""},
+		"a user's own, opaque":              {ada, answer("", secret.New("opaque"), "r2"), ""},
+		"another user's by Result":          {ada, answer(bob, secret.New("opaque"), "r2"), "wrong-subject"},
+		"another user's by the claim":       {ada, answer(ada, claims(bob, ""), "r2"), "wrong-subject"},
+		"another user's by the claim alone": {ada, answer("", claims(bob, "False"), "r2"), "wrong-subject"},
+		"no UUID in Result":                 {ada, answer("somebody", claims(ada, ""), "r2"), "wrong-subject"},
+		"an admin's instead of a user's":    {ada, answer("", claims("", "True"), "r2"), "wrong-subject"},
+		"the admin's own":                   {auth.Admin, answer("", claims("", "True"), "r2"), ""},
+		"the admin's own, with nothing said": {auth.Admin,
+			answer("00000000-0000-0000-0000-000000000000", claims("", ""), "r2"), ""},
 		"the admin's own, with a DeviceToken":  {auth.Admin, answer(ada, claims(ada, "True"), "r2"), ""},
 		"a user's instead of the admin's":      {auth.Admin, answer("", claims(noDashes, "False"), "r2"), "wrong-subject"},
 		"a user's by Result, not the admin's":  {auth.Admin, answer(ada, secret.New("opaque"), "r2"), "wrong-subject"},
@@ -64,7 +65,8 @@ func TestAnAnswerAboutAnotherSubjectIsRefused(t *testing.T) {
 				w.api = newAPI(t, host, sandboxTransport(w.seen.counting(service)))
 				s := w.admin()
 				key := tokenstore.Key{Profile: "test", Subject: c.subject}
-				old := tokenstore.Record{Access: secret.New("old"), Refresh: secret.New("r1"), Host: host, ExpiresAt: w.Now().Add(-time.Second)}
+				old := tokenstore.Record{Access: secret.New("old"), Refresh: secret.New("r1"), Host: host, ExpiresAt: w.Now().
+					Add(-time.Second)}
 				if by == "refresh" {
 					mustDo(t, w.store.Put(t.Context(), tokenstore.Item{Key: key, Record: old}))
 				}
@@ -109,7 +111,8 @@ func TestRenewPairOfAnotherSubjectIsRefused(t *testing.T) {
 		old  secret.String
 		good bool
 	}{
-		"its own": {claims(ada, ""), true}, "another's": {claims(bob, ""), false}, "the admin's": {claims("", "True"), false}, "opaque": {secret.New("opaque"), true},
+		"its own": {claims(ada, ""), true}, "another's": {claims(bob, ""), false},
+		"the admin's": {claims("", "True"), false}, "opaque": {secret.New("opaque"), true},
 	} {
 		w := newWorld(t)
 		w.api = newAPI(t, host, sandboxTransport(fixedAnswers{refresh: answer(ada, claims(ada, "False"), "r2")}))
@@ -125,7 +128,8 @@ func TestCheckSignIns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.person()
-	users := []string{ada, bob, "3f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55", "4f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55", "5f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55"}
+	users := []string{ada, bob, "3f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55", "4f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55",
+		"5f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55"}
 	mustDo(t, s.CheckSignIns(t.Context(), users[:3]))
 	wantFailure(t, s.CheckSignIns(t.Context(), users[:4]), failure.Unauthorized, "too-many-sign-ins admin")
 	// Who can be renewed by a refresh needs no sign-in; a pair of another host does not help.
@@ -135,7 +139,8 @@ func TestCheckSignIns(t *testing.T) {
 	wantFailure(t, s.CheckSignIns(t.Context(), users), failure.Unauthorized, "4 users would have to be signed in")
 	o := w.options()
 	o.API = newAPI(t, "https://other.example.com", sandboxTransport(fixedAnswers{}))
-	wantFailure(t, auth.New(o).CheckSignIns(t.Context(), users[:4]), failure.Unauthorized, "4 users would have to be signed in")
+	wantFailure(t, auth.New(o).CheckSignIns(t.Context(), users[:4]), failure.Unauthorized,
+		"4 users would have to be signed in")
 	o.EnvToken = claims("", "True")
 	mustDo(t, auth.New(o).CheckSignIns(t.Context(), users))
 	w.want(t, counts{})
@@ -149,7 +154,8 @@ func TestAUserWhoIsGoneIsNotAskedAboutAgain(t *testing.T) {
 	now := w.Now()
 	key := tokenstore.Key{Profile: "test", Subject: ada}
 	mustDo(t, w.store.Put(t.Context(), tokenstore.Item{Key: key, Record: tokenstore.Record{
-		Access: claims(ada, ""), Refresh: secret.New("spent"), Host: host, IssuedAt: now.Add(-48 * time.Hour), ExpiresAt: now.Add(-24 * time.Hour),
+		Access: claims(ada, ""), Refresh: secret.New("spent"), Host: host, IssuedAt: now.Add(-48 * time.Hour),
+		ExpiresAt: now.Add(-24 * time.Hour),
 	}}))
 	entries, err := w.store.List(t.Context(), "test")
 	mustDo(t, err)

@@ -133,7 +133,8 @@ func TestTheWaitForAnotherProcessEndsWithTheTimeout(t *testing.T) {
 			o := w.options()
 			o.Timeout, o.OnLockWait = 5*time.Second, func() { told.Store(int64(time.Since(began))) }
 			_, err := auth.New(o).Refresh(t.Context(), auth.Admin)
-			wantFailure(t, err, failure.Unauthorized, fmt.Sprintf("waiting for another telematicsctl, which renews tokens: process %d has held ", os.Getpid()))
+			wantFailure(t, err, failure.Unauthorized,
+				fmt.Sprintf("waiting for another telematicsctl, which renews tokens: process %d has held ", os.Getpid()))
 			if took := time.Since(began); took != 5*time.Second || told.Load() != int64(time.Second) {
 				t.Errorf("it took %s, and was told after %s", took, time.Duration(told.Load()))
 			}

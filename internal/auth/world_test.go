@@ -122,7 +122,8 @@ func newWorld(t testing.TB) *world {
 
 func newAPI(t testing.TB, url string, transport http.RoundTripper) *userservice.Client {
 	t.Helper()
-	api, err := userservice.New(userservice.Options{UserURL: url, Transport: holding(t, transport, requestsHeld), Retry: userservice.Retry{First: time.Nanosecond, Longest: time.Nanosecond}})
+	api, err := userservice.New(userservice.Options{UserURL: url, Transport: holding(t, transport, requestsHeld),
+		Retry: userservice.Retry{First: time.Nanosecond, Longest: time.Nanosecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,8 @@ func (w *world) misbehave(t testing.TB, faults string) {
 	t.Helper()
 	r := httptest.NewRecorder()
 	w.ill.Store(faults != "")
-	w.box.ServeHTTP(r, asJSON(httptest.NewRequest(http.MethodPut, "/_sandbox/faults", strings.NewReader(`{"Faults": [`+faults+`]}`))))
+	w.box.ServeHTTP(r, asJSON(httptest.NewRequest(http.MethodPut, "/_sandbox/faults",
+		strings.NewReader(`{"Faults": [`+faults+`]}`))))
 	if r.Code != http.StatusOK {
 		t.Fatal(r.Body)
 	}

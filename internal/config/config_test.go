@@ -31,7 +31,9 @@ func load(t *testing.T, text string, env map[string]string) (*config.Config, err
 	for k, v := range env {
 		all[k] = v
 	}
-	return config.Load(config.Options{Path: pathIf(text != "", path), Getenv: func(name string) string { return all[name] }})
+	return config.Load(config.Options{Path: pathIf(text != "", path), Getenv: func(name string) string {
+		return all[name]
+	}})
 }
 
 func pathIf(there bool, path string) string {
@@ -61,11 +63,13 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := c.Resolve()
-	if err != nil || p.Name != "prod" || p.InstanceID != idA || p.InstanceKey.Reveal() != key || p.InstanceKeyFrom != "file" || p.TokenStore != "memory" || !p.Protected {
+	if err != nil || p.Name != "prod" || p.InstanceID != idA || p.InstanceKey.Reveal() != key ||
+		p.InstanceKeyFrom != "file" || p.TokenStore != "memory" || !p.Protected {
 		t.Errorf("%+v, %v", p, err)
 	}
 	env := map[string]string{
-		"TELEMATICSCTL_PROFILE": "test", "TELEMATICSCTL_INSTANCE_KEY": strings.ToUpper(key), "TELEMATICSCTL_TOKEN_STORE": "file",
+		"TELEMATICSCTL_PROFILE": "test", "TELEMATICSCTL_INSTANCE_KEY": strings.ToUpper(key),
+		"TELEMATICSCTL_TOKEN_STORE": "file",
 		"TELEMATICSCTL_ADMIN_EMAIL": "a@example.com", "TELEMATICSCTL_ACCOUNTS_URL": "https://accounts.example.com",
 	}
 	c, err = load(t, twoProfilesQuoted, env)
@@ -73,8 +77,10 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err = c.Resolve()
-	if err != nil || p.Name != "test" || p.InstanceID != idB || p.InstanceKey.Reveal() != key || p.InstanceKeyFrom != "environment" ||
-		p.TokenStore != "file" || p.AdminEmail != "a@example.com" || p.AccountsURL != "https://accounts.example.com" || p.UserURL != "https://user.example.com" {
+	if err != nil || p.Name != "test" || p.InstanceID != idB || p.InstanceKey.Reveal() != key ||
+		p.InstanceKeyFrom != "environment" ||
+		p.TokenStore != "file" || p.AdminEmail != "a@example.com" || p.AccountsURL != "https://accounts.example.com" ||
+		p.UserURL != "https://user.example.com" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if p, err = c.FromFile("test"); err != nil || p.TokenStore != "keyring" || !p.InstanceKey.IsZero() {
@@ -90,7 +96,8 @@ func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
 	for _, end := range []string{"", "\n", "\r\n"} {
 		c, err := load(t, "", map[string]string{
 			"TELEMATICSCTL_ACCESS_TOKEN": " eyJ.a.b" + end, "TELEMATICSCTL_ADMIN_PASSWORD": " pass\nword \t" + end,
-			"TELEMATICSCTL_INSTANCE_ID": idA + end, "TELEMATICSCTL_INSTANCE_KEY": key + end, "TELEMATICSCTL_ADMIN_EMAIL": "a@example.com" + end,
+			"TELEMATICSCTL_INSTANCE_ID": idA + end, "TELEMATICSCTL_INSTANCE_KEY": key + end,
+			"TELEMATICSCTL_ADMIN_EMAIL": "a@example.com" + end,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +117,9 @@ func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
 func TestAJWTOfTwoLinesIsRefused(t *testing.T) {
 	for _, between := range []string{"\n", "\r\n", "\x00", "\x7f"} {
 		_, err := load(t, "", map[string]string{"TELEMATICSCTL_ACCESS_TOKEN": "eyJ.a" + between + "eyJ.b"})
-		if !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "TELEMATICSCTL_ACCESS_TOKEN holds a line break") || strings.Contains(err.Error(), "eyJ") {
+		if !failure.Is(err, failure.Invalid) ||
+			!strings.Contains(err.Error(), "TELEMATICSCTL_ACCESS_TOKEN holds a line break") ||
+			strings.Contains(err.Error(), "eyJ") {
 			t.Errorf("%q: %v", between, err)
 		}
 	}
@@ -123,7 +132,8 @@ func TestEnvironmentAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := c.Resolve()
-	if err != nil || p.Name != config.DefaultProfile || p.InstanceID != idA || p.TokenStore != "keyring" || p.NeedInstance() != nil {
+	if err != nil || p.Name != config.DefaultProfile || p.InstanceID != idA || p.TokenStore != "keyring" ||
+		p.NeedInstance() != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
 	c, err = load(t, "", nil)
@@ -138,7 +148,8 @@ func TestEnvironmentAlone(t *testing.T) {
 // What is set for the live service never reaches the sandbox.
 func TestTheSandboxIsItsOwn(t *testing.T) {
 	c, err := load(t, twoProfilesQuoted, map[string]string{
-		"TELEMATICSCTL_PROFILE": "sandbox", "TELEMATICSCTL_INSTANCE_ID": idA, "TELEMATICSCTL_USER_URL": "https://user.example.com", "TELEMATICSCTL_TOKEN_STORE": "keyring",
+		"TELEMATICSCTL_PROFILE": "sandbox", "TELEMATICSCTL_INSTANCE_ID": idA,
+		"TELEMATICSCTL_USER_URL": "https://user.example.com", "TELEMATICSCTL_TOKEN_STORE": "keyring",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -164,12 +175,14 @@ func TestMistakesInTheFile(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c, err := load(t, "profiles:\n  prod:\n    instance_id: x\n    instance_key: not-a-key-at-all\n", map[string]string{"TELEMATICSCTL_PROFILE": "prod"})
+	c, err := load(t, "profiles:\n  prod:\n    instance_id: x\n    instance_key: not-a-key-at-all\n",
+		map[string]string{"TELEMATICSCTL_PROFILE": "prod"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.Resolve()
-	if !failure.Is(err, failure.Invalid) || len(failure.From(err).Fields) != 2 || strings.Contains(err.Error(), "not-a-key") {
+	if !failure.Is(err, failure.Invalid) || len(failure.From(err).Fields) != 2 ||
+		strings.Contains(err.Error(), "not-a-key") {
 		t.Errorf("both mistakes, and not the key's value: %v", err)
 	}
 	_, err = load(t, "profiles:\n  prod:\n    instance_key: {secret-in-a-mapping: 1}\n", nil)
@@ -188,7 +201,8 @@ func TestNamesThatLookLikeSomethingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.AddProfile(ctx, name, []config.Change{{Key: "instance_id", Value: idA}, {Key: "protected", Value: true}}, false); err != nil {
+		if err := c.AddProfile(ctx, name,
+			[]config.Change{{Key: "instance_id", Value: idA}, {Key: "protected", Value: true}}, false); err != nil {
 			t.Fatal(name, err)
 		}
 		c, err = config.Load(config.Options{Getenv: getenv})

@@ -102,7 +102,8 @@ func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) er
 		return c.broken(err.Error())
 	}
 	if len(doc.Content) == 0 { // nothing, or comments alone
-		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(old)), Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
+		doc = yaml.Node{Kind: yaml.DocumentNode, HeadComment: strings.TrimSpace(string(old)),
+			Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
 		return c.broken("the file must be a mapping")

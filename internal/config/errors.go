@@ -6,10 +6,11 @@ import (
 
 // Why the configuration cannot be used.
 const (
-	ReasonNoFile         failure.Reason = "config-file-missing"      // subject: the file
-	ReasonUnreadable     failure.Reason = "config-file-unreadable"   // subject: the file
-	ReasonInvalidFile    failure.Reason = "config-file-invalid"      // subject: the file
-	ReasonForeignWriters failure.Reason = "config-file-writable"     // subject: the file; others may write it, and it runs a command
+	ReasonNoFile      failure.Reason = "config-file-missing"    // subject: the file
+	ReasonUnreadable  failure.Reason = "config-file-unreadable" // subject: the file
+	ReasonInvalidFile failure.Reason = "config-file-invalid"    // subject: the file
+	// subject: the file; others may write it, and it runs a command
+	ReasonForeignWriters failure.Reason = "config-file-writable"
 	ReasonNoHome         failure.Reason = "no-home-folder"           // subject: the variable that helps
 	ReasonEnvToken       failure.Reason = "access-token-invalid"     // of the environment
 	ReasonProfileName    failure.Reason = "profile-name-invalid"     // subject: a name that would be valid; may be empty

@@ -182,7 +182,8 @@ func unknownKey(key string, known []string) string {
 }
 
 func (c *Config) broken(why string) error {
-	return invalid(ReasonInvalidFile, c.Path, "configuration file "+c.Path+" is invalid: "+strings.Join(strings.Fields(why), " "))
+	return invalid(ReasonInvalidFile, c.Path,
+		"configuration file "+c.Path+" is invalid: "+strings.Join(strings.Fields(why), " "))
 }
 
 func (c *Config) brokenAt(node *yaml.Node, why string) error {
@@ -216,7 +217,8 @@ func (c *Config) checkAccess() error {
 		}
 	}
 	if holdsKey && info.Mode().Perm()&0o044 != 0 {
-		c.Warnings = append(c.Warnings, "configuration file "+c.Path+" holds a key and can be read by others: run `chmod 600 "+c.Path+"`, or store the key in the keyring")
+		c.Warnings = append(c.Warnings, "configuration file "+c.Path+
+			" holds a key and can be read by others: run `chmod 600 "+c.Path+"`, or store the key in the keyring")
 	}
 	return nil
 }

@@ -33,44 +33,58 @@ type Setting struct {
 
 // Settings are all keys and variables, in the order in which they are shown.
 var Settings = []Setting{
-	{Key: "current_profile", Variable: "TELEMATICSCTL_PROFILE", Kind: kindProfile, Default: DefaultProfile, Top: true, Help: "profile to use where `--profile` names none"},
+	{Key: "current_profile", Variable: "TELEMATICSCTL_PROFILE", Kind: kindProfile, Default: DefaultProfile, Top: true,
+		Help: "profile to use where `--profile` names none"},
 	{Key: "profiles", Kind: "mapping", Top: true, Help: "the profiles by name (`[a-z0-9_-]+`), each with the keys below"},
 
 	{Key: "instance_id", Variable: "TELEMATICSCTL_INSTANCE_ID", Kind: kindUUID, Help: "InstanceId of the instance"},
-	{Key: "instance_key", Variable: "TELEMATICSCTL_INSTANCE_KEY", Kind: kindSecret, Default: "from the token store", Help: "InstanceKey of the instance, a UUID"},
+	{Key: "instance_key", Variable: "TELEMATICSCTL_INSTANCE_KEY", Kind: kindSecret, Default: "from the token store",
+		Help: "InstanceKey of the instance, a UUID"},
 	{Key: "instance_key_command", Kind: kindCommand, Help: "command that prints the InstanceKey on its standard output"},
 	{
 		Key: "identity_key", Variable: "TELEMATICSCTL_IDENTITY_KEY", Kind: kindSecret, Default: "the InstanceKey",
 		Help: "key that DeviceTokens are derived by, if the InstanceKey was replaced",
 	},
 	{Key: "identity_key_command", Kind: kindCommand, Help: "command that prints the identity key on its standard output"},
-	{Key: "token_store", Variable: "TELEMATICSCTL_TOKEN_STORE", Kind: kindStore, Default: "keyring", Help: "where tokens and keys are stored"},
-	{Key: "store_passphrase_command", Kind: kindCommand, Help: "command that prints the passphrase of the encrypted file (`token_store: file`)"},
+	{Key: "token_store", Variable: "TELEMATICSCTL_TOKEN_STORE", Kind: kindStore, Default: "keyring",
+		Help: "where tokens and keys are stored"},
+	{Key: "store_passphrase_command", Kind: kindCommand,
+		Help: "command that prints the passphrase of the encrypted file (`token_store: file`)"},
 	{Key: "protected", Kind: kindBool, Default: "off", Help: "ask before any change"},
 	{Key: "audit", Kind: kindBool, Default: "on", Help: "record every change in the audit record"},
 	{Key: "keep_days", Kind: kindDays, Default: "90", Help: "days to keep journals, backups and the audit record"},
 	{Key: "ca_file", Kind: kindFile, Help: "PEM file of certificates to trust beside the system's"},
-	{Key: "admin_email", Variable: "TELEMATICSCTL_ADMIN_EMAIL", Kind: kindText, Help: "email address that the admin signs in with"},
-	{Key: "user_url", Variable: "TELEMATICSCTL_USER_URL", Kind: kindURL, Default: "https://user.telematicssdk.com", Help: "base URL of the user host"},
-	{Key: "accounts_url", Variable: "TELEMATICSCTL_ACCOUNTS_URL", Kind: kindURL, Default: "https://accounts.telematicssdk.com", Help: "base URL of the accounts host"},
-	{Key: "portal_url", Variable: "TELEMATICSCTL_PORTAL_URL", Kind: kindURL, Default: "https://portal-apis.telematicssdk.com", Help: "base URL of the portal host"},
-	{Key: "statistics_url", Variable: "TELEMATICSCTL_STATISTICS_URL", Kind: kindURL, Default: "https://api.telematicssdk.com", Help: "base URL of the statistics host"},
+	{Key: "admin_email", Variable: "TELEMATICSCTL_ADMIN_EMAIL", Kind: kindText,
+		Help: "email address that the admin signs in with"},
+	{Key: "user_url", Variable: "TELEMATICSCTL_USER_URL", Kind: kindURL, Default: "https://user.telematicssdk.com",
+		Help: "base URL of the user host"},
+	{Key: "accounts_url", Variable: "TELEMATICSCTL_ACCOUNTS_URL", Kind: kindURL,
+		Default: "https://accounts.telematicssdk.com", Help: "base URL of the accounts host"},
+	{Key: "portal_url", Variable: "TELEMATICSCTL_PORTAL_URL", Kind: kindURL,
+		Default: "https://portal-apis.telematicssdk.com", Help: "base URL of the portal host"},
+	{Key: "statistics_url", Variable: "TELEMATICSCTL_STATISTICS_URL", Kind: kindURL,
+		Default: "https://api.telematicssdk.com", Help: "base URL of the statistics host"},
 	{
-		Key: "device_status_url", Variable: "TELEMATICSCTL_DEVICE_STATUS_URL", Kind: kindURL, Default: "https://mobilesdk.telematicssdk.com",
-		Help: "base URL of the device status host",
+		Key: "device_status_url", Variable: "TELEMATICSCTL_DEVICE_STATUS_URL", Kind: kindURL,
+		Default: "https://mobilesdk.telematicssdk.com",
+		Help:    "base URL of the device status host",
 	},
 	{
 		Key: "register_multiple_path", Kind: "path", Default: "/v1/Registration/CreateMultiple",
 		Help: "path of the call that registers many users, on the user host",
 	},
 
-	{Variable: "TELEMATICSCTL_CONFIG", Kind: kindFile, Default: "`config.yaml` in the configuration folder", Help: "configuration file"},
-	{Variable: "TELEMATICSCTL_STATE_DIR", Kind: kindFile, Default: "`$XDG_STATE_HOME/telematicsctl`", Help: "folder of jobs, leases, the audit record, token files and sign-in guards"},
+	{Variable: "TELEMATICSCTL_CONFIG", Kind: kindFile, Default: "`config.yaml` in the configuration folder",
+		Help: "configuration file"},
+	{Variable: "TELEMATICSCTL_STATE_DIR", Kind: kindFile, Default: "`$XDG_STATE_HOME/telematicsctl`",
+		Help: "folder of jobs, leases, the audit record, token files and sign-in guards"},
 	{Variable: "TELEMATICSCTL_ADMIN_PASSWORD", Kind: kindSecret, Help: "password that the admin signs in with"},
 	{Variable: "TELEMATICSCTL_ACCESS_TOKEN", Kind: kindSecret, Help: "use this JWT, and store nothing"},
-	{Variable: "TELEMATICSCTL_STORE_PASSPHRASE", Kind: kindSecret, Help: "passphrase of the encrypted file (`token_store: file`)"},
+	{Variable: "TELEMATICSCTL_STORE_PASSPHRASE", Kind: kindSecret,
+		Help: "passphrase of the encrypted file (`token_store: file`)"},
 	{Variable: "TELEMATICSCTL_STORE_PASSPHRASE_FILE", Kind: kindFile, Help: "file that holds the passphrase"},
-	{Variable: "TELEMATICSCTL_TO_INSTANCE_KEY", Kind: kindSecret, Help: "InstanceKey of the instance that `user move` moves to"},
+	{Variable: "TELEMATICSCTL_TO_INSTANCE_KEY", Kind: kindSecret,
+		Help: "InstanceKey of the instance that `user move` moves to"},
 
 	{Variable: "HTTPS_PROXY", Kind: kindURL, Standard: true, Help: "proxy for requests to the service"},
 	{Variable: "NO_PROXY", Kind: kindText, Standard: true, Help: "hosts that are reached without the proxy"},
@@ -78,8 +92,10 @@ var Settings = []Setting{
 	{Variable: "NO_COLOR", Kind: kindText, Standard: true, Help: "no color in the output"},
 	{Variable: "CLICOLOR", Kind: kindText, Standard: true, Help: "`0` for no color in the output"},
 	{Variable: "CLICOLOR_FORCE", Kind: kindText, Standard: true, Help: "color in the output although it is piped"},
-	{Variable: "XDG_CONFIG_HOME", Kind: kindFile, Standard: true, Default: "`~/.config`", Help: "parent of the configuration folder"},
-	{Variable: "XDG_STATE_HOME", Kind: kindFile, Standard: true, Default: "`~/.local/state`", Help: "parent of the state folder"},
+	{Variable: "XDG_CONFIG_HOME", Kind: kindFile, Standard: true, Default: "`~/.config`",
+		Help: "parent of the configuration folder"},
+	{Variable: "XDG_STATE_HOME", Kind: kindFile, Standard: true, Default: "`~/.local/state`",
+		Help: "parent of the state folder"},
 }
 
 // variablePrefix begins the names of the program's own variables.
@@ -144,7 +160,8 @@ func unknownVariables(environ []string) (warnings []string) {
 	}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testVariables) || value == "" || contains(known, name) {
+		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testVariables) || value == "" ||
+			contains(known, name) {
 			continue
 		}
 		warning := "unknown environment variable " + name + " is ignored"

@@ -50,15 +50,20 @@ func TestEverySettingIsDocumented(t *testing.T) {
 func TestWhatTheFileMayNotSay(t *testing.T) {
 	t.Parallel()
 	for happened, c := range map[string]struct{ file, want string }{
-		"a capital in a name":          {"profiles:\n  Prod: {}\n", `line 2: invalid profile name "Prod": use a-z, 0-9, _ and - (did you mean "prod"?)`},
-		"a dot in a name":              {"profiles:\n  prod.eu: {}\n", `(did you mean "prod-eu"?)`},
-		"a misspelled key":             {"profiles:\n  prod:\n    protcted: on\n", `line 3: profile prod: unknown key "protcted" (did you mean protected?)`},
-		"a key in another case":        {"profiles:\n  prod:\n    Protected: on\n", `unknown key "Protected" (did you mean protected?)`},
-		"a misspelled section":         {"profile: {}\n", `line 1: unknown key "profile" (did you mean profiles?)`},
-		"a boolean that is none":       {"profiles:\n  prod:\n    protected: perhaps\n", `line 3: profile prod: protected: must be on or off, not "perhaps"`},
-		"days below one":               {"profiles:\n  prod:\n    keep_days: 0\n", "keep_days: must be a number of days"},
-		"days that are no number":      {"profiles:\n  prod:\n    keep_days: some\n", "keep_days: must be a number of days"},
-		"a list for a value":           {"profiles:\n  prod:\n    user_url: [a]\n", "line 3: profile prod: user_url must be a single value"},
+		"a capital in a name": {"profiles:\n  Prod: {}\n",
+			`line 2: invalid profile name "Prod": use a-z, 0-9, _ and - (did you mean "prod"?)`},
+		"a dot in a name": {"profiles:\n  prod.eu: {}\n", `(did you mean "prod-eu"?)`},
+		"a misspelled key": {"profiles:\n  prod:\n    protcted: on\n",
+			`line 3: profile prod: unknown key "protcted" (did you mean protected?)`},
+		"a key in another case": {"profiles:\n  prod:\n    Protected: on\n",
+			`unknown key "Protected" (did you mean protected?)`},
+		"a misspelled section": {"profile: {}\n", `line 1: unknown key "profile" (did you mean profiles?)`},
+		"a boolean that is none": {"profiles:\n  prod:\n    protected: perhaps\n",
+			`line 3: profile prod: protected: must be on or off, not "perhaps"`},
+		"days below one":          {"profiles:\n  prod:\n    keep_days: 0\n", "keep_days: must be a number of days"},
+		"days that are no number": {"profiles:\n  prod:\n    keep_days: some\n", "keep_days: must be a number of days"},
+		"a list for a value": {"profiles:\n  prod:\n    user_url: [a]\n",
+			"line 3: profile prod: user_url must be a single value"},
 		"a profile given twice":        {"profiles:\n  prod: {}\n  prod: {}\n", "prod"},
 		"the built-in profile":         {"profiles:\n  sandbox: {}\n", "the profile sandbox is built in"},
 		"no YAML":                      {"profiles: [", "is invalid: line 1"},
@@ -76,9 +81,12 @@ func TestWhatTheFileMayNotSay(t *testing.T) {
 // A value has a source: a variable, the file, or the default; an empty variable is none.
 func TestWhereValuesComeFrom(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, "profiles:\n  prod:\n    instance_id: "+idA+"\n    protected: yes\n    audit: off\n    keep_days: 30\n    user_url: https://user.example.com\n", map[string]string{
-		"TELEMATICSCTL_PROFILE": "prod", "TELEMATICSCTL_INSTANCE_KEY": key, "TELEMATICSCTL_USER_URL": "", "TELEMATICSCTL_PORTAL_URL": "https://portal.example.com",
-	})
+	c, err := load(t, "profiles:\n  prod:\n    instance_id: "+idA+
+		"\n    protected: yes\n    audit: off\n    keep_days: 30\n    user_url: https://user.example.com\n",
+		map[string]string{
+			"TELEMATICSCTL_PROFILE": "prod", "TELEMATICSCTL_INSTANCE_KEY": key, "TELEMATICSCTL_USER_URL": "",
+			"TELEMATICSCTL_PORTAL_URL": "https://portal.example.com",
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +95,8 @@ func TestWhereValuesComeFrom(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for k, want := range map[string]string{
-		"instance_id": "file", "instance_key": "TELEMATICSCTL_INSTANCE_KEY", "user_url": "file", "portal_url": "TELEMATICSCTL_PORTAL_URL",
+		"instance_id": "file", "instance_key": "TELEMATICSCTL_INSTANCE_KEY", "user_url": "file",
+		"portal_url":  "TELEMATICSCTL_PORTAL_URL",
 		"token_store": "default", "accounts_url": "default", "protected": "file", "audit": "file",
 	} {
 		if p.Sources[k] != want {
@@ -101,14 +110,16 @@ func TestWhereValuesComeFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := c.Resolve(); err != nil || p.Protected || !p.Audit || p.KeepDays != 90 || p.TokenStore != "keyring" || p.Sources["instance_key"] != "token store" {
+	if p, err := c.Resolve(); err != nil || p.Protected || !p.Audit || p.KeepDays != 90 || p.TokenStore != "keyring" ||
+		p.Sources["instance_key"] != "token store" {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
 
 func TestBooleans(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{"on": true, "yes": true, "true": true, "On": true, "TRUE": true, `"on"`: true, "off": false, "no": false, "False": false, "": false} {
+	for text, want := range map[string]bool{"on": true, "yes": true, "true": true, "On": true, "TRUE": true,
+		`"on"`: true, "off": false, "no": false, "False": false, "": false} {
 		c, err := load(t, "profiles:\n  prod:\n    protected: "+text+"\n", map[string]string{"TELEMATICSCTL_PROFILE": "prod"})
 		if err != nil {
 			t.Fatal(text, err)
@@ -123,7 +134,8 @@ func TestBooleans(t *testing.T) {
 func TestUnknownVariables(t *testing.T) {
 	t.Parallel()
 	c, err := config.Load(config.Options{Getenv: func(string) string { return "" }, Environ: []string{
-		"TELEMATICSCTL_PROFIL=prod", "TELEMATICSCTL_SOMETHING=1", "TELEMATICSCTL_INSTANCE_ID=x", "TELEMATICSCTL_EMPTY=", "TELEMATICSCTL_TEST_X=1", "PATH=/bin",
+		"TELEMATICSCTL_PROFIL=prod", "TELEMATICSCTL_SOMETHING=1", "TELEMATICSCTL_INSTANCE_ID=x", "TELEMATICSCTL_EMPTY=",
+		"TELEMATICSCTL_TEST_X=1", "PATH=/bin",
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -146,10 +158,14 @@ func TestPlaces(t *testing.T) {
 		env          map[string]string
 		path, stores string
 	}{
-		"XDG":             {map[string]string{"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "/c/telematicsctl/config.yaml", "/s/telematicsctl"},
-		"relative XDG":    {map[string]string{"XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": "./s"}, "/home/ada/.config/telematicsctl/config.yaml", "/home/ada/.local/state/telematicsctl"},
-		"a tilde":         {map[string]string{"TELEMATICSCTL_STATE_DIR": "~/state"}, "/home/ada/.config/telematicsctl/config.yaml", "/home/ada/state"},
-		"a tilde as name": {map[string]string{"TELEMATICSCTL_STATE_DIR": "~ada"}, "/home/ada/.config/telematicsctl/config.yaml", "~ada"},
+		"XDG": {map[string]string{"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"},
+			"/c/telematicsctl/config.yaml", "/s/telematicsctl"},
+		"relative XDG": {map[string]string{"XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": "./s"},
+			"/home/ada/.config/telematicsctl/config.yaml", "/home/ada/.local/state/telematicsctl"},
+		"a tilde": {map[string]string{"TELEMATICSCTL_STATE_DIR": "~/state"},
+			"/home/ada/.config/telematicsctl/config.yaml", "/home/ada/state"},
+		"a tilde as name": {map[string]string{"TELEMATICSCTL_STATE_DIR": "~ada"},
+			"/home/ada/.config/telematicsctl/config.yaml", "~ada"},
 	} {
 		c.env["HOME"] = "/home/ada"
 		got, err := config.Load(config.Options{Getenv: func(name string) string { return c.env[name] }})
@@ -162,9 +178,11 @@ func TestPlaces(t *testing.T) {
 func TestAFileThatIsNotThereOrCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for path, want := range map[string]failure.Reason{filepath.Join(dir, "none.yaml"): config.ReasonNoFile, dir: config.ReasonUnreadable} {
+	for path, want := range map[string]failure.Reason{filepath.Join(dir, "none.yaml"): config.ReasonNoFile,
+		dir: config.ReasonUnreadable} {
 		_, err := config.Load(config.Options{Path: path, Getenv: func(string) string { return "" }})
-		if !failure.Is(err, failure.Invalid) || !failure.HasReason(err, want) || want == config.ReasonUnreadable && !strings.Contains(err.Error(), "cannot be read: is a folder") {
+		if !failure.Is(err, failure.Invalid) || !failure.HasReason(err, want) || want == config.ReasonUnreadable &&
+			!strings.Contains(err.Error(), "cannot be read: is a folder") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -176,7 +194,8 @@ func TestWhoElseMayUseTheFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	const command, withKey = "profiles: {prod: {instance_key_command: echo x}}\n", "profiles: {prod: {instance_key: " + key + "}}\n"
+	const command, withKey = "profiles: {prod: {instance_key_command: echo x}}\n",
+		"profiles: {prod: {instance_key: " + key + "}}\n"
 	for happened, c := range map[string]struct {
 		file         string
 		mode, folder os.FileMode
@@ -205,7 +224,8 @@ func TestWhoElseMayUseTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := config.Load(config.Options{Path: path, Getenv: func(string) string { return "" }})
-		if failure.HasReason(err, config.ReasonForeignWriters) != c.refused || err == nil && (len(got.Warnings) > 0) != c.warned {
+		if failure.HasReason(err, config.ReasonForeignWriters) != c.refused || err == nil &&
+			(len(got.Warnings) > 0) != c.warned {
 			t.Errorf("%s: %v", happened, err)
 		}
 	}
@@ -226,10 +246,13 @@ func TestCommandsSeeNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	environ := []string{"PATH=" + "/usr/bin:/bin", "TELEMATICSCTL_PROFILE=prod", "TELEMATICSCTL_UNKNOWN=x"}
-	for _, name := range []string{"INSTANCE_KEY", "IDENTITY_KEY", "ADMIN_PASSWORD", "ACCESS_TOKEN", "STORE_PASSPHRASE", "TO_INSTANCE_KEY"} {
+	for _, name := range []string{"INSTANCE_KEY", "IDENTITY_KEY", "ADMIN_PASSWORD", "ACCESS_TOKEN", "STORE_PASSPHRASE",
+		"TO_INSTANCE_KEY"} {
 		environ = append(environ, "TELEMATICSCTL_"+name+"=hidden")
 	}
-	c, err := config.Load(config.Options{Path: path, Profile: "prod", Environ: environ, Getenv: func(string) string { return "" }})
+	c, err := config.Load(config.Options{Path: path, Profile: "prod", Environ: environ, Getenv: func(string) string {
+		return ""
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +267,8 @@ func TestCommandsSeeNoSecrets(t *testing.T) {
 	if got, err := c.Passphrase(ctx, p); err != nil || got.Reveal() != "pass phrase " {
 		t.Errorf("%q, %v", got.Reveal(), err)
 	}
-	if _, err := p.RunKeyCommand(ctx); !failure.HasReason(err, config.ReasonCommand) || !strings.Contains(err.Error(), "instance_key_command of profile prod failed: exit status 3") {
+	if _, err := p.RunKeyCommand(ctx); !failure.HasReason(err, config.ReasonCommand) ||
+		!strings.Contains(err.Error(), "instance_key_command of profile prod failed: exit status 3") {
 		t.Error(err)
 	}
 }
@@ -261,10 +285,13 @@ func TestThePassphraseFromAFile(t *testing.T) {
 		variable, file, want string
 		fails                bool
 	}{
-		{"", path, "from the file", false}, {"given\r\n", path, "given", false}, {"given", path + "x", "given", false}, {"", path + "x", "", true},
+		{"", path, "from the file", false}, {"given\r\n", path, "given", false}, {"given", path + "x", "given", false},
+		{"", path + "x", "", true},
 	} {
-		got, err := load(t, "", map[string]string{"TELEMATICSCTL_STORE_PASSPHRASE": c.variable, "TELEMATICSCTL_STORE_PASSPHRASE_FILE": c.file})
-		if c.fails != failure.HasReason(err, config.ReasonPassphraseFile) || err == nil && got.StorePassphrase != secret.New(c.want) {
+		got, err := load(t, "", map[string]string{"TELEMATICSCTL_STORE_PASSPHRASE": c.variable,
+			"TELEMATICSCTL_STORE_PASSPHRASE_FILE": c.file})
+		if c.fails != failure.HasReason(err, config.ReasonPassphraseFile) || err == nil &&
+			got.StorePassphrase != secret.New(c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -273,7 +300,8 @@ func TestThePassphraseFromAFile(t *testing.T) {
 // An identity key is a UUID in canonical form, or any other text as it is.
 func TestIdentityKeys(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{strings.ToUpper(key): key, "{" + key + "}": key, "a text\n": "a text", "": ""} {
+	for text, want := range map[string]string{strings.ToUpper(key): key, "{" + key + "}": key,
+		"a text\n": "a text", "": ""} {
 		c, err := load(t, "", map[string]string{"TELEMATICSCTL_IDENTITY_KEY": text})
 		if err != nil {
 			t.Fatal(err)

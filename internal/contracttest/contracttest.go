@@ -120,7 +120,8 @@ func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.
 			MultiError: true, SkipSettingDefaults: true,
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 			SchemaValidationOptions: []openapi3.SchemaValidationOption{
-				openapi3.EnableJSONSchema2020(), openapi3.WithStringFormatValidator(uuidFormat, openapi3.NewCallbackValidator(isUUID)),
+				openapi3.EnableJSONSchema2020(),
+				openapi3.WithStringFormatValidator(uuidFormat, openapi3.NewCallbackValidator(isUUID)),
 			},
 		},
 	}
@@ -138,7 +139,8 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 		return err
 	}
 	return c.once(c.shapes.request(m, r, body), func() error {
-		return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)), strangers(m.route.Operation, r, body))
+		return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)),
+			strangers(m.route.Operation, r, body))
 	})
 }
 
@@ -164,7 +166,8 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 		}
 		in := c.input(m, r, nil)
 		return openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
-			RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: in.Options,
+			RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
+			Options: in.Options,
 		})
 	})
 }

@@ -29,7 +29,8 @@ func TestWhatDoesNotFitIsReported(t *testing.T) {
 		id     = "00000000-0000-4000-8000-000000000001"
 	)
 	instance := map[string]string{"InstanceId": id, "InstanceKey": id}
-	registered := `{"Result": {"DeviceToken": "` + id + `", "AccessToken": null, "RefreshToken": null}, "Status": 200, "Title": "", "Errors": []}`
+	registered := `{"Result": {"DeviceToken": "` + id +
+		`", "AccessToken": null, "RefreshToken": null}, "Status": 200, "Title": "", "Errors": []}`
 	refused := func(status string) string { return `{"Status": ` + status + `, "Title": "", "Errors": []}` }
 	login := func(fields string) string { return `{"LoginFields": ` + strconv.Quote(fields) + `, "Password": "x"}` }
 	for name, c := range map[string]struct {
@@ -50,29 +51,44 @@ func TestWhatDoesNotFitIsReported(t *testing.T) {
 		"a wrong kind of field": {"POST", create, instance, `{"ChildrenCount": "two"}`, 200, registered, "ChildrenCount"},
 		"an unknown spelling":   {"POST", create, instance, `{"Gender": "F"}`, 200, registered, "Gender"},
 
-		"a field that we make up":              {"POST", create, instance, `{"Shoe": 43}`, 200, registered, "body's /Shoe"},
-		"one in another case":                  {"POST", create, instance, `{"firstName": "Ada"}`, 200, registered, "body's /firstName"},
-		"one further in":                       {"PUT", update, nil, `{"UserFields": {"Shoe": 43}}`, 200, done, "body's /UserFields/Shoe"},
-		"one in a text":                        {"POST", "/v1/Auth/Login", nil, login(`{"DeviceToken": "x"}`), 401, "", "body's /LoginFields/(text)/DeviceToken"},
-		"what is known in a text":              {"POST", "/v1/Auth/Login", nil, login(`{"Devicetoken": "x"}`), 401, "", ""},
-		"a body where there is none":           {"DELETE", update + "/" + id, nil, `{}`, 200, done, "describes no body"},
-		"a parameter that we make up":          {"PUT", update + "?Shoe=43", nil, `{}`, 200, done, "query Shoe"},
-		"a header that we make up":             {"PUT", update, map[string]string{"Shoe": "43"}, `{}`, 200, done, "header Shoe"},
-		"a header of another call":             {"POST", create, map[string]string{"InstanceId": id, "InstanceKey": id, "DeviceToken": id}, `{}`, 200, registered, "header Devicetoken"},
-		"a JWT where none is asked for":        {"POST", create, map[string]string{"InstanceId": id, "InstanceKey": id, "Authorization": "Bearer x"}, `{}`, 200, registered, "header Authorization"},
-		"a call that we make up":               {"GET", "/v1/Shoes", nil, ``, 404, refused("404"), "does not describe this call"},
-		"a method that we make up":             {"PATCH", update, nil, ``, 404, refused("404"), "does not describe this call"},
-		"a status that is not described":       {"POST", create, instance, `{}`, 418, refused("418"), "the status 418"},
-		"a redirect":                           {"POST", create, instance, `{}`, 307, "", "the status 307"},
-		"a field that is not described":        {"PUT", update, nil, `{}`, 200, strings.Replace(done, "{", `{"Shoe": 43, `, 1), "Shoe"},
-		"a missing field":                      {"PUT", update, nil, `{}`, 200, `{"Status": 200}`, "Errors"},
-		"a failing envelope":                   {"PUT", update, nil, `{}`, 200, strings.Replace(done, "200", "422", 1), "Status"},
+		"a field that we make up": {"POST", create, instance, `{"Shoe": 43}`, 200, registered, "body's /Shoe"},
+		"one in another case": {"POST", create, instance, `{"firstName": "Ada"}`, 200, registered,
+			"body's /firstName"},
+		"one further in": {"PUT", update, nil, `{"UserFields": {"Shoe": 43}}`, 200, done,
+			"body's /UserFields/Shoe"},
+		"one in a text": {"POST", "/v1/Auth/Login", nil, login(`{"DeviceToken": "x"}`), 401, "",
+			"body's /LoginFields/(text)/DeviceToken"},
+		"what is known in a text":     {"POST", "/v1/Auth/Login", nil, login(`{"Devicetoken": "x"}`), 401, "", ""},
+		"a body where there is none":  {"DELETE", update + "/" + id, nil, `{}`, 200, done, "describes no body"},
+		"a parameter that we make up": {"PUT", update + "?Shoe=43", nil, `{}`, 200, done, "query Shoe"},
+		"a header that we make up": {"PUT", update, map[string]string{"Shoe": "43"}, `{}`, 200, done,
+			"header Shoe"},
+		"a header of another call": {"POST", create,
+			map[string]string{"InstanceId": id, "InstanceKey": id, "DeviceToken": id}, `{}`, 200, registered,
+			"header Devicetoken"},
+		"a JWT where none is asked for": {"POST", create,
+			map[string]string{"InstanceId": id, "InstanceKey": id, "Authorization": "Bearer x"}, `{}`, 200, registered,
+			"header Authorization"},
+		"a call that we make up": {"GET", "/v1/Shoes", nil, ``, 404, refused("404"),
+			"does not describe this call"},
+		"a method that we make up": {"PATCH", update, nil, ``, 404, refused("404"),
+			"does not describe this call"},
+		"a status that is not described": {"POST", create, instance, `{}`, 418, refused("418"), "the status 418"},
+		"a redirect":                     {"POST", create, instance, `{}`, 307, "", "the status 307"},
+		"a field that is not described": {"PUT", update, nil, `{}`, 200,
+			strings.Replace(done, "{", `{"Shoe": 43, `, 1), "Shoe"},
+		"a missing field": {"PUT", update, nil, `{}`, 200, `{"Status": 200}`, "Errors"},
+		"a failing envelope": {"PUT", update, nil, `{}`, 200,
+			strings.Replace(done, "200", "422", 1), "Status"},
 		"a Result too many":                    {"PUT", update, nil, `{}`, 200, registered, "Result"},
 		"a validation failure without entries": {"PUT", update, nil, `{}`, 422, refused("422"), "Errors"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var reports []string
-			next := contract.Transport(answering(c.status, c.answer), contracttest.Hold{Requests: true, Answers: true}, func(err error) { reports = append(reports, err.Error()) })
+			next := contract.Transport(answering(c.status, c.answer), contracttest.Hold{Requests: true, Answers: true},
+				func(err error) {
+					reports = append(reports, err.Error())
+				})
 			req := httptest.NewRequest(c.method, "http://sandbox"+c.path, strings.NewReader(c.body))
 			req.Header.Set("Content-Type", "application/json")
 			for k, v := range c.header {
@@ -151,11 +167,13 @@ func TestWhatWasGivenIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	header := http.Header{"Content-Type": {"application/json"}, "Retry-After": {"1"}}
-	if err := contract.Answer(httptest.NewRequest("POST", "/v1/auth/login", nil), 429, header, []byte(`{"Status": 429, "Title": "", "Errors": []}`)); err != nil {
+	if err := contract.Answer(httptest.NewRequest("POST", "/v1/auth/login", nil), 429, header,
+		[]byte(`{"Status": 429, "Title": "", "Errors": []}`)); err != nil {
 		t.Fatal(err)
 	}
 	const call = "POST /v1/Auth/Login 429"
-	if got, want := contract.Seen(), []string{call, call + " /Errors", call + " /Status", call + " /Title", call + " header Retry-After"}; !slices.Equal(got, want) {
+	if got, want := contract.Seen(), []string{call, call + " /Errors", call + " /Status", call + " /Title",
+		call + " header Retry-After"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, what := range contract.Seen() {
@@ -169,9 +187,10 @@ func TestWhatWasGivenIsRemembered(t *testing.T) {
 func TestAContractThatLeavesSomethingOpen(t *testing.T) {
 	for was, becomes := range map[string]string{
 		"x-undescribed:": "x-forgotten:",
-		"{$ref: '#/components/responses/NoSuchCall'}":                                "{$ref: '#/components/responses/Nothing'}",
-		"    MobileDevice:\n      type: object\n      additionalProperties: false\n": "    MobileDevice:\n      type: object\n",
-		"UserWallets: {type: [array, 'null'],":                                       "UserWallets: {",
+		"{$ref: '#/components/responses/NoSuchCall'}": "{$ref: '#/components/responses/Nothing'}",
+		"    MobileDevice:\n      type: object\n      additionalProperties: false\n": "    MobileDevice:\n      " +
+			"type: object\n",
+		"UserWallets: {type: [array, 'null'],": "UserWallets: {",
 	} {
 		if text := strings.Replace(string(docs.OpenAPI), was, becomes, 1); text == string(docs.OpenAPI) {
 			t.Errorf("there is no %q", was)
@@ -182,7 +201,8 @@ func TestAContractThatLeavesSomethingOpen(t *testing.T) {
 }
 
 func TestATextThatIsNoContract(t *testing.T) {
-	for _, text := range []string{"", "openapi: 3.1.0", "{", "openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {x: {}}"} {
+	for _, text := range []string{"", "openapi: 3.1.0", "{",
+		"openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {x: {}}"} {
 		if _, err := contracttest.New([]byte(text)); err == nil {
 			t.Errorf("%q was taken for one", text)
 		}

@@ -80,11 +80,13 @@ func (c *Contract) find(r *http.Request) match {
 				best.status = http.StatusMethodNotAllowed
 			}
 		case !best.described() || len(params) < len(best.params):
-			best = match{params: params, route: &routers.Route{Spec: c.Doc, Path: path, PathItem: item, Method: r.Method, Operation: operation}}
+			best = match{params: params, route: &routers.Route{Spec: c.Doc, Path: path, PathItem: item, Method: r.Method,
+				Operation: operation}}
 		}
 	}
 	if !best.described() {
-		best.route = &routers.Route{Spec: c.Doc, Path: r.URL.Path, PathItem: &openapi3.PathItem{}, Method: r.Method, Operation: c.others}
+		best.route = &routers.Route{Spec: c.Doc, Path: r.URL.Path, PathItem: &openapi3.PathItem{}, Method: r.Method,
+			Operation: c.others}
 	}
 	return best
 }

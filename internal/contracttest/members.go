@@ -96,7 +96,8 @@ func (p places) unknown(body []byte) []string {
 
 // ordinary are the headers that any HTTP client or server adds, and the request's id.
 var ordinary = []string{
-	"Accept", "Accept-Encoding", "Connection", "Content-Length", "Content-Type", "Date", "Traceparent", "Transfer-Encoding", "User-Agent", "X-Request-Id",
+	"Accept", "Accept-Encoding", "Connection", "Content-Length", "Content-Type", "Date", "Traceparent",
+	"Transfer-Encoding", "User-Agent", "X-Request-Id",
 }
 
 // strangers says what a request has that the contract does not describe: a member of the

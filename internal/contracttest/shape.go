@@ -28,7 +28,8 @@ type shapes struct {
 // reduced are the rules that a shape keeps the verdict of; told are words that rule nothing.
 var (
 	reduced = []string{
-		"type", "properties", "required", "additionalProperties", "items", "allOf", "anyOf", "oneOf", "enum", "const", "pattern", "format", "minimum", "maximum",
+		"type", "properties", "required", "additionalProperties", "items", "allOf", "anyOf", "oneOf", "enum", "const",
+		"pattern", "format", "minimum", "maximum",
 		"minItems", "maxItems", "contentSchema",
 	}
 	told = []string{"contentMediaType", "default", "description", "title"}
@@ -104,7 +105,8 @@ func (s *shapes) request(m match, r *http.Request, body []byte) string {
 	for name, value := range m.params {
 		params[name] = []string{value}
 	}
-	return strings.Join([]string{"request", m.name(), s.values(params), s.values(r.URL.Query()), s.values(r.Header), s.body(body)}, "\n")
+	return strings.Join([]string{"request", m.name(), s.values(params), s.values(r.URL.Query()), s.values(r.Header),
+		s.body(body)}, "\n")
 }
 
 // answer is the shape of an answer.

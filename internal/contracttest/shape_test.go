@@ -54,22 +54,34 @@ func TestARequestAfterManyThatFit(t *testing.T) {
 		wrongPath, wrong, why string
 		header, wrongHeader   []string
 	}{
-		"a query":            {"GET", usersPath + "/find?FirstName=Ada", "", usersPath + "/find?FirstName=Ada&Bogus=x", "", "query Bogus", nil, nil},
-		"a query's value":    {"GET", usersPath + "/find?IncludeAccountInfo=true", "", usersPath + "/find?IncludeAccountInfo=yes", "", "IncludeAccountInfo", nil, nil},
-		"a path's value":     {"DELETE", usersPath + "/" + anID, "", usersPath + "/ada", "", "not a UUID", nil, nil},
-		"a header":           {"POST", createPath, `{}`, createPath, `{}`, "header Shoe", instance, append(instance, "Shoe", "43")},
-		"a header's value":   {"POST", createPath, `{}`, createPath, `{}`, "not a UUID", instance, []string{"InstanceId", anID, "InstanceKey", "k"}},
-		"another type":       {"POST", createPath, `{}`, createPath, `{}`, "text/plain", instance, append(instance, "Content-Type", "text/plain")},
-		"a member":           {"POST", createPath, `{"FirstName": "Ada"}`, createPath, `{"FirstNam": "Ada"}`, "/FirstNam", instance, instance},
-		"a word of an enum":  {"POST", createPath, `{"Gender": "Male"}`, createPath, `{"Gender": "Mal"}`, "Gender", instance, instance},
-		"another enum's":     {"POST", createPath, `{"Status": "Active"}`, createPath, `{"Status": "Inactive"}`, "Status", instance, instance},
-		"a UUID":             {"POST", createPath, `{"CustomToken": "` + anID + `"}`, createPath, `{"CustomToken": "` + anID[1:] + `"}`, "CustomToken", instance, instance},
-		"a null":             {"POST", createPath, `{"Status": "Active"}`, createPath, `{"Status": null}`, "Status", instance, instance},
-		"a number":           {"POST", list, page("7", "1000", ""), list, page("7", "1001", ""), "PageSize", nil, nil},
-		"a fraction":         {"POST", list, page("7", "50", ""), list, page("7.5", "50", ""), "PageNumber", nil, nil},
-		"a text of digits":   {"POST", list, page("7", "50", ""), list, page(`"7"`, "50", ""), "PageNumber", nil, nil},
-		"an element further": {"POST", list, page("1", "1", `, "ActivityStatuses": ["Lost", "Error"]`), list, page("1", "1", `, "ActivityStatuses": ["Lost", "Found"]`), "ActivityStatuses", nil, nil},
-		"a text of JSON":     {"POST", "/v1/Auth/Login", `{"LoginFields": "{\"email\": \"a@b.c\"}", "Password": "p"}`, "/v1/Auth/Login", `{"LoginFields": "{\"mail\": \"a@b.c\"}", "Password": "p"}`, "(text)/mail", nil, nil},
+		"a query": {"GET", usersPath + "/find?FirstName=Ada", "", usersPath + "/find?FirstName=Ada&Bogus=x", "",
+			"query Bogus", nil, nil},
+		"a query's value": {"GET", usersPath + "/find?IncludeAccountInfo=true", "",
+			usersPath + "/find?IncludeAccountInfo=yes", "", "IncludeAccountInfo", nil, nil},
+		"a path's value": {"DELETE", usersPath + "/" + anID, "", usersPath + "/ada", "", "not a UUID", nil, nil},
+		"a header": {"POST", createPath, `{}`, createPath, `{}`, "header Shoe", instance,
+			append(instance, "Shoe", "43")},
+		"a header's value": {"POST", createPath, `{}`, createPath, `{}`, "not a UUID", instance,
+			[]string{"InstanceId", anID, "InstanceKey", "k"}},
+		"another type": {"POST", createPath, `{}`, createPath, `{}`, "text/plain", instance,
+			append(instance, "Content-Type", "text/plain")},
+		"a member": {"POST", createPath, `{"FirstName": "Ada"}`, createPath, `{"FirstNam": "Ada"}`, "/FirstNam",
+			instance, instance},
+		"a word of an enum": {"POST", createPath, `{"Gender": "Male"}`, createPath, `{"Gender": "Mal"}`, "Gender",
+			instance, instance},
+		"another enum's": {"POST", createPath, `{"Status": "Active"}`, createPath, `{"Status": "Inactive"}`, "Status",
+			instance, instance},
+		"a UUID": {"POST", createPath, `{"CustomToken": "` + anID + `"}`, createPath,
+			`{"CustomToken": "` + anID[1:] + `"}`, "CustomToken", instance, instance},
+		"a null": {"POST", createPath, `{"Status": "Active"}`, createPath, `{"Status": null}`, "Status",
+			instance, instance},
+		"a number":         {"POST", list, page("7", "1000", ""), list, page("7", "1001", ""), "PageSize", nil, nil},
+		"a fraction":       {"POST", list, page("7", "50", ""), list, page("7.5", "50", ""), "PageNumber", nil, nil},
+		"a text of digits": {"POST", list, page("7", "50", ""), list, page(`"7"`, "50", ""), "PageNumber", nil, nil},
+		"an element further": {"POST", list, page("1", "1", `, "ActivityStatuses": ["Lost", "Error"]`), list,
+			page("1", "1", `, "ActivityStatuses": ["Lost", "Found"]`), "ActivityStatuses", nil, nil},
+		"a text of JSON": {"POST", "/v1/Auth/Login", `{"LoginFields": "{\"email\": \"a@b.c\"}", "Password": "p"}`,
+			"/v1/Auth/Login", `{"LoginFields": "{\"mail\": \"a@b.c\"}", "Password": "p"}`, "(text)/mail", nil, nil},
 		"a body that breaks": {"PUT", usersPath, `{"FirstName": "Ada"}`, usersPath, `{"FirstName": "Ada"`, "body", nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +91,8 @@ func TestARequestAfterManyThatFit(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if err := contract.Request(asked(c.method, c.wrongPath, c.wrong, c.wrongHeader...)); err == nil || !strings.Contains(err.Error(), c.why) {
+				if err := contract.Request(asked(c.method, c.wrongPath, c.wrong, c.wrongHeader...)); err == nil ||
+					!strings.Contains(err.Error(), c.why) {
 					t.Errorf("reported %v, want %q", err, c.why)
 				}
 			}
@@ -92,7 +105,8 @@ func TestAnAnswerAfterOneThatFits(t *testing.T) {
 	contract := theContract(t)
 	login := httptest.NewRequest("POST", "/v1/Auth/Login", nil)
 	tokens := func(life, more string) string {
-		return `{"Result": {"AccessToken": {"Token": "x", "ExpiresIn": ` + life + `}, "RefreshToken": "y"` + more + `}, "Status": 200, "Title": "", "Errors": []}`
+		return `{"Result": {"AccessToken": {"Token": "x", "ExpiresIn": ` + life + `}, "RefreshToken": "y"` + more +
+			`}, "Status": 200, "Title": "", "Errors": []}`
 	}
 	blocked := `{"Status": 429, "Title": "", "Errors": []}`
 	for name, c := range map[string]struct {
@@ -143,17 +157,22 @@ func TestALongRunHasFewShapes(t *testing.T) {
 func TestWhatWasHeldBeforeMakesNoDifference(t *testing.T) {
 	warm, cold := theContract(t), theContract(t)
 	value := rapid.SampledFrom([]any{
-		nil, true, 0, 1, 1.5, 100, 101, 200, 409, 1000, 1001, 86400, "", "x", "y", "7", "true", "Male", "Active", "Lost", anID, otherID, anID[1:], "2026-11-22T12:00:00",
-		"2026-11-22", "{}", `{"email": "x"}`, `{"Shoe": 1}`, []any{}, []any{anID}, []any{otherID, "x"}, []any{map[string]any{"Key": "x", "Message": "y"}}, map[string]any{},
+		nil, true, 0, 1, 1.5, 100, 101, 200, 409, 1000, 1001, 86400, "", "x", "y", "7", "true", "Male", "Active", "Lost",
+		anID, otherID, anID[1:], "2026-11-22T12:00:00",
+		"2026-11-22", "{}", `{"email": "x"}`, `{"Shoe": 1}`, []any{}, []any{anID}, []any{otherID, "x"},
+		[]any{map[string]any{"Key": "x", "Message": "y"}}, map[string]any{},
 		map[string]any{"ClientId": "x"}, map[string]any{"DeviceToken": anID, "AccessToken": nil, "RefreshToken": nil},
 	})
 	name := rapid.SampledFrom([]string{
-		"FirstName", "Gender", "Status", "CustomToken", "ChildrenCount", "UserFields", "PageNumber", "PageSize", "InstanceIds", "ActivityStatuses", "LoginFields", "Password", "Shoe",
+		"FirstName", "Gender", "Status", "CustomToken", "ChildrenCount", "UserFields", "PageNumber", "PageSize",
+		"InstanceIds", "ActivityStatuses", "LoginFields", "Password", "Shoe",
 	})
 	text := rapid.SampledFrom([]string{"", "x", "1", "1.5", "true", anID, otherID, anID[1:]})
 	target := rapid.SampledFrom([]string{
-		"POST " + createPath, "PUT " + usersPath, "POST /v1/Auth/Login", "POST " + usersPath + "/GetFilteredPage", "GET " + usersPath + "/find?DeviceToken=", "GET " + usersPath + "/find?IncludeAccountInfo=",
-		"DELETE " + usersPath + "/x", "DELETE " + usersPath + "/" + anID, "DELETE " + usersPath + "/" + otherID, "PATCH " + usersPath,
+		"POST " + createPath, "PUT " + usersPath, "POST /v1/Auth/Login", "POST " + usersPath + "/GetFilteredPage",
+		"GET " + usersPath + "/find?DeviceToken=", "GET " + usersPath + "/find?IncludeAccountInfo=",
+		"DELETE " + usersPath + "/x", "DELETE " + usersPath + "/" + anID, "DELETE " + usersPath + "/" + otherID,
+		"PATCH " + usersPath,
 	})
 	full := map[string]any{"Status": 200, "Title": "", "Errors": []any{}}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -165,9 +184,11 @@ func TestWhatWasHeldBeforeMakesNoDifference(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		header := []string{"InstanceId", anID, "InstanceKey", text.Draw(rt, "key")}[:rapid.SampledFrom([]int{0, 4}).Draw(rt, "headers")]
+		header := []string{"InstanceId", anID, "InstanceKey", text.Draw(rt, "key")}[:rapid.SampledFrom([]int{0, 4}).
+			Draw(rt, "headers")]
 		cold.Forget()
-		alone, after := cold.Request(asked(method, path, string(sent), header...)), warm.Request(asked(method, path, string(sent), header...))
+		alone, after := cold.Request(asked(method, path, string(sent), header...)),
+			warm.Request(asked(method, path, string(sent), header...))
 		if (alone == nil) != (after == nil) {
 			rt.Errorf("the request alone: %v; after others: %v", alone, after)
 		}
@@ -183,7 +204,8 @@ func TestWhatWasHeldBeforeMakesNoDifference(t *testing.T) {
 		status := rapid.SampledFrom([]int{200, 401, 409, 404, 422}).Draw(rt, "status")
 		r, _ := asked(method, path, "")
 		kind := http.Header{"Content-Type": {"application/json"}}
-		if alone, after := cold.Answer(r, status, kind, got), warm.Answer(r, status, kind, got); (alone == nil) != (after == nil) {
+		if alone, after := cold.Answer(r, status, kind, got),
+			warm.Answer(r, status, kind, got); (alone == nil) != (after == nil) {
 			rt.Errorf("the answer alone: %v; after others: %v", alone, after)
 		}
 	})
@@ -192,12 +214,16 @@ func TestWhatWasHeldBeforeMakesNoDifference(t *testing.T) {
 // A rule that a shape would not keep is found when the contract is read.
 func TestARuleThatShapesDoNotKnow(t *testing.T) {
 	for was, becomes := range map[string]string{
-		"Success: {type: integer, const: 200}":                                           "Success: {type: integer, const: 200, multipleOf: 2}",
-		"{name: Email, in: query, x-source: live, schema: {type: string}}":               "{name: Email, in: query, x-source: live, schema: {type: array, items: {type: string}}}",
-		"InviteCode, in: path, required: true, x-source: client, schema: {type: string}": "InviteCode, in: path, required: true, x-source: client, schema: {type: string, format: date}",
+		"Success: {type: integer, const: 200}": "Success: {type: integer, " +
+			"const: 200, multipleOf: 2}",
+		"{name: Email, in: query, x-source: live, schema: {type: string}}": "{name: Email, in: query, " +
+			"x-source: live, schema: {type: array, items: {type: string}}}",
+		"InviteCode, in: path, required: true, x-source: client, schema: {type: string}": "InviteCode, in: path, " +
+			"required: true, x-source: client, schema: {type: string, format: date}",
 	} {
 		text := strings.Replace(string(docs.OpenAPI), was, becomes, 1)
-		if _, err := contracttest.New([]byte(text)); text == string(docs.OpenAPI) || err == nil || !strings.Contains(err.Error(), "shapes") {
+		if _, err := contracttest.New([]byte(text)); text == string(docs.OpenAPI) || err == nil ||
+			!strings.Contains(err.Error(), "shapes") {
 			t.Errorf("%s: %v", becomes, err)
 		}
 	}

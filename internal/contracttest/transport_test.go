@@ -38,7 +38,9 @@ func TestWatchingChangesNothing(t *testing.T) {
 				}
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(c.answer)}, nil
 			})
-			resp, err := contracttest.Watch(next, func(e contracttest.Exchange) { seen = e }).RoundTrip(httptest.NewRequest("POST", "/", strings.NewReader("sent")))
+			resp, err := contracttest.Watch(next, func(e contracttest.Exchange) {
+				seen = e
+			}).RoundTrip(httptest.NewRequest("POST", "/", strings.NewReader("sent")))
 			if string(seen.Sent) != "sent" || (seen.Response != nil) != c.whole {
 				t.Errorf("seen was %+v", seen)
 			}
@@ -52,7 +54,8 @@ func TestWatchingChangesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := io.ReadAll(resp.Body)
-			if want := map[bool]string{true: "whole", false: "half"}[c.whole]; string(got) != want || errors.Is(err, errBroken) == c.whole {
+			if want := map[bool]string{true: "whole", false: "half"}[c.whole]; string(got) != want ||
+				errors.Is(err, errBroken) == c.whole {
 				t.Errorf("got %q (%v)", got, err)
 			}
 			if err := resp.Body.Close(); err != nil {

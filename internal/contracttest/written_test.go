@@ -22,7 +22,8 @@ func TestWhatIsWrittenDownIsRead(t *testing.T) {
 		if r.URL.Path == "/broken" {
 			return nil, errBroken
 		}
-		return &http.Response{StatusCode: 201, Header: http.Header{"A": {"b"}}, Body: io.NopCloser(strings.NewReader("got " + r.URL.Path))}, nil
+		return &http.Response{StatusCode: 201, Header: http.Header{"A": {"b"}},
+			Body: io.NopCloser(strings.NewReader("got " + r.URL.Path))}, nil
 	}))
 	for _, path := range []string{"/1", "/2", "/3", "/5", "/6", "/broken"} {
 		r := httptest.NewRequest("POST", "http://service"+path, strings.NewReader("sent "+path))
@@ -67,8 +68,12 @@ func TestAHandlerIsHeld(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.Copy(io.Discard, r.Body)
 		}, ""},
-		"the request":     {"?Shoe=43", contracttest.Hold{Requests: true}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "query Shoe"},
-		"not the request": {"?Shoe=43", contracttest.Hold{Answers: true}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, ""},
+		"the request": {"?Shoe=43", contracttest.Hold{Requests: true}, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}, "query Shoe"},
+		"not the request": {"?Shoe=43", contracttest.Hold{Answers: true}, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}, ""},
 		"the answer": {"", contracttest.Hold{Answers: true}, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"Shoe": 43}`)

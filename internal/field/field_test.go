@@ -189,7 +189,8 @@ func TestUUIDHasOneSpelling(t *testing.T) {
 // one spelling or an error.
 func FuzzParseUUID(f *testing.F) {
 	for _, s := range []string{"", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}",
-		"x8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70y", "urn:uuid:8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "8f14e45fceea467f8b3e2c1d6e5b9a70"} {
+		"x8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70y", "urn:uuid:8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70",
+		"8f14e45fceea467f8b3e2c1d6e5b9a70"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -200,7 +201,8 @@ func FuzzParseUUID(f *testing.F) {
 		if again, err := field.ParseUUID(got); err != nil || again != got {
 			t.Errorf("%q is read as %q, and that as %q, %v", s, got, again, err)
 		}
-		if strings.ReplaceAll(got, "-", "") != strings.ToLower(strings.ReplaceAll(strings.Trim(field.Trim(s), "{}()"), "-", "")) {
+		if strings.ReplaceAll(got, "-", "") != strings.ToLower(strings.ReplaceAll(strings.Trim(field.Trim(s), "{}()"),
+			"-", "")) {
 			t.Errorf("%q became %q", s, got)
 		}
 	})

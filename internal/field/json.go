@@ -10,7 +10,8 @@ import (
 // places are what encoding/json calls the places where a character stood that may not
 // stand there, and what is wanted there.
 var places = []struct{ called, wanted string }{
-	{"looking for beginning of value", "where a value is wanted: a string in double quotes, a number, true, false or null"},
+	{"looking for beginning of value",
+		"where a value is wanted: a string in double quotes, a number, true, false or null"},
 	{"looking for beginning of object key string", "where a name in double quotes is wanted"},
 	{"after object key:value pair", "where a comma or } is wanted"},
 	{"after object key", "where a colon is wanted"},

@@ -11,16 +11,18 @@ import (
 // Whoever reads a mistake in a file knows JSON at best, and not the library that found it.
 func TestJSONTroubleSpeaksOfTheText(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"a": 1,}`:                 "'}' stands where a name in double quotes is wanted",
-		`{"a" 1}`:                   "'1' stands where a colon is wanted",
-		`{"a": 1 "b": 2}`:           "'\"' stands where a comma or } is wanted",
-		`{"a": Ada}`:                "'A' stands where a value is wanted: a string in double quotes, a number, true, false or null",
-		`[1 2]`:                     "'2' stands where a comma or ] is wanted",
-		`{} x`:                      "'x' stands behind the end of the value",
-		"\"a\tb\"":                  `'\t' stands inside a string, where a line break is written \n, a tab \t`,
-		`"\q"`:                      `'q' stands behind a backslash, where one of " \ / b f n r t u is wanted`,
-		`"\u12"`:                    `'"' stands behind \u, where four hexadecimal digits are wanted`,
-		`tru!`:                      "'!' stands in a word that is none of true, false and null: a string stands in double quotes",
+		`{"a": 1,}`:       "'}' stands where a name in double quotes is wanted",
+		`{"a" 1}`:         "'1' stands where a colon is wanted",
+		`{"a": 1 "b": 2}`: "'\"' stands where a comma or } is wanted",
+		`{"a": Ada}`: "'A' stands where a value is wanted: a string in double quotes, a number, true, " +
+			"false or null",
+		`[1 2]`:    "'2' stands where a comma or ] is wanted",
+		`{} x`:     "'x' stands behind the end of the value",
+		"\"a\tb\"": `'\t' stands inside a string, where a line break is written \n, a tab \t`,
+		`"\q"`:     `'q' stands behind a backslash, where one of " \ / b f n r t u is wanted`,
+		`"\u12"`:   `'"' stands behind \u, where four hexadecimal digits are wanted`,
+		`tru!`: "'!' stands in a word that is none of true, false and null: a string stands in " +
+			"double quotes",
 		`-x`:                        "'x' stands in a number: a string stands in double quotes",
 		`1.x`:                       "'x' stands behind a decimal point, where a digit is wanted",
 		`1ex`:                       "'x' stands in an exponent, where a digit is wanted",
@@ -44,7 +46,8 @@ func TestJSONTroubleSpeaksOfTheText(t *testing.T) {
 }
 
 func TestABodyThatIsNoObject(t *testing.T) {
-	for text, want := range map[string]string{`[1]`: "not a JSON object: it is a JSON array", `{"City": Bonn}`: "not a JSON object: 'B' stands where a value is wanted"} {
+	for text, want := range map[string]string{`[1]`: "not a JSON object: it is a JSON array",
+		`{"City": Bonn}`: "not a JSON object: 'B' stands where a value is wanted"} {
 		r := field.Reader{Use: field.Create}
 		r.JSON([]byte(text))
 		if len(r.Mistakes) != 1 || !strings.HasPrefix(r.Mistakes[0].Message, want) {

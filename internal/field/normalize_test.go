@@ -20,7 +20,8 @@ func TestNormalize(t *testing.T) {
 		{"a phone number with no-break spaces", "Phone", "+49\u00a0170\u00a01234567", "+491701234567"},
 		{"an enum has the service's spelling", "Gender", "FEMALE", "Female"},
 		{"an unknown value of an enum stays", "Gender", "w", "w"},
-		{"a UUID is canonical", "CustomToken", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A01}", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a01"},
+		{"a UUID is canonical", "CustomToken", "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A01}",
+			"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := field.Get(c.field).Normalize(c.value); got != c.want {

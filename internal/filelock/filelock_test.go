@@ -58,7 +58,8 @@ func TestWhatAcquireFailsWith(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "folder.lock"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := filelock.Acquire(t.Context(), filepath.Join(dir, "folder.lock"), 0); err == nil || errors.As(err, new(*filelock.HeldError)) {
+	if _, err := filelock.Acquire(t.Context(), filepath.Join(dir, "folder.lock"), 0); err == nil ||
+		errors.As(err, new(*filelock.HeldError)) {
 		t.Errorf("a folder: %v", err)
 	}
 	if _, err := filelock.Acquire(t.Context(), filepath.Join(path, "a.lock"), 0); err == nil {

@@ -70,7 +70,8 @@ func writtenText(f *field.Field, text string) any {
 	return text
 }
 
-var momentShapes = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", time.DateOnly}
+var momentShapes = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00",
+	"2006-01-02T15:04", time.DateOnly}
 
 func moment(value any) (time.Time, bool) {
 	text, _ := value.(string)

@@ -92,7 +92,8 @@ func describe(t Token) string {
 const mostListed = 20
 
 func (m *Membership) several(t Token, states []State) error {
-	e := failure.Newf(failure.Invalid, "%d users %s in instance %s", len(states), describe(t), m.Instance).Because(ReasonManyMatch, t.String())
+	e := failure.Newf(failure.Invalid, "%d users %s in instance %s", len(states), describe(t), m.Instance).
+		Because(ReasonManyMatch, t.String())
 	for _, s := range states[:min(len(states), mostListed)] {
 		e.Fields = append(e.Fields, failure.Field{Key: s.DeviceToken.String(), Message: Describe(s.User)})
 	}

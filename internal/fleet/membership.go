@@ -161,7 +161,8 @@ func (m *Membership) Read(ctx context.Context, deviceToken uuid.UUID) (State, er
 
 // stateOf returns what a user who was read says.
 func (m *Membership) stateOf(u *userservice.User) State {
-	s := State{Place: Elsewhere, Created: u.DateCreated, InstanceID: u.AccountInfo.InstanceID, Values: u.Fields, Known: true, User: u}
+	s := State{Place: Elsewhere, Created: u.DateCreated, InstanceID: u.AccountInfo.InstanceID, Values: u.Fields,
+		Known: true, User: u}
 	s.DeviceToken, _ = field.ParseServiceUUID(u.DeviceToken)
 	if sameUUID(s.InstanceID, m.Instance.ID) {
 		s.Place = Member

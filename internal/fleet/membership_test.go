@@ -38,7 +38,8 @@ func tokenOf(n int) uuid.UUID {
 
 // userOf has logging on where its number is odd, and is deactivated where it can be divided by ten.
 func userOf(n int) userservice.User {
-	u := userservice.User{DeviceToken: tokenOf(n).String(), Status: "Active", AccountInfo: userservice.AccountInfo{InstanceID: here}}
+	u := userservice.User{DeviceToken: tokenOf(n).
+		String(), Status: "Active", AccountInfo: userservice.AccountInfo{InstanceID: here}}
 	u.Fields.Put(field.Get("EnableLogging"), n%2 == 1)
 	status := "Active"
 	if n%10 == 0 {
@@ -77,7 +78,8 @@ func (p *people) find(_ context.Context, f *field.Field, value string) ([]userse
 }
 
 func (p *people) membership(keep ...string) *Membership {
-	m := &Membership{Find: p.find, Fetch: p.fetch, Instance: Instance{ID: strings.ToUpper(here), Name: "Fleet"}, Now: time.Now}
+	m := &Membership{Find: p.find, Fetch: p.fetch, Instance: Instance{ID: strings.ToUpper(here), Name: "Fleet"},
+		Now: time.Now}
 	for _, name := range keep {
 		m.Keep = append(m.Keep, field.Get(name))
 	}
@@ -130,7 +132,8 @@ func TestMembershipKnowsWhereUsersAre(t *testing.T) {
 			}
 			logging, _ := s.Values.Get("EnableLogging")
 			tracking, _ := s.Values.Get("EnableTracking")
-			if wanted := map[bool]string{true: "Deactivated", false: "Active"}[n%10 == 0]; !s.Known || logging != (n%2 == 1) || tracking != nil || s.Values.Text("Status") != wanted {
+			if wanted := map[bool]string{true: "Deactivated", false: "Active"}[n%10 == 0]; !s.Known || logging != (n%2 == 1) ||
+				tracking != nil || s.Values.Text("Status") != wanted {
 				t.Errorf("listed is %t: user %d has %v, %v, %s", listed, n, logging, tracking, s.Values.Text("Status"))
 			}
 		}
@@ -194,7 +197,8 @@ func TestLookup(t *testing.T) {
 		with(2, there, "ClientId", "c-1"),
 		with(3, here, "ClientId", "C-1"), // the service may compare without regard to case: this is another user
 		with(4, there, "ClientId", "c-4"),
-		with(5, here, "ClientId", "c-5", "FirstName", "Bo"), with(6, here, "ClientId", "c-5", "LastName", "Li", "Email", "li@example.com"),
+		with(5, here, "ClientId", "c-5", "FirstName", "Bo"),
+		with(6, here, "ClientId", "c-5", "LastName", "Li", "Email", "li@example.com"),
 		with(7, here, "Phone", "+491701234567"),
 	}}
 	m := p.membership()
@@ -204,17 +208,20 @@ func TestLookup(t *testing.T) {
 		reason failure.Reason
 		text   string
 	}{
-		"client:c-1":                    {user: 1},
-		"CLIENT: c-1 ":                  {user: 1},
-		"email:ada@example.com":         {user: 1},
-		"email:ADA@example.COM":         {user: 1},
-		"phone:+49 170 1234567":         {user: 7},
-		strip(tokenOf(1)):               {user: 1},
-		"client:c-9":                    {code: failure.NotFound, reason: ReasonNoMatch, text: `no user with ClientId "c-9" in instance Fleet (` + strings.ToUpper(here) + `)`},
-		"client:c-4":                    {code: failure.NotFound, reason: ReasonOtherPlace, text: "but in another one"},
-		"client:c-5":                    {code: failure.Invalid, reason: ReasonManyMatch, text: tokenOf(6).String() + ": Li, ClientId c-5, li@example.com"},
+		"client:c-1":            {user: 1},
+		"CLIENT: c-1 ":          {user: 1},
+		"email:ada@example.com": {user: 1},
+		"email:ADA@example.COM": {user: 1},
+		"phone:+49 170 1234567": {user: 7},
+		strip(tokenOf(1)):       {user: 1},
+		"client:c-9": {code: failure.NotFound, reason: ReasonNoMatch,
+			text: `no user with ClientId "c-9" in instance Fleet (` + strings.ToUpper(here) + `)`},
+		"client:c-4": {code: failure.NotFound, reason: ReasonOtherPlace, text: "but in another one"},
+		"client:c-5": {code: failure.Invalid, reason: ReasonManyMatch, text: tokenOf(6).
+			String() + ": Li, ClientId c-5, li@example.com"},
 		"{" + tokenOf(2).String() + "}": {code: failure.NotFound, reason: ReasonOtherPlace, text: "but in another one"},
-		tokenOf(99).String():            {code: failure.NotFound, reason: ReasonNoMatch, text: "no user " + tokenOf(99).String()},
+		tokenOf(99).String(): {code: failure.NotFound, reason: ReasonNoMatch,
+			text: "no user " + tokenOf(99).String()},
 	} {
 		token, err := ParseToken(text)
 		if err != nil {
@@ -238,13 +245,15 @@ func strip(u uuid.UUID) string { return strings.ReplaceAll(u.String(), "-", "") 
 func TestParseTokens(t *testing.T) {
 	t.Parallel()
 	const ada = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
-	got, err := ParseTokens([]string{ada, "{" + strings.ToUpper(ada) + "}", strings.ReplaceAll(ada, "-", ""), "client:c-1", "Client:c-1 ",
+	got, err := ParseTokens([]string{ada, "{" + strings.ToUpper(ada) + "}", strings.ReplaceAll(ada, "-", ""),
+		"client:c-1", "Client:c-1 ",
 		"email:Ada@example.com", "email:ada@EXAMPLE.com", "phone:+49 170 1", "client:a:b"})
 	var names []string
 	for _, token := range got {
 		names = append(names, token.String())
 	}
-	if want := ada + " client:c-1 email:ada@example.com phone:+491701 client:a:b"; err != nil || strings.Join(names, " ") != want {
+	if want := ada + " client:c-1 email:ada@example.com phone:+491701 client:a:b"; err != nil ||
+		strings.Join(names, " ") != want {
 		t.Errorf("got %v, %v", names, err)
 	}
 	_, err = ParseTokens([]string{ada, "", "x", "client:", "name:Ada", uuid.Nil.String(), "8f14e45f-ceea-467f-8b3e"})

@@ -110,7 +110,8 @@ func TestMovingListGivesNobodyTwiceAndMissesNobody(t *testing.T) {
 			}
 		}
 		got := map[string]bool{}
-		for page, err := range Pages(context.Background(), l.fetch, PageOptions{Size: rapid.IntRange(20, 50).Draw(t, "size")}) {
+		for page, err := range Pages(context.Background(), l.fetch,
+			PageOptions{Size: rapid.IntRange(20, 50).Draw(t, "size")}) {
 			if failure.HasReason(err, ReasonListMoves) {
 				return // it says so
 			}

@@ -48,9 +48,11 @@ func ParsePreference(text string) (Preference, error) {
 		f, ok := field.Lookup(name)
 		switch {
 		case !ok:
-			return Preference{}, invalid("key %q: %q is not a field; a key is one of %s, content, random", text, name, keyNames())
+			return Preference{}, invalid("key %q: %q is not a field; a key is one of %s, content, random", text, name,
+				keyNames())
 		case !mayBeKey(f):
-			return Preference{}, invalid("key %q: %s cannot tell users apart; a key is one of %s, content, random", text, f.Name, keyNames())
+			return Preference{}, invalid("key %q: %s cannot tell users apart; a key is one of %s, content, random", text,
+				f.Name, keyNames())
 		case p.has(f):
 			return Preference{}, invalid("key %q: %s is named twice", text, f.Name)
 		}

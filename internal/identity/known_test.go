@@ -39,9 +39,10 @@ const (
 var (
 	deriver = identity.NewDeriver(instanceID, secret.New(instanceKey))
 	// letters has letters in both UUIDs: any case, braces and missing dashes are the same.
-	letters = identity.NewDeriver("ABCDEFAB-cdef-4abc-8def-abcdefabcdef", secret.New("fedcbafe-dcba-4fed-8cba-FEDCBAFEDCBA"))
-	braces  = identity.NewDeriver("{abcdefab-cdef-4abc-8def-abcdefabcdef}", secret.New("FEDCBAFEDCBA4FED8CBAFEDCBAFEDCBA"))
-	text    = identity.NewDeriver(instanceID, secret.New("Rotated Key"))
+	letters = identity.NewDeriver("ABCDEFAB-cdef-4abc-8def-abcdefabcdef",
+		secret.New("fedcbafe-dcba-4fed-8cba-FEDCBAFEDCBA"))
+	braces = identity.NewDeriver("{abcdefab-cdef-4abc-8def-abcdefabcdef}", secret.New("FEDCBAFEDCBA4FED8CBAFEDCBAFEDCBA"))
+	text   = identity.NewDeriver(instanceID, secret.New("Rotated Key"))
 
 	now = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 )
@@ -76,7 +77,8 @@ func TestTokensOfContentNeverChange(t *testing.T) {
 	if got := hex.EncodeToString(digest[:]); got != knownDigest {
 		t.Fatalf("the digest is %s, want %s", got, knownDigest)
 	}
-	for number, want := range map[int]string{1: "3cf0c2d8-0b5b-8d4d-a4a0-4a70f0dd213f", 2: "07e790b9-06a6-8509-ace1-fb4a5d5eaff2"} {
+	for number, want := range map[int]string{1: "3cf0c2d8-0b5b-8d4d-a4a0-4a70f0dd213f",
+		2: "07e790b9-06a6-8509-ace1-fb4a5d5eaff2"} {
 		if got := deriver.Content(digest, number).String(); got != want {
 			t.Errorf("equal row %d: got %s, want %s", number, got, want)
 		}
@@ -89,7 +91,8 @@ func TestTokensOfSeedsNeverChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for row, want := range map[int]string{1: "0ac11811-9313-8bc3-a54a-075d5248cc1c", 1_000_000: "3a10933f-dc35-8e97-a5ec-737772b37063"} {
+	for row, want := range map[int]string{1: "0ac11811-9313-8bc3-a54a-075d5248cc1c",
+		1_000_000: "3a10933f-dc35-8e97-a5ec-737772b37063"} {
 		if got := deriver.Random(seed, row).String(); got != want {
 			t.Errorf("row %d: got %s, want %s", row, got, want)
 		}

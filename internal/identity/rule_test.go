@@ -34,19 +34,28 @@ func TestWhatARowIsKnownBy(t *testing.T) {
 		want       uuid.UUID
 		err        string
 	}{
-		{"its ClientId", "client-id", false, "", []string{"ClientId", "c-1"}, deriver.Field(field.Get("ClientId"), "c-1"), ""},
-		{"its CustomToken before its ClientId", "client-id", false, "", []string{"ClientId", "c-1", "CustomToken", "{" + strings.ToUpper(custom) + "}"}, uuid.MustParse(custom), ""},
-		{"its DeviceToken before its ClientId", "client-id", false, custom, []string{"ClientId", "c-1"}, uuid.MustParse(custom), ""},
-		{"an all-zero DeviceToken is a blank", "client-id", false, uuid.Nil.String(), []string{"ClientId", "c-1"}, deriver.Field(field.Get("ClientId"), "c-1"), ""},
-		{"an all-zero CustomToken is a blank", "client-id", false, "", []string{"ClientId", "c-1", "CustomToken", uuid.Nil.String()}, deriver.Field(field.Get("ClientId"), "c-1"), ""},
+		{"its ClientId", "client-id", false, "", []string{"ClientId", "c-1"},
+			deriver.Field(field.Get("ClientId"), "c-1"), ""},
+		{"its CustomToken before its ClientId", "client-id", false, "",
+			[]string{"ClientId", "c-1", "CustomToken", "{" + strings.ToUpper(custom) + "}"}, uuid.MustParse(custom), ""},
+		{"its DeviceToken before its ClientId", "client-id", false, custom, []string{"ClientId", "c-1"},
+			uuid.MustParse(custom), ""},
+		{"an all-zero DeviceToken is a blank", "client-id", false, uuid.Nil.String(), []string{"ClientId", "c-1"},
+			deriver.Field(field.Get("ClientId"), "c-1"), ""},
+		{"an all-zero CustomToken is a blank", "client-id", false, "",
+			[]string{"ClientId", "c-1", "CustomToken", uuid.Nil.String()}, deriver.Field(field.Get("ClientId"), "c-1"), ""},
 		{"no key", "client-id", false, "", []string{"FirstName", "Ada"}, uuid.Nil, "no ClientId"},
 		{"a blank key", "client-id", false, "", []string{"FirstName", "Ada", "ClientId", " \u200b"}, uuid.Nil, "no ClientId"},
-		{"the second key", "client-id,email,content", false, "", []string{"Email", "ADA@example.com"}, deriver.Field(field.Get("Email"), "ada@example.com"), ""},
-		{"the first key that it has", "email,client-id", false, "", []string{"Email", "ada@example.com", "ClientId", "c-1"}, deriver.Field(field.Get("Email"), "ada@example.com"), ""},
-		{"its content where it has no key", "client-id,content", false, "", []string{"FirstName", "Ada"}, deriver.Content(identity.ContentOf(cells(t, "FirstName", "Ada")), 1), ""},
+		{"the second key", "client-id,email,content", false, "", []string{"Email", "ADA@example.com"},
+			deriver.Field(field.Get("Email"), "ada@example.com"), ""},
+		{"the first key that it has", "email,client-id", false, "", []string{"Email", "ada@example.com", "ClientId", "c-1"},
+			deriver.Field(field.Get("Email"), "ada@example.com"), ""},
+		{"its content where it has no key", "client-id,content", false, "", []string{"FirstName", "Ada"},
+			deriver.Content(identity.ContentOf(cells(t, "FirstName", "Ada")), 1), ""},
 		{"nothing", "random", false, "", []string{"FirstName", "Ada"}, deriver.Random(seed, 7), ""},
 		{"the service's choice", "client-id", true, "", []string{"ClientId", "c-1"}, uuid.Nil, ""},
-		{"a CustomToken before the service's choice", "client-id", true, "", []string{"CustomToken", custom}, uuid.MustParse(custom), ""},
+		{"a CustomToken before the service's choice", "client-id", true, "", []string{"CustomToken", custom},
+			uuid.MustParse(custom), ""},
 		{"a DeviceToken that is not a UUID", "client-id", false, "x", []string{"ClientId", "c-1"}, uuid.Nil, "not a UUID"},
 	} {
 		rule := identity.Rule{Deriver: deriver, Preference: preference(t, c.keys), Seed: seed, Drawn: true, Server: c.server}
@@ -132,7 +141,8 @@ func TestParsePreference(t *testing.T) {
 		"create-access-token": "cannot tell users apart",
 		"email,email":         "named twice",
 	} {
-		if _, err := identity.ParsePreference(text); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), want) {
+		if _, err := identity.ParsePreference(text); !failure.Is(err, failure.Invalid) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}

@@ -24,13 +24,15 @@ func TestARowThatIsNotLookedAtHasItsCellsAndItsClientId(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := input.Open(context.Background(), input.Options{Name: path, Use: field.File, Now: time.Unix(1_700_000_000, 0)}, nil)
+		f, err := input.Open(context.Background(),
+			input.Options{Name: path, Use: field.File, Now: time.Unix(1_700_000_000, 0)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = f.EachOf(context.Background(), func(n int) bool { return n == 2 }, func(r *input.Row) error {
 			client := []string{"c-1", "c-2"}[r.N-1]
-			if r.Set.Text("ClientId") != client || !slices.Equal(r.Cells, []string{client, "nobody"}) || (len(r.Mistakes) > 0) != (r.N == 2) {
+			if r.Set.Text("ClientId") != client || !slices.Equal(r.Cells, []string{client, "nobody"}) ||
+				(len(r.Mistakes) > 0) != (r.N == 2) {
 				t.Errorf("%s: row %d is %+v", name, r.N, r)
 			}
 			return nil

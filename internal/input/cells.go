@@ -61,7 +61,8 @@ func (t *csvRecords) record() (cells []string, line int, wrong string, err error
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 	case errors.Is(err, errUnclosed):
-		err = t.file.source.broken(fmt.Sprintf("the quotes of the row at line %d are not closed by the end of the file, which may be cut off", line)).
+		err = t.file.source.broken(fmt.Sprintf("the quotes of the row at line %d are not closed by the end of the "+
+			"file, which may be cut off", line)).
 			Because(ReasonRowTooLarge, "")
 	default:
 		err = t.file.source.unreadable(line, err)
@@ -140,7 +141,8 @@ func (r *cellsReader) read(row *Row) {
 		row.mistake(column, "", r.wrong)
 		return
 	case len(r.record) == 1 && columns.width >= 3:
-		row.mistakeOf("", r.record[0], fmt.Sprintf("one cell where the header has %d: is the line above broken by a line break in a cell "+
+		row.mistakeOf("", r.record[0], fmt.Sprintf("one cell where the header has %d: is the line above broken by a "+
+			"line break in a cell "+
 			"without quotes, or is this line not a row?", columns.width), "a broken line: one cell where the header has more")
 		return
 	case r.beyond(row):
@@ -171,7 +173,8 @@ func (r *cellsReader) beyond(row *Row) bool {
 		switch {
 		case isBlank(r.record[i]):
 		case i >= columns.width:
-			row.mistakeOf("", r.record[i], fmt.Sprintf("%d cells where the header has %d: is a cell with the separator in it without quotes?",
+			row.mistakeOf("", r.record[i], fmt.Sprintf("%d cells where the header has %d: is a cell with the separator "+
+				"in it without quotes?",
 				len(r.record), columns.width), "more cells than the header: is a cell with the separator in it without quotes?")
 			return true
 		case !r.file.options.IgnoreUnknown:
@@ -216,7 +219,8 @@ func isBlank(cell string) bool {
 
 // checkSeparator finds a header that is one column because its separator is not known.
 func (c *columns) checkSeparator(file, format string) error {
-	if len(c.header) != 1 || (format != CSV && format != TSV) || c.meanings[0].role != unknown && c.meanings[0].role != skipped {
+	if len(c.header) != 1 || (format != CSV && format != TSV) || c.meanings[0].role != unknown &&
+		c.meanings[0].role != skipped {
 		return nil
 	}
 	for _, candidate := range []string{"\t", ";", ",", "|", "^", "~", "#", "!", "§", ":", "\u001f"} {

@@ -106,7 +106,8 @@ func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report fun
 	kept := f.notes
 	err = f.each(ctx, 1, nil, func(row *Row) error {
 		row.unique(func(name, folded, text string) {
-			if first, earlier := duplicates.meet(name, folded, text, row.N); first != 0 && earlier != text && len(duplicates.hashes) > 0 {
+			if first, earlier := duplicates.meet(name, folded, text, row.N); first != 0 && earlier != text &&
+				len(duplicates.hashes) > 0 {
 				kept.variant(name, first, earlier, row.N, text)
 			}
 		})
@@ -135,7 +136,8 @@ func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report fun
 func (n *notes) variant(name string, first int, earlier string, row int, text string) {
 	n.variants++
 	if len(n.pairs) < 5 {
-		n.pairs = append(n.pairs, fmt.Sprintf("%s %s (row %d) and %s (row %d)", name, field.Quote(earlier), first, field.Quote(text), row))
+		n.pairs = append(n.pairs, fmt.Sprintf("%s %s (row %d) and %s (row %d)", name, field.Quote(earlier), first,
+			field.Quote(text), row))
 	}
 }
 
@@ -146,7 +148,8 @@ func (f *File) repeated(row *Row, duplicates *duplicates) {
 	}
 	row.unique(func(name, folded, text string) {
 		if n := duplicates.row(name, folded, text); n != 0 && n != row.N {
-			row.mistakeOf(f.columnOf(row, name), text, fmt.Sprintf("the same %s as row %d", name, n), "the same "+name+" as an earlier row")
+			row.mistakeOf(f.columnOf(row, name), text, fmt.Sprintf("the same %s as row %d", name, n),
+				"the same "+name+" as an earlier row")
 		}
 	})
 }

@@ -23,7 +23,8 @@ func TestASuspicionIsNoMistake(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	var got []string
 	bad, err := f.reportAll(t.Context(), &duplicates{
-		hash: everythingAlike, check: newHash(), hashes: []uint64{7}, first: make([]place, 1), others: map[otherKey]int{}, texts: map[uint64]string{},
+		hash: everythingAlike, check: newHash(), hashes: []uint64{7}, first: make([]place, 1), others: map[otherKey]int{},
+		texts: map[uint64]string{},
 	}, func(m Mistake) error {
 		got = append(got, fmt.Sprint(m.Row, m.Value))
 		return nil

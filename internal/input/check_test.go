@@ -84,8 +84,10 @@ func TestWhatComesTwiceInJSONIsNamedByItsColumn(t *testing.T) {
 }
 
 func TestADeviceTokenThatComesTwiceIsAMistake(t *testing.T) {
-	f := open(t, input.Options{Name: file(t, "results.csv", "City,Device token\nBonn,"+tokenA+"\nBonn,"+tokenB+"\nBonn,{"+tokenA+"}\n")})
-	if got, want := checked(t, f), "3@4 Device token \""+tokenA+"\": the same DeviceToken as row 1\n1 of 3 bad"; got != want {
+	f := open(t, input.Options{Name: file(t, "results.csv",
+		"City,Device token\nBonn,"+tokenA+"\nBonn,"+tokenB+"\nBonn,{"+tokenA+"}\n")})
+	if got, want := checked(t, f), "3@4 Device token \""+tokenA+
+		"\": the same DeviceToken as row 1\n1 of 3 bad"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -93,7 +95,8 @@ func TestADeviceTokenThatComesTwiceIsAMistake(t *testing.T) {
 // What --map names must be there; of JSON that is known when every object was read.
 func TestAMemberRenamedThatIsNowhere(t *testing.T) {
 	path := file(t, "users.jsonl", `{"City": "Bonn"}`+"\n"+`{"Work mail": "a@example.com"}`)
-	if got := checked(t, open(t, input.Options{Name: path, Map: map[string]string{"Work mail": "Email"}})); got != "0 of 2 bad" {
+	if got := checked(t, open(t, input.Options{Name: path,
+		Map: map[string]string{"Work mail": "Email"}})); got != "0 of 2 bad" {
 		t.Error(got)
 	}
 	err := whole(t, input.Options{Name: path, Map: map[string]string{"Home mail": "Email"}, IgnoreUnknown: true})
@@ -150,7 +153,8 @@ func TestFormatGoesBeforeTheExtension(t *testing.T) {
 // nothing of it is left.
 func TestStandardInputIsKeptUntilClose(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "spool")
-	f, err := input.Open(t.Context(), input.Options{Name: "-", Use: field.File, Now: now, SpoolDir: dir}, strings.NewReader(gzipped(t, "City\nBonn\n")))
+	f, err := input.Open(t.Context(), input.Options{Name: "-", Use: field.File, Now: now, SpoolDir: dir},
+		strings.NewReader(gzipped(t, "City\nBonn\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +178,8 @@ func TestStandardInputIsKeptUntilClose(t *testing.T) {
 func TestNothingIsLeftOfStandardInputThatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	for _, in := range []string{"", "Shoe\n43\n", "\x1f\x8b\x08"} {
-		if _, err := input.Open(t.Context(), input.Options{Name: "-", Use: field.File, SpoolDir: dir}, strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), "standard input") {
+		if _, err := input.Open(t.Context(), input.Options{Name: "-", Use: field.File, SpoolDir: dir},
+			strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), "standard input") {
 			t.Errorf("%q: %v", in, err)
 		}
 	}

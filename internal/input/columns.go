@@ -21,7 +21,8 @@ const (
 )
 
 // skippedNames are what the tool and the service write beside a user's fields, and nobody sets.
-var skippedNames = foldedSet(RowColumn, "Line", OutcomeColumn, ErrorColumn, "Job", "Changes", "InstanceId", "AccessToken", "RefreshToken",
+var skippedNames = foldedSet(RowColumn, "Line", OutcomeColumn, ErrorColumn, "Job", "Changes", "InstanceId",
+	"AccessToken", "RefreshToken",
 	"DateCreated", "ActivityStatus", "MobileDevice", "AccountInfo", "UserWallets", "IdentityId", "IdentityProvider")
 
 func foldedSet(names ...string) map[string]bool {
@@ -257,7 +258,8 @@ func (c *columns) check(file string) error {
 		case m.role == unknown:
 			wrong = append(wrong, failure.Field{Key: c.called(i), Message: notField + c.names.didYouMean(c.header[i])})
 		case first >= 0 && first < i:
-			wrong = append(wrong, failure.Field{Key: c.called(i), Message: "the same field as the column " + field.Quote(c.called(first))})
+			wrong = append(wrong, failure.Field{Key: c.called(i),
+				Message: "the same field as the column " + field.Quote(c.called(first))})
 		}
 	}
 	if len(wrong) == 0 {

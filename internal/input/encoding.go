@@ -243,7 +243,8 @@ func (c *checker) check(text []byte) error {
 		return nil
 	}
 	c.feeds += bytes.Count(text[:at], []byte("\n"))
-	why := fmt.Sprintf("line %d is not valid in %s: the file is damaged, cut off or in another encoding", c.feeds+1, c.encoding.name)
+	why := fmt.Sprintf("line %d is not valid in %s: the file is damaged, cut off or in another encoding", c.feeds+1,
+		c.encoding.name)
 	if c.encoding.charset == nil {
 		why = fmt.Sprintf("line %d is not UTF-8 (byte 0x%02x)", c.feeds+1, text[at])
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 var byExtension = map[string]string{
-	".csv": CSV, ".tsv": TSV, ".tab": TSV, ".json": JSON, ".jsonl": JSONLines, ".ndjson": JSONLines, ".xlsx": XLSX, ".xlsm": XLSX,
+	".csv": CSV, ".tsv": TSV, ".tab": TSV, ".json": JSON, ".jsonl": JSONLines, ".ndjson": JSONLines, ".xlsx": XLSX,
+	".xlsm": XLSX,
 }
 
 // formatOf is the format that was asked for, or that the name tells; "" where neither does.
@@ -99,7 +100,8 @@ func parseSeparator(s string) (string, error) {
 		return " ", nil
 	}
 	if utf8.RuneCountInString(s) != 1 || strings.ContainsAny(s, "\"\r\n=") {
-		return "", failure.Newf(failure.Invalid, "separator %s must be one character (or tab), and not a quote", field.Quote(s))
+		return "", failure.Newf(failure.Invalid, "separator %s must be one character (or tab), and not a quote",
+			field.Quote(s))
 	}
 	return s, nil
 }

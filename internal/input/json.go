@@ -74,7 +74,8 @@ func (r *jsonReader) end() error {
 		return r.failed(err)
 	}
 	if _, err := r.json.Token(); !errors.Is(err, io.EOF) {
-		return r.file.source.broken(fmt.Sprintf("something follows the JSON array, at line %d", r.lines.at(r.json.InputOffset())))
+		return r.file.source.broken(fmt.Sprintf("something follows the JSON array, at line %d",
+			r.lines.at(r.json.InputOffset())))
 	}
 	return io.EOF
 }
@@ -87,7 +88,8 @@ func (r *jsonReader) failed(err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF) && r.within.ended:
-		return r.file.source.broken(fmt.Sprintf("the JSON ends early, in row %d (line %d): the file is cut off", r.n+1, r.lines.at(at)))
+		return r.file.source.broken(fmt.Sprintf("the JSON ends early, in row %d (line %d): the file is cut off", r.n+1,
+			r.lines.at(at)))
 	case !errors.As(err, &syntax):
 		return r.file.source.unreadable(r.lines.at(at), err)
 	}
@@ -95,7 +97,8 @@ func (r *jsonReader) failed(err error) error {
 	if errors.As(json.Unmarshal(value, new(json.RawMessage)), &where) {
 		at += where.Offset - 1
 	}
-	return r.file.source.broken(fmt.Sprintf("it is not JSON in row %d (line %d): %s", r.n+1, r.lines.at(at), field.JSONTrouble(syntax)))
+	return r.file.source.broken(fmt.Sprintf("it is not JSON in row %d (line %d): %s", r.n+1, r.lines.at(at),
+		field.JSONTrouble(syntax)))
 }
 
 func (r *jsonReader) read(row *Row) { r.object.read(row) }

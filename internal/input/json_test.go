@@ -12,7 +12,8 @@ func TestJSONInItsShapes(t *testing.T) {
 	const object = `{"ClientId": "c-1", "FirstName": "Adá"}`
 	for _, c := range []struct{ name, file, content, at string }{
 		{"an array", "users.json", "[" + object + "]", "1@1"},
-		{"an array over many lines", "users.json", "\ufeff[\n\n  {\n    \"ClientId\": \"c-1\",\n\"FirstName\": \"Adá\"\n  }\n]\n", "1@3"},
+		{"an array over many lines", "users.json",
+			"\ufeff[\n\n  {\n    \"ClientId\": \"c-1\",\n\"FirstName\": \"Adá\"\n  }\n]\n", "1@3"},
 		{"one object", "users.json", "{\n\"ClientId\": \"c-1\",\n\"FirstName\": \"Adá\"\n}", "1@1"},
 		{"JSON Lines", "users.jsonl", object + "\n", "1@1"},
 		{"JSON Lines with blank lines", "users.ndjson", "\n  \r\n" + object + "\r\n\n", "1@3"},
@@ -23,7 +24,8 @@ func TestJSONInItsShapes(t *testing.T) {
 		{"UTF-16", "users.json", utf16Of("\ufeff["+object+"]", false), "1@1"},
 		{"UserFields as an object", "users.jsonl", `{"FirstName": "Adá", "UserFields": {"ClientId": "c-1"}}`, "1@1"},
 		{"UserFields as a list of one", "users.jsonl", `{"FirstName": "Adá", "userFields": [ {"client_id": "c-1"} ]}`, "1@1"},
-		{"null members are absent", "users.jsonl", `{"ClientId": "c-1", "Email": null, "FirstName": "Adá", "UserFields": null, "City": ""}`, "1@1"},
+		{"null members are absent", "users.jsonl",
+			`{"ClientId": "c-1", "Email": null, "FirstName": "Adá", "UserFields": null, "City": ""}`, "1@1"},
 		{"a list of null", "users.jsonl", `{"ClientId": "c-1", "FirstName": "Adá", "UserFields": [null]}`, "1@1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,15 +63,18 @@ func TestMistakesOfJSONRows(t *testing.T) {
 		{`{"UserFields": [{}, {}]}`, `!: UserFields is not an object, nor a list of one`},
 		{`{"City": "Bonn", "city": "Köln"}`, `!city: another member of the object is the same field`},
 		{`{"City": "Bonn", "City": "Köln"}`, `!City: another member of the object is the same field`},
-		{`{"ClientId": 1, "UserFields": {"ClientId": 2}}`, `!UserFields.ClientId: another member of the object is the same field`},
+		{`{"ClientId": 1, "UserFields": {"ClientId": 2}}`,
+			`!UserFields.ClientId: another member of the object is the same field`},
 		{`{"City": "Bo\u0000nn"}`, `!City: it has a NUL character in it`},
 		{`null`, `!: it is not a JSON object`},
 		{`["City"]`, `!: it is not a JSON object`},
 	} {
-		for name, content := range map[string]string{"users.jsonl": "{\"City\":\"x\"}\n%s\n{\"City\":\"x\"}\n", "users.json": "[{\"City\":\"x\"},\n%s,\n{\"City\":\"x\"}]"} {
+		for name, content := range map[string]string{"users.jsonl": "{\"City\":\"x\"}\n%s\n{\"City\":\"x\"}\n",
+			"users.json": "[{\"City\":\"x\"},\n%s,\n{\"City\":\"x\"}]"} {
 			f := open(t, input.Options{Name: file(t, name, fmt.Sprintf(content, c.row))})
 			got := told(t, f)
-			if !strings.Contains(got, c.want) || !strings.HasPrefix(got, "1@1 {\"City\":\"x\"}\n2@2 ") || !strings.HasSuffix(got, "\n3@3 {\"City\":\"x\"}\n") {
+			if !strings.Contains(got, c.want) || !strings.HasPrefix(got, "1@1 {\"City\":\"x\"}\n2@2 ") ||
+				!strings.HasSuffix(got, "\n3@3 {\"City\":\"x\"}\n") {
 				t.Errorf("%s %s: got\n%swant %s", name, c.row, got, c.want)
 			}
 		}
@@ -78,7 +83,8 @@ func TestMistakesOfJSONRows(t *testing.T) {
 
 // A line of JSON Lines stands for itself: one that is no JSON leaves the others as they are.
 func TestABrokenLineIsTheMistakeOfItsRow(t *testing.T) {
-	f := open(t, input.Options{Name: file(t, "users.jsonl", "{\"City\":\"x\"}\n{\"City\": \"Bonn\",}\n{\"City\": \n{} {}\nCity\n{\"City\":\"x\"}")})
+	f := open(t, input.Options{Name: file(t, "users.jsonl",
+		"{\"City\":\"x\"}\n{\"City\": \"Bonn\",}\n{\"City\": \n{} {}\nCity\n{\"City\":\"x\"}")})
 	want := `1@1 {"City":"x"}
 2@2 {} !: it is not JSON: '}' stands where a name in double quotes is wanted
 3@3 {} !: it is not JSON: it ends early
@@ -135,7 +141,9 @@ func TestTheColumnsOfJSONAreBounded(t *testing.T) {
 // Objects may spell a field differently. It has one column all the same, or what is
 // written with the columns could not be read again.
 func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
-	f := open(t, input.Options{Name: file(t, "users.jsonl", `{"UserFields":{"ClientId":"1"},"Work mail":"a@example.com"}`+"\n"+`{"client_id":"2","Email":"b@example.com"}`+"\n"+`{"clientId":"3","UserFields":{"ClientId":null}}`),
+	f := open(t, input.Options{Name: file(t, "users.jsonl",
+		`{"UserFields":{"ClientId":"1"},"Work mail":"a@example.com"}`+"\n"+`{"client_id":"2","Email":"b@example.com"}`+"\n"+
+			`{"clientId":"3","UserFields":{"ClientId":null}}`),
 		Map: map[string]string{"Work mail": "Email"}})
 	var got []string
 	if _, bad, err := f.Check(t.Context(), func(input.Mistake) error { return nil }); bad != 0 || err != nil {
@@ -145,7 +153,8 @@ func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
 		got = append(got, strings.Join(r.Cells, "|"))
 		return nil
 	})
-	if header, cells := strings.Join(f.Header(), "|"), strings.Join(got, " "); err != nil || header != "UserFields.ClientId|Work mail" || cells != "1|a@example.com 2|b@example.com 3|" {
+	if header, cells := strings.Join(f.Header(), "|"), strings.Join(got, " "); err != nil ||
+		header != "UserFields.ClientId|Work mail" || cells != "1|a@example.com 2|b@example.com 3|" {
 		t.Errorf("%s: %s, %v", header, cells, err)
 	}
 }

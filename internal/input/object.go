@@ -38,7 +38,8 @@ func (o *object) header(next func() (int, error)) error {
 	}
 	columns := &o.file.columns
 	if path := wrapped(o.raw, columns.names); path != "" {
-		return o.file.source.broken("it has no users at its top: the member "+path+" looks like users").Because(ReasonWrapped, path)
+		return o.file.source.broken("it has no users at its top: the member "+path+" looks like users").
+			Because(ReasonWrapped, path)
 	}
 	_ = members(o.raw, func(name string, _ any) { columns.at(name) })
 	return columns.check(o.file.source.called)

@@ -63,7 +63,8 @@ func TestOneTableIsWrittenInManyWays(t *testing.T) {
 }
 
 func TestNamedSeparatorOfExcel(t *testing.T) {
-	for _, content := range []string{"sep=;\nClientId;FirstName\nc-1;Adá\n", "\ufeffSEP=|\r\nClientId|FirstName\r\nc-1|Adá\r\n", "\"sep=\t\"\nClientId\tFirstName\nc-1\tAdá\n"} {
+	for _, content := range []string{"sep=;\nClientId;FirstName\nc-1;Adá\n",
+		"\ufeffSEP=|\r\nClientId|FirstName\r\nc-1|Adá\r\n", "\"sep=\t\"\nClientId\tFirstName\nc-1\tAdá\n"} {
 		want := strings.Replace(ada, "1@2", "1@3", 1)
 		if got := told(t, open(t, input.Options{Name: file(t, "users.csv", content)})); got != want {
 			t.Errorf("%q: got %swant %s", content, got, want)
@@ -85,7 +86,8 @@ func TestLinesAndRowsAreCountedApart(t *testing.T) {
 }
 
 func TestAFieldHasManySpellings(t *testing.T) {
-	for _, header := range []string{"FirstName,ClientId,EnableTracking", "firstName,UserFields.ClientId,tracking", "first_name,client_id,enable-tracking", "First Name,CLIENTID,UserFields.EnableTracking"} {
+	for _, header := range []string{"FirstName,ClientId,EnableTracking", "firstName,UserFields.ClientId,tracking",
+		"first_name,client_id,enable-tracking", "First Name,CLIENTID,UserFields.EnableTracking"} {
 		for _, on := range []string{"true", "ON", "yes", "1"} {
 			f := open(t, input.Options{Name: file(t, "users.csv", header+"\nAda,7,"+on+"\n")})
 			want := `1@2 {"FirstName":"Ada","UserFields":{"ClientId":"7","EnableTracking":true}}` + "\n"
@@ -104,11 +106,15 @@ func TestMistakesOfRows(t *testing.T) {
 		{"a cell under no name", "ClientId,City,,\n1,Bonn,,x\n",
 			`1@2 {} !: column 4 has no name`},
 		{"a bare quote", "ClientId,City\n1,5\" pipe\n2,Bonn\n", `1@2 {} !City: a quote (") inside a cell without quotes`},
-		{"a quote inside quotes", "ClientId,City\n1,\"Bo\"nn\"\n2,Bonn\n", `2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}}`},
-		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe", `1@2 {} !City: a quote (") inside a cell without quotes`},
+		{"a quote inside quotes", "ClientId,City\n1,\"Bo\"nn\"\n2,Bonn\n",
+			`2@3 {"City":"Bonn","UserFields":{"ClientId":"2"}}`},
+		{"a bare quote in the last row", "ClientId,City\n1,5\" pipe",
+			`1@2 {} !City: a quote (") inside a cell without quotes`},
 		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it has a NUL character in it: the file is damaged`},
-		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n", `!Email: "x" is not an email address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
-		{"two names of one user", "City,CustomToken,Device Token\nBonn," + tokenA + "," + tokenB + "\nBonn," + tokenA + ",{" + tokenA + "}\n", `!Device Token: the row's CustomToken is another`},
+		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n",
+			`!Email: "x" is not an email address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
+		{"two names of one user", "City,CustomToken,Device Token\nBonn," + tokenA + "," + tokenB + "\nBonn," + tokenA +
+			",{" + tokenA + "}\n", `!Device Token: the row's CustomToken is another`},
 		{"no UUID in a DeviceToken column", "City,Device Token\nBonn,7\n", `!Device Token: "7" is not a UUID`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,7 +141,8 @@ func TestALongWrongValueIsCut(t *testing.T) {
 
 // A results file that is given back: the columns that the tool itself added are known.
 func TestAResultsFileIsInputAgain(t *testing.T) {
-	content := "ClientId,DeviceToken,Outcome,Error\nc-1,{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70},failed,\"no, really\"\nc-2,,,\n"
+	content := "ClientId,DeviceToken,Outcome,Error\nc-1,{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70},failed,\"no, " +
+		"really\"\nc-2,,,\n"
 	f := open(t, input.Options{Name: file(t, "results.csv", content)})
 	want := `1@2 {"UserFields":{"ClientId":"c-1"}} 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
 2@3 {"UserFields":{"ClientId":"c-2"}}
@@ -154,13 +161,15 @@ func TestNoValidateTakesValuesAsTheyAre(t *testing.T) {
 }
 
 func TestCellsAreTheInputsOwn(t *testing.T) {
-	f := open(t, input.Options{Name: file(t, "users.csv", "City;Shoe size;Email\n Bonn ;43\nKöln;44;a@example.com;\n"), IgnoreUnknown: true})
+	f := open(t, input.Options{Name: file(t, "users.csv", "City;Shoe size;Email\n Bonn ;43\nKöln;44;a@example.com;\n"),
+		IgnoreUnknown: true})
 	var got []string
 	err := f.Each(t.Context(), 1, func(r *input.Row) error {
 		got = append(got, strings.Join(r.Cells, "|"))
 		return nil
 	})
-	if err != nil || strings.Join(got, "\n") != " Bonn |43|\nKöln|44|a@example.com" || strings.Join(f.Header(), "|") != "City|Shoe size|Email" {
+	if err != nil || strings.Join(got, "\n") != " Bonn |43|\nKöln|44|a@example.com" ||
+		strings.Join(f.Header(), "|") != "City|Shoe size|Email" {
 		t.Errorf("got %q under %q, %v", got, f.Header(), err)
 	}
 }

@@ -152,7 +152,8 @@ func said(f *input.File, from int) (out []string, err error) {
 	line, n := 1, from
 	err = f.Each(context.Background(), from, func(r *input.Row) error {
 		if r.N != n || r.Line < line || len(r.Cells) != len(f.Header()) {
-			return fmt.Errorf("row %d at line %d with %d cells under %q: want row %d, line %d or more", r.N, r.Line, len(r.Cells), f.Header(), n, line)
+			return fmt.Errorf("row %d at line %d with %d cells under %q: want row %d, line %d or more", r.N, r.Line,
+				len(r.Cells), f.Header(), n, line)
 		}
 		n, line = n+1, r.Line
 		body, err := r.Set.Body(field.Create)
@@ -166,7 +167,8 @@ func said(f *input.File, from int) (out []string, err error) {
 }
 
 func FuzzCSV(f *testing.F) {
-	fuzz(f, "csv", "ClientId,First Name\n1,Ada\n1,\"a\nb\"\n", "\ufeff\"ClientId\";City\r\n1;\"x\"y\r\n;;\r\n", "sep=|\nCity|x\n|\n", "City\rBonn\r",
+	fuzz(f, "csv", "ClientId,First Name\n1,Ada\n1,\"a\nb\"\n", "\ufeff\"ClientId\";City\r\n1;\"x\"y\r\n;;\r\n",
+		"sep=|\nCity|x\n|\n", "City\rBonn\r",
 		utf16Of("\ufeffCity\tEmail\nBonn\ta\n", false), gzipped(f, "City\nBonn\n"), "City\n\"Bonn", "City,,\n1,2,3\n\x00\n")
 }
 
@@ -175,11 +177,13 @@ func FuzzTSV(f *testing.F) {
 }
 
 func FuzzJSON(f *testing.F) {
-	fuzz(f, "json", `[{"ClientId": 1}, {"ClientId": "1", "x": [{}]}, null]`, `{"UserFields": [{"ClientId": null}]} {}`, "[{}", `[{"City": "`, `[{}]]`, `[,]`, utf16Of(`[{}]`, true))
+	fuzz(f, "json", `[{"ClientId": 1}, {"ClientId": "1", "x": [{}]}, null]`, `{"UserFields": [{"ClientId": null}]} {}`,
+		"[{}", `[{"City": "`, `[{}]]`, `[,]`, utf16Of(`[{}]`, true))
 }
 
 func FuzzJSONLines(f *testing.F) {
-	fuzz(f, "jsonl", "{\"ClientId\": 1}\n\n{\"ClientId\": 1, \"UserFields\": {\"ClientId\": 2}}\n{", "[]\n1\n\"x\"\n{}{}", `{"":1," ":2}`)
+	fuzz(f, "jsonl", "{\"ClientId\": 1}\n\n{\"ClientId\": 1, \"UserFields\": {\"ClientId\": 2}}\n{",
+		"[]\n1\n\"x\"\n{}{}", `{"":1," ":2}`)
 }
 
 func FuzzByLooking(f *testing.F) {
@@ -189,7 +193,8 @@ func FuzzByLooking(f *testing.F) {
 // Whatever comes, tokens are in their one spelling, each once, and reading them again
 // gives the same.
 func FuzzTokens(f *testing.F) {
-	for _, s := range []string{tokenA + "\n# x\n{" + tokenB + "}\n", "DeviceToken,x\n" + tokenA + "\n", `[{"DeviceToken":"` + tokenA + `"}]`, "\ufeff" + tokenA, "x"} {
+	for _, s := range []string{tokenA + "\n# x\n{" + tokenB + "}\n", "DeviceToken,x\n" + tokenA + "\n",
+		`[{"DeviceToken":"` + tokenA + `"}]`, "\ufeff" + tokenA, "x"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {

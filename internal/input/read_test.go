@@ -107,7 +107,8 @@ func TestLongFilesAreReadInPortions(t *testing.T) {
 		n, line := 0, 0
 		err := f.Each(t.Context(), 1, func(r *input.Row) error {
 			n, line = r.N, r.Line
-			if id, city := r.Set.Text("ClientId"), strings.TrimSuffix(r.Set.Text("City"), "\n"); id != fmt.Sprint(n) || city != strings.Repeat("Köln日本😀", n%3+1) {
+			if id, city := r.Set.Text("ClientId"), strings.TrimSuffix(r.Set.Text("City"), "\n"); id != fmt.Sprint(n) ||
+				city != strings.Repeat("Köln日本😀", n%3+1) {
 				return fmt.Errorf("row %d is %s in %s", n, id, city)
 			}
 			return nil

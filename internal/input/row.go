@@ -116,7 +116,8 @@ func (f *File) put(row *Row, column string, m meaning, v any, err error, given a
 		row.invalid(column, text, err)
 		return
 	}
-	if err != nil || f.options.Loose && m.field.Kind != field.Flag && m.field.Kind != field.Bool && m.field.Kind != field.Count {
+	if err != nil || f.options.Loose && m.field.Kind != field.Flag && m.field.Kind != field.Bool &&
+		m.field.Kind != field.Count {
 		v = given
 	}
 	row.Set.Put(m.field, v)
@@ -171,10 +172,12 @@ func (f *File) checkKey(row *Row) {
 	column := f.columnOf(row, row.KeyField)
 	switch {
 	case strings.EqualFold(row.Key, field.NormalizeText(column)):
-		row.mistakeOf(column, row.Key, "the column's own name: is it the header again?", "the column's own name: is it the header again?")
+		row.mistakeOf(column, row.Key, "the column's own name: is it the header again?",
+			"the column's own name: is it the header again?")
 	case f.options.Loose:
 	case field.HasInvisible(row.Key):
-		row.invalid(column, row.Key, &field.RuleError{Value: field.Quote(row.Key), Why: "a key with an invisible character in it"})
+		row.invalid(column, row.Key, &field.RuleError{Value: field.Quote(row.Key),
+			Why: "a key with an invisible character in it"})
 	default:
 		if why := field.Corruption(row.Key); why != "" {
 			row.invalid(column, row.Key, &field.RuleError{Value: field.Quote(row.Key), Why: why})
@@ -292,20 +295,24 @@ func (f *File) Warnings() []string {
 		out = append(out, "skipped columns that are not a field: "+strings.Join(f.columns.skipped, ", "))
 	}
 	if n.short > 0 {
-		out = append(out, fmt.Sprintf("%s cells at the end, read as blanks (the first is row %d)", count(n.short, "row lacks", "rows lack"), n.firstShort))
+		out = append(out, fmt.Sprintf("%s cells at the end, read as blanks (the first is row %d)",
+			count(n.short, "row lacks", "rows lack"), n.firstShort))
 	}
 	if n.variants > 0 {
-		text := fmt.Sprintf("%s from another in upper and lower case only: %s", count(n.variants, "key differs", "keys differ"), strings.Join(n.pairs, ", "))
+		text := fmt.Sprintf("%s from another in upper and lower case only: %s",
+			count(n.variants, "key differs", "keys differ"), strings.Join(n.pairs, ", "))
 		if n.variants > len(n.pairs) {
 			text += ", …"
 		}
 		out = append(out, text)
 	}
 	if n.mojibake > 0 {
-		out = append(out, fmt.Sprintf("text in %s looks like UTF-8 that was decoded twice (the first is row %d)", count(n.mojibake, "row", "rows"), n.firstMojibake))
+		out = append(out, fmt.Sprintf("text in %s looks like UTF-8 that was decoded twice (the first is row %d)",
+			count(n.mojibake, "row", "rows"), n.firstMojibake))
 	}
 	if n.withoutToken > 0 {
-		out = append(out, fmt.Sprintf("%s no DeviceToken and %s skipped", count(n.withoutToken, "row has", "rows have"), were(n.withoutToken)))
+		out = append(out, fmt.Sprintf("%s no DeviceToken and %s skipped", count(n.withoutToken, "row has", "rows have"),
+			were(n.withoutToken)))
 	}
 	return out
 }

@@ -116,7 +116,8 @@ func OpenTokens(ctx context.Context, o Options, stdin io.Reader, given ...string
 	t := &TokenFile{targets, given}
 	err = targets.Each(ctx, func(u Target) error {
 		if u.DeviceToken == "" {
-			return failure.New(failure.Invalid, fmt.Sprintf("%s: line %d is not a DeviceToken", targets.file.source.called, u.Line))
+			return failure.New(failure.Invalid,
+				fmt.Sprintf("%s: line %d is not a DeviceToken", targets.file.source.called, u.Line))
 		}
 		return nil
 	})

@@ -45,7 +45,8 @@ func TestTokens(t *testing.T) {
 	for _, c := range []struct{ name, file, content string }{
 		{"one a line", "tokens.txt", tokenA + "\n" + tokenB + "\n"},
 		{"no name that says anything", "tokens", tokenA + "\n" + tokenB},
-		{"blank lines, comments, space, CRLF", "tokens.txt", "# the test fleet\r\n\r\n  " + tokenA + " \r\n#\r\n" + tokenB + "\r\n"},
+		{"blank lines, comments, space, CRLF", "tokens.txt",
+			"# the test fleet\r\n\r\n  " + tokenA + " \r\n#\r\n" + tokenB + "\r\n"},
 		{"a mark and UTF-16", "tokens.txt", utf16Of("\ufeff"+tokenA+"\r\n"+tokenB+"\r\n", false)},
 		{"compressed", "tokens.gz", gzipped(t, tokenA+"\n"+tokenB+"\n")},
 		{"braces and upper case, and each once", "tokens.txt", loud + "\n" + tokenB + "\n" + tokenA + "\n"},
@@ -53,10 +54,15 @@ func TestTokens(t *testing.T) {
 		{"a column", "tokens.csv", "DeviceToken\n" + loud + "\n" + tokenB + "\n"},
 		{"a column by looking", "tokens", "Device Token;Shoe\n" + tokenA + ";43\n;44\n" + tokenB + ";\n"},
 		{"a column behind sep=", "tokens", "sep=;\n\"device_token\";Shoe\n" + tokenA + ";43\n" + tokenB + ";\n"},
-		{"a results file", "results.csv", "ClientId,Email,DeviceToken,Outcome,Error\n1,x," + tokenA + ",created,\n2,,,failed,no\n3,,\"" + tokenB + "\",existing,\n"},
+		{"a results file", "results.csv",
+			"ClientId,Email,DeviceToken,Outcome,Error\n1,x," + tokenA + ",created,\n2,,,failed,no\n3,,\"" + tokenB +
+				"\",existing,\n"},
 		{"TSV", "tokens.tsv", "Row\tDeviceToken\n1\t" + tokenA + "\n2\t" + tokenB + "\n"},
-		{"JSON", "users.json", `[{"DeviceToken": "` + loud + `", "UserProfile": {"Email": "x"}}, {"DeviceToken": null}, {"deviceToken": "` + tokenB + `", "UserFields": [{"EnableTracking": true}]}]`},
-		{"JSON Lines by looking", "users", `{"UserProfile": {}, "DeviceToken": "` + tokenA + `"}` + "\n" + `{"DeviceToken": "` + tokenB + `"}`},
+		{"JSON", "users.json", `[{"DeviceToken": "` + loud +
+			`", "UserProfile": {"Email": "x"}}, {"DeviceToken": null}, {"deviceToken": "` + tokenB +
+			`", "UserFields": [{"EnableTracking": true}]}]`},
+		{"JSON Lines by looking", "users",
+			`{"UserProfile": {}, "DeviceToken": "` + tokenA + `"}` + "\n" + `{"DeviceToken": "` + tokenB + `"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +82,8 @@ func TestTokensOfStandardInput(t *testing.T) {
 }
 
 func TestTokensOfARenamedColumn(t *testing.T) {
-	o := input.Options{Name: file(t, "users", "Phone id,City\n"+tokenA+",Bonn\n"), Map: map[string]string{"Phone id": "DeviceToken"}}
+	o := input.Options{Name: file(t, "users", "Phone id,City\n"+tokenA+",Bonn\n"),
+		Map: map[string]string{"Phone id": "DeviceToken"}}
 	if got, err := tokensOf(t.Context(), o, nil); err != nil || strings.Join(got, " ") != tokenA {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -86,9 +93,12 @@ func TestTokensOfARenamedColumn(t *testing.T) {
 // wrong is said at once.
 func TestWhatIsNoToken(t *testing.T) {
 	for _, c := range []struct{ name, file, content, want string }{
-		{"lines", "tokens.txt", tokenA + "\n\nAda\n" + tokenB + " # Bob\n", `tokens.txt: not every line is valid: DeviceToken: not a UUID, in 2 rows: row 2 (line 3) "Ada", row 3 (line 4) "` + tokenB + ` # Bob"`},
+		{"lines", "tokens.txt", tokenA + "\n\nAda\n" + tokenB + " # Bob\n",
+			`tokens.txt: not every line is valid: DeviceToken: not a UUID, in 2 rows: row 2 (line 3) "Ada", row 3 (line 4) "` +
+				tokenB + ` # Bob"`},
 		{"the first line", "tokens.txt", "Ada\n" + tokenA + "\n", `row 1 (line 1), DeviceToken: "Ada" is not a UUID`},
-		{"rows", "users.csv", "DeviceToken,City\n" + tokenA + ",Bonn\n7,Bonn\n", `users.csv: not every line is valid: row 2 (line 3), DeviceToken: "7" is not a UUID`},
+		{"rows", "users.csv", "DeviceToken,City\n" + tokenA + ",Bonn\n7,Bonn\n",
+			`users.csv: not every line is valid: row 2 (line 3), DeviceToken: "7" is not a UUID`},
 		{"no column", "users.csv", "City\nBonn\n", "users.csv: no column is DeviceToken"},
 		{"no rows", "users.csv", "DeviceToken\n", "users.csv: the file has no row"},
 		{"no member", "users.json", `[{"City": "Bonn"}]`, "row 1 (line 1): no ClientId: each row must have one"},
@@ -119,13 +129,17 @@ func TestMistakesOfAListAreGrouped(t *testing.T) {
 
 // Those that stand in the arguments come first, and are not given once more by the file.
 func TestTokensThatAreGivenBesideAFile(t *testing.T) {
-	f, err := input.OpenTokens(t.Context(), input.Options{Name: file(t, "tokens", tokenA+"\n"+tokenB+"\n"+tokenA+"\n")}, nil, tokenB)
+	f, err := input.OpenTokens(t.Context(), input.Options{Name: file(t, "tokens", tokenA+"\n"+tokenB+"\n"+tokenA+"\n")},
+		nil, tokenB)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
 	var got []string
-	if err := f.Each(t.Context(), func(token string) error { got = append(got, token); return nil }); err != nil || strings.Join(got, " ") != tokenB+" "+tokenA || f.Count() != 2 {
+	if err := f.Each(t.Context(), func(token string) error {
+		got = append(got, token)
+		return nil
+	}); err != nil || strings.Join(got, " ") != tokenB+" "+tokenA || f.Count() != 2 {
 		t.Errorf("got %v of %d, %v", got, f.Count(), err)
 	}
 	stop := errors.New("stop")

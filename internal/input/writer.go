@@ -145,7 +145,8 @@ func (w *Writer) cell(cell string, alone bool) {
 	if cell == "" && !alone {
 		return
 	}
-	if !strings.ContainsAny(cell, "\"\r\n") && !strings.Contains(cell, w.shape.Separator) && field.Trim(cell) == cell && cell != "" {
+	if !strings.ContainsAny(cell, "\"\r\n") && !strings.Contains(cell, w.shape.Separator) && field.Trim(cell) == cell &&
+		cell != "" {
 		_, _ = w.out.WriteString(cell)
 		return
 	}

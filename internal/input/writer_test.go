@@ -17,7 +17,8 @@ import (
 func rewritten(t testing.TB, f *input.File, name string, raw bool) string {
 	t.Helper()
 	var b bytes.Buffer
-	w := input.NewWriter(&b, f.Shape().For(name), append([]string{input.RowColumn}, append(slices.Clone(f.Header()), input.ErrorColumn)...), raw)
+	w := input.NewWriter(&b, f.Shape().
+		For(name), append([]string{input.RowColumn}, append(slices.Clone(f.Header()), input.ErrorColumn)...), raw)
 	err := f.Each(t.Context(), 1, func(r *input.Row) error {
 		return w.Write(append([]string{"7"}, append(slices.Clone(r.Cells), "no, really")...))
 	})
@@ -32,14 +33,19 @@ func rewritten(t testing.TB, f *input.File, name string, raw bool) string {
 
 func TestFilesThatAreGivenBackHaveTheInputsShape(t *testing.T) {
 	for _, c := range []struct{ name, file, content, out, want string }{
-		{"commas", "in.csv", "City,Email\nBonn,a@example.com\n", "out.csv", "Row,City,Email,Error\n7,Bonn,a@example.com,\"no, really\"\n"},
-		{"semicolons, CRLF and a byte-order mark", "in.csv", "\ufeffCity;Email\r\nBonn;\r\n", "out.csv", "\ufeffRow;City;Email;Error\r\n7;Bonn;;no, really\r\n"},
+		{"commas", "in.csv", "City,Email\nBonn,a@example.com\n", "out.csv",
+			"Row,City,Email,Error\n7,Bonn,a@example.com,\"no, really\"\n"},
+		{"semicolons, CRLF and a byte-order mark", "in.csv", "\ufeffCity;Email\r\nBonn;\r\n", "out.csv",
+			"\ufeffRow;City;Email;Error\r\n7;Bonn;;no, really\r\n"},
 		{"sep=", "in.csv", "sep=;\nCity;Email\nBonn;\n", "out.csv", "sep=;\nRow;City;Email;Error\n7;Bonn;;no, really\n"},
-		{"TSV by the name of the output", "in.csv", "City;Email\nBonn;\n", "out.tsv", "Row\tCity\tEmail\tError\n7\tBonn\t\tno, really\n"},
-		{"UTF-16", "in.csv", utf16Of("\ufeffCity;Email\r\nKöln;\r\n", false), "out.csv", "\ufeffRow;City;Email;Error\r\n7;Köln;;no, really\r\n"},
+		{"TSV by the name of the output", "in.csv", "City;Email\nBonn;\n", "out.tsv",
+			"Row\tCity\tEmail\tError\n7\tBonn\t\tno, really\n"},
+		{"UTF-16", "in.csv", utf16Of("\ufeffCity;Email\r\nKöln;\r\n", false), "out.csv",
+			"\ufeffRow;City;Email;Error\r\n7;Köln;;no, really\r\n"},
 		{"JSON Lines", "in.jsonl", `{"City": "Bonn"}`, "out.jsonl", `{"Row":"7","City":"Bonn","Error":"no, really"}` + "\n"},
 		{"JSON as CSV", "in.json", `[{"City": "Bonn"}]`, "out.csv", "Row,City,Error\n7,Bonn,\"no, really\"\n"},
-		{"a workbook", "in.xlsx", workbook(t, sheet{"S", []string{text("A1", "City"), text("A2", "Bonn")}}), "out.csv", "\ufeffRow,City,Error\r\n7,Bonn,\"no, really\"\r\n"},
+		{"a workbook", "in.xlsx", workbook(t, sheet{"S", []string{text("A1", "City"), text("A2", "Bonn")}}), "out.csv",
+			"\ufeffRow,City,Error\r\n7,Bonn,\"no, really\"\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := open(t, input.Options{Name: file(t, c.file, c.content)})
@@ -115,13 +121,15 @@ func TestNullClearsInAnUpdate(t *testing.T) {
 		"users.csv":   "ClientId,City,Email,Nickname\nc-1,\\N,,x\n",
 		"users.jsonl": `{"ClientId":"c-1","City":null,"Email":"","Nickname":"x"}`,
 	} {
-		f, err := input.Open(t.Context(), input.Options{Name: file(t, name, content), Use: field.Update, Now: now, Identify: true}, nil)
+		f, err := input.Open(t.Context(),
+			input.Options{Name: file(t, name, content), Use: field.Update, Now: now, Identify: true}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = f.Each(t.Context(), 1, func(r *input.Row) error {
 			_, email := r.Set.Get("Email")
-			if !r.Set.Clears(field.Get("City")) || email || r.Set.Text("Nickname") != "x" || r.KeyField != "ClientId" || r.Key != "c-1" || len(r.Mistakes) > 0 {
+			if !r.Set.Clears(field.Get("City")) || email || r.Set.Text("Nickname") != "x" || r.KeyField != "ClientId" ||
+				r.Key != "c-1" || len(r.Mistakes) > 0 {
 				t.Errorf("%s: %+v", name, r)
 			}
 			return nil
@@ -130,7 +138,8 @@ func TestNullClearsInAnUpdate(t *testing.T) {
 			t.Error(err)
 		}
 		_ = f.Close()
-		if got := told(t, open(t, input.Options{Name: file(t, name, content)})); !strings.Contains(got, `{"Nickname":"x","UserFields":{"ClientId":"c-1"}}`) {
+		if got := told(t, open(t, input.Options{Name: file(t, name, content)})); !strings.Contains(got,
+			`{"Nickname":"x","UserFields":{"ClientId":"c-1"}}`) {
 			t.Errorf("%s to register: %s", name, got)
 		}
 	}
@@ -146,8 +155,10 @@ func TestKeysOfRows(t *testing.T) {
 		want string
 	}{
 		{"the ClientId where the file has it", input.Options{}, "1:ClientId=c-1 2:=!1 3:=!1"},
-		{"one after the other", input.Options{Keys: []*field.Field{client, email}}, "1:ClientId=c-1 2:Email=b@example.com 3:=!1"},
-		{"or none", input.Options{Keys: []*field.Field{client, email}, KeyOptional: true}, "1:ClientId=c-1 2:Email=b@example.com 3:="},
+		{"one after the other", input.Options{Keys: []*field.Field{client, email}},
+			"1:ClientId=c-1 2:Email=b@example.com 3:=!1"},
+		{"or none", input.Options{Keys: []*field.Field{client, email}, KeyOptional: true},
+			"1:ClientId=c-1 2:Email=b@example.com 3:="},
 		{"another", input.Options{Keys: []*field.Field{email}}, "1:Email=a@example.com 2:Email=b@example.com 3:=!1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,7 +186,8 @@ func TestTargets(t *testing.T) {
 		keys          []*field.Field
 		want          string
 	}{
-		{"lines of both", tokenA + "\nclient:c-1\nemail:A@Example.com\nphone:+49 170 1234567\nclient:c-1\n", nil, tokenA + " ClientId=c-1 Email=a@example.com Phone=+491701234567"},
+		{"lines of both", tokenA + "\nclient:c-1\nemail:A@Example.com\nphone:+49 170 1234567\nclient:c-1\n", nil,
+			tokenA + " ClientId=c-1 Email=a@example.com Phone=+491701234567"},
 		{"a column of DeviceTokens", "ClientId,DeviceToken\nc-1," + tokenA + "\nc-2,\n", nil, tokenA},
 		{"a column of ClientIds", "Client Id;City\nc-1;Bonn\nc-2;Bonn\n", nil, "ClientId=c-1 ClientId=c-2"},
 		{"another key", "Email;City\nA@example.com;Bonn\n", []*field.Field{field.Get("Email")}, "Email=a@example.com"},
@@ -227,14 +239,16 @@ func TestAFileIsReadFromAnotherPath(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := whole(t, input.Options{Name: "drivers.tsv", Path: path}); err == nil || !strings.HasPrefix(err.Error(), "drivers.tsv: the file is empty") {
+	if err := whole(t, input.Options{Name: "drivers.tsv", Path: path}); err == nil ||
+		!strings.HasPrefix(err.Error(), "drivers.tsv: the file is empty") {
 		t.Error(err)
 	}
 }
 
 func TestUnknownColumnsHaveTheNearestName(t *testing.T) {
 	err := whole(t, input.Options{Name: file(t, "users.csv", "Frist name,Emial,Shoe\na,b,c\n")})
-	for _, want := range []string{"Frist name: not a field (did you mean FirstName?)", "Emial: not a field (did you mean Email?)", "Shoe: not a field"} {
+	for _, want := range []string{"Frist name: not a field (did you mean FirstName?)",
+		"Emial: not a field (did you mean Email?)", "Shoe: not a field"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -245,8 +259,10 @@ func TestUnknownColumnsHaveTheNearestName(t *testing.T) {
 }
 
 func TestInvisibleCharactersAreShown(t *testing.T) {
-	got := review(t, input.Options{Name: file(t, "users.csv", "ClientId,Email,City\nc\u200b1,ada\u200b@example.com,\u200bBonn\u00a0\n")})
-	for _, want := range []string{`"c\u200b1" is not valid: it has an invisible character`, `"ada\u200b@example.com" is not valid: it has an invisible character`} {
+	got := review(t, input.Options{Name: file(t, "users.csv",
+		"ClientId,Email,City\nc\u200b1,ada\u200b@example.com,\u200bBonn\u00a0\n")})
+	for _, want := range []string{`"c\u200b1" is not valid: it has an invisible character`,
+		`"ada\u200b@example.com" is not valid: it has an invisible character`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -104,7 +104,8 @@ func (f *File) findSheet(sheets []string) (string, error) {
 	if n, err := strconv.Atoi(asked); err == nil && n >= 1 && n <= len(sheets) {
 		return sheets[n-1], nil
 	}
-	return "", f.source.broken(fmt.Sprintf("no sheet %s; the sheets are %s", field.Quote(asked), strings.Join(sheets, ", "))).
+	return "", f.source.broken(fmt.Sprintf("no sheet %s; the sheets are %s", field.Quote(asked),
+		strings.Join(sheets, ", "))).
 		Because(ReasonSheet, sheets[0])
 }
 
@@ -213,7 +214,8 @@ func wholePart(part *zip.File) error {
 	if _, err := io.Copy(tail, in); err != nil {
 		return err
 	}
-	if strings.HasSuffix(part.Name, ".xml") && !bytes.Contains(tail.last[max(0, bytes.LastIndex(tail.last, []byte("</"))):], []byte("worksheet")) {
+	if strings.HasSuffix(part.Name, ".xml") &&
+		!bytes.Contains(tail.last[max(0, bytes.LastIndex(tail.last, []byte("</"))):], []byte("worksheet")) {
 		return errors.New("the sheet is cut off")
 	}
 	return nil

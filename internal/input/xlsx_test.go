@@ -41,7 +41,8 @@ func workbook(t testing.TB, sheets ...sheet) string {
 		for n, cells := range s.rows {
 			fmt.Fprintf(&rows, `<row r="%d">%s</row>`, n+1, cells)
 		}
-		parts[fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1)] = `<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>` + rows.String() + `</sheetData></worksheet>`
+		parts[fmt.Sprintf("xl/worksheets/sheet%d.xml",
+			i+1)] = `<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>` + rows.String() + `</sheetData></worksheet>`
 	}
 	parts["xl/workbook.xml"] = fmt.Sprintf(workbookXML, names.String())
 	parts["xl/_rels/workbook.xml.rels"] = fmt.Sprintf(relationsXML, relations.String())
@@ -94,7 +95,8 @@ func TestRowsOfAWorkbook(t *testing.T) {
 			t.Errorf("sheet %s: got %swant %s", name, got, want)
 		}
 	}
-	if err := whole(t, input.Options{Name: path, Sheet: "None"}); err == nil || !strings.Contains(err.Error(), `no sheet "None"; the sheets are People, Other`) {
+	if err := whole(t, input.Options{Name: path, Sheet: "None"}); err == nil ||
+		!strings.Contains(err.Error(), `no sheet "None"; the sheets are People, Other`) {
 		t.Errorf("got %v", err)
 	}
 	if got := told(t, open(t, input.Options{Name: file(t, "users", workbook(t, people))})); got != want {
@@ -106,10 +108,13 @@ func TestRowsOfAWorkbook(t *testing.T) {
 func TestDamagedWorkbooks(t *testing.T) {
 	good := workbook(t, people)
 	for name, content := range map[string]string{
-		"cut off":          good[:len(good)/2],
-		"no sheet":         workbook(t),
-		"a ZIP of photos":  archive(t, map[string]string{"a.jpg": "x"}),
-		"a sheet cut off":  archive(t, map[string]string{"xl/workbook.xml": fmt.Sprintf(workbookXML, `<sheet name="P" sheetId="1" r:id="rId1"/>`), "xl/_rels/workbook.xml.rels": fmt.Sprintf(relationsXML, `<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>`), "xl/styles.xml": stylesXML, "xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1">` + people.rows[0] + `</row><row r="2">` + people.rows[1] + `</row>`}),
+		"cut off":         good[:len(good)/2],
+		"no sheet":        workbook(t),
+		"a ZIP of photos": archive(t, map[string]string{"a.jpg": "x"}),
+		"a sheet cut off": archive(t, map[string]string{"xl/workbook.xml": fmt.Sprintf(workbookXML,
+			`<sheet name="P" sheetId="1" r:id="rId1"/>`),
+			"xl/_rels/workbook.xml.rels": fmt.Sprintf(relationsXML,
+				`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>`), "xl/styles.xml": stylesXML, "xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1">` + people.rows[0] + `</row><row r="2">` + people.rows[1] + `</row>`}),
 		"a wrong checksum": corrupted(good),
 	} {
 		err := whole(t, input.Options{Name: file(t, "users.xlsx", content)})

@@ -164,7 +164,8 @@ func (s *Store) find(ctx context.Context, j *Job, req Request) error {
 	case old.State == Finished && !req.Once:
 		return nil
 	case old.State != Finished && !req.Once && s.now().Sub(old.Updated) > resumeWithin:
-		return failure.Newf(failure.Invalid, "job %s of the same input was not finished, and is older than a day: nothing was sent",
+		return failure.Newf(failure.Invalid,
+			"job %s of the same input was not finished, and is older than a day: nothing was sent",
 			old.ID).
 			Because(ReasonAbandoned, old.ID)
 	}

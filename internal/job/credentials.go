@@ -162,7 +162,8 @@ func (t *CredentialsFile) Add(deviceToken string, c Credentials) error {
 			return csvLine(w, deviceToken, c.Access.Reveal(), c.Refresh.Reveal(), expires)
 		}
 		return json.NewEncoder(w).Encode(map[string]string{
-			"DeviceToken": deviceToken, "AccessToken": c.Access.Reveal(), "RefreshToken": c.Refresh.Reveal(), "ExpiresAt": expires,
+			"DeviceToken": deviceToken, "AccessToken": c.Access.Reveal(), "RefreshToken": c.Refresh.Reveal(),
+			"ExpiresAt": expires,
 		})
 	})
 	if err != nil {

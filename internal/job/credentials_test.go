@@ -22,7 +22,8 @@ func TestAFileOfTokensIsMadeOfWholeLines(t *testing.T) {
 		"a part of a line":   {"a.csv", head + "v,b,s,\nw,c", head + "v,b,s,\n" + "u,a,r,\n"},
 		"a part of the head": {"a.csv", "DeviceTok", head + "u,a,r,\n"},
 		"a part of a JSON line": {"a.jsonl",
-			`{"AccessToken":"b"}` + "\n" + `{"Acc`, `{"AccessToken":"b"}` + "\n" + `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
+			`{"AccessToken":"b"}` + "\n" + `{"Acc`,
+			`{"AccessToken":"b"}` + "\n" + `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
 		"a part of the first": {"a.jsonl",
 			`{"Acc`, `{"AccessToken":"a","DeviceToken":"u","ExpiresAt":"","RefreshToken":"r"}` + "\n"},
 	} {

@@ -70,7 +70,8 @@ func (r *run) execute(ctx context.Context) error {
 		}
 	}
 	r.pacer = pace.New(pace.Options{
-		Ceiling: r.Concurrency, Rate: r.Rate, Patience: r.Patience, ProbeWait: r.FirstWait, MaxProbeWait: maxWait, Clock: r.Clock,
+		Ceiling: r.Concurrency, Rate: r.Rate, Patience: r.Patience, ProbeWait: r.FirstWait, MaxProbeWait: maxWait,
+		Clock:   r.Clock,
 		OnOpen:  func(cause error) { r.notify(Notice{Kind: NoticeDown, Err: cause, Patience: r.Patience}) },
 		OnClose: func() { r.notify(Notice{Kind: NoticeUp}) },
 	})

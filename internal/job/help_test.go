@@ -324,7 +324,8 @@ func (b *bench) must(op job.Operation, source records) job.Summary {
 func want(t *testing.T, s job.Summary, outcomes string) {
 	t.Helper()
 	var got []string
-	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Existing, job.Unchanged, job.Confirmed, job.Failed, job.Unknown, job.Stale} {
+	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Existing, job.Unchanged,
+		job.Confirmed, job.Failed, job.Unknown, job.Stale} {
 		if n := s.Count(o); n > 0 {
 			got = append(got, fmt.Sprintf("%s %d", o, n))
 		}

@@ -75,7 +75,8 @@ func TestAFinishedJobOfAFileGivenAgainSendsNothing(t *testing.T) {
 	op := &register{service: b.service}
 	want(t, b.must(op, numbered(30)), "created 30")
 	want(t, b.must(op, numbered(30)), "existing 30")
-	if b.requests != 30 || len(b.rows) != 30 || !b.rows[3].Earlier || b.rows[3].DeviceToken != tokenOf(3) || b.rows[3].Line != 4 {
+	if b.requests != 30 || len(b.rows) != 30 || !b.rows[3].Earlier || b.rows[3].DeviceToken != tokenOf(3) ||
+		b.rows[3].Line != 4 {
 		t.Errorf("%d requests; row 3 is %+v", b.requests, b.rows[3])
 	}
 	if b.only().Tally.Count(job.Created) != 30 {

@@ -94,7 +94,8 @@ func child(dir, url string) (err error) {
 		}
 	}
 	s, err := j.Run(ctx, job.RunOptions{
-		Operation: overHTTP{url}, Source: source, Concurrency: 8, Retries: 5, FirstWait: time.Millisecond, Patience: time.Minute, MaxFailures: -1,
+		Operation: overHTTP{url}, Source: source, Concurrency: 8, Retries: 5, FirstWait: time.Millisecond,
+		Patience: time.Minute, MaxFailures: -1,
 		Clock: pace.Clock{Now: time.Now, Wait: wait},
 	})
 	if err != nil {

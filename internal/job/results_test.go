@@ -146,7 +146,8 @@ func TestMergeJoinsTheResultsOfShards(t *testing.T) {
 				}
 				return
 			}
-			if want := "Name,DeviceToken,Outcome,Error\nAda,t1,created,\nBob,,failed,400\nCy,,,\n"; err != nil || out.String() != want {
+			if want := "Name,DeviceToken,Outcome,Error\nAda,t1,created,\nBob,,failed,400\nCy,,,\n"; err != nil ||
+				out.String() != want {
 				t.Errorf("%v; it is\n%s", err, out.String())
 			}
 			if tally.Count(job.Created) != 1 || tally.Count(job.Failed) != 1 || tally.NotSent() != 1 {

@@ -310,7 +310,8 @@ func (t *retrier) shouldRetry(err error, down bool) bool {
 func (t *retrier) nextWait() time.Duration {
 	if t.waits == nil {
 		t.waits = backoff.NewExponentialBackOff()
-		t.waits.InitialInterval, t.waits.Multiplier, t.waits.RandomizationFactor, t.waits.MaxInterval = t.r.FirstWait, 2, 0.5, maxWait
+		t.waits.InitialInterval, t.waits.Multiplier, t.waits.RandomizationFactor, t.waits.MaxInterval = t.r.FirstWait, 2,
+			0.5, maxWait
 	}
 	return t.waits.NextBackOff()
 }

@@ -45,7 +45,8 @@ type Lease struct {
 func (l Lease) Overdue(now time.Time) bool { return !now.Before(l.Until) }
 
 func (l Lease) sameFlag(other Lease) bool {
-	return strings.EqualFold(l.InstanceID, other.InstanceID) && strings.EqualFold(l.DeviceToken, other.DeviceToken) && l.Field == other.Field
+	return strings.EqualFold(l.InstanceID, other.InstanceID) && strings.EqualFold(l.DeviceToken, other.DeviceToken) &&
+		l.Field == other.Field
 }
 
 // Store is the leases of one state folder. Many processes may use one folder.
@@ -122,7 +123,8 @@ func (s *Store) Find(prefix string) (Lease, error) {
 	case 1:
 		return found[0], nil
 	}
-	return Lease{}, failure.Newf(failure.Invalid, "%d leases begin with %q", len(found), prefix).Because(ReasonNoLease, prefix)
+	return Lease{}, failure.Newf(failure.Invalid, "%d leases begin with %q", len(found), prefix).
+		Because(ReasonNoLease, prefix)
 }
 
 func (s *Store) load() ([]Lease, error) {
@@ -139,7 +141,8 @@ func (s *Store) load() ([]Lease, error) {
 		err = json.Unmarshal(content, &open)
 	}
 	if err != nil {
-		return nil, failure.Wrap(failure.Failed, "cannot read the leases in "+s.path(), err).Because(ReasonUnreadable, s.path())
+		return nil, failure.Wrap(failure.Failed, "cannot read the leases in "+s.path(), err).
+			Because(ReasonUnreadable, s.path())
 	}
 	return open, nil
 }

@@ -54,7 +54,8 @@ func (f *fleet) SetFlag(_ context.Context, l lease.Lease, on bool) error {
 }
 
 func logging(until time.Time) lease.Lease {
-	return lease.Lease{Profile: "prod", InstanceID: instance, DeviceToken: ada, Field: "EnableLogging", Value: true, Before: false, Since: noon, Until: until}
+	return lease.Lease{Profile: "prod", InstanceID: instance, DeviceToken: ada, Field: "EnableLogging", Value: true,
+		Before: false, Since: noon, Until: until}
 }
 
 func all(lease.Lease) bool { return true }
@@ -99,11 +100,12 @@ func TestWhatIsDueIsPutBackOnce(t *testing.T) {
 		sent    int
 		staysIn int
 	}{
-		"still as the lease left it":    {map[string]bool{ada: true}, nil, lease.Restored, false, 1, 0},
-		"put back by somebody before":   {map[string]bool{ada: false}, nil, lease.Unchanged, false, 0, 0},
-		"the change was never sent":     {map[string]bool{ada: false}, nil, lease.Unchanged, false, 0, 0},
-		"the user is gone":              {map[string]bool{}, nil, lease.Gone, false, 0, 0},
-		"the sign-in has expired":       {map[string]bool{ada: true}, failure.New(failure.Unauthorized, "no"), lease.Failed, true, 0, 1},
+		"still as the lease left it":  {map[string]bool{ada: true}, nil, lease.Restored, false, 1, 0},
+		"put back by somebody before": {map[string]bool{ada: false}, nil, lease.Unchanged, false, 0, 0},
+		"the change was never sent":   {map[string]bool{ada: false}, nil, lease.Unchanged, false, 0, 0},
+		"the user is gone":            {map[string]bool{}, nil, lease.Gone, false, 0, 0},
+		"the sign-in has expired": {map[string]bool{ada: true}, failure.New(failure.Unauthorized, "no"), lease.Failed,
+			true, 0, 1},
 		"the service cannot be reached": {map[string]bool{ada: true}, errors.New("no route"), lease.Failed, true, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,12 +199,13 @@ func TestLeasesAreFoundByTheBeginningOfTheirID(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	if err := s.Cancel(t.Context(), &fleet{on: map[string]bool{ada: true}}, map[string]bool{added[0].ID: true}, func(r lease.Result) error {
-		if r.Outcome != lease.Restored {
-			t.Errorf("%+v", r)
-		}
-		return nil
-	}); err != nil || len(open(t, s)) != 0 {
+	if err := s.Cancel(t.Context(), &fleet{on: map[string]bool{ada: true}}, map[string]bool{added[0].ID: true},
+		func(r lease.Result) error {
+			if r.Outcome != lease.Restored {
+				t.Errorf("%+v", r)
+			}
+			return nil
+		}); err != nil || len(open(t, s)) != 0 {
 		t.Errorf("%v, %d left", err, len(open(t, s)))
 	}
 }

@@ -34,7 +34,8 @@ type Actor struct {
 
 // ChooseActor decides who makes a change. instance is asked for only where users act for
 // themselves. Nothing is sent.
-func ChooseActor(ctx context.Context, s SignIns, as As, instance func(context.Context) (userservice.Instance, error)) (Actor, error) {
+func ChooseActor(ctx context.Context, s SignIns, as As,
+	instance func(context.Context) (userservice.Instance, error)) (Actor, error) {
 	if as == AsAny {
 		has, err := s.HasAdmin(ctx)
 		if err != nil {

@@ -41,7 +41,8 @@ func TestWhoActs(t *testing.T) {
 		hasAdmin bool
 		admin    bool
 	}{
-		{operation.AsAny, true, true}, {operation.AsAny, false, false}, {operation.AsAdmin, false, true}, {operation.AsUser, true, false},
+		{operation.AsAny, true, true}, {operation.AsAny, false, false}, {operation.AsAdmin, false, true},
+		{operation.AsUser, true, false},
 	} {
 		asked := false
 		s := signIns{c.hasAdmin}
@@ -53,7 +54,8 @@ func TestWhoActs(t *testing.T) {
 			t.Errorf("as %q, an admin is there: %t: got %+v, %v", c.as, c.hasAdmin, actor, err)
 		}
 		caller := actor.Caller(uuid.MustParse(ada))
-		if subject := map[bool]string{true: userservice.Admin, false: ada}[c.admin]; caller.Subject != subject || (caller.Self == nil) != c.admin {
+		if subject := map[bool]string{true: userservice.Admin, false: ada}[c.admin]; caller.Subject != subject ||
+			(caller.Self == nil) != c.admin {
 			t.Errorf("as %q: called as %+v", c.as, caller)
 		}
 		if err := actor.Check(t.Context(), s, make([]string, 4)); errors.Is(err, errTooMany) == c.admin {

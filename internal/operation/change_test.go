@@ -76,18 +76,24 @@ func TestOutcomesOfUpdate(t *testing.T) {
 	}{
 		{change{name: "a user who differs", want: job.Updated, sent: 1, reads: 1}, logging},
 		{change{name: "a user who is so already", before: loggingOn, want: job.Unchanged, reads: 1}, nil},
-		{change{name: "a user who is so already, without comparing", before: loggingOn, noRead: true, want: job.Updated, sent: 1, reads: 1}, nil},
-		{change{name: "a user who is so already, after a lost answer", before: loggingOn, lost: true, want: job.Updated, sent: 1, reads: 1}, nil},
-		{change{name: "a user of another instance", before: elsewhere, want: job.Failed, code: failure.Unauthorized, reads: 1}, nil},
-		{change{name: "a user of another instance, without comparing", before: elsewhere, noRead: true, want: job.Failed, code: failure.Unauthorized, reads: 1}, nil},
+		{change{name: "a user who is so already, without comparing", before: loggingOn, noRead: true, want: job.Updated,
+			sent: 1, reads: 1}, nil},
+		{change{name: "a user who is so already, after a lost answer", before: loggingOn, lost: true, want: job.Updated,
+			sent: 1, reads: 1}, nil},
+		{change{name: "a user of another instance", before: elsewhere, want: job.Failed, code: failure.Unauthorized,
+			reads: 1}, nil},
+		{change{name: "a user of another instance, without comparing", before: elsewhere, noRead: true, want: job.Failed,
+			code: failure.Unauthorized, reads: 1}, nil},
 		{change{name: "nobody", before: gone, want: job.Failed, code: failure.NotFound, reads: 1}, nil},
 		{change{name: "as the user", asUser: true, want: job.Updated, sent: 1}, nil},
 		{change{name: "nobody, as the user", asUser: true, before: gone, code: failure.NotFound, sent: 1}, nil},
 		{change{name: "by a key", byKey: "c-1", want: job.Updated, sent: 1, reads: 1}, logging},
 		{change{name: "by the key of nobody", byKey: "c-9", want: job.Failed, code: failure.NotFound, reads: 1}, nil},
-		{change{name: "by the key of two", byKey: "c-1", before: twins, want: job.Failed, code: failure.Invalid, reads: 1}, nil},
+		{change{name: "by the key of two", byKey: "c-1", before: twins, want: job.Failed, code: failure.Invalid,
+			reads: 1}, nil},
 		{change{name: "by a key, as the user", byKey: "c-1", asUser: true, code: failure.Unauthorized}, nil},
-		{change{name: "the service refuses it", answer: refuse(422, "City", "no"), code: failure.Rejected, sent: 1, reads: 1}, nil},
+		{change{name: "the service refuses it", answer: refuse(422, "City", "no"), code: failure.Rejected, sent: 1,
+			reads: 1}, nil},
 		{change{name: "a gateway's 404", answer: gateway(404), code: failure.Unavailable, sent: 1, reads: 1}, nil},
 		{change{name: "a gateway's 422", answer: gateway(422), code: failure.Unavailable, sent: 1, reads: 1}, nil},
 		{change{name: "the answer is lost", answer: lost, code: failure.Unavailable, sent: 1, reads: 1}, nil},
@@ -95,7 +101,8 @@ func TestOutcomesOfUpdate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			result, s := c.run(t, func(_ *service, api *userservice.Client) job.Operation {
-				op := &operation.Update{API: api, Change: set("EnableLogging", true, "City", "Bonn"), NoRead: c.noRead, Instance: fleet.Instance{ID: here}}
+				op := &operation.Update{API: api, Change: set("EnableLogging", true, "City", "Bonn"), NoRead: c.noRead,
+					Instance: fleet.Instance{ID: here}}
 				if c.asUser {
 					op.Actor = operation.Actor{Instance: instance}
 				} else {
@@ -118,8 +125,10 @@ func TestUpdateSendsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	s, api := newService(t)
 	s.add(ada, map[string]any{"City": "Bonn", "Country": "DE"})
-	op := &operation.Update{API: api, Actor: operation.Actor{Admin: true}, Users: admin(api), Change: set("City", "Oslo", "Country", "DE")}
-	if result, err := do(t, op, attempt(ada, set("City", "Rome", "Email", nil))); err != nil || result.Outcome != job.Updated {
+	op := &operation.Update{API: api, Actor: operation.Actor{Admin: true}, Users: admin(api),
+		Change: set("City", "Oslo", "Country", "DE")}
+	if result, err := do(t, op, attempt(ada, set("City", "Rome", "Email", nil))); err != nil ||
+		result.Outcome != job.Updated {
 		t.Fatalf("got %+v, %v", result, err)
 	}
 	if want := map[string]any{"City": "Rome"}; !reflect.DeepEqual(s.bodies[0], want) {
@@ -136,9 +145,11 @@ func TestOutcomesOfDelete(t *testing.T) {
 		{name: "nobody", before: gone, want: job.Unchanged, reads: 1},
 		{name: "nobody, after a lost answer", before: gone, lost: true, want: job.Deleted, reads: 1},
 		{name: "gone between the read and the request", answer: notThere, want: job.Unchanged, sent: 1, reads: 1},
-		{name: "gone between the read and the request, after a lost answer", answer: notThere, lost: true, want: job.Deleted, sent: 1, reads: 1},
+		{name: "gone between the read and the request, after a lost answer", answer: notThere, lost: true,
+			want: job.Deleted, sent: 1, reads: 1},
 		{name: "a gateway's 404", answer: gateway(404), code: failure.Unavailable, sent: 1, reads: 1},
-		{name: "a gateway's 404, after a lost answer", answer: gateway(404), lost: true, code: failure.Unavailable, sent: 1, reads: 1},
+		{name: "a gateway's 404, after a lost answer", answer: gateway(404), lost: true, code: failure.Unavailable,
+			sent: 1, reads: 1},
 		{name: "the answer is lost", answer: lost, code: failure.Unavailable, sent: 1, reads: 1},
 		{name: "by a key", byKey: "c-1", want: job.Deleted, sent: 1, reads: 1},
 		{name: "by the key of nobody", byKey: "c-9", want: job.Unchanged, reads: 1},
@@ -175,7 +186,8 @@ func TestOutcomesOfMove(t *testing.T) {
 		{name: "a user who is still here, after a lost answer", lost: true, want: job.Moved, sent: 1, reads: 1},
 		{name: "a user of a third instance", before: third, want: job.Failed, code: failure.Unauthorized, reads: 1},
 		{name: "nobody", before: gone, want: job.Failed, code: failure.NotFound, reads: 1},
-		{name: "the service refuses it", answer: refuse(422, "ToInstanceKey", "wrong"), code: failure.Rejected, sent: 1, reads: 1},
+		{name: "the service refuses it", answer: refuse(422, "ToInstanceKey", "wrong"), code: failure.Rejected,
+			sent: 1, reads: 1},
 		{name: "the answer is lost", answer: lost, code: failure.Unavailable, sent: 1, reads: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,9 @@ import (
 // existing are the records of a file that names users.
 func existing(t *testing.T, text string, use field.Use, admin bool, s job.Selection) *operation.ExistingUsers {
 	t.Helper()
-	file, err := input.Open(t.Context(), input.Options{Name: "-", Use: use, Identify: use != 0, Now: templateOptions.Now, SpoolDir: t.TempDir()}, strings.NewReader(text))
+	file, err := input.Open(t.Context(),
+		input.Options{Name: "-", Use: use, Identify: use != 0, Now: templateOptions.Now, SpoolDir: t.TempDir()},
+		strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,8 @@ func existing(t *testing.T, text string, use field.Use, admin bool, s job.Select
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &operation.ExistingUsers{File: file, Selector: selector, Admin: admin, Deriver: identity.NewDeriver(here, instance.Key)}
+	return &operation.ExistingUsers{File: file, Selector: selector, Admin: admin,
+		Deriver: identity.NewDeriver(here, instance.Key)}
 }
 
 func gather(t *testing.T, source job.Source) []job.Record {

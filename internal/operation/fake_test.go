@@ -147,7 +147,8 @@ func (s *service) add(token string, fields map[string]any) string {
 // list returns everybody of the instance here on one page.
 func (s *service) list(w http.ResponseWriter) {
 	all := s.shown(func(_ string, u *user) bool { return u.instance == here })
-	envelope(w, 200, map[string]any{"Users": all, "HasNextPage": false, "TotalUsers": len(all), "TotalPages": 1, "CurrentPage": 1})
+	envelope(w, 200, map[string]any{"Users": all, "HasNextPage": false, "TotalUsers": len(all), "TotalPages": 1,
+		"CurrentPage": 1})
 }
 
 func (s *service) find(w http.ResponseWriter, r *http.Request) {
@@ -168,7 +169,8 @@ func (s *service) shown(is func(token string, u *user) bool) []any {
 			userFields[name] = u.fields[name]
 		}
 		found = append(found, map[string]any{
-			"DeviceToken": token, "DateCreated": u.created, "Status": "Active", "AccountInfo": map[string]any{"InstanceId": u.instance},
+			"DeviceToken": token, "DateCreated": u.created, "Status": "Active",
+			"AccountInfo": map[string]any{"InstanceId": u.instance},
 			"UserProfile": u.fields, "UserFields": []any{userFields},
 		})
 	}
@@ -193,7 +195,8 @@ func flat(body map[string]any) map[string]any {
 func envelope(w http.ResponseWriter, status int, result any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"Status": status, "Title": http.StatusText(status), "Result": result, "Errors": []any{}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"Status": status, "Title": http.StatusText(status), "Result": result,
+		"Errors": []any{}})
 }
 
 // gateway answers as something in front of the service does: without its envelope.
@@ -216,14 +219,16 @@ func lost(_ http.ResponseWriter, _ *http.Request, done func()) bool {
 func refuse(status int, key, message string) func(http.ResponseWriter, *http.Request, func()) bool {
 	return func(w http.ResponseWriter, _ *http.Request, _ func()) bool {
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"Status": status, "Title": "no", "Errors": []any{map[string]any{"Key": key, "Message": message}}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"Status": status, "Title": "no",
+			"Errors": []any{map[string]any{"Key": key, "Message": message}}})
 		return true
 	}
 }
 
 // admin reads users of the instance here.
 func admin(api *userservice.Client) *fleet.Membership {
-	return &fleet.Membership{Find: fleet.FindIn(api, userservice.AsAdmin()), Instance: fleet.Instance{ID: here}, Now: time.Now}
+	return &fleet.Membership{Find: fleet.FindIn(api, userservice.AsAdmin()), Instance: fleet.Instance{ID: here},
+		Now: time.Now}
 }
 
 // attempt is a record that is sent.

@@ -17,11 +17,13 @@ import (
 )
 
 // run carries a job out, or takes it up again, over so many rows.
-func run(ctx context.Context, t *testing.T, dir string, op job.Operation, source job.Source, rows int) (job.Summary, map[int]job.Row) {
+func run(ctx context.Context, t *testing.T, dir string, op job.Operation, source job.Source, rows int) (job.Summary,
+	map[int]job.Row) {
 	t.Helper()
 	store := &job.Store{Dir: dir}
 	j, err := store.Begin(t.Context(), job.Request{
-		Operation: op.Name(), Profile: "test", Host: "https://service", Instance: here, KeyCheck: "k", Input: strings.NewReader("rows"), Once: true,
+		Operation: op.Name(), Profile: "test", Host: "https://service", Instance: here, KeyCheck: "k",
+		Input: strings.NewReader("rows"), Once: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -34,10 +36,11 @@ func run(ctx context.Context, t *testing.T, dir string, op job.Operation, source
 	out := map[int]job.Row{}
 	wait := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	summary, err := j.Run(ctx, job.RunOptions{
-		Operation: op, Source: source, Concurrency: 4, Retries: 3, FirstWait: time.Second, Patience: time.Hour, MaxFailures: -1,
-		Clock:  pace.Clock{Now: time.Now, Wait: wait},
-		Emit:   func(r job.Row) error { out[r.N] = r; return nil },
-		Notify: func(job.Notice) {},
+		Operation: op, Source: source, Concurrency: 4, Retries: 3, FirstWait: time.Second, Patience: time.Hour,
+		MaxFailures: -1,
+		Clock:       pace.Clock{Now: time.Now, Wait: wait},
+		Emit:        func(r job.Row) error { out[r.N] = r; return nil },
+		Notify:      func(job.Notice) {},
 	})
 	if closeErr := j.Close(); closeErr != nil {
 		t.Error(closeErr)
@@ -49,7 +52,8 @@ func run(ctx context.Context, t *testing.T, dir string, op job.Operation, source
 }
 
 // once answers one request in a way of its own, and all others as the service does.
-func once(answer func(http.ResponseWriter, *http.Request, func()) bool) func(http.ResponseWriter, *http.Request, func()) bool {
+func once(answer func(http.ResponseWriter, *http.Request, func()) bool) func(http.ResponseWriter, *http.Request,
+	func()) bool {
 	done := false
 	return func(w http.ResponseWriter, r *http.Request, serve func()) bool {
 		if done {
@@ -116,7 +120,8 @@ func TestJobWithoutBatches(t *testing.T) {
 		return losing(w, r, done)
 	}
 	source := newUsers(t, nil, "random", job.Selection{})
-	summary, _ := run(t.Context(), t, t.TempDir(), &operation.Register{API: api, Instance: instance, GroupSize: 8}, source, 20)
+	summary, _ := run(t.Context(), t, t.TempDir(), &operation.Register{API: api, Instance: instance, GroupSize: 8},
+		source, 20)
 	if summary.Count(job.Created, job.Confirmed) != 20 || len(s.users) != 20 {
 		t.Errorf("got %v, and %d users", summary.Outcomes, len(s.users))
 	}
@@ -173,8 +178,10 @@ func TestJobDeletesWithTrueOutcomes(t *testing.T) {
 	delete(s.users, source[7].String())
 	s.answer = once(lost)
 	m := admin(api)
-	summary, rows := run(t.Context(), t, t.TempDir(), &operation.Delete{API: api, Users: m, Instance: m.Instance}, source, len(source))
-	if summary.Count(job.Deleted) != 10 || rows[4].Outcome != job.Failed || rows[4].Retryable || rows[8].Outcome != job.Unchanged || len(s.users) != 1 {
+	summary, rows := run(t.Context(), t, t.TempDir(), &operation.Delete{API: api, Users: m, Instance: m.Instance},
+		source, len(source))
+	if summary.Count(job.Deleted) != 10 || rows[4].Outcome != job.Failed || rows[4].Retryable ||
+		rows[8].Outcome != job.Unchanged || len(s.users) != 1 {
 		t.Errorf("got %v, %+v, %+v, and %d users", summary.Outcomes, rows[4], rows[8], len(s.users))
 	}
 }
@@ -199,7 +206,8 @@ func TestJobUpdatesByAList(t *testing.T) {
 	if summary.Count(job.Updated) != 10 || summary.Count(job.Unchanged) != 40 || s.reads != 0 || len(s.sent) != 10 {
 		t.Errorf("got %v, by %d reads and %d requests", summary.Outcomes, s.reads, len(s.sent))
 	}
-	if c := rows[1].Changes; len(c) != 1 || c[0] != (job.Change{Field: field.Get("EnableLogging").Name, From: true, To: false}) {
+	if c := rows[1].Changes; len(c) != 1 ||
+		c[0] != (job.Change{Field: field.Get("EnableLogging").Name, From: true, To: false}) {
 		t.Errorf("the changes of row 1 are %v", c)
 	}
 }

@@ -104,7 +104,8 @@ func (j *Join) Do(ctx context.Context, group []job.Attempt) ([]job.Result, error
 	as := userservice.AsUser(a.DeviceToken.String(), j.Actor.Instance)
 	if a.Lost {
 		user, err := j.API.OwnProfile(ctx, as)
-		if err == nil && user.AccountInfo.InstanceID != "" && !sameInstance(user.AccountInfo.InstanceID, j.Actor.Instance.ID) {
+		if err == nil && user.AccountInfo.InstanceID != "" &&
+			!sameInstance(user.AccountInfo.InstanceID, j.Actor.Instance.ID) {
 			return one(job.Result{Outcome: job.Moved}, nil)
 		}
 	}

@@ -20,9 +20,11 @@ import (
 
 // Reasons of errors of this room. The subject is the DeviceToken, unless another is given.
 const (
-	ReasonOtherInstance failure.Reason = "user-of-other-instance" // the user belongs to another instance than the profile's
-	ReasonNoUser        failure.Reason = "user-not-found"         // no such user in the instance
-	ReasonTaken         failure.Reason = "device-token-elsewhere" // the DeviceToken is taken by a user who is not in the instance
+	// the user belongs to another instance than the profile's
+	ReasonOtherInstance failure.Reason = "user-of-other-instance"
+	ReasonNoUser        failure.Reason = "user-not-found" // no such user in the instance
+	// the DeviceToken is taken by a user who is not in the instance
+	ReasonTaken failure.Reason = "device-token-elsewhere"
 )
 
 // Users reads users as the admin; *fleet.Membership does.
@@ -41,13 +43,15 @@ func failed(err error) job.Result { return job.Result{Outcome: job.Failed, Err: 
 // otherInstance is the error for a user whom the admin could change, but who is not of the
 // profile's instance.
 func otherInstance(deviceToken uuid.UUID, instanceID string) error {
-	return failure.Newf(failure.Unauthorized, "user %s belongs to instance %s, not to the profile's", deviceToken, instanceID).
+	return failure.Newf(failure.Unauthorized, "user %s belongs to instance %s, not to the profile's", deviceToken,
+		instanceID).
 		Because(ReasonOtherInstance, deviceToken.String())
 }
 
 // noUser is the error for a DeviceToken that nobody has.
 func noUser(deviceToken uuid.UUID, instance string) error {
-	return failure.Newf(failure.NotFound, "no user %s in instance %s", deviceToken, instance).Because(ReasonNoUser, deviceToken.String())
+	return failure.Newf(failure.NotFound, "no user %s in instance %s", deviceToken, instance).
+		Because(ReasonNoUser, deviceToken.String())
 }
 
 // clockTolerance is how much earlier than a request a user must have been created, by the service's

@@ -104,7 +104,8 @@ func (r *Register) many(ctx context.Context, group []job.Attempt) ([]job.Result,
 		r.ungrouped.Store(true)
 		return nil, fmt.Errorf("%w: %w", job.ErrUngroup, err)
 	case userservice.NoSuchCall(err):
-		return nil, &failure.Error{Code: failure.Unavailable, Message: err.Error(), Status: failure.From(err).Status, Cause: err}
+		return nil, &failure.Error{Code: failure.Unavailable, Message: err.Error(), Status: failure.From(err).Status,
+			Cause: err}
 	default:
 		return nil, err
 	}
@@ -173,10 +174,12 @@ func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.
 	case err != nil: // what cannot be read is believed
 		return takenUnseen(a)
 	case state.Place == fleet.Elsewhere && a.Fields.Text("InstanceInviteCode") == "":
-		return failed(failure.Newf(failure.Rejected, "the DeviceToken %s belongs to a user of instance %s", a.DeviceToken, state.InstanceID).
+		return failed(failure.Newf(failure.Rejected, "the DeviceToken %s belongs to a user of instance %s", a.DeviceToken,
+			state.InstanceID).
 			Because(ReasonTaken, a.DeviceToken.String()))
 	case !a.Lost && state.Place == fleet.Absent:
-		return failed(failure.Newf(failure.Rejected, "%s: yet no such user can be seen: the DeviceToken belongs to a user out of reach", refusal).
+		return failed(failure.Newf(failure.Rejected,
+			"%s: yet no such user can be seen: the DeviceToken belongs to a user out of reach", refusal).
 			Because(ReasonTaken, a.DeviceToken.String()))
 	case !a.Lost || r.older(state.Created, a.FirstSent):
 		return job.Result{Outcome: job.Existing}

@@ -37,15 +37,22 @@ func TestOutcomesOfRegister(t *testing.T) {
 		{name: "a new user", want: job.Created},
 		{name: "taken", before: known(here, before), want: job.Existing},
 		{name: "taken, seen by the admin", before: known(here, before), admin: true, want: job.Existing},
-		{name: "taken, by the admin's word of another instance", before: known(there, before), admin: true, want: job.Failed, code: failure.Rejected},
-		{name: "taken by a user whom the admin does not see", answer: refuse(409, "CustomToken", "taken"), admin: true, want: job.Failed, code: failure.Rejected},
+		{name: "taken, by the admin's word of another instance", before: known(there, before), admin: true,
+			want: job.Failed, code: failure.Rejected},
+		{name: "taken by a user whom the admin does not see", answer: refuse(409, "CustomToken", "taken"), admin: true,
+			want: job.Failed, code: failure.Rejected},
 		{name: "taken after a lost answer", before: known(here, after), lost: true, want: job.Confirmed},
-		{name: "taken after a lost answer, and older", before: known(here, before), admin: true, lost: true, want: job.Existing},
-		{name: "taken after a lost answer, and not older", before: known(here, after), admin: true, lost: true, want: job.Confirmed},
-		{name: "taken after a lost answer, and not seen yet", answer: refuse(409, "CustomToken", "taken"), admin: true, lost: true, want: job.Confirmed},
-		{name: "taken after a lost answer, drawn by this job", before: known(here, before), admin: true, lost: true, random: true, want: job.Created},
+		{name: "taken after a lost answer, and older", before: known(here, before), admin: true, lost: true,
+			want: job.Existing},
+		{name: "taken after a lost answer, and not older", before: known(here, after), admin: true, lost: true,
+			want: job.Confirmed},
+		{name: "taken after a lost answer, and not seen yet", answer: refuse(409, "CustomToken", "taken"), admin: true,
+			lost: true, want: job.Confirmed},
+		{name: "taken after a lost answer, drawn by this job", before: known(here, before), admin: true, lost: true,
+			random: true, want: job.Created},
 		{name: "a gateway's 409", answer: gateway(409), code: failure.Unavailable, applied: true},
-		{name: "a gateway's 409 after a lost answer", answer: gateway(409), lost: true, code: failure.Unavailable, applied: true},
+		{name: "a gateway's 409 after a lost answer", answer: gateway(409), lost: true, code: failure.Unavailable,
+			applied: true},
 		{name: "a gateway's 422", answer: gateway(422), code: failure.Unavailable, applied: true},
 		{name: "a gateway's 404", answer: gateway(404), code: failure.Unavailable, applied: true},
 		{name: "the service refuses another field", answer: refuse(422, "Email", "taken"), code: failure.Rejected},
@@ -58,7 +65,9 @@ func TestOutcomesOfRegister(t *testing.T) {
 			if c.before != nil {
 				c.before(s)
 			}
-			op := &operation.Register{API: api, Instance: instance, ServiceTime: func(at time.Time) (time.Time, bool) { return at, true }}
+			op := &operation.Register{API: api, Instance: instance, ServiceTime: func(at time.Time) (time.Time, bool) {
+				return at, true
+			}}
 			if c.admin {
 				op.Users = admin(api)
 			}
@@ -74,7 +83,8 @@ func TestOutcomesOfRegister(t *testing.T) {
 			if err != nil || result.Outcome != c.want || failure.CodeOf(result.Err) != c.code {
 				t.Errorf("got %s, %v, %v, want %s", result.Outcome, result.Err, err, c.want)
 			}
-			if s.bodies[0]["CustomToken"] != ada || s.bodies[0]["FirstName"] != "Ada" || s.bodies[0]["CreateAccessToken"] != false {
+			if s.bodies[0]["CustomToken"] != ada || s.bodies[0]["FirstName"] != "Ada" ||
+				s.bodies[0]["CreateAccessToken"] != false {
 				t.Errorf("sent %v", s.bodies[0])
 			}
 		})
@@ -88,7 +98,10 @@ func TestOlderByTheServicesClock(t *testing.T) {
 		s, api := newService(t)
 		s.add(ada, nil)
 		s.users[ada].created = "2026-11-28T11:30:00"
-		op := &operation.Register{API: api, Instance: instance, Users: admin(api), ServiceTime: func(at time.Time) (time.Time, bool) { return at.Add(ahead), true }}
+		op := &operation.Register{API: api, Instance: instance, Users: admin(api),
+			ServiceTime: func(at time.Time) (time.Time, bool) {
+				return at.Add(ahead), true
+			}}
 		a := attempt(ada, set())
 		a.Lost = true
 		if result, err := do(t, op, a); err != nil || result.Outcome != want {
@@ -107,7 +120,8 @@ func TestServiceThatIgnoresCustomToken(t *testing.T) {
 		t.Error("a record with a DeviceToken is not resendable")
 	}
 	result, err := do(t, op, a)
-	if err != nil || result.Outcome != job.Created || result.DeviceToken == a.DeviceToken || result.DeviceToken == uuid.Nil {
+	if err != nil || result.Outcome != job.Created || result.DeviceToken == a.DeviceToken ||
+		result.DeviceToken == uuid.Nil {
 		t.Errorf("got %+v, %v", result, err)
 	}
 	if !op.IgnoresCustomToken() || op.Resendable(a.Record) {
@@ -127,7 +141,8 @@ func TestRecordWithoutDeviceTokenIsNotResendable(t *testing.T) {
 	if op.Resendable(a.Record) {
 		t.Error("it is resendable")
 	}
-	if result, err := do(t, op, a); err != nil || result.Outcome != job.Created || s.bodies[0]["CustomToken"] != nil || s.bodies[0]["CreateAccessToken"] != true {
+	if result, err := do(t, op, a); err != nil || result.Outcome != job.Created || s.bodies[0]["CustomToken"] != nil ||
+		s.bodies[0]["CreateAccessToken"] != true {
 		t.Errorf("got %+v, %v, sent %v", result, err, s.bodies[0])
 	}
 }
@@ -190,7 +205,8 @@ func TestServiceWithoutRegisterMany(t *testing.T) {
 			w.WriteHeader(status)
 			return true
 		}
-		if _, err := proven.Do(t.Context(), group(2)); errors.Is(err, job.ErrUngroup) || !failure.Is(err, failure.Unavailable) {
+		if _, err := proven.Do(t.Context(), group(2)); errors.Is(err, job.ErrUngroup) ||
+			!failure.Is(err, failure.Unavailable) {
 			t.Errorf("%d after a batch that succeeded: got %v", status, err)
 		}
 	}

@@ -67,12 +67,16 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 		everybody = append(everybody, rows[n].DeviceToken)
 	}
 	admin := operation.Actor{Admin: true}
-	one := operation.Update{API: api, Actor: admin, Users: m, Instance: m.Instance, Change: set("EnableLogging", true, "City", "Bonn")}
-	if result, err := do(t, &one, attempt(rows[3].DeviceToken.String(), set())); err != nil || result.Outcome != job.Updated || len(result.Changes) != 2 {
+	one := operation.Update{API: api, Actor: admin, Users: m, Instance: m.Instance,
+		Change: set("EnableLogging", true, "City", "Bonn")}
+	if result, err := do(t, &one, attempt(rows[3].DeviceToken.String(), set())); err != nil ||
+		result.Outcome != job.Updated || len(result.Changes) != 2 {
 		t.Errorf("one is changed: %+v, %v", result, err)
 	}
-	move := &operation.Move{API: api, Users: m, Instance: m.Instance, To: userservice.Instance{ID: sandbox.SecondInstanceID, Key: secret.New(sandbox.SecondInstanceKey)}}
-	back := &operation.Move{API: api, Users: elsewhereOf(m, sandbox.SecondInstanceID), Instance: fleet.Instance{ID: sandbox.SecondInstanceID}, To: in}
+	move := &operation.Move{API: api, Users: m, Instance: m.Instance,
+		To: userservice.Instance{ID: sandbox.SecondInstanceID, Key: secret.New(sandbox.SecondInstanceKey)}}
+	back := &operation.Move{API: api, Users: elsewhereOf(m, sandbox.SecondInstanceID),
+		Instance: fleet.Instance{ID: sandbox.SecondInstanceID}, To: in}
 	moved := attempt(rows[5].DeviceToken.String(), set())
 	for _, step := range []struct {
 		op   job.Operation
@@ -81,12 +85,15 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	}{
 		{move, job.Moved, ""}, {move, job.Unchanged, ""}, {&one, job.Failed, failure.Unauthorized}, {back, job.Moved, ""},
 	} {
-		if result, err := do(t, step.op, moved); err != nil || result.Outcome != step.want || failure.CodeOf(result.Err) != step.code {
+		if result, err := do(t, step.op, moved); err != nil || result.Outcome != step.want ||
+			failure.CodeOf(result.Err) != step.code {
 			t.Errorf("%s: %+v, %v, want %s", step.op.Name(), result, err, step.want)
 		}
 	}
-	logging := &operation.Update{API: api, Actor: admin, Users: m, Instance: m.Instance, Change: set("EnableLogging", true)}
-	if err := operation.PrepareUpdate(t.Context(), m, logging.Change.Fields(), false, users, nil); err != nil || !m.Listed() {
+	logging := &operation.Update{API: api, Actor: admin, Users: m, Instance: m.Instance,
+		Change: set("EnableLogging", true)}
+	if err := operation.PrepareUpdate(t.Context(), m, logging.Change.Fields(), false, users, nil); err != nil ||
+		!m.Listed() {
 		t.Fatalf("listed is %t, %v", m.Listed(), err)
 	}
 	summary, _ = run(t.Context(), t, t.TempDir(), logging, everybody, users)
@@ -99,7 +106,8 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	summary, _ = run(t.Context(), t, t.TempDir(), deletion, everybody, users)
 	want("deleted by another job", summary, job.Unchanged, users)
 	deletion.Single = true
-	if result, err := do(t, deletion, attempt(uuid.NewString(), set())); err != nil || !failure.Is(result.Err, failure.NotFound) {
+	if result, err := do(t, deletion, attempt(uuid.NewString(), set())); err != nil ||
+		!failure.Is(result.Err, failure.NotFound) {
 		t.Errorf("nobody is deleted: %+v, %v", result, err)
 	}
 }

@@ -40,7 +40,8 @@ func NewSelector(s job.Selection) (*Selector, error) {
 	}
 	compiled, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, failure.Newf(failure.Invalid, "%q is not a regular expression: %s", pattern, wrongPattern(err)).Because(ReasonMatch, s.Match)
+		return nil, failure.Newf(failure.Invalid, "%q is not a regular expression: %s", pattern, wrongPattern(err)).
+			Because(ReasonMatch, s.Match)
 	}
 	out.pattern = compiled
 	return out, nil
@@ -77,7 +78,8 @@ func (s *Selector) begin(header []string) (*pass, error) {
 		return p, nil
 	}
 	if p.column = columnOf(header, s.column); p.column < 0 {
-		return nil, failure.Newf(failure.Invalid, "the input has no column %q; its columns are %s", s.column, strings.Join(header, ", ")).
+		return nil, failure.Newf(failure.Invalid, "the input has no column %q; its columns are %s", s.column,
+			strings.Join(header, ", ")).
 			Because(ReasonNoColumn, s.column)
 	}
 	return p, nil

@@ -35,13 +35,15 @@ func TestSingleUser(t *testing.T) {
 			s, api := newService(t)
 			s.answer = c.answer
 			notes := 0
-			result := operation.Single(t.Context(), &operation.Register{API: api, Instance: instance}, attempt(c.token, set()).Record, operation.Retry{
-				Retries: 2, First: time.Second, Longest: time.Minute,
-				Clock:  pace.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
-				Notify: func(error, time.Duration) { notes++ },
-			})
+			result := operation.Single(t.Context(), &operation.Register{API: api, Instance: instance},
+				attempt(c.token, set()).Record, operation.Retry{
+					Retries: 2, First: time.Second, Longest: time.Minute,
+					Clock:  pace.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
+					Notify: func(error, time.Duration) { notes++ },
+				})
 			if result.Outcome != c.want || failure.CodeOf(result.Err) != c.code || len(s.sent) != c.sent || notes != c.sent-1 {
-				t.Errorf("got %s, %v, by %d requests and %d notes, want %s by %d", result.Outcome, result.Err, len(s.sent), notes, c.want, c.sent)
+				t.Errorf("got %s, %v, by %d requests and %d notes, want %s by %d", result.Outcome, result.Err, len(s.sent), notes,
+					c.want, c.sent)
 			}
 			if unknown := c.want == job.Unknown; unknown != failure.MayHaveApplied(result.Err) {
 				t.Errorf("the error says that the user may exist: %t", !unknown)

@@ -48,7 +48,8 @@ func (u *NewUsers) Records(ctx context.Context, yield func(job.Record) error) er
 		if u.isSettled(row.N) {
 			return yield(job.Record{N: row.N, Line: row.Line, ClientID: all.All.Text("ClientId")})
 		}
-		rec := job.Record{N: row.N, Line: row.Line, ClientID: all.All.Text("ClientId"), Fields: all.All, Invalid: invalid(row, err)}
+		rec := job.Record{N: row.N, Line: row.Line, ClientID: all.All.Text("ClientId"), Fields: all.All,
+			Invalid: invalid(row, err)}
 		if err == nil {
 			rec.DeviceToken, rec.Random = u.Rule.Token(key)
 		}
@@ -93,7 +94,8 @@ func (u *NewUsers) count(ctx context.Context) error {
 }
 
 // each gives every selected row with what it is known by, or why it is known by nothing.
-func (u *NewUsers) each(ctx context.Context, do func(row *input.Row, key identity.Key, err error, all identity.Row) error) error {
+func (u *NewUsers) each(ctx context.Context,
+	do func(row *input.Row, key identity.Key, err error, all identity.Row) error) error {
 	var header []string
 	if u.File != nil {
 		header = u.File.Header()

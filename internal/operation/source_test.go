@@ -37,7 +37,8 @@ func (f table) EachOf(_ context.Context, look func(int) bool, do func(*input.Row
 }
 
 // newUsers are the records of a table, or of a quantity.
-func newUsers(t *testing.T, file operation.Rows, keys string, s job.Selection, templates ...string) *operation.NewUsers {
+func newUsers(t *testing.T, file operation.Rows, keys string, s job.Selection,
+	templates ...string) *operation.NewUsers {
 	t.Helper()
 	preference, err := identity.ParsePreference(keys)
 	if err != nil {
@@ -94,7 +95,8 @@ func TestSelections(t *testing.T) {
 			t.Errorf("%+v: got rows %s, want %s", c.selection, got, c.want)
 		}
 	}
-	for match, reason := range map[string]failure.Reason{"City": operation.ReasonMatch, "=x": operation.ReasonMatch, "City=(": operation.ReasonMatch} {
+	for match, reason := range map[string]failure.Reason{"City": operation.ReasonMatch, "=x": operation.ReasonMatch,
+		"City=(": operation.ReasonMatch} {
 		if _, err := operation.NewSelector(job.Selection{Match: match}); !failure.HasReason(err, reason) {
 			t.Errorf("%q: got %v", match, err)
 		}
@@ -111,7 +113,8 @@ func TestRowWithoutItsKeyIsInvalid(t *testing.T) {
 		if missing := r.N == 4; missing != (r.Invalid != "") || missing != (r.DeviceToken == uuid.Nil) {
 			t.Errorf("row %d: %q, %s", r.N, r.Invalid, r.DeviceToken)
 		}
-		if r.N == 1 && (r.ClientID != "c-1" || r.Line != 2 || r.DeviceToken != identity.NewDeriver(here, instance.Key).Field(field.Get("ClientId"), "c-1")) {
+		if r.N == 1 && (r.ClientID != "c-1" || r.Line != 2 || r.DeviceToken != identity.NewDeriver(here, instance.Key).
+			Field(field.Get("ClientId"), "c-1")) {
 			t.Errorf("row 1 is %+v", r)
 		}
 	}
@@ -165,7 +168,8 @@ func TestSettledRowsAreNotReadAgain(t *testing.T) {
 func TestCellsWinOverTemplates(t *testing.T) {
 	t.Parallel()
 	all := records(t, newUsers(t, staff, "client-id", job.Selection{}, "ClientId=x-{{.N}}", "City=Rome"))
-	if all[0].ClientID != "c-1" || all[3].ClientID != "x-4" || all[3].Fields.Text("City") != "Bonn" || all[3].Invalid != "" {
+	if all[0].ClientID != "c-1" || all[3].ClientID != "x-4" || all[3].Fields.Text("City") != "Bonn" ||
+		all[3].Invalid != "" {
 		t.Errorf("got %+v", all)
 	}
 }

@@ -195,5 +195,6 @@ func explainTemplate(text string, err error) error {
 	if at := executePrefix.FindStringSubmatch(err.Error()); at != nil {
 		quoted += ", at " + at[1]
 	}
-	return fmt.Errorf("%s is not a valid template: it may contain {{.N}}, the number of the row, and {{.Run}}, the name of the run", quoted)
+	return fmt.Errorf("%s is not a valid template: it may contain {{.N}}, the number of the row, and {{.Run}}, the "+
+		"name of the run", quoted)
 }

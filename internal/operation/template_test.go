@@ -18,7 +18,8 @@ var templateOptions = operation.TemplateOptions{
 func TestTemplatesFillTheCellsThatARowHasNot(t *testing.T) {
 	t.Parallel()
 	templates, err := operation.ParseTemplates([]string{
-		"ClientId=ci-{{.Run}}-{{.N}}", "country=DE", "tracking=off", `City={{if gt .N 2}}Bonn{{end}}`, "Email=p{{.N}}@example.com",
+		"ClientId=ci-{{.Run}}-{{.N}}", "country=DE", "tracking=off", `City={{if gt .N 2}}Bonn{{end}}`,
+		"Email=p{{.N}}@example.com",
 	}, templateOptions)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +31,8 @@ func TestTemplatesFillTheCellsThatARowHasNot(t *testing.T) {
 	}{
 		{1, set(), `{"Email":"p1@example.com","Country":"DE","UserFields":{"ClientId":"ci-monday-1","EnableTracking":false}}`},
 		{3, set(), `{"Email":"p3@example.com","Country":"DE","City":"Bonn","UserFields":{"ClientId":"ci-monday-3","EnableTracking":false}}`},
-		{2, set("ClientId", "c-7", "Country", "", "EnableTracking", true), `{"Email":"p2@example.com","Country":"DE","UserFields":{"ClientId":"c-7","EnableTracking":true}}`},
+		{2, set("ClientId", "c-7", "Country", "", "EnableTracking", true),
+			`{"Email":"p2@example.com","Country":"DE","UserFields":{"ClientId":"c-7","EnableTracking":true}}`},
 		{2, set("Country", nil), `{"Email":"p2@example.com","Country":null,"UserFields":{"ClientId":"ci-monday-2","EnableTracking":false}}`},
 	} {
 		row, mistakes := templates.Fill(c.n, c.cells)
@@ -46,7 +48,8 @@ func TestTemplatesFillTheCellsThatARowHasNot(t *testing.T) {
 func TestEveryWrongTemplateIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := operation.ParseTemplates([]string{
-		"Country", "Hat=58", "ClientId=same", "Email=p{{.N}}", "City={{.Nope}}", "FirstName={{", "LastName=a", "LastName=b", "Gender=x",
+		"Country", "Hat=58", "ClientId=same", "Email=p{{.N}}", "City={{.Nope}}", "FirstName={{", "LastName=a", "LastName=b",
+		"Gender=x",
 	}, templateOptions)
 	var f *failure.Error
 	if !errors.As(err, &f) || f.Code != failure.Invalid {
@@ -75,7 +78,8 @@ func TestEveryWrongTemplateIsNamedAtOnce(t *testing.T) {
 // A value that is wrong in a later row is that row's mistake.
 func TestTemplateThatIsWrongInALaterRow(t *testing.T) {
 	t.Parallel()
-	templates, err := operation.ParseTemplates([]string{`ChildrenCount={{if lt .N 3}}1{{else}}many{{end}}`}, templateOptions)
+	templates, err := operation.ParseTemplates([]string{`ChildrenCount={{if lt .N 3}}1{{else}}many{{end}}`},
+		templateOptions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func (p *Printer) parse() error {
 		}
 		return nil
 	}
-	form, err := template.New("template").Funcs(template.FuncMap{"json": templateJSON, "join": templateJoin}).Parse(p.opts.Template)
+	form, err := template.New("template").Funcs(template.FuncMap{"json": templateJSON, "join": templateJoin}).
+		Parse(p.opts.Template)
 	if err != nil {
 		return notParsed("template", p.opts.Template, ReasonInvalidTemplate, err)
 	}
@@ -43,7 +44,9 @@ func invalid(what string, reason failure.Reason, err error) error {
 
 // notParsed returns the error of an expression that does not parse.
 func notParsed(what, text string, reason failure.Reason, err error) error {
-	return &failure.Error{Code: failure.Invalid, Message: fmt.Sprintf("invalid %s %s: %s", what, strconv.QuoteToGraphic(text), libraryText(err)), Reason: reason, Cause: err}
+	return &failure.Error{Code: failure.Invalid,
+		Message: fmt.Sprintf("invalid %s %s: %s", what, strconv.QuoteToGraphic(text), libraryText(err)), Reason: reason,
+		Cause: err}
 }
 
 func libraryText(err error) string {

@@ -58,7 +58,8 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 }
 
 func TestTheExpressionSeesTheWholeOfAStream(t *testing.T) {
-	for _, o := range []render.Options{{JQ: `"\(.Requested) \(.Users | length) \(.Created)"`}, {Template: "{{.Requested}} {{len .Users}} {{.Created}}\n"}} {
+	for _, o := range []render.Options{{JQ: `"\(.Requested) \(.Users | length) \(.Created)"`},
+		{Template: "{{.Requested}} {{len .Users}} {{.Created}}\n"}} {
 		p, out := printer(t, o)
 		s := render.NewStream(p, view, bulkFrame)
 		for _, u := range fleet {
@@ -81,8 +82,10 @@ func TestAnExpressionThatFailsIsTheUsersMistake(t *testing.T) {
 	}{
 		{render.Options{JQ: ".Name.first"}, `jq expression: expected an object but got: string ("\u001b[31m")`},
 		{render.Options{JQ: `error("no\nluck")`}, `jq expression: error: no\nluck`},
-		{render.Options{Template: "{{.Name.First}}"}, `template: 1:7: executing "template" at <.Name.First>: can't evaluate field First in type interface {}`},
-		{render.Options{Template: "{{index .Children 1}}"}, `template: 1:2: executing "template" at <index .Children 1>: error calling index: can't index item of type int`},
+		{render.Options{Template: "{{.Name.First}}"},
+			`template: 1:7: executing "template" at <.Name.First>: can't evaluate field First in type interface {}`},
+		{render.Options{Template: "{{index .Children 1}}"},
+			`template: 1:2: executing "template" at <index .Children 1>: error calling index: can't index item of type int`},
 	} {
 		p, out := printer(t, c.options)
 		err := render.One(p, view, u)
@@ -93,11 +96,13 @@ func TestAnExpressionThatFailsIsTheUsersMistake(t *testing.T) {
 }
 
 func TestOnATerminalAnExpressionCannotMoveTheCursor(t *testing.T) {
-	for _, o := range []render.Options{{JQ: ".Name", TTY: true}, {Template: "{{.Name}}\n", TTY: true}, {JQ: "[.Name]", TTY: true}} {
+	for _, o := range []render.Options{{JQ: ".Name", TTY: true}, {Template: "{{.Name}}\n", TTY: true},
+		{JQ: "[.Name]", TTY: true}} {
 		p, out := printer(t, o)
 		u := fleet[0]
 		u.Name = "a\x1b[2J\u009b\tb"
-		if err := render.One(p, view, u); err != nil || strings.ContainsAny(out.String(), "\x1b\u009b") || !strings.HasSuffix(out.String(), "\n") {
+		if err := render.One(p, view, u); err != nil || strings.ContainsAny(out.String(), "\x1b\u009b") ||
+			!strings.HasSuffix(out.String(), "\n") {
 			t.Errorf("%+v: got %q, %v", o, out, err)
 		}
 	}

@@ -91,7 +91,8 @@ func New(o Options) (*Printer, error) {
 		return p, nil
 	}
 	if o.JQ != "" && o.Template != "" {
-		return nil, failure.New(failure.Invalid, "a jq expression and a template exclude each other").Because(ReasonQueriesExclude, "")
+		return nil, failure.New(failure.Invalid, "a jq expression and a template exclude each other").
+			Because(ReasonQueriesExclude, "")
 	}
 	if o.Format != Table && o.Format != JSON {
 		return nil, failure.Newf(failure.Invalid, "a jq expression or a template works on JSON, not on %s", o.Format).
@@ -143,7 +144,8 @@ type View[T any] struct {
 // it is failure.Invalid.
 func (v View[T]) Check(p *Printer) error {
 	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) {
-		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).Because(ReasonFormatUnfit, p.opts.Format)
+		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).
+			Because(ReasonFormatUnfit, p.opts.Format)
 	}
 	_, err := v.columns(p)
 	return err
@@ -162,7 +164,8 @@ func (v View[T]) columns(p *Printer) ([]Column[T], error) {
 			return foldColumn(c.name()) == foldColumn(name) || foldColumn(c.Head) == foldColumn(name)
 		})
 		if i < 0 {
-			return nil, failure.Newf(failure.Invalid, "unknown column %q", name).Because(ReasonUnknownColumn, strings.Join(v.Names(), ", "))
+			return nil, failure.Newf(failure.Invalid, "unknown column %q", name).
+				Because(ReasonUnknownColumn, strings.Join(v.Names(), ", "))
 		}
 		out = append(out, v.Columns[i])
 	}

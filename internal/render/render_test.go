@@ -34,8 +34,10 @@ func to[T any](v T) *T { return &v }
 var created = time.Date(2026, 6, 1, 9, 30, 15, 250e6, time.UTC)
 
 var fleet = []user{
-	{"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "Ada Lovelace", to("c-1"), to(true), 3, created, secret.New("hush-hush"), nil},
-	{"c9f0f895-fb98-4b91-99f4-1f5a2b3c4d5e", "北京 出租车 😀", nil, to(false), 0, created.AddDate(0, 1, 0), secret.String{}, []string{"<a> & b", "on"}},
+	{"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "Ada Lovelace", to("c-1"), to(true), 3, created,
+		secret.New("hush-hush"), nil},
+	{"c9f0f895-fb98-4b91-99f4-1f5a2b3c4d5e", "北京 出租车 😀", nil, to(false), 0, created.AddDate(0, 1, 0), secret.String{},
+		[]string{"<a> & b", "on"}},
 	{"45c48cce-2e2d-4fbd-aa1a-fc51c7c6ad26", "", to(""), nil, -1, time.Time{}, secret.String{}, nil},
 }
 
@@ -171,7 +173,8 @@ func TestAFormatThatTheViewHasNot(t *testing.T) {
 		p, out := printer(t, render.Options{Format: format})
 		for what, err := range map[string]error{
 			"Check": bare.Check(p), "One": render.One(p, bare, fleet[0]), "List": render.List(p, bare, fleet),
-			"Add": render.NewStream(p, bare, render.Frame{}).Add(fleet[0]), "Close": render.NewStream(p, bare, render.Frame{}).Close(nil),
+			"Add": render.NewStream(p, bare, render.Frame{}).
+				Add(fleet[0]), "Close": render.NewStream(p, bare, render.Frame{}).Close(nil),
 		} {
 			if !failure.Is(err, failure.Invalid) {
 				t.Errorf("%s, %s: got %v", format, what, err)
@@ -205,7 +208,8 @@ func TestCellsOfEveryKind(t *testing.T) {
 		{at, "2026-01-02 03:04 UTC", "2026-01-02T03:04:05Z"}, {&at, "2026-01-02 03:04 UTC", "2026-01-02T03:04:05Z"},
 		{time.Time{}, "", ""}, {(*time.Time)(nil), "", ""},
 		{90 * time.Second, "1m30s", "1m30s"}, {to(time.Minute), "1m0s", "1m0s"},
-		{secret.New("hush-hush"), secret.Redacted, secret.Redacted}, {to(secret.New("hush-hush")), secret.Redacted, secret.Redacted},
+		{secret.New("hush-hush"), secret.Redacted, secret.Redacted},
+		{to(secret.New("hush-hush")), secret.Redacted, secret.Redacted},
 	} {
 		one := render.View[any]{Columns: []render.Column[any]{
 			{Head: "X", Cell: func(v any) any { return v }}, {Head: "Y", Cell: func(any) any { return "|" }},

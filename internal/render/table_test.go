@@ -61,7 +61,8 @@ func TestNothingThatAValueSaysCanMoveTheCursor(t *testing.T) {
 // tab's width from it.
 func TestNoTabReachesTheTableLibrary(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, ".editorconfig"), []byte("root = true\n[*]\ntab_width = 31\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ".editorconfig"), []byte("root = true\n[*]\ntab_width = 31\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
@@ -77,9 +78,11 @@ func TestNoTabReachesTheTableLibrary(t *testing.T) {
 }
 
 func TestHostileTextMeansTheSameInJSONAndYAML(t *testing.T) {
-	for _, text := range []string{hostile[:len(hostile)-1], "a\nb\n", " lead", "trail ", "#x", "- x", "x: y", "\ufeff", "\u0085", "a\r\nb", "\"", "'", "{{", "\t", "😀", ""} {
+	for _, text := range []string{hostile[:len(hostile)-1], "a\nb\n", " lead", "trail ", "#x", "- x", "x: y", "\ufeff",
+		"\u0085", "a\r\nb", "\"", "'", "{{", "\t", "😀", ""} {
 		value := map[string]string{"Text": text, "k" + text: "v"}
-		for format, read := range map[string]func([]byte, any) error{render.JSON: json.Unmarshal, render.YAML: yaml.Unmarshal} {
+		for format, read := range map[string]func([]byte, any) error{render.JSON: json.Unmarshal,
+			render.YAML: yaml.Unmarshal} {
 			p, out := printer(t, render.Options{Format: format})
 			if err := render.One(p, render.View[map[string]string]{}, value); err != nil {
 				t.Fatal(err)
@@ -98,7 +101,8 @@ func TestHostileTextMeansTheSameInJSONAndYAML(t *testing.T) {
 // What YAML 1.1 or 1.2 would take for something else keeps its quotes, so that every
 // reader has a string; numbers keep their spelling.
 func TestYAMLKeepsTheKindsOfJSON(t *testing.T) {
-	for _, s := range []string{"1", "1.5", "1e3", "0x1f", "0777", "1_000", ".inf", "true", "False", "yes", "NO", "on", "Off", "y", "null", "~", "",
+	for _, s := range []string{"1", "1.5", "1e3", "0x1f", "0777", "1_000", ".inf", "true", "False", "yes", "NO", "on",
+		"Off", "y", "null", "~", "",
 		"2026-11-22", "2026-11-22T10:00:00Z", "12:30:45", "=", "<<"} {
 		p, out := printer(t, render.Options{Format: render.YAML})
 		if err := render.One(p, render.View[string]{}, s); err != nil {
@@ -118,7 +122,8 @@ func TestYAMLKeepsTheKindsOfJSON(t *testing.T) {
 
 func TestJSONIsNotMeantForHTML(t *testing.T) {
 	p, out := printer(t, render.Options{Format: render.JSONL})
-	if err := render.One(p, render.View[string]{}, "<a href=\"x\">&"); err != nil || out.String() != `"<a href=\"x\">&"`+"\n" {
+	if err := render.One(p, render.View[string]{}, "<a href=\"x\">&"); err != nil ||
+		out.String() != `"<a href=\"x\">&"`+"\n" {
 		t.Errorf("got %s, %v", out, err)
 	}
 }
@@ -141,7 +146,8 @@ func TestTheHeadAloneIsColoured(t *testing.T) {
 	if err := render.One(p, view, fleet[0]); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.HasPrefix(got, "\x1b[1mDEVICE TOKEN") || strings.Count(got, "\x1b") != 2 || !strings.Contains(got, "TOKEN\x1b[0m\n8f14") {
+	if got := out.String(); !strings.HasPrefix(got, "\x1b[1mDEVICE TOKEN") || strings.Count(got, "\x1b") != 2 ||
+		!strings.Contains(got, "TOKEN\x1b[0m\n8f14") {
 		t.Errorf("got %q", got)
 	}
 	p, out = printer(t, render.Options{Color: true})
@@ -230,11 +236,15 @@ func TestWhichColumnsATableHas(t *testing.T) {
 	}{
 		"an empty column is left out on a terminal": {render.Options{TTY: true}, "DEVICE TOKEN\nid-1\n"},
 		"and kept in a pipe":                        {render.Options{}, "id-1\t\n"},
-		"wide has all that hold something":          {render.Options{Format: render.Wide, TTY: true}, "DEVICE TOKEN  MODEL\nid-1          Pixel\n"},
-		"wide in a pipe":                            {render.Options{Format: render.Wide}, "id-1\t\tPixel\n"},
-		"CSV has all":                               {render.Options{Format: render.CSV}, "DeviceToken,MobileDevice.OsType,MobileDevice.DeviceModel\nid-1,,Pixel\n"},
-		"chosen, in the order asked for":            {render.Options{Columns: []string{"mobile-device.device-model", "DeviceToken"}}, "Pixel\tid-1\n"},
-		"chosen for CSV":                            {render.Options{Format: render.CSV, Columns: []string{"model"}}, "MobileDevice.DeviceModel\nPixel\n"},
+		"wide has all that hold something": {render.Options{Format: render.Wide, TTY: true},
+			"DEVICE TOKEN  MODEL\nid-1          Pixel\n"},
+		"wide in a pipe": {render.Options{Format: render.Wide}, "id-1\t\tPixel\n"},
+		"CSV has all": {render.Options{Format: render.CSV},
+			"DeviceToken,MobileDevice.OsType,MobileDevice.DeviceModel\nid-1,,Pixel\n"},
+		"chosen, in the order asked for": {render.Options{Columns: []string{"mobile-device.device-model", "DeviceToken"}},
+			"Pixel\tid-1\n"},
+		"chosen for CSV": {render.Options{Format: render.CSV, Columns: []string{"model"}},
+			"MobileDevice.DeviceModel\nPixel\n"},
 	} {
 		p, out := printer(t, c.options)
 		if err := render.List(p, v, one); err != nil || out.String() != c.want {
@@ -276,7 +286,8 @@ func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 func TestTimesOnATerminalAreRelative(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
-		3 * time.Second: "just now", -3 * time.Second: "just now", 59 * time.Second: "in 59 seconds", -time.Minute: "1 minute ago", 90 * time.Minute: "in 1 hour",
+		3 * time.Second: "just now", -3 * time.Second: "just now", 59 * time.Second: "in 59 seconds",
+		-time.Minute: "1 minute ago", 90 * time.Minute: "in 1 hour",
 		-47 * time.Hour: "47 hours ago", 120*time.Hour + time.Minute: "in 5 days", -400 * 24 * time.Hour: "2025-04-27",
 	} {
 		if got := render.Relative(now.Add(d), now); got != want {

@@ -18,7 +18,8 @@ import (
 // characters (C0, DEL and C1), the bidirectional marks, embeddings, overrides and isolates, and the
 // line and paragraph separators.
 func IsControl(r rune) bool {
-	return r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\u2028' || r == '\u2029' || (r > 0x9f && unicode.Is(unicode.Bidi_Control, r))
+	return r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\u2028' || r == '\u2029' ||
+		(r > 0x9f && unicode.Is(unicode.Bidi_Control, r))
 }
 
 // Clean is the text with every control character (IsControl) and every byte that is not UTF-8

@@ -117,12 +117,14 @@ type shortWriter struct{}
 func (shortWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
 
 func FuzzCleanJSON(f *testing.F) {
-	for _, s := range []string{`{}`, "[\"\x7f\"]", "\"\u202e\"", "\"\xff\"", "{\"a\": [1,\r\n2, null]}", "\"\u0085\"", "\u0085", "\"\\ud800\""} {
+	for _, s := range []string{`{}`, "[\"\x7f\"]", "\"\u202e\"", "\"\xff\"", "{\"a\": [1,\r\n2, null]}", "\"\u0085\"",
+		"\u0085", "\"\\ud800\""} {
 		f.Add(s, 3)
 	}
 	f.Fuzz(func(t *testing.T, doc string, chunk int) {
 		got := cleanJSON(t, doc, max(chunk, 1))
-		if rest := strings.NewReplacer("\n", "", "\t", "").Replace(got); !utf8.ValidString(got) || strings.IndexFunc(rest, sanitize.IsControl) >= 0 {
+		if rest := strings.NewReplacer("\n", "", "\t", "").
+			Replace(got); !utf8.ValidString(got) || strings.IndexFunc(rest, sanitize.IsControl) >= 0 {
 			t.Errorf("%q became %q, which is not clean", doc, got)
 		}
 		var before, after any

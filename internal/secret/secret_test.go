@@ -29,14 +29,16 @@ func TestNothingPrintsASecret(t *testing.T) {
 		many []secret.String
 		by   map[string]secret.String
 	}
-	h := holder{s, []secret.String{s}, map[string]secret.String{"k": s}, s, []secret.String{s}, map[string]secret.String{"k": s}}
+	h := holder{s, []secret.String{s}, map[string]secret.String{"k": s}, s, []secret.String{s},
+		map[string]secret.String{"k": s}}
 	var out []string
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%T %v"} {
 		args := []any{h}
 		if strings.Count(verb, "%") == 2 {
 			args = append(args, h)
 		}
-		out = append(out, fmt.Sprintf(verb, args...), fmt.Sprintf(strings.TrimPrefix(verb, "%T "), s), fmt.Sprintf(strings.TrimPrefix(verb, "%T "), &s))
+		out = append(out, fmt.Sprintf(verb, args...), fmt.Sprintf(strings.TrimPrefix(verb, "%T "), s),
+			fmt.Sprintf(strings.TrimPrefix(verb, "%T "), &s))
 	}
 	j, err := json.Marshal(h)
 	if err != nil {
@@ -93,7 +95,8 @@ func TestRedactorFindsEveryForm(t *testing.T) {
 		"jwt " + jwt, "abc stays", `json p\"w\\<&ä and p\"w\\\u003c\u0026ä`,
 	}, "\n")
 	got := k.Redact(text)
-	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt [redacted]\nabc stays\njson [redacted] and [redacted]"
+	want := "plain [redacted]\nquery [redacted]\npath [redacted]\nbase64 [redacted]\nupper [redacted]\njwt " +
+		"[redacted]\nabc stays\njson [redacted] and [redacted]"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -154,7 +157,8 @@ func TestRedactorFindsASecretOutOfLongerBase64(t *testing.T) {
 			for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding} {
 				text := e.EncodeToString([]byte(before + value + behind))
 				got := k.Redact(text)
-				if left := len(strings.Replace(got, secret.Redacted, "", 1)); got == text || left > len(text)-e.EncodedLen(len(value))+6 {
+				if left := len(strings.Replace(got, secret.Redacted, "", 1)); got == text ||
+					left > len(text)-e.EncodedLen(len(value))+6 {
 					t.Errorf("%q%q: %s became %s", before, behind, text, got)
 				}
 			}

@@ -74,7 +74,8 @@ func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.S
 		}
 		s.Warn("the two differ")
 	}
-	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").WithHint("try again, or use " + flag)
+	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").
+		WithHint("try again, or use " + flag)
 }
 
 // prompt writes the question to Err and reads the answer in the background, so that a
@@ -225,5 +226,6 @@ func ReadSecretLine(r io.Reader) (secret.String, error) {
 	default:
 		return secret.New(text), nil
 	}
-	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).WithHint("pipe in the secret alone, on one line")
+	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).
+		WithHint("pipe in the secret alone, on one line")
 }

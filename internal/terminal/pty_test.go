@@ -141,7 +141,8 @@ func TestANewPasswordIsAskedForTwice(t *testing.T) {
 				p.types(text + "\r")
 			}
 			got := <-results
-			if got.secret.Reveal() != c.want || (got.err == nil) != (c.says == "") || (got.err != nil && !strings.Contains(got.err.Error(), c.says)) {
+			if got.secret.Reveal() != c.want || (got.err == nil) != (c.says == "") ||
+				(got.err != nil && !strings.Contains(got.err.Error(), c.says)) {
 				t.Errorf("got %q, %v", got.secret.Reveal(), got.err)
 			}
 			p.finds()

@@ -61,7 +61,8 @@ func TestNotices(t *testing.T) {
 	}{
 		{false, false, "on prod\\n\nWarning: the battery \\x1b[31m\nError: it failed\nHint: mend it\n"},
 		{true, false, "Warning: the battery \\x1b[31m\nError: it failed\nHint: mend it\n"},
-		{true, true, "\x1b[33mWarning:\x1b[0m the battery \\x1b[31m\n\x1b[31mError:\x1b[0m it failed\n\x1b[1mHint:\x1b[0m mend it\n"},
+		{true, true, "\x1b[33mWarning:\x1b[0m the battery \\x1b[31m\n\x1b[31mError:\x1b[0m it " +
+			"failed\n\x1b[1mHint:\x1b[0m mend it\n"},
 	} {
 		var out, notices bytes.Buffer
 		s := &terminal.Streams{Out: &out, Err: &notices, ErrTTY: c.color, Quiet: c.quiet}
@@ -115,7 +116,8 @@ func TestPromptsAskOnStandardErrorAndReadALineEach(t *testing.T) {
 }
 
 func TestOnlyAYesIsAYes(t *testing.T) {
-	for typed, want := range map[string]bool{"y": true, "Y": true, "yes": true, "\tYes": true, "": false, "n": false, "yep": false, "j": false} {
+	for typed, want := range map[string]bool{"y": true, "Y": true, "yes": true, "\tYes": true, "": false, "n": false,
+		"yep": false, "j": false} {
 		s, _ := asked(typed + "\n")
 		if got, err := s.Confirm(t.Context(), "?", "--yes"); err != nil || got != want {
 			t.Errorf("%q: got %v, %v", typed, got, err)
@@ -142,7 +144,8 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 	}{
 		"input is a pipe":  {&terminal.Streams{ErrTTY: true, OutTTY: true}, noTerminal},
 		"errors are piped": {&terminal.Streams{InTTY: true, OutTTY: true}, noTerminal},
-		"--no-input":       {&terminal.Streams{InTTY: true, ErrTTY: true, NoInput: true}, `cannot ask "Which": --no-input is given`},
+		"--no-input": {&terminal.Streams{InTTY: true, ErrTTY: true, NoInput: true},
+			`cannot ask "Which": --no-input is given`},
 	} {
 		s := c.streams
 		var questions bytes.Buffer
@@ -151,7 +154,8 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 			t.Errorf("%s: can prompt", name)
 		}
 		for kind, err := range ask(t.Context(), s) {
-			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || failure.From(err).Hint != "use --the-flag" || questions.Len() != 0 {
+			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || failure.From(err).Hint != "use --the-flag" ||
+				questions.Len() != 0 {
 				t.Errorf("%s, %s: got %v (%+v), asked %q", name, kind, err, failure.From(err), &questions)
 			}
 		}

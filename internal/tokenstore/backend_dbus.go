@@ -95,7 +95,8 @@ func (s system) Users(ctx context.Context, _ string, items []string) ([]string, 
 
 // gone are the answers about an item that has been removed since it was found.
 var gone = []string{
-	"org.freedesktop.Secret.Error.NoSuchObject", "org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod",
+	"org.freedesktop.Secret.Error.NoSuchObject", "org.freedesktop.DBus.Error.UnknownObject",
+	"org.freedesktop.DBus.Error.UnknownMethod",
 }
 
 func isGone(err error) bool {
@@ -166,14 +167,16 @@ func (s system) address() string {
 // unlock it.
 func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	var running bool
-	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, secretsName).Store(&running); err != nil {
+	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, secretsName).
+		Store(&running); err != nil {
 		return fmt.Errorf("the D-Bus session bus does not answer: %w", err)
 	}
 	if running {
 		return nil
 	}
 	var startable []string
-	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.ListActivatableNames", 0).Store(&startable); err != nil {
+	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.ListActivatableNames", 0).
+		Store(&startable); err != nil {
 		return fmt.Errorf("the D-Bus session bus does not answer: %w", err)
 	}
 	switch {

@@ -72,7 +72,8 @@ func TestTheBusIsFoundWhereItIs(t *testing.T) {
 		userDir string
 		want    string
 	}{
-		"the environment's":               {[]string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/x", "XDG_RUNTIME_DIR=" + with}, with, "unix:path=/x"},
+		"the environment's": {[]string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/x", "XDG_RUNTIME_DIR=" + with},
+			with, "unix:path=/x"},
 		"the run-time folder's":           {[]string{"XDG_RUNTIME_DIR=" + with}, without, socket},
 		"the user's":                      {nil, with, socket},
 		"the user's, the folder is bare":  {[]string{"XDG_RUNTIME_DIR=" + without}, with, socket},
@@ -127,7 +128,8 @@ func TestNoBusIsEverLaunched(t *testing.T) {
 
 // A bus that takes the connection and says nothing is left after the deadline.
 func TestASilentBusIsLeftBehind(t *testing.T) {
-	t.Setenv(busVariable, environ(busVariable)) // the address that is found goes there, and must not stay for the other tests
+	// the address that is found goes there, and must not stay for the other tests
+	t.Setenv(busVariable, environ(busVariable))
 	dir := shortDir(t)
 	bus(t, dir, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
 	s := mustOpen(t, Options{Kind: KindKeyring, Dir: dir, Backend: system{getenv: env(), userDir: dir}}).(*keyringStore)

@@ -134,18 +134,22 @@ var windows = map[string]func() *fake{"Windows": windowsFake}
 func TestHalfARecordIsDamaged(t *testing.T) {
 	manifest, part := "prod/"+alice, "prod/"+alice+"#a."
 	for name, harm := range map[string]func(map[string]string){
-		"a part is missing":           func(m map[string]string) { delete(m, part+"1") },
-		"the last part is missing":    func(m map[string]string) { delete(m, part+"2") },
-		"a part is another's":         func(m map[string]string) { m[part+"1"] = m[part+"0"] },
-		"a part is cut short":         func(m map[string]string) { m[part+"2"] = m[part+"2"][1:] },
-		"the manifest counts too few": func(m map[string]string) { m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":2`, 1) },
+		"a part is missing":        func(m map[string]string) { delete(m, part+"1") },
+		"the last part is missing": func(m map[string]string) { delete(m, part+"2") },
+		"a part is another's":      func(m map[string]string) { m[part+"1"] = m[part+"0"] },
+		"a part is cut short":      func(m map[string]string) { m[part+"2"] = m[part+"2"][1:] },
+		"the manifest counts too few": func(m map[string]string) {
+			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":2`, 1)
+		},
 		"the manifest counts too many": func(m map[string]string) {
 			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":9999`, 1)
 		},
-		"the manifest counts below none": func(m map[string]string) { m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":-1`, 1) },
-		"the manifest is no manifest":    func(m map[string]string) { m[manifest] = "something else" },
-		"the manifest is empty":          func(m map[string]string) { m[manifest] = "" },
-		"the manifest is null":           func(m map[string]string) { m[manifest] = "null" },
+		"the manifest counts below none": func(m map[string]string) {
+			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":-1`, 1)
+		},
+		"the manifest is no manifest": func(m map[string]string) { m[manifest] = "something else" },
+		"the manifest is empty":       func(m map[string]string) { m[manifest] = "" },
+		"the manifest is null":        func(m map[string]string) { m[manifest] = "null" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachKeyring(t, windows, func(t *testing.T, backend Backend) {

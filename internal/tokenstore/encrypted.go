@@ -60,10 +60,12 @@ func (s *encryptedCodec) prepare(ctx context.Context) error {
 		s.asked = true
 	}
 	if s.askFailed != nil {
-		return unusable(ErrPassphrase, s.askFailed, "cannot get the passphrase of the token file: "+s.askFailed.Error(), ReasonNoPassphrase, s.path)
+		return unusable(ErrPassphrase, s.askFailed, "cannot get the passphrase of the token file: "+s.askFailed.Error(),
+			ReasonNoPassphrase, s.path)
 	}
 	if s.passphrase.IsZero() {
-		return unusable(ErrPassphrase, nil, "the token file "+s.path+" needs a passphrase, and none was given", ReasonNoPassphrase, s.path)
+		return unusable(ErrPassphrase, nil, "the token file "+s.path+" needs a passphrase, and none was given",
+			ReasonNoPassphrase, s.path)
 	}
 	return nil
 }

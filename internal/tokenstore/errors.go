@@ -21,9 +21,10 @@ var (
 // Why a store cannot be used. For a state folder that cannot be written the reasons are those of
 // atomicfile, with a path in it as the subject.
 const (
-	ReasonNoKeyring     failure.Reason = "keyring-unavailable"         // no keyring, or none that answers
-	ReasonKeyringLocked failure.Reason = "keyring-locked"              // a person must unlock it
-	ReasonRecordDamaged failure.Reason = "stored-record-damaged"       // subject: the Key's subject; it can be written anew
+	ReasonNoKeyring     failure.Reason = "keyring-unavailable" // no keyring, or none that answers
+	ReasonKeyringLocked failure.Reason = "keyring-locked"      // a person must unlock it
+	// subject: the Key's subject; it can be written anew
+	ReasonRecordDamaged failure.Reason = "stored-record-damaged"
 	ReasonFileDamaged   failure.Reason = "token-file-damaged"          // subject: the file
 	ReasonNewer         failure.Reason = "token-store-newer"           // subject: the file, or the Key's subject
 	ReasonPassphrase    failure.Reason = "store-passphrase-wrong"      // subject: the file
@@ -62,7 +63,8 @@ func damagedRecord(key Key, why string) error {
 
 // newerRecord makes the error for a record that another version of the program wrote.
 func newerRecord(key Key) error {
-	message := fmt.Sprintf("the keyring's record for %s of profile %s was written by a newer version of this program", key.Subject, key.Profile)
+	message := fmt.Sprintf("the keyring's record for %s of profile %s was written by a newer version of this program",
+		key.Subject, key.Profile)
 	return unusable(ErrUnavailable, nil, message, ReasonNewer, key.Subject)
 }
 

@@ -54,15 +54,16 @@ func newFile(o Options) *fileStore {
 		return s
 	}
 	s.path = filepath.Join(o.Dir, encryptedName)
-	s.codec = &encryptedCodec{path: s.path, work: workFactor, tries: max(o.PassphraseTries, 1), ask: func(ctx context.Context) (secret.String, error) {
-		switch {
-		case o.NewPassphrase != nil && !s.exists():
-			return o.NewPassphrase(ctx)
-		case o.Passphrase != nil:
-			return o.Passphrase(ctx)
-		}
-		return secret.String{}, nil
-	}}
+	s.codec = &encryptedCodec{path: s.path, work: workFactor, tries: max(o.PassphraseTries, 1),
+		ask: func(ctx context.Context) (secret.String, error) {
+			switch {
+			case o.NewPassphrase != nil && !s.exists():
+				return o.NewPassphrase(ctx)
+			case o.Passphrase != nil:
+				return o.Passphrase(ctx)
+			}
+			return secret.String{}, nil
+		}}
 	return s
 }
 

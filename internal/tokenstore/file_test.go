@@ -34,7 +34,8 @@ func content(t testing.TB, dir, name string) []byte {
 // files opens a store of each kind of file.
 func files(t *testing.T, dir string) map[string]Store {
 	return map[string]Store{
-		"tokens.plain": mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}), "tokens.age": openEncrypted(t, dir, "a passphrase"),
+		"tokens.plain": mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true}),
+		"tokens.age":   openEncrypted(t, dir, "a passphrase"),
 	}
 }
 
@@ -65,7 +66,8 @@ func TestTheEncryptedFileShowsNothing(t *testing.T) {
 
 func TestAPassphraseCostsWorkToGuess(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer("a passphrase")}), Item{key(alice), pair("x", short)})
+	mustPut(t, mustOpen(t, Options{Kind: KindFile, Dir: dir, Passphrase: answer("a passphrase")}),
+		Item{key(alice), pair("x", short)})
 	line := bytes.Split(content(t, dir, "tokens.age"), []byte("\n"))[1]
 	wrapped, err := base64.StdEncoding.DecodeString(string(line))
 	if err != nil {
@@ -126,7 +128,8 @@ func TestAWrongPassphraseIsSaidAndDestroysNothing(t *testing.T) {
 	before := content(t, dir, "tokens.age")
 	for name, err := range every(t, openEncrypted(t, dir, "wrong")) {
 		t.Log(name)
-		wantBroken(t, err, ErrPassphrase, "the passphrase does not open the token file "+filepath.Join(dir, "tokens.age"), ReasonPassphrase)
+		wantBroken(t, err, ErrPassphrase, "the passphrase does not open the token file "+filepath.Join(dir, "tokens.age"),
+			ReasonPassphrase)
 	}
 	if !bytes.Equal(before, content(t, dir, "tokens.age")) {
 		t.Error("the file was changed")
@@ -146,10 +149,13 @@ func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
 		return bad
 	}
 	for name, bad := range map[string][]byte{
-		"empty": {}, "one line": good[:second-1], "no records": good[:third], "half of the key": good[:second+40], "half of the records": good[:third+400],
-		"another beginning": flipped(0), "another checksum": flipped(second - 3), "another key": flipped(second + 200), "no Base64": flipped(second + 2),
-		"another header": flipped(third + 60), "another record": flipped(len(good) - 20), "more at the end": append(bytes.Clone(good), 'x'),
-		"a plain file": []byte(`{"prod":{}}`), "another program's": []byte("age-encryption.org/v1\n-> X25519\n"),
+		"empty": {}, "one line": good[:second-1], "no records": good[:third], "half of the key": good[:second+40],
+		"half of the records": good[:third+400],
+		"another beginning":   flipped(0), "another checksum": flipped(second - 3), "another key": flipped(second + 200),
+		"no Base64":      flipped(second + 2),
+		"another header": flipped(third + 60), "another record": flipped(len(good) - 20),
+		"more at the end": append(bytes.Clone(good), 'x'),
+		"a plain file":    []byte(`{"prod":{}}`), "another program's": []byte("age-encryption.org/v1\n-> X25519\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,7 +175,8 @@ func TestDamageIsToldFromAWrongPassphraseAndLeftAsItIs(t *testing.T) {
 }
 
 func TestADamagedPlainFileIsLeftAsItIs(t *testing.T) {
-	for _, bad := range []string{"", "null", "{", `{"prod":[]}`, `{"prod":{"admin":{"a":7}}}`, `{"prod":{"admin":{"exp":"soon"}}}`} {
+	for _, bad := range []string{"", "null", "{", `{"prod":[]}`, `{"prod":{"admin":{"a":7}}}`,
+		`{"prod":{"admin":{"exp":"soon"}}}`} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "tokens.plain"), []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
@@ -247,8 +254,10 @@ func TestWithoutAPassphraseTheEnvironmentVariableIsNamed(t *testing.T) {
 		ask     func(context.Context) (secret.String, error)
 		message string
 	}{
-		"none":    {nil, "needs a passphrase, and none was given"},
-		"empty":   {func(context.Context) (secret.String, error) { return secret.String{}, nil }, "needs a passphrase, and none was given"},
+		"none": {nil, "needs a passphrase, and none was given"},
+		"empty": {func(context.Context) (secret.String, error) {
+			return secret.String{}, nil
+		}, "needs a passphrase, and none was given"},
 		"refused": {func(context.Context) (secret.String, error) { return secret.String{}, noInput }, noInput.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -350,7 +359,8 @@ func TestAFileMadeAnewByAnotherIsNotOverwritten(t *testing.T) {
 	before := content(t, dir, "tokens.age")
 	_, err := mine.Fresh(t.Context(), key(alice))
 	wantBroken(t, err, ErrPassphrase, "the passphrase does not open", "")
-	wantBroken(t, mine.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase, "the passphrase does not open", "")
+	wantBroken(t, mine.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrPassphrase,
+		"the passphrase does not open", "")
 	if !bytes.Equal(before, content(t, dir, "tokens.age")) {
 		t.Error("the other's file was changed")
 	}
@@ -365,7 +375,8 @@ func TestAHeldLockEndsInAnError(t *testing.T) {
 		}
 		defer func() { _ = held.Unlock() }()
 		s := mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})
-		wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the token store cannot be locked", atomicfile.ReasonLockHeld)
+		wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable,
+			"the token store cannot be locked", atomicfile.ReasonLockHeld)
 		wantNothing(t, s, key(alice)) // reading waits for nobody
 	})
 }
@@ -373,7 +384,8 @@ func TestAHeldLockEndsInAnError(t *testing.T) {
 func TestErrorsHoldNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	mustPut(t, openEncrypted(t, dir, "the-passphrase"), Item{key(alice), pair("hidden", short)})
-	if err := os.WriteFile(filepath.Join(dir, "tokens.plain"), []byte(`{"prod":{"admin":{"a":"hidden","exp":"hidden"}}}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tokens.plain"),
+		[]byte(`{"prod":{"admin":{"a":"hidden","exp":"hidden"}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	backend := windowsFake()

@@ -30,7 +30,8 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the format of %s has changed (go test ./internal/tokenstore -update):\n%s\nwant\n%s (%v)", name, got, want, err)
+		t.Errorf("the format of %s has changed (go test ./internal/tokenstore -update):\n%s\nwant\n%s (%v)", name,
+			got, want, err)
 	}
 }
 
@@ -39,7 +40,8 @@ func sample() Record {
 	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	return Record{
 		Access: secret.New("an access token"), Refresh: secret.New("a refresh token"), Value: secret.New("a value"),
-		IssuedAt: at, ExpiresAt: at.Add(time.Hour), Host: "https://user.example.com", InstanceID: "1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55",
+		IssuedAt: at, ExpiresAt: at.Add(time.Hour), Host: "https://user.example.com",
+		InstanceID: "1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55",
 	}
 }
 
@@ -105,7 +107,9 @@ func TestAFlippedByteIsNeverActedUpon(t *testing.T) {
 		plainName: {content(t, dir, plainName), inFile(plainName, func() Store {
 			return mustOpen(t, Options{Kind: KindFile, Dir: dir, Plain: true})
 		})},
-		encryptedName: {content(t, dir, encryptedName), inFile(encryptedName, func() Store { return openEncrypted(t, dir, "a passphrase") })},
+		encryptedName: {content(t, dir, encryptedName), inFile(encryptedName, func() Store {
+			return openEncrypted(t, dir, "a passphrase")
+		})},
 	} {
 		// Every byte of what is short; of the file that costs a passphrase, whose frame
 		// holds all of it to one checksum, every ninth.
@@ -115,7 +119,8 @@ func TestAFlippedByteIsNeverActedUpon(t *testing.T) {
 		}
 		for i := 0; i < len(c.good); i += step {
 			for _, bad := range [][]byte{
-				slices.Concat(c.good[:i], []byte{c.good[i] ^ 1}, c.good[i+1:]), slices.Concat(c.good[:i], []byte{c.good[i] ^ 0x20}, c.good[i+1:]),
+				slices.Concat(c.good[:i], []byte{c.good[i] ^ 1}, c.good[i+1:]),
+				slices.Concat(c.good[:i], []byte{c.good[i] ^ 0x20}, c.good[i+1:]),
 				slices.Concat(c.good[:i], c.good[i+1:]), c.good[:i],
 			} {
 				r, err := c.read(bad)
@@ -144,7 +149,8 @@ func TestANewerVersionIsSaidToBeOne(t *testing.T) {
 	stores["keyring"] = keyringOver(t, dir, backend)
 	for name, s := range stores {
 		_, err := s.Get(t.Context(), key(alice))
-		if !failure.HasReason(err, ReasonNewer) || !strings.Contains(err.Error(), "written by a newer version") || errors.Is(err, ErrDamaged) {
+		if !failure.HasReason(err, ReasonNewer) || !strings.Contains(err.Error(), "written by a newer version") ||
+			errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -199,7 +205,8 @@ func TestContentsAndEmpty(t *testing.T) {
 		s := open()
 		items := []Item{
 			{key(SubjectAdmin), pair("a", short)}, {key(SubjectInstanceKey), Record{Value: secret.New("k")}},
-			{key(SubjectIdentityKey), Record{Value: secret.New("i")}}, {key(SubjectAdminPassword), Record{Value: secret.New("p")}}, {key(alice), pair("b", long)},
+			{key(SubjectIdentityKey), Record{Value: secret.New("i")}},
+			{key(SubjectAdminPassword), Record{Value: secret.New("p")}}, {key(alice), pair("b", long)},
 		}
 		other := Key{Profile: "test", Subject: SubjectAdmin}
 		mustPut(t, s, append(items, Item{other, pair("c", short)})...)

@@ -162,7 +162,8 @@ func (x *index) list(profile string) []Entry {
 	entries := []Entry{}
 	for key, e := range x.all {
 		if profile == "" || key.Profile == profile {
-			entries = append(entries, Entry{Key: key, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt, Host: e.Host, InstanceID: e.InstanceID})
+			entries = append(entries, Entry{Key: key, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt, Host: e.Host,
+				InstanceID: e.InstanceID})
 		}
 	}
 	sortEntries(entries)

@@ -31,13 +31,15 @@ func subjects(t testing.TB, dir string, backend Backend) string {
 
 func TestTheIndexHoldsNoSecret(t *testing.T) {
 	dir := t.TempDir()
-	mustPut(t, keyringOver(t, dir, newFake()), Item{key(alice), pair("hidden", short)}, Item{key(SubjectInstanceKey), pair("hidden", short)})
+	mustPut(t, keyringOver(t, dir, newFake()), Item{key(alice), pair("hidden", short)},
+		Item{key(SubjectInstanceKey), pair("hidden", short)})
 	path := filepath.Join(dir, "keyring.index")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := string(data); strings.Contains(text, "hidden") || !strings.Contains(text, alice) || strings.Contains(text, SubjectInstanceKey) {
+	if text := string(data); strings.Contains(text, "hidden") || !strings.Contains(text, alice) ||
+		strings.Contains(text, SubjectInstanceKey) {
 		t.Errorf("the index is %s", text)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
@@ -49,7 +51,9 @@ func TestTheIndexHoldsNoSecret(t *testing.T) {
 // it cannot, a record that is read repairs its entry.
 func TestListIsTheTruth(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, dir string, backend Backend){
-		"an entry is missing": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`{"prod":{"`+bob+`":{}}}`)) },
+		"an entry is missing": func(t *testing.T, dir string, _ Backend) {
+			spoil(t, dir, framedIndex(`{"prod":{"`+bob+`":{}}}`))
+		},
 		"an entry is stale": func(t *testing.T, _ string, backend Backend) {
 			// As a person removes it, by the desktop's own program.
 			alter(t, backend, func(m map[string]string) { delete(m, "prod/"+alice) })
@@ -140,7 +144,8 @@ func TestAWriteWhoseIndexWasCutShortIsLookedUp(t *testing.T) {
 				if err != nil || !slices.Equal(got, c.want) {
 					t.Errorf("%v\n got %v\nwant %v", err, got, c.want)
 				}
-				if text, err := os.ReadFile(filepath.Join(dir, "keyring.index")); err != nil || strings.Contains(string(text), "unsure") {
+				if text, err := os.ReadFile(filepath.Join(dir, "keyring.index")); err != nil ||
+					strings.Contains(string(text), "unsure") {
 					t.Errorf("the index was not mended: %s, %v", text, err)
 				}
 			})
@@ -193,7 +198,8 @@ func TestAListReadsNoSecretThatItKnows(t *testing.T) {
 				t.Fatal(len(got), err)
 			}
 			if seen.items != items || seen.users != users || seen.gets != gets {
-				t.Errorf("%d searches, %d questions for whom items are, %d secrets; want %d, %d, %d", seen.items, seen.users, seen.gets, items, users, gets)
+				t.Errorf("%d searches, %d questions for whom items are, %d secrets; want %d, %d, %d", seen.items, seen.users,
+					seen.gets, items, users, gets)
 			}
 		}
 		list(many, 2, (many+itemsAtOnce-1)/itemsAtOnce, 0) // the first survey
@@ -231,22 +237,23 @@ func (c *counting) Get(service, user string) (string, error) {
 // A pair that is damaged is there: it is listed, so that `auth logout --all` and `profile remove`
 // get at it.
 func TestADamagedPairThatTheIndexHasLostIsListed(t *testing.T) {
-	eachKeyring(t, map[string]func() *fake{"no limit": newFake, "Windows": windowsFake}, func(t *testing.T, backend Backend) {
-		dir := t.TempDir()
-		mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)})
-		alter(t, backend, func(m map[string]string) { m["prod/"+alice] = "{" })
-		spoil(t, dir, "")
-		got, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
-		if want := []Entry{{Key: key(alice)}, entry(key(bob), pair("x", short))}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("%v\n got %v\nwant %v", err, got, want)
-		}
-		if err := keyringOver(t, dir, backend).Delete(t.Context(), got[0].Key); err != nil {
-			t.Fatal(err)
-		}
-		if got := subjects(t, dir, backend); got != bob {
-			t.Errorf("listed: %q", got)
-		}
-	})
+	eachKeyring(t, map[string]func() *fake{"no limit": newFake, "Windows": windowsFake},
+		func(t *testing.T, backend Backend) {
+			dir := t.TempDir()
+			mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)}, Item{key(bob), pair("x", short)})
+			alter(t, backend, func(m map[string]string) { m["prod/"+alice] = "{" })
+			spoil(t, dir, "")
+			got, err := keyringOver(t, dir, backend).List(t.Context(), "prod")
+			if want := []Entry{{Key: key(alice)}, entry(key(bob), pair("x", short))}; err != nil || !slices.Equal(got, want) {
+				t.Errorf("%v\n got %v\nwant %v", err, got, want)
+			}
+			if err := keyringOver(t, dir, backend).Delete(t.Context(), got[0].Key); err != nil {
+				t.Fatal(err)
+			}
+			if got := subjects(t, dir, backend); got != bob {
+				t.Errorf("listed: %q", got)
+			}
+		})
 }
 
 // What cannot be written down is listed anyway.
@@ -254,7 +261,8 @@ func TestAnIndexThatCannotBeRepairedDoesNotStopTheList(t *testing.T) {
 	dir, backend := t.TempDir(), newFake()
 	mustPut(t, keyringOver(t, dir, backend), Item{key(alice), pair("x", short)})
 	spoil(t, dir, "")
-	if err := errors.Join(os.Remove(filepath.Join(dir, keyringLock)), os.Mkdir(filepath.Join(dir, keyringLock), 0o700)); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(dir, keyringLock)),
+		os.Mkdir(filepath.Join(dir, keyringLock), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	if got := subjects(t, dir, backend); got != alice {
@@ -291,12 +299,14 @@ func TestALostIndexIsRebuiltAsFarAsThePlatformCan(t *testing.T) {
 		byList, byAPut   string
 		byReadingTheRest string
 	}{
-		"a keyring with a list": {windowsFake(), "admin " + alice, "admin " + alice + " " + bob, "admin " + alice + " " + bob},
+		"a keyring with a list": {windowsFake(), "admin " + alice, "admin " + alice + " " + bob,
+			"admin " + alice + " " + bob},
 		"a keyring without one": {macFake(), "admin", "admin " + bob, "admin " + alice + " " + bob},
 	} {
 		t.Run(platform, func(t *testing.T) {
 			dir := t.TempDir()
-			mustPut(t, keyringOver(t, dir, c.backend), Item{key(SubjectAdmin), pair("x", long)}, Item{key(alice), pair("x", short)},
+			mustPut(t, keyringOver(t, dir, c.backend), Item{key(SubjectAdmin), pair("x", long)},
+				Item{key(alice), pair("x", short)},
 				Item{key(SubjectInstanceKey), pair("x", short)})
 			spoil(t, dir, "")
 			if got := subjects(t, dir, c.backend); got != c.byList {

@@ -248,7 +248,9 @@ func found(key Key, r *Record) (Record, error) {
 
 // fetch reads one item of the keyring, and reports whether it is there.
 func (k *keyringStore) fetch(ctx context.Context, user string) (secret string, there bool, err error) {
-	secret, err = withDeadline(ctx, &k.calls, func(context.Context) (string, error) { return k.backend.Get(service, user) })
+	secret, err = withDeadline(ctx, &k.calls, func(context.Context) (string, error) {
+		return k.backend.Get(service, user)
+	})
 	switch {
 	case err == nil:
 		return secret, true, nil
@@ -266,13 +268,17 @@ func isMissing(err error) bool {
 
 // store writes one item of the keyring.
 func (k *keyringStore) store(ctx context.Context, user, secret string) error {
-	_, err := withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) { return struct{}{}, k.backend.Set(service, user, secret) })
+	_, err := withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) {
+		return struct{}{}, k.backend.Set(service, user, secret)
+	})
 	return k.unusable(ctx, err)
 }
 
 // remove removes one item of the keyring, and reports whether it was there.
 func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err error) {
-	_, err = withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) { return struct{}{}, k.backend.Delete(service, user) })
+	_, err = withDeadline(ctx, &k.calls, func(context.Context) (struct{}, error) {
+		return struct{}{}, k.backend.Delete(service, user)
+	})
 	if isMissing(err) {
 		return false, nil
 	}
@@ -283,7 +289,9 @@ func (k *keyringStore) remove(ctx context.Context, user string) (there bool, err
 // answer: neither is asked again.
 func (k *keyringStore) state(ctx context.Context) error {
 	k.quick.limit = min(k.calls.limit, stateLimit)
-	_, err := withDeadline(ctx, &k.quick, func(ctx context.Context) (struct{}, error) { return struct{}{}, k.backend.State(ctx) })
+	_, err := withDeadline(ctx, &k.quick, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, k.backend.State(ctx)
+	})
 	if errors.Is(err, errNoAnswer) {
 		k.calls.limit = k.quick.limit // what it was given, for the message
 		k.calls.hung.Store(true)
@@ -300,10 +308,12 @@ func (k *keyringStore) unusable(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return failure.From(ctx.Err())
-	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked): // one that is locked waits for a person, and does not answer
+	case errors.Is(err, ErrLocked), errors.Is(k.state(ctx), ErrLocked):
+		// one that is locked waits for a person, and does not answer
 		return unusable(ErrLocked, err, "the keyring is locked", ReasonKeyringLocked, "")
 	case errors.Is(err, errNoAnswer):
-		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+limit.String(), ReasonNoKeyring, "")
+		return unusable(ErrUnavailable, err, "the keyring cannot be used: it has not answered within "+limit.String(),
+			ReasonNoKeyring, "")
 	default:
 		return unusable(ErrUnavailable, err, "the keyring cannot be used: "+err.Error(), ReasonNoKeyring, "")
 	}

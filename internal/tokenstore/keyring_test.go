@@ -232,8 +232,10 @@ func TestTheStateFolderMustBeWritable(t *testing.T) {
 	}
 	backend := newFake()
 	s := keyringOver(t, file, backend)
-	wantBroken(t, s.Check(t.Context()), ErrUnavailable, "the token store cannot be locked in "+file, atomicfile.ReasonNotAFile)
-	wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable, "the token store cannot be locked in "+file, atomicfile.ReasonNotAFile)
+	wantBroken(t, s.Check(t.Context()), ErrUnavailable, "the token store cannot be locked in "+file,
+		atomicfile.ReasonNotAFile)
+	wantBroken(t, s.Put(t.Context(), Item{key(alice), pair("x", short)}), ErrUnavailable,
+		"the token store cannot be locked in "+file, atomicfile.ReasonNotAFile)
 	if len(backend.names()) != 0 {
 		t.Error("a record was written that no other process is kept from")
 	}

@@ -88,7 +88,8 @@ func runChild(t testing.TB, env []string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{childWord}, args...)...)
 	cmd.Env = env
-	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector would hold each process up for a second
+	// the race detector would hold each process up for a second
+	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

@@ -66,7 +66,8 @@ func childCheck(args []string) error {
 	if err == nil {
 		_, err = s.Fresh(context.Background(), key(alice))
 	}
-	for name, kind := range map[string]error{"unavailable": ErrUnavailable, "locked": ErrLocked, "not found": ErrNotFound} {
+	for name, kind := range map[string]error{"unavailable": ErrUnavailable, "locked": ErrLocked,
+		"not found": ErrNotFound} {
 		if errors.Is(err, kind) {
 			println(name + ": " + failure.From(err).Message)
 		}
@@ -121,7 +122,8 @@ func TestRealKeyringIsFoundByItsSocket(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte("#!/bin/sh\n: > "+launched+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	out, err := runChild(t, []string{"XDG_RUNTIME_DIR=" + dir, "PATH=" + dir, "HOME=" + dir}, "check", "system", shortDir(t))
+	out, err := runChild(t, []string{"XDG_RUNTIME_DIR=" + dir, "PATH=" + dir, "HOME=" + dir}, "check", "system",
+		shortDir(t))
 	if err != nil || !strings.Contains(out, "not found: ") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -166,7 +168,8 @@ func lockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 	var locked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
-	err = conn.Object(secretsName, secretsPath).Call(secretsService+".Lock", 0, []dbus.ObjectPath{collection}).Store(&locked, &prompt)
+	err = conn.Object(secretsName, secretsPath).Call(secretsService+".Lock", 0, []dbus.ObjectPath{collection}).
+		Store(&locked, &prompt)
 	if err != nil || len(locked) != 1 {
 		t.Fatalf("locked %v, %v", locked, err)
 	}
@@ -183,7 +186,8 @@ func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	secrets := conn.Object(secretsName, secretsPath)
 	var none dbus.Variant
 	var session dbus.ObjectPath
-	if err := secrets.Call(secretsService+".OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&none, &session); err != nil {
+	if err := secrets.Call(secretsService+".OpenSession", 0, "plain", dbus.MakeVariant("")).
+		Store(&none, &session); err != nil {
 		t.Fatal(err)
 	}
 	password := struct {
@@ -210,8 +214,9 @@ func TestRealKeyringNoService(t *testing.T) {
 	}{
 		"nobody to be started": {false, nil, "the D-Bus session bus has no Secret Service", false},
 		"no desktop":           {true, nil, "the Secret Service is not running", false},
-		"by SSH":               {true, []string{"DISPLAY=:10", "SSH_CONNECTION=10.0.0.1 1 10.0.0.2 22"}, "the Secret Service is not running", false},
-		"a desktop":            {true, []string{"WAYLAND_DISPLAY=wayland-0"}, "it has not answered within 1.5s", true},
+		"by SSH": {true, []string{"DISPLAY=:10", "SSH_CONNECTION=10.0.0.1 1 10.0.0.2 22"},
+			"the Secret Service is not running", false},
+		"a desktop": {true, []string{"WAYLAND_DISPLAY=wayland-0"}, "it has not answered within 1.5s", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := shortDir(t)
@@ -235,7 +240,8 @@ func TestRealKeyringNoService(t *testing.T) {
 // writes the file dir/started and ends.
 func bareBus(t *testing.T, dir string, startable bool) (address string) {
 	t.Helper()
-	files := map[string]string{"bus.conf": `<busconfig><type>session</type><listen>unix:dir=` + dir + `</listen><servicedir>` + dir + `</servicedir>` +
+	files := map[string]string{"bus.conf": `<busconfig><type>session</type><listen>unix:dir=` + dir +
+		`</listen><servicedir>` + dir + `</servicedir>` +
 		`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`}
 	if startable {
 		files["secrets.service"] = "[D-BUS Service]\nName=" + secretsName + "\nExec=/usr/bin/touch " + dir + "/started\n"
@@ -245,7 +251,8 @@ func bareBus(t *testing.T, dir string, startable bool) (address string) {
 			t.Fatal(err)
 		}
 	}
-	daemon := exec.CommandContext(t.Context(), "dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"), "--nofork", "--nopidfile", "--print-address")
+	daemon := exec.CommandContext(t.Context(), "dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"),
+		"--nofork", "--nopidfile", "--print-address")
 	out, err := daemon.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

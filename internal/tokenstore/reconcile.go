@@ -70,7 +70,8 @@ func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 		return err
 	}
 	if k.index.write() == nil && items != nil {
-		_ = atomicfile.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600) // without it the next List reconciles again
+		// without it the next List reconciles again
+		_ = atomicfile.WriteFile(k.index.stampPath, []byte(k.index.stamp(items)), 0o600)
 	}
 	return nil
 }
@@ -140,7 +141,9 @@ func (k *keyringStore) pairs(ctx context.Context, profile string) (there map[Key
 	}
 	// Each chunk has the deadline of one call.
 	for chunk := range slices.Chunk(items, itemsAtOnce) {
-		users, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) { return k.backend.Users(ctx, service, chunk) })
+		users, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) {
+			return k.backend.Users(ctx, service, chunk)
+		})
 		if err != nil {
 			return nil, nil, k.unusable(ctx, err)
 		}
@@ -159,7 +162,9 @@ const itemsAtOnce = 500
 // items are the keyring's names of what it holds, never nil without an error; the error may be
 // ErrNoList.
 func (k *keyringStore) items(ctx context.Context) ([]string, error) {
-	items, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) { return k.backend.Items(ctx, service) })
+	items, err := withDeadline(ctx, &k.calls, func(ctx context.Context) ([]string, error) {
+		return k.backend.Items(ctx, service)
+	})
 	switch {
 	case errors.Is(err, ErrNoList):
 		return nil, err

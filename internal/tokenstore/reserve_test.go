@@ -169,11 +169,14 @@ func TestAReservationNamesTheHolderOfTheLock(t *testing.T) {
 // Each cause keeps its name: what cannot be written is neither called damaged nor a full disk.
 func TestWhatTheSystemRefusesKeepsItsName(t *testing.T) {
 	for number, reason := range map[syscall.Errno]failure.Reason{
-		syscall.ENOSPC: atomicfile.ReasonNoSpace, syscall.EDQUOT: atomicfile.ReasonNoSpace, syscall.EROFS: atomicfile.ReasonReadOnly,
-		syscall.EACCES: atomicfile.ReasonPermission, syscall.EMFILE: atomicfile.ReasonTooManyFiles, syscall.ENFILE: atomicfile.ReasonTooManyFiles,
+		syscall.ENOSPC: atomicfile.ReasonNoSpace, syscall.EDQUOT: atomicfile.ReasonNoSpace,
+		syscall.EROFS:  atomicfile.ReasonReadOnly,
+		syscall.EACCES: atomicfile.ReasonPermission, syscall.EMFILE: atomicfile.ReasonTooManyFiles,
+		syscall.ENFILE: atomicfile.ReasonTooManyFiles,
 		syscall.ENOLCK: atomicfile.ReasonNoLocks, syscall.EFBIG: atomicfile.ReasonTooLarge,
 	} {
-		err := notWritten("the token file cannot be written", "/state/tokens.age", &os.PathError{Op: "write", Path: "/state/.tokens.age.1", Err: number})
+		err := notWritten("the token file cannot be written", "/state/tokens.age",
+			&os.PathError{Op: "write", Path: "/state/.tokens.age.1", Err: number})
 		wantBroken(t, err, ErrUnavailable, "the token file cannot be written: ", reason)
 		if strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%v: %v", number, err)

@@ -25,8 +25,10 @@ var issued = time.Date(2026, 6, 1, 12, 0, 0, 123456789, time.UTC)
 // pair is a record whose JWT is some bytes long; which tells two records of one length apart.
 func pair(which string, length int) Record {
 	return Record{
-		Access: secret.New(strings.Repeat(which+".access.", length/len(which+".access.")+1)[:length]), Refresh: secret.New(which + ".refresh"),
-		IssuedAt: issued, ExpiresAt: issued.Add(24 * time.Hour), Host: "https://user.telematicssdk.com", InstanceID: "11111111-0000-4000-8000-000000000001",
+		Access:   secret.New(strings.Repeat(which+".access.", length/len(which+".access.")+1)[:length]),
+		Refresh:  secret.New(which + ".refresh"),
+		IssuedAt: issued, ExpiresAt: issued.Add(24 * time.Hour), Host: "https://user.telematicssdk.com",
+		InstanceID: "11111111-0000-4000-8000-000000000001",
 	}
 }
 
@@ -96,7 +98,8 @@ func wantRecord(t testing.TB, s Store, k Key, want Record) {
 		t.Fatalf("%v: %v", k, err)
 	}
 	if got != want {
-		t.Fatalf("%v: got another record than was put: %d and %d bytes", k, len(got.Access.Reveal()), len(want.Access.Reveal()))
+		t.Fatalf("%v: got another record than was put: %d and %d bytes", k, len(got.Access.Reveal()),
+			len(want.Access.Reveal()))
 	}
 }
 
@@ -179,7 +182,8 @@ func TestRecordsDoNotTouchEachOther(t *testing.T) {
 func testSeparate(t *testing.T, open opener) {
 	s := open()
 	elsewhere := Key{Profile: "test", Subject: alice}
-	mustPut(t, s, Item{key(alice), pair("alice", 4000)}, Item{key(bob), pair("bob", 4000)}, Item{elsewhere, pair("else", 4000)})
+	mustPut(t, s, Item{key(alice), pair("alice", 4000)}, Item{key(bob), pair("bob", 4000)},
+		Item{elsewhere, pair("else", 4000)})
 	if err := s.Delete(t.Context(), key(alice)); err != nil {
 		t.Fatal(err)
 	}
@@ -194,12 +198,14 @@ func TestListShowsPairsInOrderAndNoSecrets(t *testing.T) {
 
 func testList(t *testing.T, open opener) {
 	s, r := open(), pair("x", 50)
-	mustPut(t, s, Item{key(bob), r}, Item{key(alice), r}, Item{key(SubjectInstanceKey), r}, Item{key(SubjectAdminPassword), r},
+	mustPut(t, s, Item{key(bob), r}, Item{key(alice), r}, Item{key(SubjectInstanceKey), r},
+		Item{key(SubjectAdminPassword), r},
 		Item{Key{"other", SubjectAdmin}, r}, Item{key(SubjectAdmin), r})
 	want := func(keys ...Key) []Entry {
 		entries := []Entry{}
 		for _, k := range keys {
-			entries = append(entries, Entry{Key: k, IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, Host: r.Host, InstanceID: r.InstanceID})
+			entries = append(entries, Entry{Key: k, IssuedAt: r.IssuedAt, ExpiresAt: r.ExpiresAt, Host: r.Host,
+				InstanceID: r.InstanceID})
 		}
 		return entries
 	}

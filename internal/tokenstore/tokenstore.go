@@ -102,13 +102,15 @@ const pairSize = 8 << 10
 
 // Options say which store, and hand it what it needs of the world.
 type Options struct {
-	Kind        string                                           // KindKeyring, KindFile or KindMemory
-	Dir         string                                           // the state folder: the token file, the index of the keyring, lock files
-	Passphrase  func(ctx context.Context) (secret.String, error) // opens the encrypted file
-	Plain       bool                                             // with KindFile: not encrypted, for tokens that open nothing
-	Interactive bool                                             // a person is at a terminal, who can unlock a keyring
-	Getenv      func(string) string                              // the environment, which says where the keyring is
-	Backend     Backend                                          // another keyring than the system's; for tests
+	Kind string // KindKeyring, KindFile or KindMemory
+	// the state folder: the token file, the index of the keyring, lock files
+	Dir        string
+	Passphrase func(ctx context.Context) (secret.String, error) // opens the encrypted file
+	// with KindFile: not encrypted, for tokens that open nothing
+	Plain       bool
+	Interactive bool                // a person is at a terminal, who can unlock a keyring
+	Getenv      func(string) string // the environment, which says where the keyring is
+	Backend     Backend             // another keyring than the system's; for tests
 
 	// NewPassphrase is asked instead of Passphrase where there is no encrypted file yet, and a
 	// mistyped one would encrypt it; nil for no difference.
@@ -129,7 +131,8 @@ func Open(o Options) (Store, error) {
 		return newMemory(), nil
 	case KindKeyring, KindFile:
 	default:
-		return nil, failure.Newf(failure.Invalid, "invalid token store %q: must be keyring, file or memory", o.Kind).Because(ReasonBadKind, o.Kind)
+		return nil, failure.Newf(failure.Invalid, "invalid token store %q: must be keyring, file or memory", o.Kind).
+			Because(ReasonBadKind, o.Kind)
 	}
 	if o.Dir == "" {
 		return nil, failure.New(failure.Invalid, "the token store has no folder").Because(ReasonNoFolder, "")

@@ -12,7 +12,8 @@ import (
 )
 
 // answered is what a registration without tokens is answered.
-const answered = `{"Result":{"DeviceToken":"` + device + `","AccessToken":null,"RefreshToken":null},"Status":200,"Title":"","Errors":[]}`
+const answered = `{"Result":{"DeviceToken":"` + device +
+	`","AccessToken":null,"RefreshToken":null},"Status":200,"Title":"","Errors":[]}`
 
 // canned is a transport that takes no time, so that what is measured is the client's own part of
 // a call.
@@ -51,12 +52,14 @@ func BenchmarkRegister(b *testing.B) {
 
 // BenchmarkListPage is what reading a page of a hundred users costs besides the network.
 func BenchmarkListPage(b *testing.B) {
-	one := `{"DeviceToken":"` + device + `","DateCreated":"2026-03-01T10:20:30","Status":"Active","ActivityStatus":"No Data",` +
+	one := `{"DeviceToken":"` + device +
+		`","DateCreated":"2026-03-01T10:20:30","Status":"Active","ActivityStatus":"No Data",` +
 		`"UserProfile":{"FirstName":"Ada","LastName":"King","Nickname":null,"Phone":null,"Email":"ada@example.com","Gender":null,` +
 		`"Birthday":null,"MaritalStatus":null,"ChildrenCount":0,"Country":null,"ImageUrl":null,"ExternalImageUrl":null},` +
 		`"MobileDevice":{"OsType":"iOS","SdkVersion":"4.2"},"AccountInfo":{"InstanceId":"` + instanceID + `"},` +
 		`"UserFields":[{"ClientId":"c-1","EnableTracking":true,"EnableLogging":false,"EnableRealTimeLocation":false,"Enabled":true}]}`
-	body := `{"Result":{"Users":[` + one + strings.Repeat(","+one, 99) + `],"HasNextPage":true,"CurrentPage":1},"Status":200,"Title":""}`
+	body := `{"Result":{"Users":[` + one + strings.Repeat(","+one, 99) +
+		`],"HasNextPage":true,"CurrentPage":1},"Status":200,"Title":""}`
 	c, err := userservice.New(userservice.Options{
 		UserURL: "http://127.0.0.1:1", Transport: canned{http.Header{}, body}, Retry: userservice.Retry{Tries: 1},
 	})
@@ -66,7 +69,8 @@ func BenchmarkListPage(b *testing.B) {
 	c = c.WithAuthorizer(userservice.StaticToken{JWT: secret.New(jwt)})
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, err := c.ListPage(context.Background(), userservice.AsAdmin(), userservice.ListQuery{}); err != nil || len(page.Users) != 100 {
+		if page, err := c.ListPage(context.Background(), userservice.AsAdmin(), userservice.ListQuery{}); err != nil ||
+			len(page.Users) != 100 {
 			b.Fatal(err)
 		}
 	}

@@ -119,7 +119,8 @@ func TestPairIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.DeviceToken != device || made.Pair.Access.Reveal() != jwt || made.Pair.Refresh.Reveal() != refresh || made.Pair.ExpiresIn != 120*time.Hour {
+	if made.DeviceToken != device || made.Pair.Access.Reveal() != jwt || made.Pair.Refresh.Reveal() != refresh ||
+		made.Pair.ExpiresIn != 120*time.Hour {
 		t.Errorf("read %+v", made)
 	}
 	s = serve(t, answer(200,
@@ -136,7 +137,8 @@ func TestRegisterManyReadsEveryShape(t *testing.T) {
 	t.Parallel()
 	const one, two = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 	for name, result := range map[string]string{
-		"objects":              `[{"DeviceToken":"` + one + `","AccessToken":{"Token":"` + jwt + `","ExpiresIn":1},"RefreshToken":"r"},{"DeviceToken":"` + two + `"}]`,
+		"objects": `[{"DeviceToken":"` + one + `","AccessToken":{"Token":"` + jwt +
+			`","ExpiresIn":1},"RefreshToken":"r"},{"DeviceToken":"` + two + `"}]`,
 		"bare tokens":          `["` + one + `","` + two + `"]`,
 		"under one key":        `{"Count":2,"Users":[{"DeviceToken":"` + one + `"},{"DeviceToken":"` + two + `"}]}`,
 		"tokens under one key": `{"DeviceTokens":["` + one + `","` + two + `"]}`,
@@ -147,7 +149,8 @@ func TestRegisterManyReadsEveryShape(t *testing.T) {
 		if err != nil || len(users) != 2 || users[0].DeviceToken != one || users[1].DeviceToken != two {
 			t.Errorf("%s: %+v, %v", name, users, err)
 		}
-		if got := s.calls()[0]; got.path != userservice.DefaultRegisterMultiplePath || got.body != `{"Quantity":2,"CreateAccessToken":true,"CustomFields":{"EnableTracking":false}}` {
+		if got := s.calls()[0]; got.path != userservice.DefaultRegisterMultiplePath ||
+			got.body != `{"Quantity":2,"CreateAccessToken":true,"CustomFields":{"EnableTracking":false}}` {
 			t.Errorf("sent %s %s", got.path, got.body)
 		}
 	}
@@ -267,7 +270,8 @@ func TestBaseURLs(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"http://user.example.com", "http://127.0.0.1.example.com",
-		"http://localhost.example.com", "http://sandbox.localhost", "ftp://x", "user.example.com", "https://", "https://a:b@example.com", "https://example.com?x=1", "::"} {
+		"http://localhost.example.com", "http://sandbox.localhost", "ftp://x", "user.example.com", "https://",
+		"https://a:b@example.com", "https://example.com?x=1", "::"} {
 		if _, err := userservice.New(userservice.Options{UserURL: bad}); !failure.Is(err, failure.Invalid) {
 			t.Errorf("%s was taken: %v", bad, err)
 		}

@@ -87,7 +87,8 @@ func TestEveryRequestFitsTheContract(t *testing.T) {
 	self, err = c.Refresh(ctx, self)
 	must(err)
 
-	asAdmin, asSelf := c.WithAuthorizer(userservice.StaticToken{JWT: admin.Access}), c.WithAuthorizer(userservice.StaticToken{JWT: self.Access})
+	asAdmin, asSelf := c.WithAuthorizer(userservice.StaticToken{JWT: admin.Access}),
+		c.WithAuthorizer(userservice.StaticToken{JWT: self.Access})
 	must(asAdmin.VerifyToken(ctx, userservice.AsAdmin()))
 	must(asSelf.VerifyToken(ctx, userservice.AsUser(made.DeviceToken, in)))
 	must(asAdmin.Update(ctx, userservice.AsAdmin(), made.DeviceToken, fullChange(t)))
@@ -134,7 +135,8 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 	must(err)
 	got, err := asAdmin.Get(ctx, admin, deviceToken, true)
 	must(err)
-	if own.DeviceToken != deviceToken || got.Fields.Text("FirstName") == "" || got.AccountInfo.InstanceID != in.ID || got.DateCreated.IsZero() {
+	if own.DeviceToken != deviceToken || got.Fields.Text("FirstName") == "" || got.AccountInfo.InstanceID != in.ID ||
+		got.DateCreated.IsZero() {
 		t.Errorf("read %+v and %+v", own, got)
 	}
 	on := false

@@ -100,7 +100,9 @@ func TestACertificateThatIsNotGoodIsNotTriedAgain(t *testing.T) {
 				transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 			}
 			err = client(t, s.URL,
-				func(o *userservice.Options) { o.Transport = transport }).Delete(context.Background(), userservice.AsAdmin(), device)
+				func(o *userservice.Options) {
+					o.Transport = transport
+				}).Delete(context.Background(), userservice.AsAdmin(), device)
 			f := failure.From(err)
 			if f.Reason != c.reason || f.Subject != strings.TrimPrefix(s.URL,
 				"https://") || !f.Permanent || f.MayHaveApplied || f.Code != failure.Unavailable {
@@ -132,7 +134,8 @@ func TestAProxyThatRefuses(t *testing.T) {
 		t.Cleanup(transport.CloseIdleConnections)
 		c := client(t, "https://user.example.com", func(o *userservice.Options) { o.Transport = transport })
 		f := failure.From(c.Delete(context.Background(), userservice.AsAdmin(), device))
-		if f.Reason != userservice.ReasonProxy || f.Subject != at.Host || f.Permanent != permanent || f.MayHaveApplied || !strings.Contains(f.Message, "the proxy") {
+		if f.Reason != userservice.ReasonProxy || f.Subject != at.Host || f.Permanent != permanent || f.MayHaveApplied ||
+			!strings.Contains(f.Message, "the proxy") {
 			t.Errorf("%d: %q about %q, permanent %v: %v", status, f.Reason, f.Subject, f.Permanent, f)
 		}
 		if want := map[bool]int32{true: 1, false: 4}[permanent]; tunnels.Load() != want {

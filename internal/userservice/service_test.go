@@ -22,7 +22,8 @@ const (
 	device      = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 	jwt         = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 	refresh     = "refresh-token-1"
-	registered  = `{"Result":{"DeviceToken":"` + device + `","AccessToken":{"Token":"` + jwt + `","ExpiresIn":432000},"RefreshToken":"` + refresh + `"},"Status":200,"Title":"","Errors":[]}`
+	registered  = `{"Result":{"DeviceToken":"` + device + `","AccessToken":{"Token":"` + jwt +
+		`","ExpiresIn":432000},"RefreshToken":"` + refresh + `"},"Status":200,"Title":"","Errors":[]}`
 )
 
 var instance = userservice.Instance{ID: instanceID, Key: secret.New(instanceKey)}

@@ -35,9 +35,11 @@ func TestFailuresOfARegistration(t *testing.T) {
 		"404":                {answer(404, `{"Status":404,"Title":"No"}`), failure.NotFound, false, "404"},
 		"409":                {answer(409, `{"Status":409,"Title":"Conflict"}`), failure.Rejected, false, "409"},
 		"422 names its fields": {answer(422,
-			`{"Status":422,"Title":"Validation.","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false, "422 Validation: Email: bad"},
+			`{"Status":422,"Title":"Validation.","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false,
+			"422 Validation: Email: bad"},
 		"422 inside a 200": {answer(200,
-			`{"Status":422,"Title":"V","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false, "422 V: Email: bad"},
+			`{"Status":422,"Title":"V","Errors":[{"Key":"Email","Message":"bad"}]}`), failure.Rejected, false,
+			"422 V: Email: bad"},
 		"401 inside a 200":        {answer(200, `{"Status":401,"Errors":null}`), failure.Unauthorized, false, "401"},
 		"500 inside a 200":        {answer(200, `{"Status":500,"Title":"x"}`), failure.Unavailable, true, "500"},
 		"429":                     {answer(429, ""), failure.RateLimited, false, "429"},
@@ -57,7 +59,8 @@ func TestFailuresOfARegistration(t *testing.T) {
 		"a DeviceToken that is none": {answer(200, `{"Status":200,"Result":{"DeviceToken":"x"}}`), failure.Failed,
 			true, `not a UUID: "x"`},
 		"a token of a wrong type": {answer(200,
-			`{"Status":200,"Result":{"DeviceToken":"`+device+`","AccessToken":{"Token":7}}}`), failure.Failed, true, "cannot be read"},
+			`{"Status":200,"Result":{"DeviceToken":"`+device+`","AccessToken":{"Token":7}}}`), failure.Failed, true,
+			"cannot be read"},
 		"a dropped connection": {drop, failure.Unavailable, true, "the connection was closed"},
 		"a truncated body":     {truncate, failure.Unavailable, true, "broke in the middle"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
@@ -271,7 +274,8 @@ func TestHalfAPair(t *testing.T) {
 // The service's echoes of secrets reach neither an error nor the trace.
 func TestEchoesAreCut(t *testing.T) {
 	t.Parallel()
-	echo := `{"Status":422,"Title":"no ` + instanceKey + `","Errors":[{"Key":"InstanceKey","Message":"` + strings.ToUpper(instanceKey) + ` and ` + jwt + `"}]}`
+	echo := `{"Status":422,"Title":"no ` + instanceKey + `","Errors":[{"Key":"InstanceKey","Message":"` +
+		strings.ToUpper(instanceKey) + ` and ` + jwt + `"}]}`
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Echo", instanceKey)
 		w.Header().Set("Server", "thing/"+instanceKey)

@@ -34,7 +34,8 @@ func TestAUserAsDotNetWritesIt(t *testing.T) {
 	if got := s.calls()[0].path; got != "/v1/Management/users/find" {
 		t.Errorf("asked %s", got)
 	}
-	if u.DeviceToken != device || u.AccountInfo.InstanceID != instanceID || u.MobileDevice.OsType != "1" || u.ClientID() != "17" ||
+	if u.DeviceToken != device || u.AccountInfo.InstanceID != instanceID || u.MobileDevice.OsType != "1" ||
+		u.ClientID() != "17" ||
 		!u.DateCreated.Equal(time.Date(2026, 3, 1, 10, 20, 30, 123e6, time.UTC)) {
 		t.Errorf("read %+v", u)
 	}
@@ -147,7 +148,8 @@ func TestADeviceStatusInAnySpelling(t *testing.T) {
 		}
 		if !status.HeartbeatDate.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0,
 			time.UTC)) || status.GPS == nil || !*status.GPS || status.GPSPermission == nil ||
-			*status.GPSPermission || status.LowPowerMode == nil || !*status.LowPowerMode || status.SDKVersion != "4.2" || status.WiFi != nil {
+			*status.GPSPermission || status.LowPowerMode == nil || !*status.LowPowerMode || status.SDKVersion != "4.2" ||
+			status.WiFi != nil {
 			t.Errorf("%s: %+v", result, status)
 		}
 	}
@@ -222,7 +224,8 @@ func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		last := s.calls()[len(s.calls())-1]
-		if last.path != "/v1/x" || last.query != "y=1" || last.header.Get("Authorization") != "Bearer "+jwt || last.header.Get("X-More") != "1" {
+		if last.path != "/v1/x" || last.query != "y=1" || last.header.Get("Authorization") != "Bearer "+jwt ||
+			last.header.Get("X-More") != "1" {
 			t.Errorf("sent %+v", last)
 		}
 	}
@@ -233,6 +236,7 @@ func TestRawCallsStayOnTheConfiguredHosts(t *testing.T) {
 func oneAddress(t *testing.T, url string) *userservice.Client {
 	t.Helper()
 	return client(t, url, func(o *userservice.Options) {
-		o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL, o.RegisterMultiplePath = url, url, url, url, "/not-held-to-the-contract"
+		o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL, o.RegisterMultiplePath = url, url, url, url,
+			"/not-held-to-the-contract"
 	})
 }

@@ -105,7 +105,8 @@ func TestOnlyTheEnvelopeIsTheServicesOwnWord(t *testing.T) {
 func TestASuccessIsTheServicesOwnWordToo(t *testing.T) {
 	t.Parallel()
 	for form, f := range forms {
-		if f.own || form == "an envelope that says success" || form == "camel case" || form == "a problem document" || form == "a problem document in Pascal" {
+		if f.own || form == "an envelope that says success" || form == "camel case" || form == "a problem document" ||
+			form == "a problem document in Pascal" {
 			continue
 		}
 		body := f.body
@@ -167,7 +168,8 @@ const other = "11111111-2222-4333-8444-555555555555"
 // An answer about another subject is refused, whatever it says.
 func TestAnAnswerAboutSomebodyElseIsRefused(t *testing.T) {
 	t.Parallel()
-	theirs := `{"Result":{"DeviceToken":"` + other + `","AccessToken":{"Token":"` + jwt + `","ExpiresIn":1},"RefreshToken":"r"},"Status":200,"Title":""}`
+	theirs := `{"Result":{"DeviceToken":"` + other + `","AccessToken":{"Token":"` + jwt +
+		`","ExpiresIn":1},"RefreshToken":"r"},"Status":200,"Title":""}`
 	ctx, self := context.Background(), userservice.AsUser(device, instance)
 	for name, send := range map[string]func(*userservice.Client) error{
 		"sign in": func(c *userservice.Client) error { _, err := c.SignInUser(ctx, instance, device); return err },

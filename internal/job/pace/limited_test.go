@@ -75,7 +75,8 @@ func (s *limitedService) send(t *testing.T, p *pace.Pacer, rows, workers int) {
 					if signal == pace.Answered {
 						break
 					}
-					sleep(min(time.Second<<attempt, 30*time.Second) * time.Duration(50+rand.IntN(101)) / 100) //nolint:gosec // a simulation
+					sleep(min(time.Second<<attempt,
+						30*time.Second) * time.Duration(50+rand.IntN(101)) / 100) //nolint:gosec // a simulation
 				}
 			}
 		})

@@ -68,7 +68,9 @@ func service(
 func TestConcurrencyGrowsToTheCeilingWhileTheServiceKeepsUp(t *testing.T) {
 	paced(t, pace.Options{Ceiling: 64}, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
-		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Signal) { return 20 * time.Millisecond, pace.Answered })
+		most := service(t, p, 6400, func(int, int) (time.Duration, pace.Signal) {
+			return 20 * time.Millisecond, pace.Answered
+		})
 		if most != 64 || p.Limit() != 64 {
 			t.Errorf("at most %d in flight, and %d at the end, not 64", most, p.Limit())
 		}
@@ -160,7 +162,10 @@ func TestRetryAfterStopsRequestsThatWaitForTheRate(t *testing.T) {
 // The waits between probes double.
 func TestServiceThatIsDownIsProbedByOneRequestAtATime(t *testing.T) {
 	ups := 0
-	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) {}, OnClose: func() { ups++ }}
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second,
+		OnOpen: func(error) {}, OnClose: func() {
+			ups++
+		}}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
 		began := time.Now()
 		tried, alone := 0, true
@@ -184,7 +189,10 @@ func TestServiceThatIsDownIsProbedByOneRequestAtATime(t *testing.T) {
 // the probe shows that the service is back.
 func TestLateAnswerDoesNotCloseTheBreaker(t *testing.T) {
 	downs, ups := 0, 0
-	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second, OnOpen: func(error) { downs++ }, OnClose: func() { ups++ }}
+	o := pace.Options{Ceiling: 32, Patience: time.Hour, ProbeWait: time.Second, MaxProbeWait: 30 * time.Second,
+		OnOpen: func(error) {
+			downs++
+		}, OnClose: func() { ups++ }}
 	paced(t, o, func(t *testing.T, p *pace.Pacer) {
 		enter := func() pace.Permit {
 			permit, err := p.Enter(context.Background())
