@@ -73,7 +73,8 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 			return err
 		}
 	}
-	if err := k.Forget(ctx, config.Profile{Name: config.SandboxProfile, Sandbox: true, TokenStore: tokenstore.KindFile}); err != nil {
+	profile := config.Profile{Name: config.SandboxProfile, Sandbox: true, TokenStore: tokenstore.KindFile}
+	if err := k.Forget(ctx, profile); err != nil {
 		return err
 	}
 	if err := forgetJobs(k); err != nil {

@@ -267,7 +267,8 @@ func (s *Sandbox) showRequests(*http.Request, body) (any, error) {
 
 func (s *Sandbox) resetByControl(r *http.Request, _ body) (any, error) {
 	s.offset.Store(0)
-	if err := s.beginAgain(context.WithoutCancel(r.Context())); err != nil { // a client that goes away must not leave a part of the users
+	// A client that goes away must not leave a part of the users.
+	if err := s.beginAgain(context.WithoutCancel(r.Context())); err != nil {
 		return nil, err
 	}
 	s.faults.Replace(s.options.Faults)

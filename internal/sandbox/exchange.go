@@ -149,7 +149,8 @@ func redactJSON(data []byte) (text string, ok bool) {
 	return string(data), err == nil
 }
 
-// redactField is a field's value without secrets. LoginFields are a JSON object in a text; anything else there has no names to go by.
+// redactField returns a field's value without secrets. LoginFields are a JSON object in a text; anything else there has
+// no names to go by.
 func redactField(name string, v any) any {
 	text, isText := v.(string)
 	switch {

@@ -146,15 +146,16 @@ func (s *Sandbox) warn(text string) {
 	}
 }
 
-// unused are the connections on which no request has come yet. A client opens them ahead of its requests, and net/http waits for a request on each,
-// for five seconds from its beginning, before it stops. It is safe for use by many goroutines.
+// unused are the connections on which no request has come yet. A client opens them ahead of its requests, and net/http
+// waits for a request on each, for five seconds from its beginning, before it stops. It is safe for use by many
+// goroutines.
 type unused struct {
 	mu       sync.Mutex
 	stopping bool
 	conns    map[net.Conn]bool
 }
 
-// watch is told of each state of each connection.
+// watch follows the states of connections.
 func (u *unused) watch(c net.Conn, is http.ConnState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -168,7 +169,7 @@ func (u *unused) watch(c net.Conn, is http.ConnState) {
 	}
 }
 
-// stop closes them, and those that come from here on.
+// stop closes them, and those that come later.
 func (u *unused) stop() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

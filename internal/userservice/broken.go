@@ -17,6 +17,7 @@ import (
 // broken returns the error for an attempt that ended without a whole answer.
 func (c *Client) broken(parent, ctx context.Context, cl call, u *url.URL, err error, sent bool) *failure.Error {
 	e := &failure.Error{Code: failure.Unavailable, Cause: err, MayHaveApplied: sent && cl.changes}
+	var own *failure.Error
 	switch {
 	case parent.Err() != nil:
 		e.Code, e.Message = failure.Interrupted, cl.name+": interrupted"
@@ -27,6 +28,10 @@ func (c *Client) broken(parent, ctx context.Context, cl call, u *url.URL, err er
 	case errors.Is(context.Cause(ctx), errTimeout):
 		e.Cause, e.Message = errTimeout, cl.name+": no answer within "+c.timeout.String()
 		e.Reason, e.Subject = ReasonTimeout, c.timeout.String()
+	case errors.As(err, &own): // the transport's, which sent nothing: the local sandbox cannot be had
+		e.Code, e.Reason, e.Subject = own.Code, own.Reason, own.Subject
+		e.Message = cl.name + ": " + cl.redact(own.Error())
+		e.MayHaveApplied, e.Permanent = false, true
 	default:
 		reason, subject, why := diagnose(err, u.Host)
 		e.Message = cl.name + ": no answer: " + cl.redact(why)

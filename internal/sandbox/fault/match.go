@@ -56,7 +56,8 @@ func (f *Fault) bind(all []Call) error {
 	case f.path == "*":
 		return invalid(f.text, "no call has the method "+f.method)
 	case methods != nil:
-		return invalid(f.text, fmt.Sprintf("%s is called with %s, not with %s", f.path, strings.Join(methods, " or "), f.method))
+		right := strings.Join(methods, " or ")
+		return invalid(f.text, fmt.Sprintf("%s is called with %s, not with %s", f.path, right, f.method))
 	}
 	near := f.nearest(all)
 	return invalid(f.text, fmt.Sprintf("there is no call %s; the nearest is %s %s", f.path, near.Method, near.Path))

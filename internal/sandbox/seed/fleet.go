@@ -83,7 +83,7 @@ func (m *Maker) Next() *store.User {
 	born := time.Date(1945, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, m.IntN(62*365))
 	u := &store.User{
 		Token: m.uuid(), Instance: m.instance(), Activity: pick(m, activities),
-		Created: fleetBegan.Add(m.step*time.Duration(m.made) + time.Duration(m.Int64N(int64(m.step)))).Truncate(time.Microsecond),
+		Created: m.moment(),
 		Fields: store.Values{
 			{Name: "FirstName", Text: first}, {Name: "LastName", Text: last},
 			{Name: "Country", Text: where.name}, {Name: "City", Text: at.city}, {Name: "District", Text: at.district},
@@ -99,6 +99,12 @@ func (m *Maker) Next() *store.User {
 	m.details(u, first)
 	m.made++
 	return u
+}
+
+// moment draws when the next user was registered: after the one before.
+func (m *Maker) moment() time.Time {
+	within := time.Duration(m.Int64N(int64(m.step)))
+	return fleetBegan.Add(m.step*time.Duration(m.made) + within).Truncate(time.Microsecond)
 }
 
 // details are what not everybody has.

@@ -84,7 +84,10 @@ func DefaultLayout() Layout {
 				ID: ApplicationID, Name: "Sandbox Application", Description: "the sandbox's own", Environment: "test",
 				Instances: []LayoutInstance{
 					{ID: InstanceID, Key: InstanceKey, Name: "Common", Description: "Default group", InviteCode: InviteCode},
-					{ID: SecondInstanceID, Key: SecondInstanceKey, Name: "Second", Description: "A group to move users to", InviteCode: SecondInviteCode},
+					{
+						ID: SecondInstanceID, Key: SecondInstanceKey, Name: "Second",
+						Description: "A group to move users to", InviteCode: SecondInviteCode,
+					},
 				},
 			}},
 		}},

@@ -79,8 +79,9 @@ func (c *call) createApplication() answer {
 			return nothing(), nil
 		}
 		app := &store.Application{
-			ID: c.NewUUID(), Number: last(st.Applications, func(a *store.Application) int { return a.Number }) + 1, Company: co.ID,
-			Name: n.name, Description: n.description, Status: n.status, Environment: "production",
+			ID: c.NewUUID(), Company: co.ID,
+			Number: last(st.Applications, func(a *store.Application) int { return a.Number }) + 1,
+			Name:   n.name, Description: n.description, Status: n.status, Environment: "production",
 		}
 		changes := []store.Change{{Application: app}}
 		type key struct{ Id, Key uuid.UUID }

@@ -41,7 +41,8 @@ func refuse(status int) answer { return answer{status: status, title: http.Statu
 
 // invalid returns a validation failure with one entry for each field (live).
 func invalid(mistakes ...failure.Field) answer {
-	return answer{status: http.StatusUnprocessableEntity, title: "One or more validation errors occurred.", errors: mistakes}
+	const title = "One or more validation errors occurred."
+	return answer{status: http.StatusUnprocessableEntity, title: title, errors: mistakes}
 }
 
 func mistake(key, message string) failure.Field { return failure.Field{Key: key, Message: message} }

@@ -232,7 +232,7 @@ func (r *reading) moment(name string) (value time.Time, ok bool) {
 	}
 	normal, err := field.Get("Birthday").ParseText(text, farFuture)
 	if err == nil {
-		for _, shape := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
+		for _, shape := range []string{time.RFC3339Nano, birthdayShape, "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
 			if value, err = time.Parse(shape, fmt.Sprint(normal)); err == nil {
 				return value.UTC(), true
 			}
@@ -265,12 +265,13 @@ func (r *reading) inner(name string) *reading {
 	return in
 }
 
-// isJSON reports whether a content type is one that the service takes for JSON: application/json and its relatives, such
-// as the application/json-patch+json of the published samples (live; that others get 415 is assumed: content-type).
+// isJSON reports whether a content type is one that the service takes for JSON: application/json and its relatives,
+// such as the application/json-patch+json of the published samples (live; that others get 415 is assumed: content-type).
 func isJSON(contentType string) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
 	kind = strings.TrimSpace(kind)
-	return kind == "application/json" || kind == "text/json" || (strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
+	return kind == "application/json" || kind == "text/json" ||
+		strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
 // namesOf returns the names of an object as they are written, where they matter.

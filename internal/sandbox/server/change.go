@@ -27,7 +27,7 @@ type text struct {
 // change is what the body of a registration or of an update says of a user. What it does not say stays.
 type change struct {
 	values map[string]text // by the names of fields
-	status string          // Active, Deactivated or Deleted, which leaves the user (assumed: deleted-status); "" is not said
+	status string          // Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not set
 
 	// Of a registration only.
 	createToken bool

@@ -37,10 +37,11 @@ func (c *call) statisticsDates() answer {
 		}
 		var out struct{ LatestTripDate, LatestScoringDate *string }
 		trips := seed.Trips(u, c.now)
-		for name, to := range map[string]**string{"LatestTripDate": &out.LatestTripDate, "LatestScoringDate": &out.LatestScoringDate} {
-			if text, ok := trips.Get(name); ok {
-				*to = &text
-			}
+		if text, ok := trips.Get("LatestTripDate"); ok {
+			out.LatestTripDate = &text
+		}
+		if text, ok := trips.Get("LatestScoringDate"); ok {
+			out.LatestScoringDate = &text
 		}
 		return with(out)
 	})
@@ -123,7 +124,8 @@ func (c *call) deviceStatuses() answer {
 			return invalid(mistakes...)
 		}
 		out := []map[string]any{}
-		for _, token := range slices.Compact(slices.SortedFunc(slices.Values(tokens), func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })) {
+		slices.SortFunc(tokens, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
+		for _, token := range slices.Compact(tokens) {
 			if u, no := a.user(token); no == nil {
 				if status := c.statusText(u); status != nil {
 					out = append(out, status)

@@ -39,7 +39,9 @@ func fullInstance(st *store.State, i *store.Instance) instanceFull {
 }
 
 func shortApplication(a *store.Application) applicationShort {
-	return applicationShort{Id: a.ID.String(), Name: a.Name, Description: a.Description, Status: a.Status, Environment: a.Environment}
+	return applicationShort{
+		Id: a.ID.String(), Name: a.Name, Description: a.Description, Status: a.Status, Environment: a.Environment,
+	}
 }
 
 // permission is one line of what an admin may act on, in the portal host's camelCase (live).

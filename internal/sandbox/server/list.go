@@ -67,7 +67,8 @@ func (c *call) list() answer {
 		if !ok {
 			return refuse(http.StatusForbidden)
 		}
-		users, total := st.Page(q.key(within), (q.number-1)*q.size, q.size, func() []*store.User { return q.filter.in(st, within) })
+		all := func() []*store.User { return q.filter.in(st, within) }
+		users, total := st.Page(q.key(within), (q.number-1)*q.size, q.size, all)
 		return q.answer(&View{State: st, Names: q.names}, users, total)
 	})
 }

@@ -18,7 +18,9 @@ const defaultImage = "https://user.telematicssdk.com/Files/DefaultImages/ic_no_a
 const dateCreatedShape = "2006-01-02T15:04:05.999999"
 
 // DeviceFields are what is known of a user's phone, by the service's names (live).
-var DeviceFields = []string{"MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei"}
+var DeviceFields = []string{
+	"MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei",
+}
 
 // View writes users as they are read.
 type View struct {

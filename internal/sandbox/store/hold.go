@@ -98,5 +98,6 @@ func (s *Store) cannotHold(ctx context.Context, err error) error {
 	} else if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return failure.Wrap(failure.Failed, "cannot serve the sandbox's folder: "+where+" serves it", err).Because(ReasonServed, where)
+	return failure.Wrap(failure.Failed, "cannot serve the sandbox's folder: "+where+" serves it", err).
+		Because(ReasonServed, where)
 }

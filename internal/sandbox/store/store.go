@@ -335,15 +335,16 @@ func (d *damaged) Unwrap() error { return d.cause }
 // unusable says that the folder cannot be used, and why.
 func (s *Store) unusable(err error) error {
 	path := filepath.Join(s.options.Dir, dataFile)
+	what := "cannot read the sandbox's data in " + path
 	var bad *damaged
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errVersion):
-		return failure.Newf(failure.Failed, "cannot read the sandbox's data in %s: another version of telematicsctl wrote it", path).
+		return failure.New(failure.Failed, what+": another version of telematicsctl wrote it").
 			Because(ReasonDamaged, path)
 	case errors.As(err, &bad):
-		return failure.Wrap(failure.Failed, "cannot read the sandbox's data in "+path+": it is damaged", err).Because(ReasonDamaged, path)
+		return failure.Wrap(failure.Failed, what+": it is damaged", err).Because(ReasonDamaged, path)
 	}
 	return failure.Wrap(failure.Failed, "cannot use the sandbox's folder "+s.options.Dir, err)
 }
