@@ -60,6 +60,8 @@ type App struct {
 	config  *config.Config
 	saving  atomic.Int32
 	changed atomic.Bool
+
+	noLeaseWarning bool
 }
 
 // Saving marks a section that an interrupt must not cut short, however long it takes; done ends it.

@@ -1,10 +1,14 @@
 package cmdutil
 
 import (
+	"context"
+	"sync"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
 // AuditOf returns the audit record that holds the changes by a profile.
@@ -13,8 +17,61 @@ func (k *App) AuditOf(cfg *config.Config, p config.Profile) *audit.Log {
 	if p.Sandbox {
 		dir = SandboxDir(cfg)
 	}
-	return &audit.Log{Dir: dir, Now: k.Now, Keep: keepAudit}
+	return &audit.Log{Dir: dir, Now: k.Now, Keep: time.Duration(p.KeepDays) * 24 * time.Hour}
 }
 
-// keepAudit is how long lines of the audit record are kept.
-const keepAudit = 90 * 24 * time.Hour
+// A Recorder records changes of users in the audit record, and warns once where it cannot. A nil
+// Recorder records nothing: the profile has no audit record.
+type Recorder struct {
+	session *Session
+	log     *audit.Log
+	warn    sync.Once
+}
+
+// Recorder returns what records the changes that the session makes.
+func (s *Session) Recorder() *Recorder {
+	cfg, err := s.app.Config()
+	if err != nil || !s.Profile.Audit {
+		return nil
+	}
+	return &Recorder{session: s, log: s.app.AuditOf(cfg, s.Profile)}
+}
+
+// recorded are the outcomes that are changes, or may be.
+var recorded = map[job.Outcome]bool{
+	job.Created: true, job.Updated: true, job.Deleted: true, job.Moved: true, job.Confirmed: true, job.Unknown: true,
+}
+
+// Row records what became of one user, if that is a change or may be one. jobID is "" outside of
+// jobs. What was recorded lasts when Flush has returned.
+func (r *Recorder) Row(ctx context.Context, command, operation, jobID string, row job.Row) {
+	if r == nil || !recorded[row.Outcome] {
+		return
+	}
+	e := audit.Entry{
+		Time: r.session.app.Now(), Profile: r.session.Profile.Name, InstanceID: r.session.InstanceID(), Command: command,
+		Operation: operation, DeviceToken: row.DeviceToken.String(), Outcome: string(row.Outcome), Job: jobID,
+	}
+	if row.Action != "" {
+		e.Operation = row.Action
+	}
+	for _, c := range row.Changes {
+		e.Changes = append(e.Changes, audit.Change{Field: c.Field, From: c.From, To: c.To})
+	}
+	r.warnOf(r.log.Add(ctx, e))
+}
+
+// Flush writes what was recorded.
+func (r *Recorder) Flush(ctx context.Context) {
+	if r != nil {
+		r.warnOf(r.log.Flush(ctx))
+	}
+}
+
+func (r *Recorder) warnOf(err error) {
+	if err != nil {
+		r.warn.Do(func() {
+			r.session.app.Streams.Warn("the change was made, but the audit record cannot be written: " + failure.From(err).Error())
+		})
+	}
+}

@@ -2,18 +2,77 @@ package cmdutil
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// BeforeChange says, on standard error, which profile and instance a command is about to change, and for a protected profile asks first.
-// It is called when everything else has been checked and nothing has been sent.
-func (s *Session) BeforeChange(ctx context.Context) error {
-	where := "profile " + s.Profile.Name
-	if id := s.InstanceID(); id != "" {
-		where += ", instance " + id
+// A Change says what a command is about to do and to whom, for the questions that it asks:
+// "Set EnableTracking to off for 1 user (Ada Lovelace, c-2001)".
+type Change struct {
+	What  string // before the users: "Set EnableTracking to off for", "Delete"
+	Users int
+	Whom  string // who the only user is: "Ada Lovelace, c-2001"; "" where that is not known
+	Then  string // after the users: " for good, with all telematics data"; begins with a space
+	Asks  bool   // is asked in any profile; where there are several users, their number is typed
+}
+
+func (c Change) String() string {
+	text := c.What + " " + Count(c.Users, "user", "users")
+	if c.Users == 1 && c.Whom != "" {
+		text += " (" + c.Whom + ")"
 	}
-	s.app.Streams.Note("Using " + where)
+	return text + c.Then
+}
+
+// ConfirmChange says, on standard error, which profile and instance a command is about to change,
+// and asks what is to be asked: one question at most. It is called when everything else has been
+// checked and nothing has been sent. A no is failure.Invalid.
+func (s *Session) ConfirmChange(ctx context.Context, c Change) error {
+	s.noteTarget()
+	name := s.Profile.Name
+	var err error
+	switch {
+	case c.Asks && c.Users > 1:
+		err = s.app.confirmNumber(ctx, c.String()+protectedText(s.Profile.Protected, name), c.Users)
+	case s.Profile.Protected:
+		err = s.app.Confirm(ctx, "Profile "+name+" is protected. "+c.String()+"?")
+	case c.Asks:
+		err = s.app.Confirm(ctx, c.String()+" in profile "+name+"?")
+	}
+	if err != nil {
+		return err
+	}
+	s.app.changed.Store(true)
+	return nil
+}
+
+func protectedText(protected bool, name string) string {
+	if protected {
+		return " in the protected profile " + name
+	}
+	return " in profile " + name
+}
+
+// confirmNumber has the number of users typed; --yes answers it too.
+func (k *App) confirmNumber(ctx context.Context, what string, n int) error {
+	if k.Flags.Yes {
+		return nil
+	}
+	answer, err := k.Streams.Line(ctx, what+"? Type the number of users to confirm", "--yes")
+	if err != nil {
+		return err
+	}
+	if answer != strconv.Itoa(n) {
+		return failure.New(failure.Invalid, "nothing was changed: the number was not confirmed")
+	}
+	return nil
+}
+
+// BeforeChange is ConfirmChange of a command that has no more to say than that it changes the
+// profile.
+func (s *Session) BeforeChange(ctx context.Context) error {
+	s.noteTarget()
 	if s.Profile.Protected {
 		if err := s.app.Confirm(ctx, "Profile "+s.Profile.Name+" is protected. Change it?"); err != nil {
 			return err
@@ -21,6 +80,14 @@ func (s *Session) BeforeChange(ctx context.Context) error {
 	}
 	s.app.changed.Store(true)
 	return nil
+}
+
+func (s *Session) noteTarget() {
+	where := "profile " + s.Profile.Name
+	if id := s.InstanceID(); id != "" {
+		where += ", instance " + id
+	}
+	s.app.Streams.Note("Using " + where)
 }
 
 // Confirm asks a yes or no question that --yes answers. A no is failure.Invalid: nothing was done.

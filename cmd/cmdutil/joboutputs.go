@@ -3,9 +3,7 @@ package cmdutil
 import (
 	"context"
 	"io"
-	"sync"
 
-	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/input"
@@ -82,49 +80,5 @@ func (r *jobRun) rowWriter(path string) job.NewRowWriter {
 	}
 	return func(w io.Writer, header []string) job.RowWriter {
 		return input.NewWriter(w, shape.For(path), header, r.Flags.Raw || r.kept.Raw)
-	}
-}
-
-// jobAudit records the changes of a job.
-type jobAudit struct {
-	log  *audit.Log
-	run  *jobRun
-	warn sync.Once
-}
-
-func (r *jobRun) newAudit() *jobAudit {
-	cfg, err := r.App.Config()
-	if err != nil {
-		return nil
-	}
-	return &jobAudit{log: r.App.AuditOf(cfg, r.Session.Profile), run: r}
-}
-
-// recorded are the outcomes that are changes, or may be.
-var recorded = map[job.Outcome]bool{job.Created: true, job.Updated: true, job.Deleted: true, job.Moved: true, job.Confirmed: true, job.Unknown: true}
-
-func (l *jobAudit) add(ctx context.Context, row job.Row) {
-	if !recorded[row.Outcome] {
-		return
-	}
-	r := l.run
-	e := audit.Entry{
-		Time: r.App.Now(), Profile: r.Session.Profile.Name, InstanceID: r.Instance.ID, Command: r.kept.Command,
-		Operation: r.kind.Operation, DeviceToken: row.DeviceToken.String(), Outcome: string(row.Outcome), Job: r.Job.Spec.ID,
-	}
-	if row.Action != "" {
-		e.Operation = row.Action
-	}
-	for _, c := range row.Changes {
-		e.Changes = append(e.Changes, audit.Change{Field: c.Field, From: c.From, To: c.To})
-	}
-	l.warnOf(l.log.Add(ctx, e))
-}
-
-func (l *jobAudit) flush(ctx context.Context) { l.warnOf(l.log.Flush(ctx)) }
-
-func (l *jobAudit) warnOf(err error) {
-	if err != nil {
-		l.warn.Do(func() { l.run.App.Streams.Warn("the audit record cannot be written: " + failure.From(err).Error()) })
 	}
 }

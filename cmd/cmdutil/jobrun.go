@@ -23,6 +23,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/job/progress"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
 // Jobs returns the folder of jobs.
@@ -140,7 +141,7 @@ type jobRun struct {
 	command string
 	kept    keptSettings
 	restore func()
-	audit   *jobAudit
+	audit   *Recorder
 	failing error // of Emit: standard output, or the tokens
 }
 
@@ -161,6 +162,9 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	}
 	r.restore = limitMemory(flags.Concurrency)
 	r.Instance, r.InstanceErr = r.Session.Instance(ctx)
+	if id := r.Session.InstanceID(); r.InstanceErr != nil && !kind.Derives && id != "" {
+		r.Instance, r.InstanceErr = userservice.Instance{ID: id}, nil // an admin needs no InstanceKey
+	}
 	if r.InstanceErr != nil && ctx.Err() != nil {
 		defer r.close()
 		return nil, ctx.Err()
@@ -270,7 +274,7 @@ func (r *jobRun) plan(ctx context.Context) error {
 		if r.Job.Finished() || r.DryRun {
 			return nil
 		}
-		return r.Session.BeforeChange(ctx)
+		return r.ask(ctx, spec.Requested)
 	}
 	plan := job.Plan{Rows: r.parts.Rows, Requested: r.parts.Rows}
 	var err error
@@ -315,13 +319,10 @@ func (r *jobRun) invalidRows(ctx context.Context, plan job.Plan) error {
 }
 
 func (r *jobRun) ask(ctx context.Context, requested int) error {
-	if err := r.Session.BeforeChange(ctx); err != nil || r.parts.Question == nil {
-		return err
+	if r.parts.Confirm != nil {
+		return r.parts.Confirm(ctx, requested)
 	}
-	if question := r.parts.Question(requested); question != "" {
-		return r.App.Confirm(ctx, question)
-	}
-	return nil
+	return r.Session.BeforeChange(ctx)
 }
 
 func (r *jobRun) noteResumed() {
@@ -352,7 +353,7 @@ func (r *jobRun) run(ctx context.Context) error {
 		}
 	}
 	if sends {
-		r.audit = r.newAudit()
+		r.audit = r.Session.Recorder()
 	}
 	id := spec.ID
 	if r.DryRun && !r.Resumed {
@@ -389,8 +390,8 @@ func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (
 		row.DeviceToken = uuid.Nil // it is derived by a key that is not known
 	}
 	ctx = context.WithoutCancel(ctx)
-	if r.audit != nil && !row.Earlier {
-		r.audit.add(ctx, row)
+	if !row.Earlier {
+		r.audit.Row(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
 	}
 	if r.parts.Settled != nil && !r.DryRun {
 		if err := r.parts.Settled(ctx, row); err != nil {
@@ -442,9 +443,7 @@ func (r *jobRun) finish(ctx context.Context, s job.Summary, began time.Time, run
 	if r.DryRun {
 		return r.endDryRun(s, errors.Join(runErr, closeErr))
 	}
-	if r.audit != nil {
-		r.audit.flush(ctx)
-	}
+	r.audit.Flush(ctx)
 	r.report(s, r.App.Now().Sub(began))
 	filesErr := r.writeFiles(ctx)
 	if runErr != nil {

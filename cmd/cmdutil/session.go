@@ -83,6 +83,7 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 		Timeout: k.Flags.Timeout, OnLockWait: k.noteLockWait(),
 	})
 	s.API = s.API.WithAuthorizer(s.Auth)
+	s.warnOfLeases()
 	return s, nil
 }
 
