@@ -62,7 +62,7 @@ func New(yaml []byte) (*Contract, error) {
 	return c, errors.Join(open...)
 }
 
-// Routes lists what the contract describes: method and path, such as «POST /v1/Auth/Login».
+// Routes lists what the contract describes: method and path, such as "POST /v1/Auth/Login".
 func (c *Contract) Routes() []string {
 	all := map[string]bool{}
 	c.calls(func(name, _ string, _ *openapi3.Response) { all[name] = name != otherCall })
@@ -70,9 +70,9 @@ func (c *Contract) Routes() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Given lists all that the contract describes of answers: each status («POST
-// /v1/Auth/Login 429»), and with it each header («… header Retry-After») and each member
-// of the body («… /Errors/*/Key»).
+// Given lists all that the contract describes of answers: each status ("POST
+// /v1/Auth/Login 429"), and with it each header ("… header Retry-After") and each member
+// of the body ("… /Errors/*/Key").
 func (c *Contract) Given() []string {
 	var out []string
 	c.calls(func(name, status string, answer *openapi3.Response) {
@@ -191,7 +191,7 @@ func (c *Contract) once(shape string, check func() error) error {
 	return err
 }
 
-// TheServices tells whether a path is one of the service. The sandbox has some besides,
+// TheServices reports whether a path is one of the service. The sandbox has some besides,
 // which no contract describes.
 func TheServices(path string) bool {
 	return !strings.HasPrefix(path, "/_sandbox/") && path != "/healthz" && path != "/openapi.yaml"

@@ -57,7 +57,7 @@ func (m match) name() string {
 	return m.route.Method + " " + m.route.Path
 }
 
-// answers tells whether a status may be the answer. Those of a described call are held to
+// answers reports whether a status may be the answer. Those of a described call are held to
 // it by the validator; another call gets a 404, or a 405 where only the method is wrong,
 // or a 413 whatever it is.
 func (m match) answers(status int) bool {
@@ -91,7 +91,7 @@ func (c *Contract) find(r *http.Request) match {
 	return best
 }
 
-// fits tells whether a path is one of a template, and gives what stands in the places of
+// fits reports whether a path is one of a template, and gives what stands in the places of
 // its parameters. A slash at the end makes no difference.
 func fits(template, path string, exact bool) (map[string]string, bool) {
 	want, got := segments(template), segments(path)

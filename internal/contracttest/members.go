@@ -18,7 +18,7 @@ const (
 )
 
 // places are the schemas of all that a schema describes, by the place:
-// «/Result/Users/*/DeviceToken». The whole is at "".
+// "/Result/Users/*/DeviceToken". The whole is at "".
 type places map[string]*openapi3.Schema
 
 func placesOf(body openapi3.Content) places {
@@ -154,7 +154,7 @@ func unknownHeader(answer *openapi3.Response, header http.Header) error {
 	return nil
 }
 
-// closed tells whether all that an answer describes is all that it may have.
+// closed reports whether all that an answer describes is all that it may have.
 func closed(answer *openapi3.Response) error {
 	for at, s := range placesOf(answer.Content) {
 		if s.Type == nil {
@@ -167,9 +167,9 @@ func closed(answer *openapi3.Response) error {
 	return nil
 }
 
-// Asked lists what the contract describes of each call's request: «PUT
-// /v1/Management/users header UserDeviceToken», «… query Email», «… body
-// UserFields/ClientId».
+// Asked lists what the contract describes of each call's request: "PUT
+// /v1/Management/users header UserDeviceToken", "… query Email", "… body
+// UserFields/ClientId".
 func (c *Contract) Asked() []string {
 	var out []string
 	for path, item := range c.Doc.Paths.Map() {

@@ -132,7 +132,7 @@ func TestAnAnswerAfterOneThatFits(t *testing.T) {
 				header.Set("Retry-After", c.wait)
 			}
 			if err := contract.Answer(login, c.status, header, []byte(c.wrong)); err == nil {
-				t.Error("was passed over")
+				t.Error("was accepted")
 			}
 		})
 	}

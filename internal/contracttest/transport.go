@@ -12,7 +12,7 @@ import (
 // answer 0.5 ms; of a known one each takes some 20 µs.
 type Hold struct {
 	Requests bool // those of our own client; others may send more than is described
-	Answers  bool // of a service that does not misbehave on purpose
+	Answers  bool // of a service that has no faults
 }
 
 // Exchange is one request with its answer.

@@ -105,7 +105,7 @@ func TestEveryFactHasItsSource(t *testing.T) {
 	}
 }
 
-// isFact tells whether a node of the contract states something that must have a source.
+// isFact reports whether a node of the contract states something that must have a source.
 func isFact(n *yaml.Node, path []string) bool {
 	if member(n, "$ref") != "" || len(path) < 2 {
 		return false
@@ -234,7 +234,7 @@ func TestEveryAssumptionIsListed(t *testing.T) {
 
 var assumed = regexp.MustCompile(`\bassumed(?::(?: |\s*// )([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*))?`)
 
-// assumedInCode are the names in comments such as «(assumed: page)». A comment that says so without a name fails.
+// assumedInCode are the names in comments such as "(assumed: page)". A comment that says so without a name fails.
 func assumedInCode(t *testing.T) map[string]bool {
 	t.Helper()
 	var files []string
@@ -256,7 +256,7 @@ func assumedInCode(t *testing.T) map[string]bool {
 		}
 		for _, m := range assumed.FindAllStringSubmatch(string(code), -1) {
 			if m[1] == "" {
-				t.Errorf("%s: something is assumed that has no name; call it «assumed: name» and list it in the contract's x-assumed", file)
+				t.Errorf("%s: something is assumed that has no name; call it (assumed: name) and list it in the contract's x-assumed", file)
 			}
 			for _, name := range strings.Split(m[1], ", ") {
 				named[name] = true

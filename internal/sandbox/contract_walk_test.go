@@ -14,7 +14,7 @@ import (
 // walk goes to every call of the service and gets every answer that there is.
 type walk struct {
 	*world
-	strict   *world  // with the limit on sign-ins, and without «register many users»
+	strict   *world  // with the limit on sign-ins, and without the call that registers many users
 	in       headers // an instance's
 	u, other tokens  // users within the admin's reach and out of it
 	admin    headers // the company's

@@ -107,7 +107,7 @@ func FuzzParseFault(f *testing.F) {
 	})
 }
 
-// Each effect once, and whether the call was carried out all the same.
+// Each effect once, and whether the call was carried out anyway.
 func TestEffects(t *testing.T) {
 	for text, c := range map[string]struct {
 		check func(resp *http.Response, body string, err error) bool
@@ -272,7 +272,7 @@ func TestAResetThrowsTheSameDiceAgain(t *testing.T) {
 	}
 	w.control(t, "PUT", "faults", `{"Faults": ["*: 503 30%"]}`, 200)
 	if again := run(); again != first {
-		t.Errorf("set anew: %s\n%s", first, again)
+		t.Errorf("set again: %s\n%s", first, again)
 	}
 }
 

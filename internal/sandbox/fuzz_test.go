@@ -91,7 +91,7 @@ func FuzzHeads(f *testing.F) {
 	})
 }
 
-// forged is a JWT that says what another says, signed anew.
+// forged is a JWT that says what another says, signed again.
 func forged(t testing.TB, method jwt.SigningMethod, key any, genuine string) string {
 	t.Helper()
 	claims := jwt.MapClaims{}

@@ -39,7 +39,7 @@ func (c *clock) Move(d time.Duration) {
 }
 
 // world is a sandbox, its clock, and a client that goes through no socket. Whatever a test is about, each answer must fit the contract, unless the
-// sandbox was told to misbehave, or to have a call elsewhere.
+// sandbox has faults, or a call at another path.
 type world struct {
 	*clock
 	box    *sandbox.Sandbox

@@ -193,7 +193,7 @@ func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
 	}
 }
 
-// A folder keeps the layout it was furnished with, whatever the next process would furnish a new one with.
+// A folder keeps the layout that it began with, whatever the next process would give a new one.
 func TestAFolderKeepsItsLayout(t *testing.T) {
 	dir := t.TempDir()
 	l, err := seed.ReadLayout(strings.NewReader(twoCompanies))

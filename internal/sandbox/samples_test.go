@@ -18,7 +18,7 @@ import (
 )
 
 // sample is a request as the vendor's pages and clients write it, with the answer that was seen or is stated: its names and kinds, and its
-// values, save for texts that are «...».
+// values, save for texts that are "...".
 type sample struct {
 	name               string
 	method, path, body string
@@ -53,7 +53,7 @@ func refusedSample(status int, keys ...string) string {
 	return fmt.Sprintf(`{"Status": %d, "Title": "...", "Errors": [%s]}`, status, strings.Join(entries, ", "))
 }
 
-// userSample is a user of whom nothing is known but an e-mail address, as it is read.
+// userSample is a user of whom nothing is known but an email address, as it is read.
 func userSample(account, wallets string) string {
 	return `{"DeviceToken": "...", "DateCreated": "...", "Status": "Active", "ActivityStatus": "No Data", "UserProfile": {"FirstName": null, "LastName": null,
 		"Gender": "None", "Birthday": null, "MaritalStatus": null, "ChildrenCount": null, "Address": null, "Country": null, "District": null, "City": null,
@@ -219,7 +219,7 @@ func TestPublishedSamples(t *testing.T) {
 	}
 }
 
-// likeSample holds an answer to a sample: the same names, kinds and values; «...» is any text but an empty one.
+// likeSample holds an answer to a sample: the same names, kinds and values; "..." is any text but an empty one.
 func likeSample(t *testing.T, at string, got, want any) {
 	t.Helper()
 	switch want := want.(type) {

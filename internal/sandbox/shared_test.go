@@ -191,7 +191,7 @@ func TestUnderContinuousLoadOthersGetTheirTurn(t *testing.T) {
 }
 
 // Between two requests of one process another gets in, however long that process then does something else: else two
-// commands that wait for each other elsewhere would wait for ever.
+// commands that wait for each other would wait forever.
 func TestNobodyHoldsTheFolderBetweenRequests(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

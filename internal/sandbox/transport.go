@@ -225,6 +225,7 @@ func (m *mount) send(r *http.Request, at string) (*http.Response, error) {
 		return nil, err
 	}
 	r.URL.Scheme, r.URL.Host, r.Host = u.Scheme, u.Host, ""
+	r.Close = true // on a kept connection, a server that has stopped meanwhile looks like a lost answer
 	return m.socket.RoundTrip(r)
 }
 

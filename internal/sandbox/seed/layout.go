@@ -145,7 +145,7 @@ func (l *Layout) Check() []failure.Field {
 }
 
 type layoutCheck struct {
-	seen      map[string]bool // ids, and invite codes and e-mail addresses in lower case
+	seen      map[string]bool // ids, and invite codes and email addresses in lower case
 	instances int
 	mistakes  []failure.Field
 }

@@ -228,7 +228,7 @@ func (s *Store) open(path string) error {
 	return err
 }
 
-// forget closes the file: it is read anew before the next request.
+// forget closes the file: it is read again before the next request.
 func (s *Store) forget() {
 	if s.file != nil {
 		_ = s.file.Close()

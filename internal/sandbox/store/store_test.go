@@ -212,7 +212,7 @@ func TestWhatAnotherProcessWritesIsSeen(t *testing.T) {
 	}
 }
 
-// A file most of whose changes are superseded is written anew when it is read.
+// A file most of whose changes are superseded is rewritten when it is read.
 func TestSupersededChangesAreCompacted(t *testing.T) {
 	s, path := open(t, nil)
 	put(t, s, everything()...)

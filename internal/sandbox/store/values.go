@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// Values are texts by the names of fields, kept as a JSON object: a field that is added to a table elsewhere
+// Values are texts by the names of fields, kept as a JSON object: a field that is added to the table
 // moves nothing. A name without a value is null, and is not kept.
 type Values []Value
 
