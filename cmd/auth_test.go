@@ -307,7 +307,7 @@ func TestEightCommandsShareOneRefresh(t *testing.T) {
 }
 
 // Of eight commands, as processes of their own, that each must sign in, five do; the
-// others are told when they may, and the address is not blocked.
+// the others learn when they may, and the address is not blocked.
 func TestOfEightSignInsSideBySideFiveAreSent(t *testing.T) {
 	t.Parallel()
 	var signIns atomic.Int32

@@ -15,7 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
-var update = flag.Bool("update", false, "write the command reference anew")
+var update = flag.Bool("update", false, "rewrite the command reference")
 
 const reference = "../docs/reference"
 
@@ -89,7 +89,7 @@ func TestCommandsExplainThemselves(t *testing.T) {
 		}
 		for _, line := range strings.Split(c.Example, "\n") {
 			if line != "" && !strings.Contains(line, "telematicsctl ") {
-				t.Errorf("%s: the example %q is no command", c.CommandPath(), line)
+				t.Errorf("%s: the example %q is not a command", c.CommandPath(), line)
 			}
 		}
 		for _, child := range c.Commands() {

@@ -124,7 +124,7 @@ func TestACommandReadsTheKeyringOnce(t *testing.T) {
 }
 
 // A pair that the index does not know of is found by every command that deals with all of
-// them, and one that is no more is not.
+// them, and one that is gone is not.
 func TestCommandsForAllFindPairsThatTheIndexHasLost(t *testing.T) {
 	t.Parallel()
 	const lost = "LOST"
@@ -188,7 +188,7 @@ func (h *house) dropFromIndex(t *testing.T, subject string) {
 	}
 }
 
-// A pair that is damaged is not passed over: its renewal fails, and says how it is mended.
+// A damaged pair is not skipped: its renewal fails and says how to repair it.
 func TestRenewingAllReportsADamagedPair(t *testing.T) {
 	t.Parallel()
 	h, user := newKeyringHouse(t)

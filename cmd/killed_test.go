@@ -54,7 +54,7 @@ func (r *renewals) want(t *testing.T, granted, refused, signIns int32) {
 // The whole program, as a process of its own, is killed after the service has answered a
 // refresh and before the new pair is written: the test holds the lock of the token file,
 // so that the write has to wait. The next command recovers by itself where it can sign in
-// anew, and else says what happened and names the one command that mends it.
+// again; otherwise it says what happened and names the command that fixes it.
 func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -94,12 +94,12 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 				return
 			}
 			seen.want(t, 0, 1, 0)
-			const mends = "auth login --email " + keptEmail
+			const fix = "auth login --email " + keptEmail
 			wantIn(t, string(out), "\nError: not signed in as the admin in profile default: the service refused the "+
 				"stored RefreshToken "+
 				"(it has expired, or a renewal was cut off before its pair could be stored), and signing in again needs a person")
-			wantIn(t, string(out), "\nHint: sign in with `telematicsctl "+mends+"`\n")
-			h.tell(t, 0, mends+" --password-stdin", keptPassword+"\n")
+			wantIn(t, string(out), "\nHint: sign in with `telematicsctl "+fix+"`\n")
+			h.tell(t, 0, fix+" --password-stdin", keptPassword+"\n")
 			if out, err := h.process(t, change...).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

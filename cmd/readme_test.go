@@ -19,7 +19,7 @@ import (
 
 // The README shows what a person types and what a terminal answers: every console block
 // is typed here, in a terminal, against the sandbox, and its output is held to the
-// README's. Identifiers and moments differ from run to run; a line of «…» stands for any
+// README's. Identifiers and moments differ from run to run; a line of "…" stands for any
 // lines.
 func TestTheREADMEIsTrue(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -57,7 +57,7 @@ func TestTheREADMEIsTrue(t *testing.T) {
 
 type step struct{ command, output string }
 
-// steps takes a block apart: a line that begins with «$ » is typed (and goes on behind a
+// steps takes a block apart: a line that begins with "$ " is typed (and goes on behind a
 // backslash), the lines behind it are the answer.
 func steps(block string) []step {
 	var all []step

@@ -14,7 +14,7 @@ import (
 )
 
 // report prints an error, the only place that does: as one JSON object where the output
-// is to be read by a program, else as «Error: what failed: why», a line a field, and a
+// is to be read by a program, else as "Error: what failed: why", a line a field, and a
 // hint.
 func report(k *cmdutil.App, f *failure.Error) {
 	if machineReadable(k) {
@@ -93,7 +93,7 @@ func inJSON(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// machineReadable tells whether the user asked for JSON, JSON Lines or YAML; where the
+// machineReadable reports whether the user asked for JSON, JSON Lines or YAML; where the
 // command line could not be read to its end, whether it holds such a flag.
 func machineReadable(k *cmdutil.App) bool {
 	formats := []string{"json", "jsonl", "yaml"}

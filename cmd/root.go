@@ -45,7 +45,7 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 }
 
 // execute runs the tree; a panic becomes an error that says it is a bug, as Go's own exit
-// status for it is our «invalid».
+// status for it is our "invalid".
 func execute(ctx context.Context, root *cobra.Command) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -139,12 +139,12 @@ func fewer(next http.Handler) http.Handler {
 	})
 }
 
-// picky refuses (403) whoever registers a user whose ClientId begins with «banned», and
-// (401) anybody from a user «withdrawn» on.
+// picky refuses (403) whoever registers a user whose ClientId begins with "banned", and
+// (401) anybody from a user "withdrawn" on.
 func picky(next http.Handler) http.Handler {
 	var withdrawn atomic.Bool
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // what is cut short is no JSON, and next refuses it
+		body, _ := io.ReadAll(r.Body) // what is cut short is not JSON, and next refuses it
 		if bytes.Contains(body, []byte(`"withdrawn`)) {
 			withdrawn.Store(true)
 		}

@@ -174,7 +174,7 @@ func noSuchCommand(c *cobra.Command, word string) error {
 	return e.WithHint("see `" + c.CommandPath() + " --help`")
 }
 
-// checkHelp lets «help» fail where the command that it is asked about is none.
+// checkHelp lets "help" fail where the command that it is asked about is none.
 func checkHelp(root *cobra.Command) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		c, rest, err := root.Find(args)

@@ -52,13 +52,13 @@ func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "api METHOD PATH",
 		Short: "Make any call of the service",
-		Long: `Makes a call for which there is no command, signed in as the admin (or, with
---as-user, as a user), and prints the response as it came, secrets redacted.
-PATH begins with /; a full URL must be one of a configured host, so that a JWT
-is never sent elsewhere. The body is made of -f and -F, or read with --data.
+		Long: `Makes any call of the service, signed in as the admin (or, with --as-user, as a
+user), and prints the response as it came, secrets redacted.
+PATH begins with /. A full URL must be one of a configured host, so that a JWT
+is never sent to any other. The body is made of -f and -F, or read with --data.
 
-A call that is not a GET changes something as far as this program knows: it is
-sent once, and a protected profile asks first.`,
+A call that is not a GET is treated as a change: it is sent once, and a
+protected profile asks first.`,
 		Example: `  telematicsctl api GET '/v1/Management/users/find?ClientId=c-1001&ShowInactiveUsers=true'
   telematicsctl api GET /auth/permissions --host portal
   telematicsctl api POST /v1/Management/users/GetFilteredPage -F PageNumber=1 -F PageSize=10 -F IncludeAccountInfo=false -f Sort=DateCreatedDesc -F ShowInactiveUsers=true --jq .Result.TotalUsers`,
@@ -82,7 +82,7 @@ sent once, and a protected profile asks first.`,
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "add a header: `'Name: value'`")
 	f.StringVar(&o.host, "host", "", "`host` to call: "+strings.Join(hosts, ", ")+" (default user)")
 	f.StringVar(&o.asUser, "as-user", "", "call as the user with this `DeviceToken` rather than as the admin")
-	f.BoolVar(&o.paginate, "paginate", false, "go on with the next PageNumber while the response has HasNextPage")
+	f.BoolVar(&o.paginate, "paginate", false, "continue with the next PageNumber while the response has HasNextPage")
 	f.BoolVarP(&o.include, "include", "i", false, "print the status and the headers of the response too")
 	_ = c.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(hosts, cobra.ShellCompDirectiveNoFileComp))
 	return c

@@ -88,7 +88,7 @@ func newList(k *cmdutil.App) *cobra.Command {
 		Short:   "List the changes made from this machine",
 		Long: `Lists the changes that this program made from this state folder by the current
 profile, the oldest first: when, to whom, from what to what. Records are kept
-for 90 days. Changes made elsewhere, such as in the console, are not in it.`,
+for 90 days. Changes made by other means, such as in the console, are not in it.`,
 		Example: `  telematicsctl audit list --since 7d
   telematicsctl audit list --token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
 		Args: cobra.NoArgs,

@@ -42,7 +42,7 @@ func newLogout(k *cmdutil.App) *cobra.Command {
 a user's tokens with --device-token, or all of these with --all. The InstanceKey
 stays; "profile remove" deletes that too.
 
-The service cannot revoke tokens: a copy of them elsewhere stays valid until it
+The service cannot revoke tokens: any copy of them stays valid until it
 expires.`,
 		Example: "  telematicsctl auth logout\n  telematicsctl auth logout --all",
 		Args:    cobra.NoArgs,

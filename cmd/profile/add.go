@@ -224,7 +224,7 @@ func checkCertificates(name string) (path string, err error) {
 	return filepath.Abs(name)
 }
 
-// newKey gets the InstanceKey to store, unless it comes from elsewhere or the old one stays. It is
+// newKey gets the InstanceKey to store, unless another source has it or the old one stays. It is
 // asked for where the profile is new, where it is of another instance now, and by --replace that
 // changes nothing else. The store is checked before a person is asked.
 func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile,

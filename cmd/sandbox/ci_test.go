@@ -114,7 +114,7 @@ func expand(t *testing.T, text string, inputs map[string]string) string {
 		name := expression.FindStringSubmatch(found)[1]
 		value, ok := inputs[name]
 		if !ok {
-			t.Errorf("there is no input %s", name)
+			t.Errorf("no input %s", name)
 		}
 		return value
 	})

@@ -136,7 +136,7 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	defer k.Saving()() // Ctrl-C ends the serving, neither the requests under way nor the writing after them
+	defer k.Saving()() // Ctrl-C ends the serving, not the requests in flight, nor the writing after them
 	served := false
 	err = sandbox.Serve(ctx, box, ln, func(url string) {
 		served = true

@@ -20,7 +20,7 @@ import (
 // 0700, where it is missing.
 //
 // A symbolic link at path stays and its target is replaced, unless it is somebody else's in a
-// shared folder (*LinkError). What is no regular file (a device, a pipe) is written to as it
+// shared folder (*LinkError). What is not a regular file (a device, a pipe) is written to as it
 // stands.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return Write(path, mode, func(w io.Writer) error {

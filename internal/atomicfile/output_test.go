@@ -14,7 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 )
 
-// TestMain runs, where it is told to, another process of a test.
+// TestMain runs another process of a test when the environment asks for one.
 func TestMain(m *testing.M) {
 	switch path := os.Getenv("TEST_PATH"); os.Getenv("TEST_AS") {
 	case "limited":

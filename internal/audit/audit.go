@@ -193,7 +193,7 @@ func (l *Log) failure(err error) error {
 	return atomicfile.Failure(failure.Failed, "cannot write the audit record", l.path(current), err)
 }
 
-// Filter says which entries are wanted; a zero member is no condition.
+// Filter says which entries are wanted; a zero member matches everything.
 type Filter struct {
 	Since       time.Time
 	DeviceToken string

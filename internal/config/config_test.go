@@ -90,7 +90,7 @@ func TestPrecedence(t *testing.T) {
 
 var twoProfilesQuoted = strings.Replace(twoProfiles, "{"+idA+"}", idA, 1)
 
-// The secrets of a pipeline often end in a line break, which is no part of them. What is inside a
+// The secrets of a pipeline often end in a line break, which is not part of them. What is inside a
 // password is.
 func TestALineEndBehindASecretIsNoPartOfIt(t *testing.T) {
 	for _, end := range []string{"", "\n", "\r\n"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/configuration.md anew")
+var update = flag.Bool("update", false, "rewrite the tables of docs/configuration.md")
 
 // docs/configuration.md lists every key and variable: go test ./internal/config -run Documented
 // -update.
@@ -232,7 +232,7 @@ func TestWhoElseMayUseTheFile(t *testing.T) {
 }
 
 // A command of the configuration runs without the program's own secrets, and a line end behind what
-// it prints is no part of it.
+// it prints is not part of it.
 func TestCommandsSeeNoSecrets(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -101,7 +101,7 @@ var ordinary = []string{
 }
 
 // strangers says what a request has that the contract does not describe: a member of the
-// body, a parameter of the query, a header. A service may pass over it; our own client
+// body, a parameter of the query, a header. A service may ignore it; our own client
 // has no business to send it.
 func strangers(op *openapi3.Operation, r *http.Request, body []byte) error {
 	known := map[string]bool{}

@@ -55,7 +55,7 @@ func Trim(text string) string {
 
 func isPlainByte(c byte) bool { return c > ' ' && c < 0x7f }
 
-// IsInvisible reports whether a character shows nothing and is no white space: zero-width spaces
+// IsInvisible reports whether a character shows nothing and is not white space: zero-width spaces
 // and joiners, the byte-order mark, the soft hyphen, marks of the writing direction.
 func IsInvisible(r rune) bool {
 	switch {

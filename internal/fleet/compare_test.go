@@ -7,7 +7,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// What is written and what the service reads back differ in form: that is no change.
+// What is written and what the service reads back differ in form: that is not a change.
 func TestWhatIsTheSameAsTheServiceHas(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -39,7 +39,7 @@ type Rule struct {
 	Deriver    Deriver
 	Preference Preference
 	Seed       Seed // of rows that are known by nothing: drawn by the job, or of a named run
-	Drawn      bool // Seed was drawn by this job: nobody else can know its DeviceTokens
+	Drawn      bool // Seed was drawn by this job: no one else can know its DeviceTokens
 	Server     bool // the service chooses the DeviceTokens of rows that give none
 	counter    Counter
 }
@@ -93,7 +93,7 @@ func (r *Rule) Key(row Row) (Key, error) {
 }
 
 // Token returns the DeviceToken of a key; zero where the service is to choose it. random reports
-// that this job drew it, so that nobody else can have sent it.
+// that this job drew it, so that no one else can have sent it.
 func (r *Rule) Token(k Key) (token uuid.UUID, random bool) {
 	switch k.Kind {
 	case Given:

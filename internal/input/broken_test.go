@@ -78,7 +78,7 @@ func TestBrokenFiles(t *testing.T) {
 		{"an array cut off between rows", "users.json", "[{},\n{\"City\": \"Bonn\"}\n",
 			"the JSON ends early, in row 3 (line 3)"},
 		{"an array cut off in a row", "users.json", "[{},\n{\"City\": \"Bo", "the JSON ends early, in row 2 (line 2)"},
-		{"an array that is no JSON", "users.json", "[{},\n{\"City\":\n Bonn}]",
+		{"an array that is not JSON", "users.json", "[{},\n{\"City\":\n Bonn}]",
 			"it is not JSON in row 2 (line 3): 'B' stands where a value is wanted"},
 		{"a comma too many", "users.json", "[{},\n]", "it is not JSON in row 2 (line 2)"},
 		{"something after the array", "users.json", "[{}]\n{}", "something follows the JSON array, at line "},

@@ -66,7 +66,7 @@ type Options struct {
 	KeyOptional bool
 	Identify    bool
 
-	// Select, if not nil, returns for each pass over the file what tells the rows that
+	// Select, if not nil, returns for each read of the file what tells the rows that
 	// the job is about: the mistakes of others are not reported.
 	Select func() func(*Row) bool
 

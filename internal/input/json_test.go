@@ -81,7 +81,7 @@ func TestMistakesOfJSONRows(t *testing.T) {
 	}
 }
 
-// A line of JSON Lines stands for itself: one that is no JSON leaves the others as they are.
+// A line of JSON Lines stands for itself: one that is not JSON leaves the others as they are.
 func TestABrokenLineIsTheMistakeOfItsRow(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.jsonl",
 		"{\"City\":\"x\"}\n{\"City\": \"Bonn\",}\n{\"City\": \n{} {}\nCity\n{\"City\":\"x\"}")})
@@ -138,7 +138,7 @@ func TestTheColumnsOfJSONAreBounded(t *testing.T) {
 	}
 }
 
-// Objects may spell a field differently. It has one column all the same, or what is
+// Objects may spell a field differently. It still has one column, or what is
 // written with the columns could not be read again.
 func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.jsonl",

@@ -110,7 +110,7 @@ func readBack(t *testing.T, rt *rapid.T, content []byte, want [][]string) {
 	}
 }
 
-// fuzz opens arbitrary content: it is refused, or every pass over it says the same, in
+// fuzz opens arbitrary content: it is refused, or every read of it gives the same, in
 // order, and any row can be begun at.
 func fuzz(f *testing.F, format string, seeds ...string) {
 	for _, s := range seeds {

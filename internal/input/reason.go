@@ -21,7 +21,7 @@ const (
 	ReasonRowTooLarge   failure.Reason = "input-row-too-large"  // probably a quote that is never closed
 	ReasonMistakes      failure.Reason = "input-mistakes"       // rows are not valid
 	ReasonDates         failure.Reason = "input-dates"          // rows are not valid, by dates that are not ISO 8601
-	ReasonUnknownColumn failure.Reason = "input-unknown-column" // rows are not valid, by a column that is no field
+	ReasonUnknownColumn failure.Reason = "input-unknown-column" // rows are not valid, by a column that is not a field
 )
 
 // ErrChanged is never returned: a job reads its own copy.

@@ -8,13 +8,13 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// An export may hold what nobody else is to read: a mistake shows the values of other columns only.
+// An export may hold confidential values: a mistake shows the values of other columns only.
 func TestMistakesShowNoSecrets(t *testing.T) {
 	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 	for _, c := range []struct{ name, content string }{
 		{"an unknown member", `{"ClientId":"1"}` + "\n" +
 			`{"ClientId":"2","Password":"hunter2","access_token":"hunter2","Instance Key":"hunter2"}`},
-		{"a row that is no JSON", `{"ClientId":"1"}` + "\n" + `{"refreshToken": "hunter2", "City": "Bonn",}`},
+		{"a row that is not JSON", `{"ClientId":"1"}` + "\n" + `{"refreshToken": "hunter2", "City": "Bonn",}`},
 		{"a row that ends inside the secret", `{"ClientId":"1"}` + "\n" + `{"password":"hunter2` + "\n" + `{"ClientId":"3"}`},
 		{"a JWT under any name", `{"ClientId":"1"}` + "\n" + `{"Email":"` + jwt + `hunter2"}`},
 	} {

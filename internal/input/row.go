@@ -243,7 +243,7 @@ func (f *File) columnOf(row *Row, name string) string {
 	return name
 }
 
-// notes are what a pass over a file finds that is not wrong, and may not be meant.
+// notes are what a read of a file finds that is not wrong, and may not be meant.
 type notes struct {
 	rows, short, firstShort int
 	mojibake, firstMojibake int

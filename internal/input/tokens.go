@@ -68,7 +68,7 @@ func (t *Targets) check(ctx context.Context) error {
 		return err
 	}
 	if t.count == 0 && len(t.given) == 0 {
-		return failure.Newf(failure.Invalid, "%s: there is no DeviceToken in it", called)
+		return failure.Newf(failure.Invalid, "%s: no DeviceToken found", called)
 	}
 	return nil
 }

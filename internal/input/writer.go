@@ -140,7 +140,7 @@ func (w *Writer) row(cells []string, guard bool) error {
 }
 
 // cell writes a cell, in quotes where it needs them: an empty one that is the whole line,
-// too, as a blank line is no row.
+// too, as a blank line is not a row.
 func (w *Writer) cell(cell string, alone bool) {
 	if cell == "" && !alone {
 		return

@@ -25,7 +25,7 @@ type ExistingUsers struct {
 	File     Listed
 	Selector *Selector
 	Admin    bool             // an admin looks keys up; else they derive the DeviceToken
-	Deriver  identity.Deriver // where there is no admin
+	Deriver  identity.Deriver // without an admin
 
 	settled func(n int) bool
 }
@@ -62,7 +62,7 @@ func (u *ExistingUsers) Records(ctx context.Context, yield func(job.Record) erro
 	return err
 }
 
-// Select returns what tells, in one pass over the file, which rows the job is about, for a check of
+// Select returns what tells, in one read of the file, which rows the job is about, for a check of
 // the file's mistakes.
 func (u *ExistingUsers) Select() (func(*input.Row) bool, error) {
 	p, err := u.Selector.begin(u.File.Header())

@@ -64,7 +64,7 @@ func (s *Selector) All() bool {
 // ByKey reports whether what a row is known by decides.
 func (s *Selector) ByKey() bool { return s.Shards > 1 }
 
-// pass is one pass over the rows of an input, in order.
+// pass is one read of the rows of an input, in order.
 type pass struct {
 	*Selector
 	column  int // of the pattern

@@ -59,7 +59,7 @@ func (u *NewUsers) Records(ctx context.Context, yield func(job.Record) error) er
 
 func (u *NewUsers) isSettled(n int) bool { return u.settled != nil && u.settled(n) }
 
-// Select returns what tells, in one pass over the file, which rows the job is about, for a check of
+// Select returns what tells, in one read of the file, which rows the job is about, for a check of
 // the file's mistakes.
 func (u *NewUsers) Select() (func(*input.Row) bool, error) {
 	p, err := u.Selector.begin(u.File.Header())

@@ -109,7 +109,7 @@ func New(o Options) (*Printer, error) {
 // what the options say.
 func (p *Printer) Format() string { return p.opts.Format }
 
-// Queried tells whether an expression or a template works on the JSON.
+// Queried reports whether an expression or a template works on the JSON.
 func (p *Printer) Queried() bool { return p.query != nil || p.form != nil }
 
 // Column is one column of a table.

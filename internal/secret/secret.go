@@ -41,7 +41,7 @@ func (s String) Reveal() string {
 	return s.handle.Value()
 }
 
-// IsZero reports whether there is no secret at all.
+// IsZero reports whether the secret is not set.
 func (s String) IsZero() bool { return s == String{} }
 
 // String implements fmt.Stringer. An empty secret prints as nothing.
@@ -74,7 +74,7 @@ func (s *String) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler: null is no secret, anything but a string an error.
+// UnmarshalJSON implements json.Unmarshaler: null is an unset secret, anything but a string an error.
 func (s *String) UnmarshalJSON(data []byte) error {
 	var value string
 	if err := json.Unmarshal(data, &value); err != nil {

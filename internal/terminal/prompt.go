@@ -20,7 +20,7 @@ const longestAnswer = 64 << 10
 // of an empty line.
 const yesNo = " [y/N] "
 
-// CanPrompt tells whether there is somebody to ask: In and Err are terminals, and NoInput
+// CanPrompt reports whether somebody can be asked: In and Err are terminals, and NoInput
 // is not set.
 func (s *Streams) CanPrompt() bool { return s.InTTY && s.ErrTTY && !s.NoInput }
 
@@ -56,7 +56,7 @@ func (s *Streams) Password(ctx context.Context, label, flag string) (secret.Stri
 // mostMistypings is how often a new secret may be typed in two ways.
 const mostMistypings = 3
 
-// NewPassword asks for a secret that nothing can be held against yet: twice, and anew
+// NewPassword asks for a new secret: twice, and again
 // where the two differ. One that comes out different each time is failure.Invalid. The
 // other errors are those of Password.
 func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.String, error) {
@@ -83,7 +83,7 @@ func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.S
 func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
 	question = sanitize.Clean(question)
 	if !s.CanPrompt() {
-		why := "standard input or standard error is no terminal"
+		why := "standard input or standard error is not a terminal"
 		if s.NoInput {
 			why = "--no-input is given"
 		}

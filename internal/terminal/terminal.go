@@ -119,12 +119,12 @@ func (s *Streams) Note(text string) {
 	}
 }
 
-// Warn writes «Warning: text» to Err. It warns of harm, and so speaks under Quiet too.
+// Warn writes "Warning: text" to Err. It warns of harm, and so speaks under Quiet too.
 func (s *Streams) Warn(text string) {
 	s.line(s.Paint(Yellow, "Warning:") + " " + sanitize.Clean(text))
 }
 
-// Fail writes «label: text» to Err, as Error: and Hint: are written; it speaks under Quiet too.
+// Fail writes "label: text" to Err, as Error: and Hint: are written; it speaks under Quiet too.
 func (s *Streams) Fail(label, text string) {
 	style := Bold
 	if label == "Error" {

@@ -59,17 +59,17 @@ func TestNotices(t *testing.T) {
 		quiet, color bool
 		want         string
 	}{
-		{false, false, "on prod\\n\nWarning: the battery \\x1b[31m\nError: it failed\nHint: mend it\n"},
-		{true, false, "Warning: the battery \\x1b[31m\nError: it failed\nHint: mend it\n"},
+		{false, false, "on prod\\n\nWarning: the battery \\x1b[31m\nError: it failed\nHint: fix it\n"},
+		{true, false, "Warning: the battery \\x1b[31m\nError: it failed\nHint: fix it\n"},
 		{true, true, "\x1b[33mWarning:\x1b[0m the battery \\x1b[31m\n\x1b[31mError:\x1b[0m it " +
-			"failed\n\x1b[1mHint:\x1b[0m mend it\n"},
+			"failed\n\x1b[1mHint:\x1b[0m fix it\n"},
 	} {
 		var out, notices bytes.Buffer
 		s := &terminal.Streams{Out: &out, Err: &notices, ErrTTY: c.color, Quiet: c.quiet}
 		s.Note("on prod\n")
 		s.Warn("the battery \x1b[31m")
 		s.Fail("Error", "it failed")
-		s.Fail("Hint", "mend it")
+		s.Fail("Hint", "fix it")
 		if notices.String() != c.want || out.Len() != 0 {
 			t.Errorf("quiet %v: got %q (and %q on standard output)\nwant %q", c.quiet, &notices, &out, c.want)
 		}
@@ -137,7 +137,7 @@ func ask(ctx context.Context, s *terminal.Streams) map[string]error {
 }
 
 func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
-	const noTerminal = `cannot ask "Which": standard input or standard error is no terminal`
+	const noTerminal = `cannot ask "Which": standard input or standard error is not a terminal`
 	for name, c := range map[string]struct {
 		streams *terminal.Streams
 		message string

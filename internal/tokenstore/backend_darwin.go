@@ -40,7 +40,7 @@ func (system) Items(context.Context, string) ([]string, error) { return nil, Err
 func (system) Users(context.Context, string, []string) ([]string, error) { return nil, ErrNoList }
 
 // State has nothing to ask: the tool reports a locked keychain when it is used, and does not wait
-// for anyone where there is no desktop session.
+// for anyone without a desktop session.
 func (system) State(context.Context) error { return nil }
 
 // explained puts ErrLocked into the tool's error where its status says so.

@@ -135,7 +135,7 @@ func (s system) State(ctx context.Context) error {
 func (s system) connect(ctx context.Context) (*dbus.Conn, error) {
 	address := s.address()
 	if address == "" {
-		return nil, errors.New("there is no D-Bus session bus")
+		return nil, errors.New("no D-Bus session bus")
 	}
 	if err := os.Setenv(busVariable, address); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (s system) address() string {
 }
 
 // offered reports whether anyone on the bus is the Secret Service; or, on a desktop, can be started
-// by the bus as such. Elsewhere a daemon that was started for us would stay, and with nobody to
+// by the bus as such. Without one a daemon that was started for us would stay, and with nobody to
 // unlock it.
 func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	var running bool
@@ -183,7 +183,7 @@ func (s system) offered(ctx context.Context, conn *dbus.Conn) error {
 	case !slices.Contains(startable, secretsName):
 		return errors.New("the D-Bus session bus has no Secret Service (gnome-keyring, KWallet, KeePassXC)")
 	case !s.onDesktop():
-		return errors.New("the Secret Service is not running, and this is no desktop session that it could be started for")
+		return errors.New("the Secret Service is not running, and it is started only in a desktop session")
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestTheBusIsFoundWhereItIs(t *testing.T) {
 		"the user's, the folder is bare":  {[]string{"XDG_RUNTIME_DIR=" + without}, with, socket},
 		"none":                            {[]string{"XDG_RUNTIME_DIR=" + without}, without, ""},
 		"none, a file in its place":       {[]string{"XDG_RUNTIME_DIR=" + notASocket}, without, ""},
-		"none, launching one is no way":   {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, without, ""},
+		"none, launching one is not tried":   {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, without, ""},
 		"the user's, instead of a launch": {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, with, socket},
 	} {
 		if got := (system{getenv: env(c.env...), userDir: c.userDir}).address(); got != c.want {

@@ -9,7 +9,7 @@ func hasReal() bool { return false }
 
 func realKeyring(t testing.TB) Backend {
 	t.Helper()
-	t.Fatal("there is no keyring to test with")
+	t.Fatal("no keyring to test with")
 	return nil
 }
 

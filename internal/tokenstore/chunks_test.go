@@ -122,7 +122,7 @@ func TestAPlatformsLimitIsUsedToTheFull(t *testing.T) {
 				t.Errorf("%s takes no %d bytes: %v", user, limit, err)
 			}
 			if err := backend.Set(service, user, strings.Repeat("x", limit+10)); err == nil {
-				t.Errorf("%s takes more than %d bytes: it is no test", user, limit)
+				t.Errorf("%s takes more than %d bytes: it tests nothing", user, limit)
 			}
 		}
 	})
@@ -147,7 +147,7 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 		"the manifest counts below none": func(m map[string]string) {
 			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":-1`, 1)
 		},
-		"the manifest is no manifest": func(m map[string]string) { m[manifest] = "something else" },
+		"the manifest is something else": func(m map[string]string) { m[manifest] = "something else" },
 		"the manifest is empty":       func(m map[string]string) { m[manifest] = "" },
 		"the manifest is null":        func(m map[string]string) { m[manifest] = "null" },
 	} {

@@ -23,7 +23,7 @@ var (
 const (
 	ReasonNoKeyring     failure.Reason = "keyring-unavailable" // no keyring, or none that answers
 	ReasonKeyringLocked failure.Reason = "keyring-locked"      // a person must unlock it
-	// subject: the Key's subject; it can be written anew
+	// subject: the Key's subject; it can be written again
 	ReasonRecordDamaged failure.Reason = "stored-record-damaged"
 	ReasonFileDamaged   failure.Reason = "token-file-damaged"          // subject: the file
 	ReasonNewer         failure.Reason = "token-store-newer"           // subject: the file, or the Key's subject

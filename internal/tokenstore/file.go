@@ -225,7 +225,7 @@ func (s *fileStore) lock(ctx context.Context) (release func(), err error) {
 }
 
 // load fills s.all from the file: once, or again with again. A file whose content is the one last
-// seen is not opened anew.
+// seen is not opened again.
 func (s *fileStore) load(ctx context.Context, again bool) error {
 	if s.loaded && !again {
 		return nil

@@ -217,7 +217,7 @@ func TestThePassphraseIsAskedForOnceAndOnlyWhenNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if asked != 0 {
-		t.Error("asked where there is no file yet")
+		t.Error("asked where there is not a file yet")
 	}
 	mustPut(t, s, Item{key(alice), pair("x", short)})
 	mustPut(t, s, Item{key(bob), pair("x", short)})
@@ -331,7 +331,7 @@ func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.opened != 0 || c.sealed != 2 {
-		t.Errorf("a file that nobody else has changed was opened %d times and sealed %d times", c.opened, c.sealed)
+		t.Errorf("a file that no one else changed was opened %d times and sealed %d times", c.opened, c.sealed)
 	}
 	again := openEncrypted(t, dir, "a passphrase").(*fileStore)
 	c = &counted{codec: again.codec}
@@ -347,7 +347,7 @@ func TestAHundredRecordsAreOneWriteAndTheFileIsOpenedOnce(t *testing.T) {
 	}
 }
 
-// Another process may have begun the file anew, under another passphrase.
+// Another process may have replaced the file, under another passphrase.
 func TestAFileMadeAnewByAnotherIsNotOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	mine := openEncrypted(t, dir, "mine")

@@ -67,7 +67,7 @@ func TestListIsTheTruth(t *testing.T) {
 		"it is gone":     func(_ *testing.T, dir string, _ Backend) { _ = os.Remove(filepath.Join(dir, "keyring.index")) },
 		"it is damaged":  func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"adm`) },
 		"it is empty":    func(t *testing.T, dir string, _ Backend) { spoil(t, dir, "") },
-		"it is no index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`["admin"]`)) },
+		"it is not an index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`["admin"]`)) },
 		"a newer version wrote it": func(t *testing.T, dir string, _ Backend) {
 			spoil(t, dir, string(atomicfile.Frame(indexKind, indexVersion+1, []byte(`{"prod":{"x":{}}}`))))
 		},
@@ -146,7 +146,7 @@ func TestAWriteWhoseIndexWasCutShortIsLookedUp(t *testing.T) {
 				}
 				if text, err := os.ReadFile(filepath.Join(dir, "keyring.index")); err != nil ||
 					strings.Contains(string(text), "unsure") {
-					t.Errorf("the index was not mended: %s, %v", text, err)
+					t.Errorf("the index was not repaired: %s, %v", text, err)
 				}
 			})
 		})

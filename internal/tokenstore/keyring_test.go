@@ -48,11 +48,11 @@ func every(t testing.TB, s Store) map[string]error {
 
 func TestAKeyringThatIsNotThereIsNoEmptyKeyring(t *testing.T) {
 	backend := newFake()
-	backend.state = errors.New("there is no D-Bus session bus")
+	backend.state = errors.New("no D-Bus session bus")
 	s := keyringOver(t, t.TempDir(), backend)
 	for name, err := range every(t, s) {
 		t.Log(name)
-		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: there is no D-Bus session bus", ReasonNoKeyring)
+		wantBroken(t, err, ErrUnavailable, "the keyring cannot be used: no D-Bus session bus", ReasonNoKeyring)
 	}
 	if backend.calls != 0 {
 		t.Errorf("a keyring that is not there was called %d times", backend.calls)

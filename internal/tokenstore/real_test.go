@@ -202,7 +202,7 @@ func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 }
 
-// A bus without a Secret Service is told at once; one that could start it is asked to on a desktop
+// A bus without a Secret Service is recognized at once; one that could start it is asked to on a desktop
 // alone.
 func TestRealKeyringNoService(t *testing.T) {
 	needReal(t)

@@ -52,7 +52,7 @@ func (k *keyringStore) agreed(ctx context.Context) (bool, error) {
 }
 
 // reconcile makes the index what the keyring says. Where another process holds the lock, or the
-// folder takes no files, the list is right all the same, and the next one has the same to do.
+// folder takes no files, the list is still right, and the next one has the same to do.
 func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 	release, err := lock(ctx, k.dir, keyringLock, k.calls.limit)
 	if err != nil && ctx.Err() != nil {
@@ -76,7 +76,7 @@ func (k *keyringStore) reconcile(ctx context.Context, profile string) error {
 	return nil
 }
 
-// loadIndex reads the index, and makes it anew, in memory, where it is lost. The caller holds the
+// loadIndex reads the index, or rebuilds it in memory where it is lost. The caller holds the
 // lock.
 func (k *keyringStore) loadIndex(ctx context.Context) error {
 	whole, err := k.index.load()
@@ -88,7 +88,7 @@ func (k *keyringStore) loadIndex(ctx context.Context) error {
 }
 
 // scan makes the index in memory, which was just loaded, what the keyring says: of each pair that
-// is there it keeps the entry, or reads the record where there is no entry or an unsure one; other
+// is there it keeps the entry, or reads the record without an entry or with an uncertain one; other
 // entries are dropped. A record that is damaged stays unsure: it is there, and can be removed. It
 // gives the items found; where the platform has no list (nil), what the index names and the
 // profile's admin are taken as there, until they are read.

@@ -39,7 +39,7 @@ type Key struct {
 // Record is all that is kept for one subject, in one write.
 type Record struct {
 	Access, Refresh     secret.String // the pair
-	Value               secret.String // a secret that is no pair: the InstanceKey, the password
+	Value               secret.String // a secret that is not a token pair: the InstanceKey, the password
 	IssuedAt, ExpiresAt time.Time     // of the AccessToken; kept in UTC
 	Host                string        // base URL of the service that issued the pair; it is never sent to another
 	InstanceID          string
@@ -80,7 +80,7 @@ type Store interface {
 	// Get reads a record. It may answer from what this process has read or written before.
 	Get(ctx context.Context, key Key) (Record, error)
 
-	// Fresh reads a record anew, so that it sees what other processes have written.
+	// Fresh reads a record again, so that it sees what other processes have written.
 	Fresh(ctx context.Context, key Key) (Record, error)
 
 	// Put stores records, over the ones that are there; all in one write where the store can. The
@@ -88,7 +88,7 @@ type Store interface {
 	// that fails.
 	Put(ctx context.Context, items ...Item) error
 
-	// Delete removes records for good. What is not there is no error.
+	// Delete removes records for good. What is not there is not an error.
 	Delete(ctx context.Context, keys ...Key) error
 
 	// List gives the stored pairs of a profile (of every profile for ""), sorted by profile, admin
@@ -112,7 +112,7 @@ type Options struct {
 	Getenv      func(string) string // the environment, which says where the keyring is
 	Backend     Backend             // another keyring than the system's; for tests
 
-	// NewPassphrase is asked instead of Passphrase where there is no encrypted file yet, and a
+	// NewPassphrase is asked instead of Passphrase before there is an encrypted file, and a
 	// mistyped one would encrypt it; nil for no difference.
 	NewPassphrase func(ctx context.Context) (secret.String, error)
 

@@ -170,12 +170,12 @@ func TestWhereThereIsNoCallForMany(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{404: true, 405: true, 401: false, 422: false, 500: false} {
 		s := serve(t, answer(status, ""))
-		c := client(t, s.URL, func(o *userservice.Options) { o.RegisterMultiplePath = "/v1/elsewhere" })
+		c := client(t, s.URL, func(o *userservice.Options) { o.RegisterMultiplePath = "/v1/another/path" })
 		_, err := c.RegisterMany(context.Background(), instance, 2, false, field.Set{})
 		if userservice.NoSuchCall(err) != want {
 			t.Errorf("%d: %v", status, err)
 		}
-		if s.calls()[0].path != "/v1/elsewhere" {
+		if s.calls()[0].path != "/v1/another/path" {
 			t.Errorf("the path cannot be overridden: %s", s.calls()[0].path)
 		}
 	}

@@ -15,7 +15,7 @@ type Retry struct {
 	Tries   uint          // all attempts together; 4 where 0
 	First   time.Duration // the wait before the second attempt, doubled for each further one, ±50 %; 2 s where 0
 	Longest time.Duration // a Retry-After longer than this is not waited for; one minute where 0
-	// Notify, if set, is told before each wait what went wrong and how long the wait is.
+	// Notify, if set, is called before each wait with what went wrong and how long the wait is.
 	Notify func(err error, wait time.Duration)
 }
 
@@ -69,7 +69,7 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 		return nil
 	}
 	if ctx.Err() != nil && last.Code != failure.Interrupted {
-		// The wait was cut short: the person who pressed Ctrl-C is told so, and MayHaveApplied
+		// The wait was cut short: the error says so to the person who pressed Ctrl-C, and MayHaveApplied
 		// stays.
 		interrupted := *failure.From(ctx.Err())
 		interrupted.Message = cl.name + ": " + interrupted.Message

@@ -39,7 +39,7 @@ func newMemory(ceiling int) memory {
 
 func (m *memory) succeeded(level int) { m.answers[level]++ }
 
-// failed notes a 429 at a level and returns the limit to go on with.
+// failed notes a 429 at a level and returns the limit to continue with.
 func (m *memory) failed(level int, now time.Duration) float64 {
 	if now >= m.probeAt {
 		m.strikes = 0
