@@ -29,7 +29,7 @@ func TestClaims(t *testing.T) {
 		"without times":        {jwt(`{}`), auth.Claims{}, true},
 		"times beyond measure": {jwt(`{"iat": -5, "exp": 1e300}`), auth.Claims{}, true},
 		"a token that is none": {jwt(`{"DeviceToken": "x"}`), auth.Claims{}, true},
-		"not JSON":              {jwt(`[`), auth.Claims{}, false},
+		"not JSON":             {jwt(`[`), auth.Claims{}, false},
 		"no Base64":            {secret.New("a.!.c"), auth.Claims{}, false},
 		"two parts":            {secret.New("a.b"), auth.Claims{}, false},
 		"nothing":              {secret.String{}, auth.Claims{}, false},

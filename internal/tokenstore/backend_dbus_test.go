@@ -74,13 +74,13 @@ func TestTheBusIsFoundWhereItIs(t *testing.T) {
 	}{
 		"the environment's": {[]string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/x", "XDG_RUNTIME_DIR=" + with},
 			with, "unix:path=/x"},
-		"the run-time folder's":           {[]string{"XDG_RUNTIME_DIR=" + with}, without, socket},
-		"the user's":                      {nil, with, socket},
-		"the user's, the folder is bare":  {[]string{"XDG_RUNTIME_DIR=" + without}, with, socket},
-		"none":                            {[]string{"XDG_RUNTIME_DIR=" + without}, without, ""},
-		"none, a file in its place":       {[]string{"XDG_RUNTIME_DIR=" + notASocket}, without, ""},
-		"none, launching one is not tried":   {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, without, ""},
-		"the user's, instead of a launch": {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, with, socket},
+		"the run-time folder's":            {[]string{"XDG_RUNTIME_DIR=" + with}, without, socket},
+		"the user's":                       {nil, with, socket},
+		"the user's, the folder is bare":   {[]string{"XDG_RUNTIME_DIR=" + without}, with, socket},
+		"none":                             {[]string{"XDG_RUNTIME_DIR=" + without}, without, ""},
+		"none, a file in its place":        {[]string{"XDG_RUNTIME_DIR=" + notASocket}, without, ""},
+		"none, launching one is not tried": {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, without, ""},
+		"the user's, instead of a launch":  {[]string{"DBUS_SESSION_BUS_ADDRESS=autolaunch:"}, with, socket},
 	} {
 		if got := (system{getenv: env(c.env...), userDir: c.userDir}).address(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

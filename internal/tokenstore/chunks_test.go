@@ -148,8 +148,8 @@ func TestHalfARecordIsDamaged(t *testing.T) {
 			m[manifest] = strings.Replace(m[manifest], `"chunks":3`, `"chunks":-1`, 1)
 		},
 		"the manifest is something else": func(m map[string]string) { m[manifest] = "something else" },
-		"the manifest is empty":       func(m map[string]string) { m[manifest] = "" },
-		"the manifest is null":        func(m map[string]string) { m[manifest] = "null" },
+		"the manifest is empty":          func(m map[string]string) { m[manifest] = "" },
+		"the manifest is null":           func(m map[string]string) { m[manifest] = "null" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachKeyring(t, windows, func(t *testing.T, backend Backend) {
