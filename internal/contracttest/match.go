@@ -33,7 +33,7 @@ func otherCalls(doc *openapi3.T) (*openapi3.Operation, error) {
 		name, _ := ref["$ref"].(string)
 		response := doc.Components.Responses[strings.TrimPrefix(name, "#/components/responses/")]
 		if response == nil {
-			return nil, fmt.Errorf("%s, %s: %q is no answer of the components", other, status, name)
+			return nil, fmt.Errorf("%s, %s: %q is not a response of the components", other, status, name)
 		}
 		all.Set(status, response)
 	}
