@@ -60,6 +60,9 @@ func (s *Store) Hold(ctx context.Context, url string) error {
 	if s.options.Dir == "" {
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	waiting, cancel := context.WithTimeout(ctx, holdWait)
 	defer cancel()
 	select {

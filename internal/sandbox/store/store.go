@@ -126,6 +126,9 @@ func (s *Store) acquire(ctx context.Context) (release func(), err error) {
 		}
 		return s.mu.Unlock, nil
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
