@@ -62,6 +62,8 @@ type JobParts struct {
 	// FailedWithTokens has --failed-out give each row its DeviceToken, as it has no
 	// other key.
 	FailedWithTokens bool
+	// HideTokens has a dry run print no DeviceTokens: the service will choose them.
+	HideTokens bool
 
 	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done;
 	// nil is Session.BeforeChange.
@@ -125,8 +127,8 @@ type keptSettings struct {
 	Raw         bool `json:",omitempty"`
 }
 
-// summaryText counts outcomes in words: "7 of 10 users created, 2 existing".
-func summaryText(past string, t job.Tally) string {
+// SummaryText counts outcomes in words: "7 of 10 users created, 2 existing".
+func SummaryText(past string, t job.Tally) string {
 	text := fmt.Sprintf("%d of %s %s", t.Count(job.Outcome(past)), Count(t.Requested, "user", "users"), past)
 	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Confirmed, job.Existing, job.Unchanged, job.Failed, job.Unknown, job.Stale} {
 		if n := t.Count(o); n > 0 && string(o) != past {

@@ -17,7 +17,11 @@ func (s *Session) Deriver(ctx context.Context) (identity.Deriver, error) {
 	if err != nil {
 		return identity.Deriver{}, err
 	}
-	return identity.NewDeriver(in.ID, in.Key), nil
+	key, err := s.IdentityKey(ctx)
+	if err != nil {
+		return identity.Deriver{}, err
+	}
+	return identity.NewDeriver(in.ID, key), nil
 }
 
 // writeFiles writes --results and --failed-out, however the run has ended. Rows

@@ -386,8 +386,8 @@ func (r *jobRun) firstWait() time.Duration {
 
 // emit keeps and prints a row that is settled.
 func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (err error) {
-	if r.InstanceErr != nil {
-		row.DeviceToken = uuid.Nil // it is derived by a key that is not known
+	if r.InstanceErr != nil || r.DryRun && r.parts.HideTokens {
+		row.DeviceToken = uuid.Nil // it is derived by a key that is not known, or the service's choice
 	}
 	ctx = context.WithoutCancel(ctx)
 	if !row.Earlier {
@@ -470,7 +470,7 @@ func (r *jobRun) unprinted(err, closeErr error) error {
 
 // report says how the run went, so that it can be pasted into a ticket.
 func (r *jobRun) report(s job.Summary, took time.Duration) {
-	r.App.Streams.Note(summaryText(r.kind.Past, s.Tally))
+	r.App.Streams.Note(SummaryText(r.kind.Past, s.Tally))
 	if s.Settled == 0 {
 		return
 	}
@@ -511,7 +511,7 @@ func (r *jobRun) endedEarly(s job.Summary, err error) error {
 	if f.Code == failure.Invalid && s.Settled > 0 {
 		f.Code = failure.Failed
 	}
-	f.Message = summaryText(r.kind.Past, s.Tally) + ": " + f.Message
+	f.Message = SummaryText(r.kind.Past, s.Tally) + ": " + f.Message
 	resume := "resume with " + r.App.Command("job", "resume", r.Job.Spec.ID)
 	switch hint := r.App.Hint(&f); {
 	case s.NotSent()+s.Retryable == 0 || r.failing != nil && s.NotSent()+s.Retryable == 0:
@@ -542,7 +542,7 @@ func (r *jobRun) partial(s job.Summary) error {
 	if f.Code != failure.Partial { // the single row's own
 		return &f
 	}
-	f.Message = summaryText(r.kind.Past, s.Tally)
+	f.Message = SummaryText(r.kind.Past, s.Tally)
 	show := "list the failed rows with " + r.App.Command("job", "show", s.Job)
 	if s.Retryable > 0 {
 		f.Hint = show + "; resume with " + r.App.Command("job", "resume", s.Job)

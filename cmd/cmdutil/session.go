@@ -87,6 +87,9 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 	return s, nil
 }
 
+// Now returns the time.
+func (s *Session) Now() time.Time { return s.app.Now() }
+
 // Close lets go of what the session holds.
 func (s *Session) Close() error {
 	var errs []error

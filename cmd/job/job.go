@@ -1,4 +1,4 @@
-// Package job is the commands that look after bulk runs.
+// Package job is the commands that manage jobs.
 package job
 
 import (
@@ -11,219 +11,237 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/cmd/user"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/oldbulk/journal"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
 // New makes the command `job`.
-func New(k *cmdutil.App) *cobra.Command {
-	c := &cobra.Command{Use: "job", Short: "Look after bulk runs, and go on with them"}
-	c.AddCommand(newList(k), newShow(k), newResume(k), newRemove(k), newMerge(k))
+func New(a *cmdutil.App) *cobra.Command {
+	c := &cobra.Command{Use: "job", Short: "Manage jobs over many users"}
+	c.AddCommand(newList(a), newShow(a), newResume(a), newRetry(a), newRemove(a), newPrune(a), newMerge(a))
 	return c
 }
 
-// shown is a job as it is printed.
-type shown struct {
+// info is a job as it is printed.
+type info struct {
 	Job        string
+	Operation  string
 	State      string
 	Profile    string
 	InstanceID string `json:"InstanceId"`
 	Input      string // the file, or what was asked for instead
 	Requested  int
 	Created    int
+	Updated    int `json:"UpdatedUsers"` // "Updated" is the time of the last run
+	Deleted    int
+	Moved      int
 	Existing   int
+	Unchanged  int
+	Confirmed  int
 	Failed     int
 	Unknown    int
+	Stale      int
 	Begun      time.Time
-	Updated    time.Time
+	LastRun    time.Time `json:"Updated"`
 }
 
-var view = render.View[shown]{
-	Columns: []render.Column[shown]{
-		{Head: "JOB", Name: "Job", Cell: func(s shown) any { return s.Job }},
-		{Head: "STATE", Name: "State", Cell: func(s shown) any { return s.State }},
-		{Head: "PROFILE", Name: "Profile", Cell: func(s shown) any { return s.Profile }},
-		{Head: "INPUT", Name: "Input", Cell: func(s shown) any { return s.Input }},
-		{Head: "ROWS", Name: "Requested", Cell: func(s shown) any { return s.Requested }},
-		{Head: "CREATED", Name: "Created", Cell: func(s shown) any { return s.Created }},
-		{Head: "EXISTING", Name: "Existing", Cell: func(s shown) any { return s.Existing }},
-		{Head: "FAILED", Name: "Failed", Cell: func(s shown) any { return s.Failed }},
-		{Head: "UNKNOWN", Name: "Unknown", Cell: func(s shown) any { return s.Unknown }},
-		{Head: "BEGUN", Name: "Begun", Cell: func(s shown) any { return s.Begun }},
+var infoView = render.View[info]{
+	Columns: []render.Column[info]{
+		{Head: "JOB", Name: "Job", Cell: func(s info) any { return s.Job }},
+		{Head: "OPERATION", Name: "Operation", Cell: func(s info) any { return s.Operation }},
+		{Head: "STATE", Name: "State", Cell: func(s info) any { return s.State }},
+		{Head: "PROFILE", Name: "Profile", Cell: func(s info) any { return s.Profile }},
+		{Head: "INPUT", Name: "Input", Cell: func(s info) any { return s.Input }},
+		{Head: "ROWS", Name: "Requested", Cell: func(s info) any { return s.Requested }},
+		{Head: "DONE", Name: "Done", Cell: func(s info) any { return s.done() }},
+		{Head: "FAILED", Name: "Failed", Cell: func(s info) any { return s.Failed }},
+		{Head: "UNKNOWN", Name: "Unknown", Cell: func(s info) any { return s.Unknown }},
+		{Head: "BEGUN", Name: "Begun", Cell: func(s info) any { return s.Begun }},
 	},
-	ID: func(s shown) string { return s.Job },
+	ID: func(s info) string { return s.Job },
 }
 
-func show(s journal.Summary) shown {
-	out := shown{
-		Job: s.ID, State: s.Status.State, Profile: s.Profile, InstanceID: s.Instance, Requested: s.Requested, Created: s.Status.Created,
-		Existing: s.Status.Existing, Failed: s.Status.Failed, Unknown: s.Status.Unknown, Begun: s.Begun.UTC().Truncate(time.Second), Updated: s.Status.Updated.UTC().Truncate(time.Second),
+func (s info) done() int {
+	return s.Created + s.Updated + s.Deleted + s.Moved + s.Existing + s.Unchanged + s.Confirmed
+}
+
+func newInfo(i job.Info) info {
+	count := func(o job.Outcome) int { return i.Tally.Count(o) }
+	out := info{
+		Job: i.ID, Operation: i.Operation, State: string(i.State), Profile: i.Profile, InstanceID: i.Instance, Requested: i.Requested,
+		Created: count(job.Created), Updated: count(job.Updated), Deleted: count(job.Deleted), Moved: count(job.Moved),
+		Existing: count(job.Existing), Unchanged: count(job.Unchanged), Confirmed: count(job.Confirmed),
+		Failed: count(job.Failed), Unknown: count(job.Unknown), Stale: count(job.Stale),
+		Begun: i.Begun.UTC().Truncate(time.Second), LastRun: i.Updated.UTC().Truncate(time.Second),
 	}
 	switch {
-	case s.File != nil && s.File.Stdin:
+	case i.Input == nil:
+		out.Input = "(" + cmdutil.Count(i.Rows, "user", "users") + ")"
+	case i.Input.Name == "-":
 		out.Input = "(standard input)"
-	case s.File != nil:
-		out.Input = s.File.Path
 	default:
-		out.Input = "(" + cmdutil.Count(s.Rows, "user", "users") + ")"
+		out.Input = i.Input.Name
 	}
-	if c := s.Choice(); c.Shards > 1 {
-		out.Input += fmt.Sprintf(", shard %d/%d", c.Shard, c.Shards)
+	if s := i.Selection; s.Shards > 1 {
+		out.Input += fmt.Sprintf(", shard %d/%d", s.Shard, s.Shards)
 	}
 	return out
 }
 
-func newList(k *cmdutil.App) *cobra.Command {
-	return &cobra.Command{
+func newList(a *cmdutil.App) *cobra.Command {
+	c := &cobra.Command{
 		Use:   "list",
-		Short: "List the bulk runs of this machine, the newest first",
-		Long: `Lists the jobs in the state folder, whatever their profile. A job is running, stopped (it can be gone on with), finished or damaged. It stays, small as it
-is, until "job remove" takes it away.`,
-		Args: cobra.NoArgs,
+		Short: "List jobs, the newest first",
+		Long: `Lists the jobs in the state folder, of all profiles. A job is running, stopped
+(resume it), finished, replaced (it was restarted) or damaged.`,
+		Example: "  telematicsctl job list\n  telematicsctl job list -o json --jq '.[] | select(.State == \"stopped\").Job'",
+		Aliases: []string{"ls"},
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			jobs, err := k.OldJobs()
+			jobs, err := a.Jobs()
 			if err != nil {
 				return err
 			}
-			list, err := jobs.List()
+			list, err := jobs.List(c.Context())
 			if err != nil {
 				return err
 			}
-			out := make([]shown, len(list))
+			out := make([]info, len(list))
 			for i, s := range list {
-				out[i] = show(s)
+				out[i] = newInfo(s)
 			}
-			return cmdutil.PrintList(c.Context(), k, view, out, "There are no jobs")
+			return cmdutil.PrintList(c.Context(), a, infoView, out, "There are no jobs")
 		},
 	}
+	cmdutil.AddColumns(c, a, columnNames(infoView.Columns))
+	return c
 }
 
-func newShow(k *cmdutil.App) *cobra.Command {
+func columnNames[T any](columns []render.Column[T]) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func newShow(a *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show JOB",
-		Short: "Show how a bulk run stands, or each of its rows",
-		Long: `Shows how a job stands: as a table, or as one object with -o json, jsonl or yaml. With -o csv it prints the job's results file instead: every row of
-the input with its DeviceToken, Outcome and Error; the input must still be there for that. (A results file in JSON Lines is what --results F.jsonl
-of "job resume" or of the job's own command writes.) A row that was sent by a run that was killed, and has no answer, is unknown, with its
-DeviceToken where this tool chose it: the user may be there.`,
-		Example: "  telematicsctl job show 5b1f0c9a7e42\n  telematicsctl job show 5b1f0c9a7e42 -o csv > results.csv",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := k.Printer(c.Context())
-			if err != nil {
-				return err
-			}
-			if p.Format() == render.CSV && !p.Queried() {
-				return user.Results(c.Context(), k, args[0])
-			}
-			jobs, err := k.OldJobs()
-			if err != nil {
-				return err
-			}
-			s, err := jobs.Show(args[0])
-			if err != nil {
-				return err
-			}
-			if p.Format() != render.Table {
-				return render.One(p, view, show(s))
-			}
-			return render.List(p, settings, lines(show(s)))
-		},
+		Short: "Show a job and its rows",
+		Long: `Shows the rows of a job that were sent, by its journal alone: the row, its
+DeviceToken, ClientId, outcome and error. How the job stands is printed on
+standard error; with -o json and yaml it is part of the object. A row that was
+sent when the run was killed is unknown: its user may exist.`,
+		Example:           "  telematicsctl job show 5b1f\n  telematicsctl job show 5b1f -o csv > rows.csv",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeJobs(a, 1),
+		RunE:              func(c *cobra.Command, args []string) error { return show(c.Context(), a, args[0]) },
 	}
 }
 
-type setting struct {
-	name  string
-	value any
-}
-
-var settings = render.View[setting]{Columns: []render.Column[setting]{
-	{Head: "JOB", Cell: func(s setting) any { return s.name }},
-	{Head: "VALUE", Cell: func(s setting) any { return s.value }},
-}}
-
-func lines(s shown) []setting {
-	return []setting{
-		{"job", s.Job}, {"state", s.State}, {"profile", s.Profile}, {"instance", s.InstanceID}, {"input", s.Input}, {"requested", s.Requested}, {"created", s.Created},
-		{"existing", s.Existing}, {"failed", s.Failed}, {"unknown", s.Unknown}, {"begun", s.Begun}, {"updated", s.Updated},
-	}
-}
-
-func newResume(k *cmdutil.App) *cobra.Command {
-	var f user.ResumeFlags
-	c := &cobra.Command{
-		Use:   "resume JOB",
-		Short: "Go on with a bulk run where it stood",
-		Long: `Goes on with a job: rows that are done are not sent again, rows that failed for a reason that passes are tried once more. The profile and the output files
-are those that the job was begun with, unless others are named. If its file was moved since, "telematicsctl user bulk --file NEWPATH" with
-the options as they were goes on with it.`,
-		Example: "  telematicsctl job resume 5b1f0c9a7e42 --concurrency 8",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return user.Resume(c.Context(), k, args[0], f) },
-	}
-	f.Add(c)
-	return c
-}
-
-func newMerge(k *cmdutil.App) *cobra.Command {
-	var f user.MergeFlags
-	c := &cobra.Command{
-		Use:   "merge --file F RESULTS...",
-		Short: "Join the results of the shards of one file",
-		Long: `Joins the results files of all shards of a file (user bulk --shard) into the results of the whole, in the order of the file. It makes sure that every row
-is in the results of its shard. Rows that failed, or that no shard has come to, make it exit 5.`,
-		Example: "  telematicsctl job merge --file drivers.csv results-{1..16}.csv --results results.csv",
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return user.Merge(c.Context(), k, f, args) },
-	}
-	f.Add(c)
-	return c
-}
-
-func newRemove(k *cmdutil.App) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove JOB...",
-		Short: "Forget bulk runs",
-		Long: `Removes jobs from the state folder. The users stay as they are. A job that was not finished can then not be gone on with, so it asks first. The same
-file begins a new one, which reports the users who are there already as existing. What a quantity run has made is not found again
-unless --run named it, nor are users whose DeviceTokens the service chose.`,
-		Example: "  telematicsctl job remove 5b1f0c9a7e42",
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return remove(c.Context(), k, args) },
-	}
-}
-
-func remove(ctx context.Context, k *cmdutil.App, ids []string) error {
-	jobs, err := k.OldJobs()
+func show(ctx context.Context, a *cmdutil.App, id string) error {
+	p, err := a.Printer(ctx)
 	if err != nil {
 		return err
 	}
-	open := 0
-	for _, id := range ids {
-		s, err := jobs.Show(id)
-		if failure.Is(err, failure.NotFound) {
-			return err
+	if err := user.BulkView.Check(p); err != nil {
+		return err
+	}
+	jobs, err := a.Jobs()
+	if err != nil {
+		return err
+	}
+	found, err := jobs.Find(ctx, id)
+	if err == nil {
+		err = found.Err
+	}
+	if err != nil {
+		return err
+	}
+	head := newInfo(found)
+	a.Streams.Note(fmt.Sprintf("Job %s (%s): %s, %d of %s done, %d failed, %d unknown", head.Job, head.Operation, head.State,
+		head.done(), cmdutil.Count(head.Requested, "row", "rows"), head.Failed, head.Unknown))
+	out := render.NewStream(p, user.BulkView, render.Frame{Head: head, Key: "Users"})
+	err = jobs.Rows(ctx, found.ID, func(row job.Row) error { return out.Add(user.NewBulkUser(row, found.Operation == "register")) })
+	if err != nil {
+		return err
+	}
+	return out.Close(nil)
+}
+
+func newResume(a *cmdutil.App) *cobra.Command {
+	var f cmdutil.JobFlags
+	c := &cobra.Command{
+		Use:   "resume JOB",
+		Short: "Resume a job",
+		Long: `Resumes a job: rows that are done are not sent again, and rows that failed
+because of the service or the way to it are retried. The job has its own copy of
+its input. The profile and the output files are those that it was begun with,
+unless others are given.`,
+		Example:           "  telematicsctl job resume 5b1f --concurrency 8",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeJobs(a, 1),
+		RunE:              func(c *cobra.Command, args []string) error { return resume(c.Context(), a, args[0], &f, nil) },
+	}
+	addRunFlags(c, &f)
+	return c
+}
+
+func addRunFlags(c *cobra.Command, f *cmdutil.JobFlags) {
+	f.AddOutputs(c, true)
+	f.AddSpeed(c)
+	f.AddDryRun(c)
+}
+
+func newRetry(a *cmdutil.App) *cobra.Command {
+	var f cmdutil.JobFlags
+	var again cmdutil.Retrying
+	c := &cobra.Command{
+		Use:   "retry JOB",
+		Short: "Send the failed rows of a job again",
+		Long: `Sends the rows of a job again that failed, whatever the reason, except those
+that are invalid. With --include-unknown rows whose outcome is unknown are sent,
+too: a user who was created although the answer was lost is created twice then.`,
+		Example:           "  telematicsctl job retry 5b1f",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeJobs(a, 1),
+		RunE:              func(c *cobra.Command, args []string) error { return resume(c.Context(), a, args[0], &f, &again) },
+	}
+	c.Flags().BoolVar(&again.IncludeUnknown, "include-unknown", false, "send rows with an unknown outcome, too")
+	addRunFlags(c, &f)
+	return c
+}
+
+func resume(ctx context.Context, a *cmdutil.App, id string, f *cmdutil.JobFlags, again *cmdutil.Retrying) error {
+	var wrong cmdutil.Wrong
+	f.Check(&wrong)
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	return a.ResumeJob(ctx, user.JobKinds(), id, f, again)
+}
+
+// completeJobs completes the IDs of jobs, each with what it is about; at most many
+// of them, 0 for any number.
+func completeJobs(a *cmdutil.App, many int) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if many > 0 && len(args) >= many {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		jobs, err := a.Jobs()
 		if err != nil {
-			s.Status.State = journal.Stopped // it cannot be told how a damaged job stands
+			return nil, cobra.ShellCompDirectiveError
 		}
-		switch s.Status.State {
-		case journal.Running:
-			return failure.Newf(failure.Invalid, "job %s is being run", id).WithHint("stop it first")
-		case journal.Stopped:
-			open++
+		list, err := jobs.List(c.Context())
+		if err != nil && !failure.Is(err, failure.NotFound) {
+			return nil, cobra.ShellCompDirectiveError
 		}
+		var out []string
+		for _, i := range list {
+			s := newInfo(i)
+			out = append(out, cobra.CompletionWithDesc(s.Job, fmt.Sprintf("%s, %s, %s, %d rows", s.Operation, s.State, s.Input, s.Requested)))
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
 	}
-	if open > 0 {
-		if err := k.Confirm(ctx, fmt.Sprintf("%d of these jobs are not finished. Remove them all the same?", open)); err != nil {
-			return err
-		}
-	}
-	for _, id := range ids {
-		if err := jobs.Remove(id); err != nil {
-			return err
-		}
-		k.Streams.Note("Job " + id + " is removed")
-	}
-	return nil
 }

@@ -77,7 +77,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	if err := k.Forget(ctx, profile); err != nil {
 		return err
 	}
-	if err := forgetJobs(k); err != nil {
+	if err := removeJobs(ctx, k); err != nil {
 		return err
 	}
 	layout, err := box.Layout(ctx)
@@ -92,21 +92,22 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	return nil
 }
 
-// forgetJobs removes the jobs whose users the reset has removed.
-func forgetJobs(k *cmdutil.App) error {
-	jobs, err := k.OldJobs()
+// removeJobs removes the jobs of the sandbox: their users are gone.
+func removeJobs(ctx context.Context, k *cmdutil.App) error {
+	jobs, err := k.Jobs()
 	if err != nil {
 		return err
 	}
-	all, err := jobs.List()
+	all, err := jobs.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, job := range all {
-		if job.Profile == config.SandboxProfile {
-			if err := jobs.Remove(job.ID); err != nil {
-				return err
-			}
+		if job.Profile != config.SandboxProfile {
+			continue
+		}
+		if err := jobs.Remove(ctx, job.ID); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,167 +2,205 @@ package user
 
 import (
 	"context"
-	"fmt"
+	"regexp"
 	"slices"
-	"time"
+	"strings"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// bulkOptions are what `user bulk` was told.
+// bulkOptions are what `user bulk` was given.
 type bulkOptions struct {
-	quantity      int
-	hasQuantity   bool
-	file          string
-	format        string
-	columns       []string // --map
-	ignoreUnknown bool
-	skipInvalid   bool
-	report        string
-	match         string
-	offset, limit int
-	shard         string
-	run           string
-	restart       bool
-	dryRun        bool
-	deviceToken   string
-	batchSize     int
-	accessToken   bool
-	noValidate    bool
-	outputs       outputFlags
-	pace          paceFlags
-	given         map[*field.Field]string // --tracking, --logging, --enabled, --realtime
-	templates     map[*field.Field]string
-	empty         []string // flags that were given without a value, as a script does whose variable is not set
+	job          cmdutil.JobFlags
+	quantity     int
+	maxQuantity  int
+	set          []string
+	run          string
+	batchSize    int
+	deviceToken  string
+	accessTokens bool
+	flags        map[*field.Field]string // --tracking and the like
 }
 
-// paceFlags say how fast a run goes and how much it puts up with. They change nothing that is sent.
-type paceFlags struct {
-	concurrency int
-	rate        string
-	retries     int
-	patience    time.Duration
-	maxFailures string
-	progress    string
-}
-
-func (p *paceFlags) add(c *cobra.Command) {
-	c.Flags().IntVar(&p.concurrency, "concurrency", 32, "requests under way at once, at the most; fewer while the service cannot keep up")
-	c.Flags().StringVar(&p.rate, "rate", "", "requests in a time, at the most: `50/s`, 3000/m")
-	c.Flags().IntVar(&p.retries, "retries", 5, "how often a row is tried again after a failure that may pass")
-	c.Flags().DurationVar(&p.patience, "patience", 5*time.Minute, "how long the service may be down, or ask to wait, before the run gives up")
-	c.Flags().StringVar(&p.maxFailures, "max-failures", "", "end the run when more rows than this fail: a `number`, or a part as 5%")
-	c.Flags().StringVar(&p.progress, "progress", "auto", "how progress is shown: auto, plain, json or none")
-	_ = c.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressModes, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func newBulk(k *cmdutil.App, run func(context.Context, bulkOptions) error) *cobra.Command {
+func newBulk(a *cmdutil.App, run func(context.Context, *bulkOptions) error) *cobra.Command {
 	if run == nil {
-		run = func(ctx context.Context, o bulkOptions) error { return runBulk(ctx, k, o) }
+		run = func(ctx context.Context, o *bulkOptions) error { return bulk(ctx, a, o) }
 	}
 	var o bulkOptions
-	var flags, templates *fieldFlags
 	c := &cobra.Command{
-		Use:     "bulk --file F | --quantity N",
-		Short:   "Register many users, each exactly once",
-		Long:    bulkHelp,
-		Example: bulkExample,
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasQuantity = c.Flags().Changed("quantity")
-			if o.hasQuantity == c.Flags().Changed("file") {
-				return failure.New(failure.Invalid, "user bulk needs to know which users to register, or how many").
-					WithHint("give either --file F or --quantity N")
-			}
-			o.empty = emptyFlags(c, "file", "format", "report", "match", "shard", "run", "device-token", "results", "failed-out", "tokens-out", "rate", "max-failures")
-			o.given, o.templates = flags.given(), templates.given()
-			return run(c.Context(), o)
-		},
+		Use:   "bulk --file F | --quantity N",
+		Short: "Register many users, each exactly once",
+		Long: `Registers the users of a file (CSV, TSV, XLSX, JSON, JSON Lines), or a number
+of users, and prints each as it is registered. All rows are checked first.
+
+A run is a job: however it ends, the same command with the same file resumes it
+and registers nobody twice. A row is known by its CustomToken, or by its
+ClientId, or by another --key; without one, by its content: an edited row is a
+new user then. The users of --quantity are the same again only with --run.
+
+--set gives every row a value: --set Country=DE. The value may be a template
+with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
+		Example: `  telematicsctl user bulk --file drivers.csv --results results.csv
+  telematicsctl user bulk --file drivers.csv --dry-run
+  telematicsctl user bulk --file drivers.xlsx --key email --failed-out fix.csv
+  telematicsctl user bulk --quantity 500 --set EnableTracking=off -o ids
+  telematicsctl user bulk --quantity 50 --run ci --set 'ClientId={{.Run}}-{{.N}}'`,
+		Args: cobra.NoArgs,
 	}
-	addBulkFlags(c, &o)
-	flags = addFieldFlags(c, bulkFlags(), "")
-	templates = addFieldFlags(c, templateFields(), "-template")
+	o.job.AddInput(c, "users")
+	f := c.Flags()
+	f.IntVar(&o.quantity, "quantity", 0, "register `N` users")
+	f.IntVar(&o.maxQuantity, "max-quantity", 1_000_000, "refuse a larger --quantity than `N`")
+	f.StringArrayVar(&o.set, "set", nil, "value of a field in every row: `Field=TEMPLATE`")
+	f.StringVar(&o.run, "run", "", "`name` of the run: --quantity resumes it")
+	f.IntVar(&o.batchSize, "batch-size", userservice.LargestBatch, "users in one request of --quantity")
+	f.StringVar(&o.deviceToken, "device-token", "", "`server` lets the service choose DeviceTokens")
+	f.BoolVar(&o.accessTokens, "create-access-token", false, "get and store the users' tokens")
+	flags := addFieldFlags(c, registerFlags())
+	cmdutil.GroupFlags(c, "Users", "quantity", "max-quantity", "set", "run", "batch-size", "device-token", "create-access-token", "tracking", "logging", "realtime", "enabled")
+	o.job.AddSelection(c)
+	o.job.AddOutputs(c, true)
+	o.job.AddSpeed(c)
+	o.job.AddRestart(c)
+	_ = c.RegisterFlagCompletionFunc("device-token", cobra.FixedCompletions([]string{"server"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("set", completeAssignment)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if f.Changed("quantity") == f.Changed("file") {
+			return failure.New(failure.Invalid, "user bulk: exactly one of --file and --quantity is required").
+				WithHint("add --file F or --quantity N")
+		}
+		o.flags = flags.given()
+		return run(c.Context(), &o)
+	}
 	return c
 }
 
-// emptyFlags are those of the flags that were given and say nothing.
-func emptyFlags(c *cobra.Command, names ...string) []string {
+// completeAssignment completes the field of --set.
+func completeAssignment(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var out []string
-	for _, name := range names {
-		if f := c.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
-			out = append(out, "--"+name)
-		}
+	for _, f := range field.All(field.Create) {
+		out = append(out, f.Name+"=")
 	}
-	return out
+	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-const bulkHelp = `Registers many users and prints the DeviceToken of each as it comes.
-
-With --file the users are the rows of a CSV, TSV, JSON or JSON Lines file (- is standard input; gzip too), its columns named as the
-fields of the service in any spelling. Blanks around a text are no part of it. With --quantity they are alike, and registered in calls of up to
---batch-size; or templates make rows of them, like those of a file. Every row is checked before the first is sent: the first 20
-mistakes are told, and all of them, each with its Row, Line, Column and Value, by the error of -o json or in the file of --report.
-A file that is overwritten during the run ends it: nothing is sent that was not checked.
-
-Each run is a job. However it ends (Ctrl-C, a crash, a power cut), the same command goes on where it stood, and makes no user
-twice: a row's DeviceToken is its CustomToken, or is derived from the InstanceKey and its ClientId, or is drawn here and written
-down before it is sent; the service refuses one that it has already. The same content under other options is another job with the
-same DeviceTokens: rows that have their users are found to exist. A quantity run is gone on with by
-"telematicsctl job resume ID", or by the same command if --run names it; row N of the templates of a named run that has no ClientId is
-one user, whatever its other options are. A batch whose answer was lost is reported as unknown and
-never sent again, as that could make its users twice.
-
-Memory does not grow with the rows, save under --jq and --template: these work on the JSON as a whole, and hold up to 2 KB of each
-row until the end. Of very many users, print -o jsonl and let jq itself read the lines.`
-
-const bulkExample = `  telematicsctl user bulk --file drivers.csv --results results.csv --failed-out mend.csv
-  telematicsctl user bulk --file drivers.csv --dry-run
-  telematicsctl user bulk --file drivers.csv -o jsonl | jq -r 'select(.Outcome == "failed") | .Error'
-  zcat drivers.jsonl.gz | telematicsctl user bulk --file - --shard 3/16
-  telematicsctl user bulk --quantity 500 --tracking off -o ids > tokens.txt
-  telematicsctl user bulk --quantity 50 --client-id-template 'ci-{{.Run}}-{{.N}}' --email-template 'ci+{{.N}}@example.com'
-  telematicsctl user bulk --quantity 9000 --client-id-template 'load-{{.Run}}-{{.N}}' --run monday --shard 3/16`
-
-func addBulkFlags(c *cobra.Command, o *bulkOptions) {
-	f := c.Flags()
-	f.StringVar(&o.file, "file", "", "the `file` with the users, - for standard input")
-	f.StringVar(&o.format, "format", "", "the file's format: csv, tsv, json or jsonl; else by its name, else by its content")
-	f.StringArrayVar(&o.columns, "map", nil, "a column of the file that is a field under another name: `'Work mail=Email'`")
-	f.BoolVar(&o.ignoreUnknown, "ignore-unknown", false, "pass over the columns that are no field of the service")
-	f.BoolVar(&o.skipInvalid, "skip-invalid", false, "register the rows that are valid, although others are not")
-	f.StringVar(&o.report, "report", "", "write every mistake of the rows to a `file`, CSV or (.jsonl) JSON Lines")
-	f.StringVar(&o.match, "match", "", "only rows of which a column matches: `'City=^Berlin'`")
-	f.IntVar(&o.offset, "offset", 0, "pass over the first rows (a run that was cut short is not gone on with in this way)")
-	f.IntVar(&o.limit, "limit", 0, "so many rows at the most")
-	f.StringVar(&o.shard, "shard", "", "only the rows of this shard: `3/16`")
-	f.StringVar(&o.run, "run", "", "the `name` of a run of templates, {{.Run}}: the same command goes on with it, and its shards are of one run")
-	f.BoolVar(&o.restart, "restart", false, "begin the job anew; users of a file or of a named run who are there already are found to exist")
-	f.BoolVar(&o.dryRun, "dry-run", false, "do everything but send")
-	f.StringVar(&o.deviceToken, "device-token", "", "`server` leaves the choice of DeviceTokens to the service, and no registration can be repeated")
-	f.IntVar(&o.quantity, "quantity", 0, "how many users to register")
-	f.IntVar(&o.batchSize, "batch-size", userservice.LargestBatch, "users in one call of «register many»")
-	f.BoolVar(&o.accessToken, "create-access-token", false, fmt.Sprintf("ask for the users' tokens, and store them (%d users at the most) or write them to --tokens-out", largestStored))
-	f.BoolVar(&o.noValidate, "no-validate", false, "send every value as it is")
-	o.outputs.add(c)
-	o.pace.add(c)
-	for flag, values := range map[string][]string{"format": input.Formats(), "device-token": {"server"}} {
-		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	}
-	c.MarkFlagsMutuallyExclusive("quantity", "file")
-}
-
-// bulkFlags are the telematics parameters, the same for every user.
-func bulkFlags() []*field.Field {
+// registerFlags are the four flags of a user.
+func registerFlags() []*field.Field {
 	return slices.DeleteFunc(field.All(field.Create), func(f *field.Field) bool { return f.Kind != field.Flag })
 }
 
-// templateFields are the fields that a template can write.
-func templateFields() []*field.Field {
-	return slices.DeleteFunc(field.All(field.Create), func(f *field.Field) bool { return f.Kind == field.Flag || f.Kind == field.Bool || f.Kind == field.UUID })
+// runName is what --run takes: it becomes part of email addresses and ClientIds.
+var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func bulk(ctx context.Context, a *cmdutil.App, o *bulkOptions) error {
+	options, err := o.check(a)
+	if err != nil {
+		return err
+	}
+	if options.Server {
+		a.Streams.Warn("the service chooses the DeviceTokens: a registration whose answer is lost is not retried, and its outcome is unknown")
+	}
+	return a.RunJob(ctx, cmdutil.JobCommand{
+		Kind: registerKind, Command: "user bulk", Flags: &o.job, Options: options,
+		Once: o.job.File != "" || o.run != "", Anonymous: o.job.File == "" && o.run == "",
+	})
+}
+
+// check reads the flags and reports all mistakes at once. Nothing is opened.
+func (o *bulkOptions) check(a *cmdutil.App) (registerOptions, error) {
+	var wrong cmdutil.Wrong
+	o.job.Check(&wrong)
+	out := registerOptions{Set: slices.Clone(o.set), Run: o.run, AccessTokens: o.accessTokens}
+	for _, f := range registerFlags() {
+		if text, ok := o.flags[f]; ok {
+			out.Set = append(out.Set, f.Name+"="+text)
+		}
+	}
+	switch o.deviceToken {
+	case "":
+	case "server":
+		out.Server = true
+	default:
+		wrong.Add("--device-token", "must be server, not %q", o.deviceToken)
+	}
+	wrong.AtLeast("--batch-size", o.batchSize, 1)
+	if _, _, err := o.job.Input.Preference(); err != nil {
+		wrong.AddErr("--key", err)
+	}
+	if o.job.File == "" {
+		o.checkQuantity(&wrong, &out)
+	} else if o.run != "" && !strings.Contains(strings.Join(o.set, " "), ".Run") {
+		wrong.Add("--run", "is for --quantity, or for a template with {{.Run}}")
+	}
+	if o.run != "" && !runName.MatchString(o.run) {
+		wrong.Add("--run", "must be at most 64 letters, digits, dots, dashes and underscores, not %q", o.run)
+	}
+	templates, err := out.templates(a, o.job.Input.NoValidate)
+	if err != nil {
+		for _, m := range failure.From(err).Fields {
+			wrong.Add("--set "+m.Key, "%s", m.Message)
+		}
+	}
+	if err == nil && out.mayGroup(templates, o.job.Input.Key) {
+		out.BatchSize = o.batchSize
+	}
+	return out, wrong.Err()
+}
+
+func (o *bulkOptions) checkQuantity(wrong *cmdutil.Wrong, out *registerOptions) {
+	wrong.AtLeast("--quantity", o.quantity, 1)
+	if o.quantity > o.maxQuantity {
+		wrong.Add("--quantity", "%d is more than %d: raise --max-quantity if that is what you mean", o.quantity, o.maxQuantity)
+	}
+	out.Quantity = o.quantity
+	for _, name := range o.job.Given("file", "no-validate", "key", "max-input", "offset", "limit", "shard", "results", "failed-out", "tokens-out", "raw",
+		"concurrency", "rate", "retries", "patience", "max-failures", "progress", "restart", "dry-run", "skip-invalid", "report") {
+		wrong.Add(name, "is for --file")
+	}
+	switch {
+	case o.run != "":
+	case o.job.Restart:
+		wrong.Add("--restart", "--quantity always starts over, unless --run names the run")
+	case o.job.Shard != "":
+		wrong.Add("--shard", "shards of --quantity need --run, the same for all")
+	default:
+		out.Run = strings.Split(uuid.NewString(), "-")[0] // for {{.Run}}
+	}
+	out.Named = o.run != ""
+}
+
+// registerOptions are what decides what a job that registers users sends. It is
+// known by them.
+type registerOptions struct {
+	Quantity     int      `json:",omitempty"`
+	BatchSize    int      `json:",omitempty"` // of register many; 0 for single registrations
+	Set          []string `json:",omitempty"`
+	Run          string   `json:",omitempty"`
+	Named        bool     `json:",omitempty"` // Run was given: it is the same run again
+	Server       bool     `json:",omitempty"` // the service chooses the DeviceTokens
+	AccessTokens bool     `json:",omitempty"`
+}
+
+func (o *registerOptions) templates(a *cmdutil.App, loose bool) (*operation.Templates, error) {
+	return operation.ParseTemplates(o.Set, operation.TemplateOptions{Use: field.Create, Run: o.Run, Rows: o.Quantity, Now: a.Now(), SkipValidation: loose})
+}
+
+// mayGroup reports whether register many can carry all that is asked for.
+func (o *registerOptions) mayGroup(t *operation.Templates, key string) bool {
+	if o.Quantity == 0 || o.Named || key != "" {
+		return false
+	}
+	for _, f := range t.Fields() {
+		if f.Use&field.Quantity == 0 || strings.Contains(t.Options()[f.Name], "{{") {
+			return false
+		}
+	}
+	return true
 }

@@ -8,49 +8,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/identity"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// createOptions are what `user create` was told.
+// createOptions are what `user create` was given.
 type createOptions struct {
 	given       map[*field.Field]string // the fields' flags
 	data        string                  // the file with the body, - for standard input
-	accessToken *bool                   // --create-access-token, nil where it was not given
+	key         string
+	ifExists    string // "" or ok
+	accessToken *bool  // --create-access-token, nil where it was not given
 	noValidate  bool
 }
 
-// created is what `user create` prints.
-type created struct {
-	DeviceToken  string
-	InstanceID   string  `json:"InstanceId"`
-	ClientID     *string `json:"ClientId"`
-	AccessToken  storedToken
-	RefreshToken string `json:",omitempty"` // under --show-tokens
-}
-
-type storedToken struct {
-	Stored    string // the kind of store that holds it, or ""
-	ExpiresAt *time.Time
-	Token     string `json:",omitempty"` // under --show-tokens
-}
-
-var createdView = render.View[created]{
-	Columns: []render.Column[created]{
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u created) any { return u.DeviceToken }},
-		{Head: "CLIENT ID", Name: "ClientId", Cell: func(u created) any { return u.ClientID }},
-		{Head: "TOKENS", Name: "AccessToken.Stored", Cell: func(u created) any { return u.AccessToken.Stored }},
-		{Head: "EXPIRES", Name: "AccessToken.ExpiresAt", Cell: func(u created) any { return u.AccessToken.ExpiresAt }},
-	},
-	ID: func(u created) string { return u.DeviceToken },
-}
-
-func newCreate(k *cmdutil.App, run func(context.Context, createOptions) error) *cobra.Command {
+func newCreate(a *cmdutil.App, run func(context.Context, createOptions) error) *cobra.Command {
 	if run == nil {
-		run = func(ctx context.Context, o createOptions) error { return create(ctx, k, o) }
+		run = func(ctx context.Context, o createOptions) error { return create(ctx, a, o) }
 	}
 	var o createOptions
 	var accessToken bool
@@ -58,14 +37,15 @@ func newCreate(k *cmdutil.App, run func(context.Context, createOptions) error) *
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Register one user",
-		Long: `Registers one user. Every field is optional, and all that are given are checked before anything is sent.
+		Long: `Registers one user. Every field is optional; all that are given are checked
+before anything is sent. The DeviceToken is the --custom-token, or is derived
+from the --client-id, or is drawn, so that a lost answer is safe to retry.
 
-The user's AccessToken and RefreshToken go to the token store; a store that cannot be used is found out
-before the user is registered. Registering is not idempotent: where the answer is lost, the user may exist, and the
-command says so and exits 7. With --custom-token (a UUID, or "new" to draw one) it is safe to repeat, and is repeated.`,
+A user who exists already is an error, unless --if-exists ok. The user's tokens
+go to the token store, which is checked before the user is registered.`,
 		Example: `  telematicsctl user create --first-name Ada --email ada@example.com --client-id c-1001
-  telematicsctl user create --data user.json --tracking off
-  telematicsctl user create --custom-token new -o ids`,
+  telematicsctl user create --client-id c-1001 --if-exists ok
+  telematicsctl user create --data user.json --tracking off`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.given = fields.given()
@@ -81,25 +61,28 @@ command says so and exits 7. With --custom-token (a UUID, or "new" to draw one) 
 			own = append(own, f)
 		}
 	}
-	fields = addFieldFlags(c, own, "")
-	c.Flags().Lookup("custom-token").Usage = "the DeviceToken that the user is to have: a `UUID`, or «new» to draw one; makes the command safe to repeat"
-	c.Flags().StringVar(&o.data, "data", "", "take the body, as JSON, from a `file` (- is standard input); single flags win over it")
-	c.Flags().BoolVar(&accessToken, "create-access-token", true, "ask for the user's tokens, and store them")
-	c.Flags().BoolVar(&o.noValidate, "no-validate", false, "send every value as it is")
+	fields = addFieldFlags(c, own)
+	c.Flags().Lookup("custom-token").Usage = "DeviceToken to assign: a `UUID`, or new to generate one"
+	c.Flags().StringVar(&o.data, "data", "", "read the body as JSON from a `file` (- is standard input)")
+	c.Flags().StringVar(&o.key, "key", "", "`fields` that identify the user: client-id,email")
+	c.Flags().StringVar(&o.ifExists, "if-exists", "", "`ok` accepts a user who exists already")
+	c.Flags().BoolVar(&accessToken, "create-access-token", true, "get and store the user's tokens")
+	c.Flags().BoolVar(&o.noValidate, "no-validate", false, "send values as they are")
 	_ = c.MarkFlagFilename("data", "json")
+	_ = c.RegisterFlagCompletionFunc("if-exists", cobra.FixedCompletions([]string{"ok"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func create(ctx context.Context, k *cmdutil.App, o createOptions) (err error) {
-	if err := cmdutil.CheckOutput(ctx, k, createdView); err != nil {
+func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
+	if err := cmdutil.CheckOutput(ctx, a, createdView); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := a.Session(1, false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	user, err := createBody(k, o, s.Profile.NeedInstance())
+	body, err := createBody(a, o, s.Profile.NeedInstance())
 	if err != nil {
 		return err
 	}
@@ -107,8 +90,12 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	wantsTokens := wantsTokens(user)
-	if wantsTokens && s.Stored() != "" {
+	rec, err := createRecord(ctx, s, o, body)
+	if err != nil {
+		return err
+	}
+	wanted := wantsTokens(body)
+	if wanted && s.Stored() != "" {
 		if err := s.Store.Check(ctx); err != nil {
 			return err
 		}
@@ -116,49 +103,114 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) (err error) {
 	if err := s.BeforeChange(ctx); err != nil {
 		return err
 	}
-	made, err := s.API.Register(ctx, in, user)
-	if err != nil {
-		return explainCreate(err, user.Text("CustomToken"))
+	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: wanted, ServiceTime: s.API.ServiceTime}
+	if has, err := s.Auth.HasAdmin(ctx); err == nil && has {
+		op.Users = membershipOf(s, s.API.Once(), in)
 	}
-	if made.IgnoresCustomToken {
-		k.Streams.Warn("the service ignored the DeviceToken " + user.Text("CustomToken") + " and assigned " + made.DeviceToken +
+	result := operation.Single(ctx, op, rec, retryOf(a))
+	pair, _ := result.Payload.(*userservice.Pair)
+	if op.IgnoresCustomToken() && result.DeviceToken != rec.DeviceToken {
+		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " + result.DeviceToken.String() +
 			": creating the user again would create another one")
 	}
-	result := created{DeviceToken: made.DeviceToken, InstanceID: instanceOf(user, in, made)}
-	if id, ok := user.Get("ClientId"); ok && id != nil {
-		text := user.Text("ClientId")
-		result.ClientID = &text
+	recorder := s.Recorder()
+	recorder.Row(context.WithoutCancel(ctx), "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID, Result: result})
+	recorder.Flush(context.WithoutCancel(ctx))
+	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair), Outcome: string(result.Outcome)}
+	if text := body.Text("ClientId"); text != "" {
+		out.ClientID = &text
+	}
+	if err := createFailure(o, result); err != nil {
+		return err
 	}
 	// From here on the user exists: whatever fails, its DeviceToken is printed.
-	keepErr := keep(ctx, k, s, &result, made, wantsTokens)
-	if err := cmdutil.Print(ctx, k, createdView, result); err != nil {
-		return err
+	keepErr := keep(ctx, a, s, &out, result, pair, wanted)
+	if err := cmdutil.Print(ctx, a, createdView, out); err != nil {
+		f := *failure.From(err)
+		f.Message = "user " + out.DeviceToken + " is registered (" + out.Outcome + "), but the result cannot be printed: " + f.Message
+		return &f
 	}
 	return keepErr
 }
 
-// instanceOf is the instance that the user is in: that of the profile, unless an invite code led to another, which then stands in the user's JWT, and
-// else is not known.
-func instanceOf(user field.Set, in userservice.Instance, made userservice.Registered) string {
-	if user.Text("InstanceInviteCode") == "" {
-		return in.ID
+// createRecord says who the user is.
+func createRecord(ctx context.Context, s *cmdutil.Session, o createOptions, body field.Set) (job.Record, error) {
+	deriver, err := s.Deriver(ctx)
+	if err != nil {
+		return job.Record{}, err
 	}
-	if made.Pair == nil {
-		return ""
+	rule := identity.Rule{Deriver: deriver, Drawn: true, Seed: identity.NewSeed()}
+	rule.Preference = identity.DefaultPreference(body.Text("ClientId") != "", identity.Random)
+	if o.key != "" {
+		if rule.Preference, err = identity.ParsePreference(o.key); err != nil {
+			return job.Record{}, failure.InvalidFields("invalid flags", []failure.Field{{Key: "--key", Message: failure.From(err).Message}})
+		}
 	}
-	claims, _ := auth.ReadClaims(made.Pair.Access)
-	return claims.InstanceID
+	row := identity.Row{N: 1, Cells: body, All: body}
+	if rule.NeedsCount() {
+		rule.Note(row)
+	}
+	key, err := rule.Key(row)
+	if err != nil {
+		return job.Record{}, err
+	}
+	rec := job.Record{N: 1, ClientID: body.Text("ClientId"), Fields: body}
+	rec.DeviceToken, rec.Random = rule.Token(key)
+	return rec, nil
 }
 
-// createBody gathers the fields from --data and the flags, and names every mistake at once; an instance that is not set is one.
-func createBody(k *cmdutil.App, o createOptions, noInstance error) (field.Set, error) {
-	r := field.Reader{Use: field.Create, Now: k.Now(), Loose: o.noValidate}
+func retryOf(a *cmdutil.App) operation.Retry {
+	r := operation.Retry{Retries: 3, First: 2 * time.Second, Longest: time.Minute, Clock: pace.Clock{Now: a.Now, Wait: cmdutil.Wait}}
+	if a.Retry.Tries > 0 {
+		r.Retries = int(a.Retry.Tries) - 1 //nolint:gosec // a few
+	}
+	if a.Retry.First > 0 {
+		r.First = a.Retry.First
+	}
+	if a.Retry.Longest > 0 {
+		r.Longest = a.Retry.Longest
+	}
+	r.Notify = func(err error, wait time.Duration) {
+		a.Streams.Note(err.Error() + "; trying again in " + wait.Round(100*time.Millisecond).String())
+	}
+	return r
+}
+
+// createFailure is the error of a user who was not created.
+func createFailure(o createOptions, r job.Result) error {
+	token := r.DeviceToken.String()
+	switch r.Outcome {
+	case job.Created, job.Confirmed:
+		return nil
+	case job.Existing:
+		if o.ifExists == "ok" {
+			return nil
+		}
+		return failure.Newf(failure.Rejected, "user %s exists already: nothing was changed", token).Because(reasonExists, token)
+	case job.Unknown:
+		f := *failure.From(r.Err)
+		f.Message += "; user " + token + " may exist"
+		if f.Code != failure.Interrupted {
+			f.Code = failure.Unavailable
+		}
+		return f.Because(reasonMayExist, token)
+	}
+	return r.Err
+}
+
+// createBody gathers the fields from --data and the flags, and reports all
+// mistakes at once; an instance that is not set is one.
+func createBody(a *cmdutil.App, o createOptions, noInstance error) (field.Set, error) {
+	r := field.Reader{Use: field.Create, Now: a.Now(), Loose: o.noValidate}
 	if o.data != "" {
-		data, err := k.ReadInput("--data", o.data)
+		data, err := a.ReadInput("--data", o.data)
 		if err != nil {
 			return field.Set{}, err
 		}
 		r.JSON(data)
+	}
+	if o.ifExists != "" && o.ifExists != "ok" {
+		r.Mistakes = append(r.Mistakes, failure.Field{Key: "--if-exists", Message: "must be ok, not " + o.ifExists})
 	}
 	if token := field.Get("CustomToken"); o.given[token] == "new" {
 		o.given[token] = uuid.NewString()
@@ -166,7 +218,7 @@ func createBody(k *cmdutil.App, o createOptions, noInstance error) (field.Set, e
 	readInto(&r, o.given)
 	if o.accessToken != nil {
 		r.Set.Put(field.Get("CreateAccessToken"), *o.accessToken)
-	} else if _, said := r.Set.Get("CreateAccessToken"); !said {
+	} else if _, given := r.Set.Get("CreateAccessToken"); !given {
 		r.Set.Put(field.Get("CreateAccessToken"), true)
 	}
 	if noInstance != nil {
@@ -176,59 +228,10 @@ func createBody(k *cmdutil.App, o createOptions, noInstance error) (field.Set, e
 		}
 		r.Mistakes = append(r.Mistakes, missing.Fields...)
 	}
-	return r.Set, failure.InvalidFields("the user is not valid, and nothing was sent", r.Mistakes)
+	return r.Set, failure.InvalidFields("the user is invalid, and nothing was sent", r.Mistakes)
 }
 
-func wantsTokens(user field.Set) bool {
-	wants, _ := user.Get("CreateAccessToken")
+func wantsTokens(body field.Set) bool {
+	wants, _ := body.Get("CreateAccessToken")
 	return wants != false
-}
-
-// keep stores the pair of a user that has just been made, and says in the result what became of it.
-func keep(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, result *created, made userservice.Registered, wanted bool) error {
-	if !wanted {
-		return nil
-	}
-	if made.Pair == nil {
-		if made.Repeated {
-			k.Streams.Warn("the answer that held the user's tokens was lost; the user itself was made. Get tokens with `telematicsctl auth login --device-token " + made.DeviceToken + "`")
-			return nil
-		}
-		k.Streams.Warn("the service sent no tokens, though they were asked for")
-		return nil
-	}
-	rec := s.Auth.Record(*made.Pair)
-	if !rec.ExpiresAt.IsZero() {
-		result.AccessToken.ExpiresAt = &rec.ExpiresAt
-	}
-	if k.Flags.ShowTokens {
-		result.AccessToken.Token, result.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()
-	}
-	if s.Stored() == "" {
-		return nil
-	}
-	if _, err := s.Auth.Keep(ctx, made.DeviceToken, *made.Pair); err != nil {
-		e := *failure.From(err)
-		e.Message = "the user " + made.DeviceToken + " is registered, but its tokens are not stored: " + e.Message
-		return &e
-	}
-	result.AccessToken.Stored = s.Stored()
-	return nil
-}
-
-// explainCreate says of a lost answer what it means for the person who must decide what to do now.
-func explainCreate(err error, customToken string) error {
-	if !failure.MayHaveApplied(err) {
-		return err
-	}
-	e := *failure.From(err)
-	e.Message += "; the user may exist"
-	if e.Code != failure.Interrupted {
-		e.Code = failure.Unavailable
-	}
-	e.Hint = "look before you repeat it: a second create makes a second user; with --custom-token new it could have been repeated safely"
-	if customToken != "" {
-		e.Hint = "the same command with --custom-token " + customToken + " is safe to repeat"
-	}
-	return &e
 }

@@ -2,8 +2,6 @@
 package user
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -21,39 +19,34 @@ func New(k *cmdutil.App) *cobra.Command {
 	return c
 }
 
-// fieldFlags are the flags of a set of fields: each is text until it is validated with all the others, so that every mistake is told at once.
+// fieldFlags are the flags of a set of fields: each is text until it is validated
+// with all the others, so that all mistakes are reported at once.
 type fieldFlags struct {
-	flags  *pflag.FlagSet
-	suffix string
-	text   map[*field.Field]*string
+	flags *pflag.FlagSet
+	text  map[*field.Field]*string
 }
 
-// addFieldFlags makes a flag of each field; suffix stands behind its name (and makes it a template's).
-func addFieldFlags(c *cobra.Command, fields []*field.Field, suffix string) *fieldFlags {
-	ff := &fieldFlags{flags: c.Flags(), suffix: suffix, text: map[*field.Field]*string{}}
+// addFieldFlags adds a flag for each field.
+func addFieldFlags(c *cobra.Command, fields []*field.Field) *fieldFlags {
+	ff := &fieldFlags{flags: c.Flags(), text: map[*field.Field]*string{}}
 	for _, f := range fields {
 		help := f.Help
-		switch {
-		case suffix != "":
-			help = "template of each row's " + strings.ToLower(f.Name[:1]) + f.Name[1:] + ": {{.N}} is the row, {{.Run}} the run"
-		case f.Kind == field.Flag:
-			help = "`on|off`: " + help
-		default:
-			help += placeholder(f)
-		}
-		ff.text[f] = c.Flags().String(f.Flag+suffix, "", help)
 		values := f.Values
 		if f.Kind == field.Flag {
+			help = "`on|off`: " + help
 			values = []string{"on", "off"}
+		} else {
+			help += placeholder(f)
 		}
-		if suffix == "" && values != nil {
+		ff.text[f] = c.Flags().String(f.Flag, "", help)
+		if values != nil {
 			_ = c.RegisterFlagCompletionFunc(f.Flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	return ff
 }
 
-// placeholder names the value's kind in the help, where «string» would say too little.
+// placeholder names the value's kind in the help, where "string" would say too little.
 func placeholder(f *field.Field) string {
 	switch f.Kind {
 	case field.Count:
@@ -71,7 +64,7 @@ func placeholder(f *field.Field) string {
 func (ff *fieldFlags) given() map[*field.Field]string {
 	out := map[*field.Field]string{}
 	for f, text := range ff.text {
-		if ff.flags.Changed(f.Flag + ff.suffix) {
+		if ff.flags.Changed(f.Flag) {
 			out[f] = *text
 		}
 	}

@@ -276,3 +276,6 @@ func (f *File) each(ctx context.Context, from int, look func(n int) bool, do fun
 		}
 	}
 }
+
+// Has reports whether the file has a column of a field, as far as its columns are known (Header).
+func (f *File) Has(k *field.Field) bool { return f.columns.has(k) }

@@ -57,6 +57,14 @@ func (u *NewUsers) Records(ctx context.Context, yield func(job.Record) error) er
 	})
 }
 
+// Keys gives each selected row with what it is known by.
+func (u *NewUsers) Keys(ctx context.Context, do func(*input.Row, identity.Key) error) error {
+	if err := u.count(ctx); err != nil {
+		return err
+	}
+	return u.each(ctx, func(row *input.Row, key identity.Key, _ error, _ identity.Row) error { return do(row, key) })
+}
+
 func (u *NewUsers) isSettled(n int) bool { return u.settled != nil && u.settled(n) }
 
 // Select returns what tells, in one read of the file, which rows the job is about, for a check of

@@ -1,0 +1,93 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+)
+
+func newRemove(a *cmdutil.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove JOB...",
+		Short: "Delete the files of jobs",
+		Long: `Deletes all files of jobs: journal, input and what they keep of the users. The
+users stay as they are, and so do the lines in the audit record. A job that is
+not finished cannot be resumed then, so it asks first. The users of a
+--quantity without --run are found nowhere else.`,
+		Example:           "  telematicsctl job remove 5b1f",
+		Aliases:           []string{"rm"},
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeJobs(a, 0),
+		RunE:              func(c *cobra.Command, args []string) error { return remove(c.Context(), a, args) },
+	}
+}
+
+func remove(ctx context.Context, a *cmdutil.App, ids []string) error {
+	jobs, err := a.Jobs()
+	if err != nil {
+		return err
+	}
+	var open []string
+	for i, id := range ids {
+		info, err := jobs.Find(ctx, id)
+		if err != nil {
+			return err
+		}
+		ids[i] = info.ID
+		switch info.State {
+		case job.Running:
+			return failure.Newf(failure.Failed, "another process runs job %s", info.ID).Because(job.ReasonRunning, info.ID)
+		case job.Stopped, job.Damaged:
+			open = append(open, info.ID)
+		}
+	}
+	if len(open) > 0 {
+		question := fmt.Sprintf("%s not finished, and cannot be resumed then (%s). Delete?", cmdutil.Count(len(open), "job is", "jobs are"), strings.Join(open, ", "))
+		if err := a.Confirm(ctx, question); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := jobs.Remove(ctx, id); err != nil {
+			return err
+		}
+		a.Streams.Note("Job " + id + " was removed")
+	}
+	return nil
+}
+
+// keepJobs is how long jobs are kept at least, unless another time is given.
+const keepJobs = 90 * 24 * time.Hour
+
+func newPrune(a *cmdutil.App) *cobra.Command {
+	keep := keepJobs
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Delete the files of old jobs",
+		Long: `Deletes all files of the jobs whose last run is longer ago than --keep. Jobs
+that are running or damaged stay.`,
+		Example: "  telematicsctl job prune --keep 720h",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if keep < 0 {
+				return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--keep", Message: "must not be negative"}})
+			}
+			jobs, err := a.Jobs()
+			if err != nil {
+				return err
+			}
+			removed, err := jobs.Prune(c.Context(), keep)
+			a.Streams.Note(cmdutil.Count(len(removed), "job was", "jobs were") + " removed")
+			return err
+		},
+	}
+	c.Flags().DurationVar(&keep, "keep", keepJobs, "how long jobs are kept after their last run")
+	return c
+}
