@@ -65,6 +65,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	f.BoolVar(&o.accessTokens, "create-access-token", false, "get and store the users' tokens")
 	flags := addFieldFlags(c, registerFlags())
 	cmdutil.GroupFlags(c, "Users", "quantity", "max-quantity", "set", "run", "batch-size", "device-token", "create-access-token", "tracking", "logging", "realtime", "enabled")
+	c.MarkFlagsMutuallyExclusive("file", "quantity")
 	o.job.AddSelection(c)
 	o.job.AddOutputs(c, true)
 	o.job.AddSpeed(c)
@@ -161,7 +162,7 @@ func (o *bulkOptions) checkQuantity(wrong *cmdutil.Wrong, out *registerOptions) 
 	}
 	out.Quantity = o.quantity
 	for _, name := range o.job.Given("file", "no-validate", "key", "max-input", "offset", "limit", "shard", "results", "failed-out", "tokens-out", "raw",
-		"concurrency", "rate", "retries", "patience", "max-failures", "progress", "restart", "dry-run", "skip-invalid", "report") {
+		"concurrency", "rate", "retries", "patience", "max-failures", "progress", "restart", "dry-run", "skip-invalid") {
 		wrong.Add(name, "is for --file")
 	}
 	switch {

@@ -66,7 +66,7 @@ func (t *bulkTokens) add(ctx context.Context, row job.Row) error {
 	pair, _ := row.Payload.(*userservice.Pair)
 	switch {
 	case pair == nil:
-		if t.wanted && !row.Earlier && (row.Outcome == job.Created || row.Outcome == job.Confirmed) {
+		if t.wanted && !row.Earlier && row.Outcome != job.Failed && row.Outcome != job.Unknown {
 			t.missing++
 		}
 		return nil
@@ -85,7 +85,7 @@ func (t *bulkTokens) add(ctx context.Context, row job.Row) error {
 func (t *bulkTokens) finish(ctx context.Context) error {
 	login := t.run.App.Command("auth", "login", "--device-token", "TOKEN")
 	if t.missing > 0 {
-		t.run.App.Streams.Note(cmdutil.Count(t.missing, "user has", "users have") + " no tokens, as the answers were lost; get them with " + login)
+		t.run.App.Streams.Note(cmdutil.Count(t.missing, "user has", "users have") + " no tokens: they existed before, or the answers were lost; get them with " + login)
 	}
 	if t.file == nil {
 		return t.store(ctx)
