@@ -80,9 +80,12 @@ func (o *bulkOutput) Add(row job.Row) error {
 		u.AccessToken, u.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
 	}
 	if row.Outcome == job.Planned && row.Payload != nil {
-		body, err := json.Marshal(row.Payload)
-		if err != nil {
-			return err
+		body, ok := row.Payload.([]byte)
+		if !ok {
+			var err error
+			if body, err = json.Marshal(row.Payload); err != nil {
+				return err
+			}
 		}
 		u.Body = body
 	}
