@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -250,7 +251,7 @@ func (r *jobRun) hold(ctx context.Context, j *job.Job, command string) error {
 	r.Input, r.Options = kept.Input, kept.Kind
 	var err error
 	if j.Finished() && j.Spec.Input != nil && j.InputPath() == "" {
-		r.parts = &JobParts{} // its rows are in the journal
+		r.parts = &JobParts{Operation: settledOnly(j.Spec.Operation)} // its rows are in the journal
 	} else if r.parts, err = r.kind.Open(ctx, &r.JobRun); err != nil {
 		return err
 	}
@@ -308,7 +309,8 @@ func (r *jobRun) invalidRows(ctx context.Context, plan job.Plan) error {
 	var groups input.Groups
 	err := r.parts.Source.Records(ctx, func(rec job.Record) error {
 		if rec.Invalid != "" {
-			groups.Add(input.Mistake{Row: rec.N, Line: rec.Line, Why: rec.Invalid, Kind: rec.Invalid})
+			why := strings.TrimPrefix(rec.Invalid, "invalid: ")
+			groups.Add(input.Mistake{Row: rec.N, Line: rec.Line, Why: why, Kind: why})
 		}
 		return nil
 	})
@@ -565,4 +567,14 @@ func limitMemory(concurrency int) (restore func()) {
 		debug.SetMemoryLimit(math.MaxInt64)
 		debug.SetGCPercent(percent)
 	}
+}
+
+// settledOnly is the operation of a job of which nothing is left to be sent.
+type settledOnly string
+
+func (o settledOnly) Name() string             { return string(o) }
+func (settledOnly) Group() int                 { return 1 }
+func (settledOnly) Resendable(job.Record) bool { return false }
+func (settledOnly) Do(context.Context, []job.Attempt) ([]job.Result, error) {
+	return nil, failure.New(failure.Failed, "the job is finished: nothing is sent")
 }
