@@ -66,7 +66,7 @@ func New(k *cmdutil.App, started *bool) *cobra.Command {
 controls what their phones record, and keeps the service's short-lived tokens
 alive. Try it without an account: --profile sandbox.`,
 		Example: `  telematicsctl --profile sandbox user bulk --quantity 5
-  telematicsctl profile add prod --instance-id 00000000-0000-0000-0000-000000000000
+  telematicsctl profile add prod --instance-id YOUR-INSTANCE-ID
   telematicsctl user set-logging off client:c-1001`,
 		Version:       k.Version, // makes the flag --version
 		SilenceErrors: true,

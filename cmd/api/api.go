@@ -59,9 +59,11 @@ is never sent to any other. The body is made of -f and -F, or read with --data.
 
 A call that is not a GET is treated as a change: it is sent once, and a
 protected profile asks first.`,
-		Example: `  telematicsctl api GET '/v1/Management/users/find?ClientId=c-1001&ShowInactiveUsers=true'
+		Example: `  telematicsctl api GET '/v1/Management/users/find?ClientId=c-1001'
   telematicsctl api GET /auth/permissions --host portal
-  telematicsctl api POST /v1/Management/users/GetFilteredPage -F PageNumber=1 -F PageSize=10 -F IncludeAccountInfo=false -f Sort=DateCreatedDesc -F ShowInactiveUsers=true --jq .Result.TotalUsers`,
+  telematicsctl api POST /v1/Management/users/GetFilteredPage \
+    -F PageNumber=1 -F PageSize=10 -F IncludeAccountInfo=false \
+    -F ShowInactiveUsers=true -f Sort=DateCreatedDesc --jq .Result.TotalUsers`,
 		Args: cobra.ExactArgs(2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {

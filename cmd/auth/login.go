@@ -50,7 +50,7 @@ func newLogin(k *cmdutil.App) *cobra.Command {
 	var o loginOptions
 	c := &cobra.Command{
 		Use:   "login",
-		Short: "Sign in as the admin or as a user",
+		Short: "Sign in as admin or user",
 		Long: `Signs in and stores the tokens: as the admin by email and password, or as a user
 by its DeviceToken and the InstanceKey. The new tokens are verified by a call.
 
@@ -62,7 +62,7 @@ The service takes five sign-ins a minute from one address and blocks the address
 for an hour after one more. The tool counts, and does not send that one unless
 --ignore-guard is given.`,
 		Example: `  telematicsctl auth login --email ops@example.com
-  telematicsctl auth login --email ops@example.com --password-stdin --save-password < password
+  telematicsctl auth login --password-stdin --save-password < password
   telematicsctl auth login --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return login(c.Context(), k, o) },

@@ -67,7 +67,7 @@ The InstanceKey is asked for without echo, or read from standard input with
 With --replace an existing profile is changed. Another --token-store takes
 along what the old one holds. Where the InstanceKey is replaced, the old one
 is kept as the identity key, so that DeviceTokens stay the same.`,
-		Example: `  telematicsctl profile add prod --instance-id 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
+		Example: `  telematicsctl profile add prod --instance-id YOUR-INSTANCE-ID
   telematicsctl profile add prod --replace --token-store file
   telematicsctl profile add prod --replace --instance-key-stdin < key.txt`,
 		Args: cobra.ExactArgs(1),
@@ -109,6 +109,9 @@ func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
 	cfg, err := k.ConfigToWrite()
 	if err != nil {
 		return err
+	}
+	if kind := k.Getenv("TELEMATICSCTL_TOKEN_STORE"); kind != "" && !o.replace && !o.has("token_store") {
+		o.changes = append(o.changes, config.Change{Key: "token_store", Value: kind})
 	}
 	old, p, err := merge(cfg, &o, k.Flags.InsecureHTTP)
 	if err != nil {

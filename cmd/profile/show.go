@@ -80,7 +80,7 @@ func newList(k *cmdutil.App) *cobra.Command {
 func newShow(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [NAME]",
-		Short: "Show a profile and where each value comes from",
+		Short: "Show a profile and where values come from",
 		Long: `Show the profile in use, or the named one, as commands will use it: flags
 over environment over configuration file over defaults. Keys are never shown,
 only where they come from.`,

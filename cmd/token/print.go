@@ -29,7 +29,7 @@ renewed if necessary. It is a secret.
 With TELEMATICSCTL_ACCESS_TOKEN set, it prints that one if it has not expired,
 and if it is the TOKEN's.`,
 		Example: `  telematicsctl token print
-  curl -H "Authorization: Bearer $(telematicsctl token print)" https://user.telematicssdk.com/v1/…`,
+  curl -H "Authorization: Bearer $(telematicsctl token print)" "$URL"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return printToken(c.Context(), k, args, ignoreGuard) },
 	}
