@@ -81,7 +81,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != strings.ReplaceAll(string(want), "\r\n", "\n") {
-		t.Errorf("%s (rewrite with -update)\ngot\n%s\nwant\n%s", path, got, want)
+		t.Errorf("%s: rewrite with `go test ./internal/render -update`\ngot\n%s\nwant\n%s", path, got, want)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestTheFormatIsTheGoldenFiles(t *testing.T) {
 	_, gotChanges, _ := bytes.Cut(got, []byte("\n"))
 	_, wantChanges, _ := bytes.Cut(want, []byte("\n"))
 	if !bytes.Equal(gotChanges, wantChanges) {
-		t.Errorf("the format has changed (raise formatVersion, and run with -update):\n%s\n%s", gotChanges, wantChanges)
+		t.Errorf("the format has changed: raise formatVersion, and run `go test ./internal/sandbox/store -update`:\n%s\n%s", gotChanges, wantChanges)
 	}
 	again, _ := open(t, want)
 	check(t, again)
