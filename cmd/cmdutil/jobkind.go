@@ -67,10 +67,10 @@ type JobParts struct {
 
 	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done;
 	// nil is Session.BeforeChange.
-	Confirm  func(ctx context.Context, requested int) error
-	Start    func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing
-	Settled  func(ctx context.Context, row job.Row) error   // for each row, before it is printed; nil for nothing
-	Finish   func(ctx context.Context) error                // after the last, however the run ended; nil for nothing
+	Confirm func(ctx context.Context, requested int) error
+	Start   func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing
+	Settled func(ctx context.Context, row job.Row) error   // for each row, before it is printed; nil for nothing
+	Finish  func(ctx context.Context) error                // after the last, however the run ended; nil for nothing
 }
 
 // OpenInput opens the job's copy of its input, with what the kind adds to the

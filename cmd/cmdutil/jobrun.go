@@ -1,10 +1,8 @@
 package cmdutil
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,17 +11,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/job"
-	"github.com/telematicsctl/telematicsctl/internal/job/pace"
-	"github.com/telematicsctl/telematicsctl/internal/job/progress"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -144,6 +137,8 @@ type jobRun struct {
 	restore func()
 	audit   *Recorder
 	failing error // of Emit: standard output, or the tokens
+
+	changedUsers, changedCells int // existing users who differ from the input
 }
 
 func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jobRun, error) {
@@ -339,219 +334,6 @@ func (r *jobRun) noteResumed() {
 	default:
 		r.App.Streams.Note("Resuming job " + id)
 	}
-}
-
-// run sends what is not settled, and prints every row.
-func (r *jobRun) run(ctx context.Context) error {
-	spec := r.Job.Spec
-	settings, err := r.Flags.Settings(spec.Requested)
-	if err != nil {
-		return err
-	}
-	sends := !r.DryRun && !r.Job.Finished()
-	if sends && r.parts.Start != nil {
-		if err := r.parts.Start(ctx, spec.Requested); err != nil {
-			return err
-		}
-	}
-	if sends {
-		r.audit = r.Session.Recorder()
-	}
-	id := spec.ID
-	if r.DryRun && !r.Resumed {
-		id = ""
-	}
-	r.out.Begin(id, spec.Requested)
-	meter := r.meter(id)
-	began := r.App.Now()
-	summary, runErr := r.Job.Run(ctx, job.RunOptions{
-		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
-		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(), Patience: r.Flags.Patience,
-		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
-		Watch:  func(g job.Gauge) { meter.Watch(g) },
-		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
-		Emit:   func(row job.Row) error { return r.emit(ctx, meter, row) },
-	})
-	meter.Stop()
-	closeErr := r.out.End(summary)
-	// Whatever ended the run, what was done is kept: a second Ctrl-C ends it.
-	defer r.App.Saving()()
-	return r.finish(context.WithoutCancel(ctx), summary, began, runErr, closeErr)
-}
-
-func (r *jobRun) firstWait() time.Duration {
-	if r.App.Retry.First > 0 {
-		return r.App.Retry.First
-	}
-	return time.Second
-}
-
-// emit keeps and prints a row that is settled.
-func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (err error) {
-	if r.InstanceErr != nil || r.DryRun && r.parts.HideTokens {
-		row.DeviceToken = uuid.Nil // it is derived by a key that is not known, or the service's choice
-	}
-	ctx = context.WithoutCancel(ctx)
-	if !row.Earlier {
-		r.audit.Row(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
-	}
-	if r.parts.Settled != nil && !r.DryRun {
-		if err := r.parts.Settled(ctx, row); err != nil {
-			return err
-		}
-	}
-	if !r.App.Streams.OutTTY { // the live line is elsewhere
-		err = r.out.Add(row)
-	} else {
-		meter.Aside(func() { err = r.out.Add(row) })
-	}
-	if err != nil {
-		r.failing = err
-	}
-	return err
-}
-
-// meter shows how the run is doing, unless nobody wants to know.
-func (r *jobRun) meter(id string) *progress.Meter {
-	mode := r.Flags.Progress
-	if r.App.Flags.Quiet || r.DryRun {
-		mode = progress.None
-	}
-	return progress.New(progress.Options{Mode: mode, Out: r.App.Streams.Err, TTY: r.App.Streams.ErrTTY, Now: r.App.Now, Job: id})
-}
-
-// notify prints what a person who watches should know.
-func (r *jobRun) notify(n job.Notice) {
-	switch n.Kind {
-	case job.NoticeRetry:
-		r.App.Streams.Note(fmt.Sprintf("%s; failed requests are retried", n.Err))
-	case job.NoticeDown:
-		r.App.Streams.Note(fmt.Sprintf("the service is down (%s): pausing for %s at most", n.Err, n.Patience))
-	case job.NoticeUp:
-		r.App.Streams.Note("the service is back: continuing")
-	case job.NoticeUngrouped:
-		r.App.Streams.Note("the service has no call for many users: registering them one by one")
-	case job.NoticeIgnoresCustomToken:
-		r.App.Streams.Warn("the service ignores CustomToken and chooses DeviceTokens itself: a registration whose answer is lost is not retried, and is unknown")
-	}
-}
-
-// finish writes the files, says how it went and chooses the error.
-func (r *jobRun) finish(ctx context.Context, s job.Summary, began time.Time, runErr, closeErr error) error {
-	var keepErr error
-	if r.parts.Finish != nil && !r.DryRun {
-		keepErr = r.parts.Finish(ctx)
-	}
-	if r.DryRun {
-		return r.endDryRun(s, errors.Join(runErr, closeErr))
-	}
-	r.audit.Flush(ctx)
-	r.report(s, r.App.Now().Sub(began))
-	filesErr := r.writeFiles(ctx)
-	if runErr != nil {
-		if filesErr != nil {
-			r.App.Streams.Warn(failure.From(filesErr).Error())
-		}
-		return r.endedEarly(s, runErr)
-	}
-	if err := errors.Join(keepErr, closeErr, filesErr); err != nil {
-		return r.unprinted(err, closeErr)
-	}
-	return r.partial(s)
-}
-
-// unprinted is the error of a run that sent all rows and could not print or keep
-// everything.
-func (r *jobRun) unprinted(err, closeErr error) error {
-	f := *failure.From(err)
-	if closeErr != nil {
-		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
-	}
-	return &f
-}
-
-// report says how the run went, so that it can be pasted into a ticket.
-func (r *jobRun) report(s job.Summary, took time.Duration) {
-	r.App.Streams.Note(SummaryText(r.kind.Past, s.Tally))
-	if s.Settled == 0 {
-		return
-	}
-	text := fmt.Sprintf("Job %s: %s in %s", s.Job, Count(s.Settled, "row", "rows"), took.Round(10*time.Millisecond))
-	if seconds := took.Seconds(); seconds >= 1 {
-		text += fmt.Sprintf(" (%.1f/s)", float64(s.Settled)/seconds)
-	}
-	r.App.Streams.Note(text)
-}
-
-// endDryRun says what would be sent.
-func (r *jobRun) endDryRun(s job.Summary, err error) error {
-	if err != nil {
-		return err
-	}
-	text := "Dry run: nothing would be sent"
-	if n := s.Count(job.Planned); n > 0 {
-		text = fmt.Sprintf("Dry run: %s would be %s, with at most %s in flight; nothing was sent",
-			Count(n, "user", "users"), r.kind.Past, Count(r.Flags.Concurrency, "request", "requests"))
-	}
-	if n := s.Done() - s.Count(job.Planned, job.Failed); n > 0 {
-		text += fmt.Sprintf("; %s done", Count(n, "row is", "rows are"))
-	}
-	if n := s.Count(job.Failed); n > 0 {
-		text += fmt.Sprintf("; %s failed or invalid", Count(n, "row is", "rows are"))
-	}
-	if r.InstanceErr != nil {
-		text += "; DeviceTokens are not shown: " + failure.From(r.InstanceErr).Message
-	}
-	r.App.Streams.Note(text)
-	return nil
-}
-
-// endedEarly is the error of a run that did not come to its end, with what was
-// done and how to resume.
-func (r *jobRun) endedEarly(s job.Summary, err error) error {
-	f := *failure.From(err)
-	if f.Code == failure.Invalid && s.Settled > 0 {
-		f.Code = failure.Failed
-	}
-	f.Message = SummaryText(r.kind.Past, s.Tally) + ": " + f.Message
-	resume := "resume with " + r.App.Command("job", "resume", r.Job.Spec.ID)
-	switch hint := r.App.Hint(&f); {
-	case s.NotSent()+s.Retryable == 0 || r.failing != nil && s.NotSent()+s.Retryable == 0:
-		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
-	case r.failing != nil:
-		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID) + ", and " + resume
-	case hint == "" || resumeReasons[f.Reason]:
-		f.Hint = cmp.Or(hint, resume)
-	default:
-		f.Hint = hint + "; then " + resume
-	}
-	return &f
-}
-
-// resumeReasons are the reasons whose hint says how to resume already.
-var resumeReasons = map[failure.Reason]bool{
-	job.ReasonUnfinished: true, job.ReasonDown: true, job.ReasonFailures: true, job.ReasonRefused: true,
-}
-
-// partial is the error of a run that came to its end although rows did not end
-// well.
-func (r *jobRun) partial(s job.Summary) error {
-	err := s.Err()
-	if err == nil {
-		return nil
-	}
-	f := *failure.From(err)
-	if f.Code != failure.Partial { // the single row's own
-		return &f
-	}
-	f.Message = SummaryText(r.kind.Past, s.Tally)
-	show := "list the failed rows with " + r.App.Command("job", "show", s.Job)
-	if s.Retryable > 0 {
-		f.Hint = show + "; resume with " + r.App.Command("job", "resume", s.Job)
-	} else {
-		f.Hint = show + "; send them again with " + r.App.Command("job", "retry", s.Job)
-	}
-	return &f
 }
 
 // limitMemory gives the heap of a run a size, and lets it be filled before garbage

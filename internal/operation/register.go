@@ -182,9 +182,23 @@ func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.
 			"%s: yet no such user can be seen: the DeviceToken belongs to a user out of reach", refusal).
 			Because(ReasonTaken, a.DeviceToken.String()))
 	case !a.Lost || r.older(state.Created, a.FirstSent):
-		return job.Result{Outcome: job.Existing}
+		return job.Result{Outcome: job.Existing, Changes: changedCells(a.Fields, state)}
 	}
 	return job.Result{Outcome: job.Confirmed}
+}
+
+// changedCells returns where a record differs from the user who exists. Nothing of it is written.
+func changedCells(wanted field.Set, state fleet.State) []job.Change {
+	if !state.Known {
+		return nil
+	}
+	var updatable field.Set
+	for _, f := range wanted.Fields() {
+		if value, _ := wanted.Get(f.Name); f.Use&field.Update != 0 && value != nil {
+			updatable.Put(f, value)
+		}
+	}
+	return changes(fleet.Differences(updatable, state.Values))
 }
 
 // takenUnseen is the outcome where no admin can look.

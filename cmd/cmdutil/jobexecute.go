@@ -1,0 +1,112 @@
+package cmdutil
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/job/progress"
+)
+
+// run sends what is not settled, and prints every row.
+func (r *jobRun) run(ctx context.Context) error {
+	spec := r.Job.Spec
+	settings, err := r.Flags.Settings(spec.Requested)
+	if err != nil {
+		return err
+	}
+	sends := !r.DryRun && !r.Job.Finished()
+	if sends && r.parts.Start != nil {
+		if err := r.parts.Start(ctx, spec.Requested); err != nil {
+			return err
+		}
+	}
+	if sends {
+		r.audit = r.Session.Recorder()
+	}
+	id := spec.ID
+	if r.DryRun && !r.Resumed {
+		id = ""
+	}
+	r.out.Begin(id, spec.Requested)
+	meter := r.meter(id)
+	began := r.App.Now()
+	summary, runErr := r.Job.Run(ctx, job.RunOptions{
+		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
+		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(), Patience: r.Flags.Patience,
+		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
+		Watch:  func(g job.Gauge) { meter.Watch(g) },
+		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
+		Emit:   func(row job.Row) error { return r.emit(ctx, meter, row) },
+	})
+	meter.Stop()
+	closeErr := r.out.End(summary)
+	// Whatever ended the run, what was done is kept: a second Ctrl-C ends it.
+	defer r.App.Saving()()
+	return r.finish(context.WithoutCancel(ctx), summary, began, runErr, closeErr)
+}
+
+func (r *jobRun) firstWait() time.Duration {
+	if r.App.Retry.First > 0 {
+		return r.App.Retry.First
+	}
+	return time.Second
+}
+
+// emit keeps and prints a row that is settled.
+func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (err error) {
+	if r.InstanceErr != nil || r.DryRun && r.parts.HideTokens {
+		row.DeviceToken = uuid.Nil // it is derived by a key that is not known, or the service's choice
+	}
+	ctx = context.WithoutCancel(ctx)
+	if !row.Earlier {
+		r.audit.Row(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
+	}
+	if row.Outcome == job.Existing && !row.Earlier && len(row.Changes) > 0 {
+		r.changedUsers++
+		r.changedCells += len(row.Changes)
+	}
+	if r.parts.Settled != nil && !r.DryRun {
+		if err := r.parts.Settled(ctx, row); err != nil {
+			return err
+		}
+	}
+	if !r.App.Streams.OutTTY { // the live line is elsewhere
+		err = r.out.Add(row)
+	} else {
+		meter.Aside(func() { err = r.out.Add(row) })
+	}
+	if err != nil {
+		r.failing = err
+	}
+	return err
+}
+
+// meter shows how the run is doing, unless nobody wants to know.
+func (r *jobRun) meter(id string) *progress.Meter {
+	mode := r.Flags.Progress
+	if r.App.Flags.Quiet || r.DryRun {
+		mode = progress.None
+	}
+	return progress.New(progress.Options{Mode: mode, Out: r.App.Streams.Err, TTY: r.App.Streams.ErrTTY, Now: r.App.Now, Job: id})
+}
+
+// notify prints what a person who watches should know.
+func (r *jobRun) notify(n job.Notice) {
+	switch n.Kind {
+	case job.NoticeRetry:
+		r.App.Streams.Note(fmt.Sprintf("%s; failed requests are retried", n.Err))
+	case job.NoticeDown:
+		r.App.Streams.Note(fmt.Sprintf("the service is down (%s): pausing for %s at most", n.Err, n.Patience))
+	case job.NoticeUp:
+		r.App.Streams.Note("the service is back: continuing")
+	case job.NoticeUngrouped:
+		r.App.Streams.Note("the service has no call for many users: registering them one by one")
+	case job.NoticeIgnoresCustomToken:
+		r.App.Streams.Warn("the service ignores CustomToken and chooses DeviceTokens itself: a registration whose answer is lost is not retried, and is unknown")
+	}
+}
