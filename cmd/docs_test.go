@@ -62,9 +62,6 @@ func pages(t *testing.T, c *cobra.Command, into map[string][]byte) {
 		t.Fatal(err)
 	}
 	into[strings.ReplaceAll(c.CommandPath(), " ", "_")+".md"] = b.Bytes()
-	if c.Name() == "completion" {
-		return
-	}
 	for _, child := range c.Commands() {
 		pages(t, child, into)
 	}
