@@ -14,6 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/audit"
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/cmd/instance"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
 	"github.com/telematicsctl/telematicsctl/cmd/profile"
 	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
@@ -86,7 +87,7 @@ alive. Try it without an account: --profile sandbox.`,
 		}
 	}
 	add("users", user.New(k), job.New(k), audit.New(k))
-	add("access", auth.New(k), token.New(k), profile.New(k))
+	add("access", auth.New(k), token.New(k), profile.New(k), instance.New(k))
 	add("more", api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())

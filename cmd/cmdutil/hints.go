@@ -19,6 +19,7 @@ var hintTables = []map[failure.Reason]hint{
 	storeHints,
 	inputHints,
 	operationHints,
+	hierarchyHints,
 	jobHints,
 	identityHints,
 	sandboxHints,

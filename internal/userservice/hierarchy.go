@@ -135,10 +135,10 @@ func (c *Client) Applications(ctx context.Context, as Caller, companyID string) 
 		"/v1/companies/"+url.PathEscape(companyID)+"/applications", "no company "+companyID)
 }
 
-// Instances lists the instances of an application, in full (live).
+// Instances lists the instances of an application, in full, deactivated ones included (live).
 func (c *Client) Instances(ctx context.Context, as Caller, appID string) ([]InstanceInfo, error) {
-	return read[[]InstanceInfo](ctx, c, as, "list instances", "/v1/applications/"+url.PathEscape(appID)+"/instances",
-		"no application "+appID)
+	return read[[]InstanceInfo](ctx, c, as, "list instances",
+		"/v1/applications/"+url.PathEscape(appID)+"/instances?includeDeactivated=true", "no application "+appID)
 }
 
 // read makes a read on the accounts host, whose paths keep their case (live).
@@ -157,7 +157,8 @@ type NewInstance struct{ Name, Description string }
 
 // CreateInstance creates an instance in an application (POST /v1/applications/{AppId}/instances;
 // live; its body is assumed to be like that of an application). It is sent once: an error with
-// MayHaveApplied set means that the instance may exist. The answer has at least ID and Key.
+// MayHaveApplied set means that the instance may exist. The answer has at least ID and Key. An
+// application that is not there is failure.NotFound.
 func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in NewInstance) (InstanceInfo, error) {
 	body, err := json.Marshal(struct {
 		Name        string `json:"name"`
@@ -172,7 +173,8 @@ func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in
 		name: "create an instance", method: http.MethodPost, host: HostAccounts,
 		path: "/v1/applications/" + url.PathEscape(appID) + "/instances",
 		body: body, contentType: jsonType, changes: true,
-		decode: func(result []byte) error { return json.Unmarshal(result, &created) },
+		noResult: failure.New(failure.NotFound, "create an instance: no application "+appID),
+		decode:   func(result []byte) error { return json.Unmarshal(result, &created) },
 	})
 	return created, err
 }

@@ -1,0 +1,164 @@
+package instance
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/audit"
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// deleted is what `delete` prints.
+type deleted struct {
+	InstanceID string `json:"InstanceId"`
+	Name       string
+	Outcome    string
+	Users      int      // that were deleted with it
+	Profiles   []string // that were removed
+}
+
+var deletedView = render.View[deleted]{
+	Columns: []render.Column[deleted]{
+		{Head: "INSTANCE", Name: "InstanceId", Cell: func(d deleted) any { return d.InstanceID }},
+		{Head: "NAME", Name: "Name", Cell: func(d deleted) any { return d.Name }},
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(d deleted) any { return d.Outcome }},
+		{Head: "USERS DELETED", Name: "Users", Cell: func(d deleted) any { return d.Users }},
+	},
+	ID: func(d deleted) string { return d.InstanceID },
+}
+
+func newDelete(k *cmdutil.App) *cobra.Command {
+	var withUsers bool
+	c := &cobra.Command{
+		Use:     "delete ID|NAME",
+		Aliases: []string{"rm"},
+		Short:   "Delete an instance for good",
+		Long: `Delete an instance for good. It asks first. The service deletes no instance
+that has users.
+
+With --with-users the users of a throw-away instance are deleted first, with
+all their data, and its profiles are removed. An instance that was not
+created with --throw-away keeps its users. If it is interrupted, run the same
+command again: it deletes what is left.`,
+		Example: `  telematicsctl instance delete ci-1 --with-users --yes
+  telematicsctl instance delete 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(c *cobra.Command, args []string) error { return deleteInstance(c.Context(), k, args[0], withUsers) },
+	}
+	c.Flags().BoolVar(&withUsers, "with-users", false, "delete the users of a throw-away instance first")
+	return c
+}
+
+func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers bool) error {
+	if err := cmdutil.CheckOutput(ctx, k, deletedView); err != nil {
+		return err
+	}
+	cfg, s, err := open(k)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	in, err := hierarchy.Find(ctx, s.API, ref)
+	if err != nil {
+		return err
+	}
+	d := deletion{k: k, s: s, in: in, log: k.AuditOf(cfg, s.Profile)}
+	defer flush(ctx, k, d.log)
+	e := d.emptying()
+	var users []uuid.UUID
+	if withUsers {
+		if users, err = e.Users(ctx, in); err != nil {
+			return err
+		}
+	}
+	what := "instance " + in.Name + " (" + in.ID + ")"
+	question := "Delete " + what + " for good?"
+	if withUsers {
+		question = "Delete " + what + " and its " + cmdutil.Count(len(users), "user", "users") + " for good, with all telematics data?"
+	}
+	if err := s.BeforeChangeTo(ctx, "deleting "+what, question); err != nil {
+		return err
+	}
+	out := deleted{InstanceID: in.ID, Name: in.Name, Outcome: string(job.Deleted), Profiles: []string{}}
+	if withUsers {
+		if out.Users, err = e.Run(ctx, in, users); err != nil {
+			return err
+		}
+	}
+	if err := hierarchy.Delete(ctx, s.API, in); err != nil {
+		return err
+	}
+	record(ctx, k, s, d.log, audit.Entry{InstanceID: in.ID, Operation: "delete-instance", Outcome: out.Outcome})
+	if out.Profiles, err = d.removeProfiles(ctx, cfg); err != nil {
+		return err
+	}
+	return cmdutil.Print(ctx, k, deletedView, out)
+}
+
+// deletion is an instance that is being deleted.
+type deletion struct {
+	k   *cmdutil.App
+	s   *cmdutil.Session
+	in  userservice.InstanceInfo
+	log *audit.Log
+}
+
+func (d *deletion) emptying() *hierarchy.Emptying {
+	first := d.k.Retry.First
+	if first == 0 {
+		first = time.Second
+	}
+	return &hierarchy.Emptying{
+		API: d.s.API.Once(),
+		Retry: operation.Retry{
+			Retries: 5, First: first, Longest: time.Minute, Clock: pace.Clock{Now: d.k.Now, Wait: cmdutil.Wait},
+		},
+		Deleted: func(ctx context.Context, r job.Result) {
+			if r.Outcome == job.Deleted || r.Outcome == job.Unknown {
+				record(ctx, d.k, d.s, d.log, audit.Entry{
+					InstanceID: d.in.ID, Command: "instance delete", Operation: "delete", DeviceToken: r.DeviceToken.String(), Outcome: string(r.Outcome),
+				})
+			}
+		},
+	}
+}
+
+// removeProfiles removes the profiles of a throw-away instance that is gone, with what their stores
+// hold; those of another one are only named.
+func (d *deletion) removeProfiles(ctx context.Context, cfg *config.Config) ([]string, error) {
+	removed := []string{}
+	for _, name := range profilesOf(cfg, d.s, d.in.ID) {
+		if !hierarchy.ThrowAway(d.in) {
+			d.k.Streams.Note("Profile " + name + " is of this instance: remove it with " + d.k.Command("profile", "remove", name))
+			continue
+		}
+		p, err := cfg.FromFile(name)
+		if err == nil {
+			err = d.k.Forget(ctx, p)
+		}
+		if err == nil {
+			err = cfg.RemoveProfile(ctx, name)
+		}
+		if err != nil {
+			f := *failure.From(err)
+			f.Message = "instance " + d.in.ID + " is deleted, but not its profile " + name + ": " + f.Message
+			f.Hint = "remove it with " + d.k.Command("profile", "remove", name)
+			return removed, &f
+		}
+		removed = append(removed, name)
+		d.k.Streams.Note("Profile " + name + " is removed")
+	}
+	return removed, nil
+}

@@ -1,0 +1,78 @@
+// Package instance is the commands about instances: what the admin may act on, profiles of them,
+// and throw-away instances for tests.
+package instance
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/audit"
+	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// New makes the command `instance`.
+func New(k *cmdutil.App) *cobra.Command {
+	c := &cobra.Command{Use: "instance", Short: "Manage the instances of an admin"}
+	c.AddCommand(newList(k), newUse(k), newCreate(k), newDelete(k))
+	return c
+}
+
+// made is what `use` and `create` print.
+type made struct {
+	InstanceID  string `json:"InstanceId"`
+	Name        string
+	Profile     string // "" where none was written
+	InstanceKey string `json:",omitempty"` // only with --show-tokens
+}
+
+var madeView = render.View[made]{
+	Columns: []render.Column[made]{
+		{Head: "INSTANCE", Name: "InstanceId", Cell: func(m made) any { return m.InstanceID }},
+		{Head: "NAME", Name: "Name", Cell: func(m made) any { return m.Name }},
+		{Head: "PROFILE", Name: "Profile", Cell: func(m made) any { return m.Profile }},
+	},
+	ID: func(m made) string { return m.InstanceID },
+}
+
+// open makes a session that may write profiles.
+func open(k *cmdutil.App) (*config.Config, *cmdutil.Session, error) {
+	cfg, err := k.ConfigToWrite()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := k.Session(1, false)
+	return cfg, s, err
+}
+
+// record puts a change of the hierarchy, or of one user of it, into the audit record.
+func record(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, log *audit.Log, e audit.Entry) {
+	e.Time, e.Profile, e.Command = k.Now(), s.Profile.Name, cmp.Or(e.Command, "instance "+strings.TrimSuffix(e.Operation, "-instance"))
+	if err := log.Add(context.WithoutCancel(ctx), e); err != nil {
+		k.Streams.Warn("the audit record cannot be written: " + failure.From(err).Error())
+	}
+}
+
+// sameService reports whether two profiles are of one service.
+func sameService(a, b config.Profile) bool {
+	return cmp.Or(a.UserURL, userservice.DefaultUserURL) == cmp.Or(b.UserURL, userservice.DefaultUserURL)
+}
+
+// profilesOf lists the profiles of the configuration file that are of an instance.
+func profilesOf(cfg *config.Config, s *cmdutil.Session, instanceID string) (names []string) {
+	if s.Profile.Sandbox {
+		return nil // its instances are nobody else's
+	}
+	for _, name := range cfg.Names() {
+		if p, err := cfg.FromFile(name); err == nil && p.InstanceID == instanceID && sameService(p, s.Profile) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
