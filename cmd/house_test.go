@@ -283,7 +283,8 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 // env is the environment of a command.
 func (h *house) env() map[string]string {
 	env := map[string]string{
-		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
+		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_ACCOUNTS_URL": h.url, "TELEMATICSCTL_PORTAL_URL": h.url,
+		"TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
 		"TELEMATICSCTL_TOKEN_STORE": h.store, "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
 		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": h.password,
 		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),

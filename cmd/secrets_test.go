@@ -84,6 +84,14 @@ func everyCommand() []line {
 		{args: strings.Fields("token print ADA"), shows: true},
 		plain("token remove ADA"),
 		plain("user delete ADA --yes"),
+		plain("instance list"),
+		plain("instance create --name ci-1 --throw-away --no-profile"),
+		{args: strings.Fields("instance create --name ci-2 --no-profile --show-tokens"), shows: true},
+		{args: strings.Fields("instance create --name ci-1"), fails: true},
+		plain("instance delete ci-1 --with-users --yes"),
+		plain("instance delete ci-2 --yes"),
+		plain("instance use " + keptInstance + " --save-as used --token-store file"),
+		plain("profile remove used --yes"),
 		{args: strings.Fields("profile add other --token-store file --instance-id " + keptInstance +
 			" --instance-key-stdin"), stdin: keptKey},
 		{args: strings.Fields("profile add wrong --token-store file --instance-id " + keptInstance +
@@ -158,7 +166,7 @@ func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 	const inURL, broken = "hunter2secret", "hunter3%zzsecret"
 	h := newHouse(t, answering("", 0))
 	h.known = map[string]bool{inURL: true, broken: true}
-	h.without = []string{"TELEMATICSCTL_USER_URL"}
+	h.without = []string{"TELEMATICSCTL_USER_URL", "TELEMATICSCTL_ACCOUNTS_URL", "TELEMATICSCTL_PORTAL_URL"}
 	text := "current_profile: leaky\nprofiles:\n  leaky:\n    user_url: https://ops:" + inURL + "@user.example.invalid\n" +
 		"    accounts_url: https://ops:" + broken +
 		"@accounts.example.invalid\n    portal_url: https://portal.example.invalid/?key=" + inURL + "\n"

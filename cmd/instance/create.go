@@ -7,8 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/audit"
-	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
@@ -93,12 +91,14 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.BeforeChangeTo(ctx, "creating instance "+o.Name+" in application "+app.Name+" ("+app.ID+")", ""); err != nil {
+	if err := s.ConfirmOther(ctx, "creating instance "+o.Name+" in application "+app.Name+" ("+app.ID+")", "", 0); err != nil {
 		return err
 	}
 	in, err := hierarchy.Create(ctx, s.API, app, o.New)
 	if in.ID != "" {
-		recordCreated(ctx, k, cfg, s, in)
+		r := s.Recorder()
+		r.Other(context.WithoutCancel(ctx), "instance create", "create-instance", in.ID, "", "created")
+		r.Flush(context.WithoutCancel(ctx))
 	}
 	if err != nil {
 		return err
@@ -132,17 +132,4 @@ func finishCreate(ctx context.Context, k *cmdutil.App, plan *profilePlan, in use
 		return &f
 	}
 	return nil
-}
-
-func recordCreated(ctx context.Context, k *cmdutil.App, cfg *config.Config, s *cmdutil.Session, in userservice.InstanceInfo) {
-	log := k.AuditOf(cfg, s.Profile)
-	record(ctx, k, s, log, audit.Entry{InstanceID: in.ID, Operation: "create-instance", Outcome: "created"})
-	flush(ctx, k, log)
-}
-
-// flush writes the audit record out.
-func flush(ctx context.Context, k *cmdutil.App, log *audit.Log) {
-	if err := log.Flush(context.WithoutCancel(ctx)); err != nil {
-		k.Streams.Warn("the audit record cannot be written: " + failure.From(err).Error())
-	}
 }

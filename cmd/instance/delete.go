@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
@@ -74,8 +73,8 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 	if err != nil {
 		return err
 	}
-	d := deletion{k: k, s: s, in: in, log: k.AuditOf(cfg, s.Profile)}
-	defer flush(ctx, k, d.log)
+	d := deletion{k: k, s: s, in: in, record: s.Recorder()}
+	defer d.record.Flush(context.WithoutCancel(ctx))
 	e := d.emptying()
 	var users []uuid.UUID
 	if withUsers {
@@ -84,11 +83,11 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 		}
 	}
 	what := "instance " + in.Name + " (" + in.ID + ")"
-	question := "Delete " + what + " for good?"
+	question := "Delete " + what + " for good"
 	if withUsers {
-		question = "Delete " + what + " and its " + cmdutil.Count(len(users), "user", "users") + " for good, with all telematics data?"
+		question = "Delete " + what + " and its " + cmdutil.Count(len(users), "user", "users") + " for good, with all telematics data,"
 	}
-	if err := s.BeforeChangeTo(ctx, "deleting "+what, question); err != nil {
+	if err := s.ConfirmOther(ctx, "deleting "+what, question, len(users)); err != nil {
 		return err
 	}
 	out := deleted{InstanceID: in.ID, Name: in.Name, Outcome: string(job.Deleted), Profiles: []string{}}
@@ -100,7 +99,7 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 	if err := hierarchy.Delete(ctx, s.API, in); err != nil {
 		return err
 	}
-	record(ctx, k, s, d.log, audit.Entry{InstanceID: in.ID, Operation: "delete-instance", Outcome: out.Outcome})
+	d.record.Other(context.WithoutCancel(ctx), "instance delete", "delete-instance", in.ID, "", out.Outcome)
 	if out.Profiles, err = d.removeProfiles(ctx, cfg); err != nil {
 		return err
 	}
@@ -109,10 +108,10 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 
 // deletion is an instance that is being deleted.
 type deletion struct {
-	k   *cmdutil.App
-	s   *cmdutil.Session
-	in  userservice.InstanceInfo
-	log *audit.Log
+	k      *cmdutil.App
+	s      *cmdutil.Session
+	in     userservice.InstanceInfo
+	record *cmdutil.Recorder
 }
 
 func (d *deletion) emptying() *hierarchy.Emptying {
@@ -127,9 +126,7 @@ func (d *deletion) emptying() *hierarchy.Emptying {
 		},
 		Deleted: func(ctx context.Context, r job.Result) {
 			if r.Outcome == job.Deleted || r.Outcome == job.Unknown {
-				record(ctx, d.k, d.s, d.log, audit.Entry{
-					InstanceID: d.in.ID, Command: "instance delete", Operation: "delete", DeviceToken: r.DeviceToken.String(), Outcome: string(r.Outcome),
-				})
+				d.record.Other(ctx, "instance delete", "delete", d.in.ID, r.DeviceToken.String(), string(r.Outcome))
 			}
 		},
 	}

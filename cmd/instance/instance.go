@@ -4,15 +4,11 @@ package instance
 
 import (
 	"cmp"
-	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -49,14 +45,6 @@ func open(k *cmdutil.App) (*config.Config, *cmdutil.Session, error) {
 	}
 	s, err := k.Session(1, false)
 	return cfg, s, err
-}
-
-// record puts a change of the hierarchy, or of one user of it, into the audit record.
-func record(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, log *audit.Log, e audit.Entry) {
-	e.Time, e.Profile, e.Command = k.Now(), s.Profile.Name, cmp.Or(e.Command, "instance "+strings.TrimSuffix(e.Operation, "-instance"))
-	if err := log.Add(context.WithoutCancel(ctx), e); err != nil {
-		k.Streams.Warn("the audit record cannot be written: " + failure.From(err).Error())
-	}
 }
 
 // sameService reports whether two profiles are of one service.

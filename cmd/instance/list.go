@@ -109,8 +109,8 @@ func list(ctx context.Context, k *cmdutil.App, throwAway bool) error {
 		return err
 	}
 	shown := show(cfg, s, tree, throwAway)
-	if len(shown) == 0 {
-		k.Streams.Note("There are no instances that this admin may act on")
+	if len(rows(shown)) == 0 {
+		k.Streams.Note("There are no " + map[bool]string{true: "throw-away "}[throwAway] + "instances that this admin may act on")
 	}
 	switch p.Format() {
 	case render.JSON, render.JSONL, render.YAML:
