@@ -181,7 +181,11 @@ var exampleDebts = map[string]string{
 }
 
 // exampleExits are the examples that end with a status other than 0, as they should.
-var exampleExits = map[string]int{}
+var exampleExits = map[string]int{
+	// The sandbox inside the process has no other profile than its own.
+	"telematicsctl instance use Common":                           2,
+	"telematicsctl instance use YOUR-INSTANCE-ID --save-as north": 2,
+}
 
 // exampleInput is what a person types at the prompts of an example.
 func exampleInput(line string) string {
@@ -236,6 +240,8 @@ func exampleHome(t *testing.T, h *home) {
 		"printf '{\"ClientId\":\"c-3001\"}\\n{\"ClientId\":\"c-3002\"}\\n' | gzip > drivers.jsonl.gz",
 		"telematicsctl user create --first-name Eve --email eve@example.com --custom-token " + user,
 		"telematicsctl user create --client-id other --show-tokens --jq '{AccessToken: .AccessToken, RefreshToken}' > pair.json",
+		"telematicsctl instance create --name ci-1 --throw-away",
+		"telematicsctl instance create --name old-tests",
 		"telematicsctl profile add prod --instance-id " + keptInstance + " --no-instance-key",
 		"telematicsctl profile add test --instance-id " + keptInstance + " --no-instance-key",
 	} {

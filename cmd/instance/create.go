@@ -31,7 +31,7 @@ With --throw-away the instance is marked as one for tests: only such an
 instance can be deleted together with its users. With --no-profile none is
 written, and --show-tokens prints the InstanceKey. Under --profile sandbox
 no profile is written either.`,
-		Example: `  telematicsctl --profile sandbox instance create --name ci-1 --throw-away
+		Example: `  telematicsctl --profile sandbox instance create --name ci-2 --throw-away
   telematicsctl instance create --name "Fleet South" --save-as south`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -51,7 +51,7 @@ all their data, and its profiles are removed. An instance that was not
 created with --throw-away keeps its users. If it is interrupted, run the same
 command again: it deletes what is left.`,
 		Example: `  telematicsctl instance delete ci-1 --with-users --yes
-  telematicsctl instance delete 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70`,
+  telematicsctl instance delete old-tests`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(c *cobra.Command, args []string) error { return deleteInstance(c.Context(), k, args[0], withUsers) },

@@ -23,7 +23,7 @@ func newUse(k *cmdutil.App) *cobra.Command {
 	var o saving
 	c := &cobra.Command{
 		Use:   "use ID|NAME",
-		Short: "Make a profile of an instance, and use it",
+		Short: "Use an instance by a profile of its own",
 		Long: `Write a profile of an instance that the signed-in admin may act on, and make
 it the current one. The InstanceKey is fetched from the service and goes to
 the profile's token store; it is not shown. How the service is reached is
@@ -32,8 +32,8 @@ taken over from the profile in use.
 A profile that is of the instance already is updated. Where its InstanceKey
 has been replaced, the old one is kept as the identity key, so that
 DeviceTokens stay the same.`,
-		Example: `  telematicsctl instance use "Fleet North"
-  telematicsctl instance use 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70 --save-as prod`,
+		Example: `  telematicsctl instance use Common
+  telematicsctl instance use YOUR-INSTANCE-ID --save-as north`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(c *cobra.Command, args []string) error { return use(c.Context(), k, args[0], o) },
