@@ -29,8 +29,15 @@ func manifests(t *testing.T) []string {
 	return out
 }
 
-// shell runs a command line of a manifest as its runner would, with the program on the path.
+// shell runs a command line of a manifest as its runner would, with the program on the path. It must exit with 0.
 func shell(t *testing.T, s *service, dir, line string, env ...string) {
+	t.Helper()
+	if status, out := shellStatus(t, s, dir, line, env...); status != 0 {
+		t.Fatalf("%s: exit status %d\n%s", line, status, out)
+	}
+}
+
+func shellStatus(t *testing.T, s *service, dir, line string, env ...string) (status int, out string) {
 	t.Helper()
 	bin := filepath.Join(dir, "bin")
 	if err := os.MkdirAll(bin, 0o700); err != nil {
@@ -50,9 +57,8 @@ func shell(t *testing.T, s *service, dir, line string, env ...string) {
 		c.Path = bash
 	}
 	c.Env = append(c.Env, "PATH="+bin+":"+os.Getenv("PATH"))
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
-	}
+	text, err := c.CombinedOutput()
+	return exit(t, err), string(text)
 }
 
 func drivers(t *testing.T, dir string, n int) {
@@ -75,29 +81,39 @@ func needShell(t *testing.T) {
 	}
 }
 
-func TestTheKubernetesJobMakesExactlyTheUsersOfTheWhole(t *testing.T) {
-	needShell(t)
-	var job struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Spec       struct {
-			CompletionMode string `yaml:"completionMode"`
-			Completions    int
-			Parallelism    int
-			Template       struct {
-				Spec struct {
-					RestartPolicy string `yaml:"restartPolicy"`
-					Containers    []struct {
-						Command, Args []string
-						Env           []struct{ Name, Value string }
-					}
+// kubernetesJob is what is looked at of the manifest.
+type kubernetesJob struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Spec       struct {
+		CompletionMode       string `yaml:"completionMode"`
+		Completions          int
+		Parallelism          int
+		BackoffLimitPerIndex int `yaml:"backoffLimitPerIndex"`
+		Template             struct {
+			Spec struct {
+				RestartPolicy string `yaml:"restartPolicy"`
+				Containers    []struct {
+					Command, Args []string
+					Env           []struct{ Name, Value string }
 				}
 			}
 		}
 	}
+}
+
+// kubernetes reads the manifest of the Indexed Job.
+func kubernetes(t *testing.T) (job kubernetesJob) {
+	t.Helper()
 	if err := yaml.Unmarshal([]byte(manifests(t)[0]), &job); err != nil {
 		t.Fatal(err)
 	}
+	return job
+}
+
+func TestTheKubernetesJobMakesExactlyTheUsersOfTheWhole(t *testing.T) {
+	needShell(t)
+	job := kubernetes(t)
 	c := job.Spec.Template.Spec.Containers[0]
 	if job.APIVersion != "batch/v1" || job.Kind != "Job" || job.Spec.CompletionMode != "Indexed" || job.Spec.Template.Spec.RestartPolicy != "Never" ||
 		strings.Join(c.Command, " ") != "/bin/sh -c" || len(c.Args) != 1 {
@@ -115,6 +131,30 @@ func TestTheKubernetesJobMakesExactlyTheUsersOfTheWhole(t *testing.T) {
 	}
 	shell(t, s, dir, "telematicsctl job merge --file drivers.csv --results results.csv "+strings.Join(results, " "))
 	whole(t, s, dir, 100)
+}
+
+// An index with rows that the service refuses for good fails each time it is tried, and never counts as succeeded: its exit status is
+// that of all its rows, and none of them is sent again.
+func TestAKubernetesIndexWithRowsThatFailedEndsAsFailed(t *testing.T) {
+	needShell(t)
+	job := kubernetes(t)
+	s, dir := serve(t, "POST /v1/Registration/create: 400"), t.TempDir()
+	drivers(t, dir, 100)
+	requests := 0
+	for try := range job.Spec.BackoffLimitPerIndex + 1 {
+		status, out := shellStatus(t, s, dir, job.Spec.Template.Spec.Containers[0].Args[0], "DATA="+dir, "JOB_COMPLETION_INDEX=0")
+		if status != 5 {
+			t.Fatalf("try %d exits with %d: %s", try+1, status, out)
+		}
+		if n := s.counters(t).Requests; try == 0 {
+			requests = n
+		} else if n != requests {
+			t.Errorf("try %d sent %d more requests", try+1, n-requests)
+		}
+	}
+	if requests == 0 {
+		t.Error("nothing was sent")
+	}
 }
 
 // whole holds the joined results against the users of the service.
