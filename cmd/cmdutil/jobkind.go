@@ -49,6 +49,9 @@ type JobRun struct {
 	// InstanceErr is why the instance or its key is not known. Rows are checked, and
 	// a dry run is made, without them.
 	InstanceErr error
+
+	deriver identity.Deriver
+	derives bool // deriver is known
 }
 
 // JobParts are what a run consists of.

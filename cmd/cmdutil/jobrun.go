@@ -37,7 +37,7 @@ func (a *App) RunJob(ctx context.Context, c JobCommand) error {
 		return err
 	}
 	defer r.close()
-	req, err := r.request(ctx, c)
+	req, err := r.request(c)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,7 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	}
 	req := job.ResumeRequest{ID: info.ID, Host: r.Session.API.Host(), Instance: r.Instance.ID, Outputs: flags.Outputs(), DryRun: flags.DryRun}
 	if r.kind.Derives {
-		if req.KeyCheck, err = r.keyCheck(ctx); err != nil {
-			return err
-		}
+		req.KeyCheck = r.deriver.KeyCheck()
 	}
 	if again == nil {
 		j, err := jobs.Resume(ctx, req)
@@ -161,6 +159,10 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	if id := r.Session.InstanceID(); r.InstanceErr != nil && !kind.Derives && id != "" {
 		r.Instance, r.InstanceErr = userservice.Instance{ID: id}, nil // an admin needs no InstanceKey
 	}
+	if r.InstanceErr == nil && kind.Derives {
+		r.deriver, r.InstanceErr = r.Session.Deriver(ctx)
+		r.derives = r.InstanceErr == nil
+	}
 	if r.InstanceErr != nil && ctx.Err() != nil {
 		defer r.close()
 		return nil, ctx.Err()
@@ -179,22 +181,18 @@ func (r *jobRun) close() {
 	r.restore()
 }
 
-func (r *jobRun) keyCheck(ctx context.Context) (string, error) {
-	d, err := r.Deriver(ctx)
-	return d.KeyCheck(), err
-}
-
-// Deriver returns what derives the DeviceTokens of the instance's users.
+// Deriver returns what derives the DeviceTokens of the instance's users; it is of no use where the
+// instance is not known.
 func (r *JobRun) Deriver(ctx context.Context) (identity.Deriver, error) {
-	if r.InstanceErr != nil {
-		return identity.Deriver{}, nil
+	if r.derives || r.InstanceErr != nil {
+		return r.deriver, nil
 	}
 	return r.Session.Deriver(ctx)
 }
 
 // request is the job that the command asks for. Without an instance its rows can
 // only be looked at.
-func (r *jobRun) request(ctx context.Context, c JobCommand) (job.Request, error) {
+func (r *jobRun) request(c JobCommand) (job.Request, error) {
 	own, err := json.Marshal(c.Options)
 	if err != nil {
 		return job.Request{}, err
@@ -212,7 +210,7 @@ func (r *jobRun) request(ctx context.Context, c JobCommand) (job.Request, error)
 	if r.InstanceErr != nil {
 		req.Anonymous, req.DryRun = true, true
 	} else if err == nil && c.Kind.Derives {
-		req.KeyCheck, err = r.keyCheck(ctx)
+		req.KeyCheck = r.deriver.KeyCheck()
 	}
 	return req, err
 }

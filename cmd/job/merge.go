@@ -27,7 +27,7 @@ order of the shards, into the results of the whole, in the order of the file. It
 makes sure that every row is in the results of its shard. Rows that failed, or
 that no shard has come to, make it exit 5. The flags that say how the file is
 read must be those of the shards.`,
-		Example: "  telematicsctl job merge --file drivers.csv results-1.csv results-2.csv --results all.csv",
+		Example: "  telematicsctl job merge --file drivers.csv r1.csv r2.csv --results all.csv",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return merge(c.Context(), a, &f, args) },
 	}

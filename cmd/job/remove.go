@@ -63,8 +63,21 @@ func remove(ctx context.Context, a *cmdutil.App, ids []string) error {
 	return nil
 }
 
-// keepJobs is how long jobs are kept at least, unless another time is given.
+// keepJobs is how long jobs are kept unless the profile or the command says otherwise.
 const keepJobs = 90 * 24 * time.Hour
+
+// keepOf returns how long the profile keeps jobs.
+func keepOf(a *cmdutil.App) time.Duration {
+	cfg, err := a.Config()
+	if err != nil {
+		return keepJobs
+	}
+	p, err := cfg.Resolve()
+	if err != nil || p.KeepDays <= 0 {
+		return keepJobs
+	}
+	return time.Duration(p.KeepDays) * 24 * time.Hour
+}
 
 func newPrune(a *cmdutil.App) *cobra.Command {
 	keep := keepJobs
@@ -83,11 +96,14 @@ that are running or damaged stay.`,
 			if err != nil {
 				return err
 			}
+			if !c.Flags().Changed("keep") {
+				keep = keepOf(a)
+			}
 			removed, err := jobs.Prune(c.Context(), keep)
 			a.Streams.Note(cmdutil.Count(len(removed), "job was", "jobs were") + " removed")
 			return err
 		},
 	}
-	c.Flags().DurationVar(&keep, "keep", keepJobs, "how long jobs are kept after their last run")
+	c.Flags().DurationVar(&keep, "keep", keepJobs, "how long jobs are kept (keep_days of the profile)")
 	return c
 }

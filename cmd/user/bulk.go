@@ -51,7 +51,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
   telematicsctl user bulk --file drivers.csv --dry-run
   telematicsctl user bulk --file drivers.xlsx --key email --failed-out fix.csv
   telematicsctl user bulk --quantity 500 --set EnableTracking=off -o ids
-  telematicsctl user bulk --quantity 50 --run ci --set 'ClientId={{.Run}}-{{.N}}'`,
+  telematicsctl user bulk --quantity 9 --run ci --set 'ClientId=ci-{{.N}}'`,
 		Args: cobra.NoArgs,
 	}
 	o.job.AddInput(c, "users")

@@ -43,7 +43,7 @@ from the --client-id, or is drawn, so that a lost answer is safe to retry.
 
 A user who exists already is an error, unless --if-exists ok. The user's tokens
 go to the token store, which is checked before the user is registered.`,
-		Example: `  telematicsctl user create --first-name Ada --email ada@example.com --client-id c-1001
+		Example: `  telematicsctl user create --first-name Ada --client-id c-1001
   telematicsctl user create --client-id c-1001 --if-exists ok
   telematicsctl user create --data user.json --tracking off`,
 		Args: cobra.NoArgs,
