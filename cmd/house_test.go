@@ -107,6 +107,7 @@ Companies:
         Name: App
         Instances:
           - {Id: ` + keptInstance + `, Key: ` + keptKey + `, Name: Common}
+          - {Id: ` + otherInstance + `, Key: ` + otherKey + `, Name: Other, InviteCode: 4711abcd}
 Admins:
   - {Email: ` + keptEmail + `, Password: ` + mustJSON(h.password) +
 		`, Companies: [11111111-2222-4333-8444-00000000000c]}

@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/cmd/instance"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
+	"github.com/telematicsctl/telematicsctl/cmd/lease"
 	"github.com/telematicsctl/telematicsctl/cmd/profile"
 	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
 	"github.com/telematicsctl/telematicsctl/cmd/token"
@@ -86,7 +87,7 @@ alive. Try it without an account: --profile sandbox.`,
 			root.AddCommand(c)
 		}
 	}
-	add("users", user.New(k), job.New(k), audit.New(k))
+	add("users", user.New(k), job.New(k), lease.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k), instance.New(k))
 	add("more", api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)

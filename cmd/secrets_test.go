@@ -24,6 +24,8 @@ const (
 	keptInstance   = "11111111-2222-4333-8444-555555555555"
 	keptKey        = "c0ffee00-dead-4bee-8fee-d00d1e5ca1e5"
 	keptPassword   = `p/ss"w\rd+<&>=ä1`
+	otherInstance  = "11111111-2222-4333-8444-666666666666" // of the same company
+	otherKey       = "0ddba115-dead-4bee-8fee-d00d1e5ca1e5"
 	keptShort      = "Qz7!k" // another admin's
 	keptWrong      = `wr/ong"pass\word`
 	keptPassphrase = "open + sesame/2"
@@ -70,6 +72,18 @@ func everyCommand() []line {
 		plain("user set-logging off ADA"),
 		plain("user set-realtime on ADA"),
 		plain("user set-enabled off ADA"),
+		plain("user set-enabled on ADA"),
+		plain("user set-logging on ADA --for 1h"),
+		plain("user set-logging --undo ADA"),
+		plain("user update ADA --first-name Ada --logging off"),
+		{args: strings.Fields("user update --file - --format csv"), stdin: "ClientId,City\nc-7,Bonn\nc-8,Berlin\n"},
+		plain("lease list"),
+		plain("lease sweep"),
+		plain("lease cancel --all"),
+		plain("lease timer install --dry-run"),
+		plain("lease timer remove"),
+		{args: strings.Fields("user move ADA --to-instance-id " + otherInstance), fails: true}, // the key is not set
+		{args: strings.Fields("user join ADA --invite-code none"), fails: true},
 		plain("user list"),
 		plain("user find --device-token ADA"),
 		plain("user get ADA"),

@@ -20,6 +20,7 @@ var hintTables = []map[failure.Reason]hint{
 	inputHints,
 	operationHints,
 	hierarchyHints,
+	leaseHints,
 	jobHints,
 	identityHints,
 	sandboxHints,

@@ -20,6 +20,14 @@ var operationHints = map[failure.Reason]hint{
 	operation.ReasonNoAdmin: keyNeedsAdmin,
 
 	operation.ReasonOtherInstance: otherProfile,
+
+	// Of an undo, which is a command's own.
+	"nothing-to-undo": func(a *App, e *failure.Error) string {
+		return "list the changes of that user with " + a.Command("audit", "list", "--token", e.Subject)
+	},
+	"changed-since": func(a *App, e *failure.Error) string {
+		return "look at the user with " + a.Command("user", "get", e.Subject) + ", and set what you want to have"
+	},
 }
 
 func otherProfile(a *App, _ *failure.Error) string {

@@ -369,3 +369,18 @@ func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, e
 		return r.v, r.err
 	}
 }
+
+// StateDir returns the folder of the profile's own state: the sandbox keeps its apart.
+func (s *Session) StateDir() (string, error) {
+	cfg, err := s.app.Config()
+	if err != nil {
+		return "", err
+	}
+	return s.dir(cfg), nil
+}
+
+// Note prints a remark on standard error, unless nobody wants to know.
+func (s *Session) Note(text string) { s.app.Streams.Note(text) }
+
+// Now returns the time.
+func (s *Session) Now() time.Time { return s.app.Now() }

@@ -2,174 +2,226 @@ package user
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/input"
-	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// changed is what became of one user.
-type changed struct {
-	DeviceToken string
-	Outcome     string
-	Error       *string
-}
-
-var changedView = render.View[changed]{
-	Columns: []render.Column[changed]{
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
-		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
-	},
-	ID: func(c changed) string { return c.DeviceToken },
-}
-
-// changesAtOnce is how many users are changed side by side, and mostAhead how many may be done before one that is not, whose result is printed first.
+// The operations that change users, as jobs and the audit record call them.
 const (
-	changesAtOnce = 16
-	mostAhead     = 16 * changesAtOnce
+	opUpdate = "update"
+	opDelete = "delete"
+	opMove   = "move"
+	opUndo   = "undo"
 )
 
-// task is something that is done for each of many users.
-type task struct {
-	users *tokens
-	done  string // what a user is then: deleted
-	do    func(ctx context.Context, token string) error
+// changeOptions decide what a command that changes users does. A job is known by them.
+type changeOptions struct {
+	Operation string
+	Body      json.RawMessage `json:",omitempty"` // of an update: what every user gets
+	As        operation.As    `json:",omitempty"`
+	NoRead    bool            `json:",omitempty"`
+	NoBackup  bool            `json:",omitempty"`
+	For       time.Duration   `json:",omitempty"` // the change is a lease of this length
+	To        string          `json:",omitempty"` // of a move: the InstanceId
+	ToProfile string          `json:",omitempty"` // whose instance that is; "" where the key is in the environment
 }
 
-// account is what became of the users of a task.
-type account struct {
-	all, done, failed, unclear int
-	first                      error // of a user that failed
+// changeCommand is a command that changes users, with its flags.
+type changeCommand struct {
+	app     *cmdutil.App
+	name    string // as it is called: "user set-logging"
+	args    []string
+	job     cmdutil.JobFlags
+	as      string
+	options changeOptions
+	undo    bool
+	wait    bool
 }
 
-// carryOut does it, and prints what became of each user as it comes, in the order of the users. A user for whom it is not known whether it was done is
-// failed, and its error says so. After Ctrl-C no further user is begun.
-func (t task) carryOut(ctx context.Context, k *cmdutil.App) error {
-	p, err := k.Printer(ctx)
+// addFlags adds the flags that all these commands have.
+func (c *changeCommand) addFlags(cc *cobra.Command, what string) {
+	c.job.AddInput(cc, what)
+	c.job.AddSelection(cc)
+	c.job.AddOutputs(cc, false)
+	c.job.AddSpeed(cc)
+	c.job.AddRestart(cc)
+}
+
+// run changes the users of TOKEN…, or of --file as a job. wrong is what is wrong with the command's
+// own flags.
+func (c *changeCommand) run(ctx context.Context, wrong cmdutil.Wrong) error {
+	c.job.Check(&wrong)
+	if c.as != "" && c.as != string(operation.AsAdmin) && c.as != string(operation.AsUser) {
+		wrong.Add("--as", "must be admin or user, not %q", c.as)
+	}
+	c.options.As = operation.As(c.as)
+	if _, err := c.job.Input.KeyFields(); err != nil {
+		wrong.AddErr("--key", err)
+	}
+	switch {
+	case len(c.args) > 0 && c.job.File != "":
+		wrong.Add("--file", "takes the place of TOKEN...")
+	case len(c.args) == 0 && c.job.File == "":
+		wrong.Add("TOKEN", "name at least one user, or give a file of them with --file")
+	case c.job.File == "":
+		for _, flag := range c.job.Given("no-validate", "dry-run") {
+			wrong.Add(flag, "is for --file")
+		}
+	case c.undo:
+		wrong.Add("--undo", "takes TOKEN..., no file")
+	case c.wait:
+		wrong.Add("--wait", "takes TOKEN..., no file")
+	}
+	tokens, err := fleet.ParseTokens(c.args)
 	if err != nil {
+		wrong = append(wrong, failure.From(err).Fields...)
+	}
+	if err := wrong.Err(); err != nil {
 		return err
 	}
-	out := render.NewStream(p, changedView, render.Frame{})
-	a := account{all: t.users.count()}
-	runErr := t.forEach(ctx, func(token string, err error) error { return out.Add(a.add(t.done, token, err)) })
-	if err := out.Close(nil); err != nil && runErr == nil {
-		runErr = err
+	if c.job.File != "" {
+		return c.app.RunJob(ctx, cmdutil.JobCommand{Kind: changeKind(c.options.Operation), Command: c.name, Flags: &c.job, Options: c.options})
 	}
-	return a.err(ctx, t.done, runErr)
+	return c.changeTokens(ctx, tokens)
 }
 
-// result is what a user waits for whose turn it is to be printed.
-type result struct {
-	token string
-	err   chan error
+// A changer makes the changes of a command, in a job or outside of one.
+type changer struct {
+	app      *cmdutil.App
+	session  *cmdutil.Session
+	api      *userservice.Client
+	options  changeOptions
+	change   field.Set // of an update: what every user gets
+	actor    operation.Actor
+	members  *fleet.Membership // nil where users act for themselves
+	users    operation.Users   // nil where they are not read
+	instance fleet.Instance
+	backup   *backup  // nil for none
+	leases   *leasing // nil for none
 }
 
-// forEach does it for each user, a bounded number at once, and gives the results to emit in the order of the users. Its error is that of reading the
-// users, or emit's, after which no further user is begun.
-func (t task) forEach(ctx context.Context, emit func(token string, err error) error) error {
-	reading, stop := context.WithCancel(ctx)
-	defer stop()
-	waiting := make(chan result, mostAhead)
-	var readErr error
-	go func() {
-		defer close(waiting)
-		var g errgroup.Group
-		g.SetLimit(changesAtOnce)
-		readErr = t.users.each(reading, func(token string) error {
-			if err := reading.Err(); err != nil {
-				return err
-			}
-			r := result{token, make(chan error, 1)}
-			g.Go(func() error {
-				r.err <- t.do(ctx, token)
-				return nil
-			})
-			waiting <- r
-			return nil
-		})
-		_ = g.Wait()
-	}()
-	var emitErr error
-	for r := range waiting {
-		err := <-r.err
-		if emitErr == nil {
-			emitErr = emit(r.token, err)
+// newChanger chooses who acts. Nothing is sent.
+func newChanger(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, api *userservice.Client, o changeOptions) (*changer, error) {
+	c := &changer{app: k, session: s, api: api, options: o, instance: fleet.Instance{ID: s.InstanceID()}}
+	if o.Body != nil {
+		r := field.Reader{Use: field.Update, Now: k.Now(), Loose: true} // it was checked when it was given
+		r.JSON(o.Body)
+		c.change = r.Set
+	}
+	as := o.As
+	if o.Operation == opDelete || o.Operation == opMove {
+		as = operation.AsAdmin
+	}
+	var err error
+	if c.actor, err = operation.ChooseActor(ctx, s.Auth, as, s.Instance); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.actor.Admin:
+		if c.members, err = s.Users(); err != nil {
+			return nil, err
 		}
-		if emitErr != nil {
-			stop()
-		}
+		c.users = c.members
+	case o.For > 0 || o.Operation == opUndo:
+		c.users = ownUsers{api, c.actor.Instance} // what was before must be known
 	}
-	if emitErr != nil {
-		return emitErr
+	if o.For > 0 {
+		c.leases, err = newLeasing(s, o.For)
 	}
-	return readErr
+	return c, err
 }
 
-// add counts a result and puts it into words.
-func (a *account) add(done, token string, err error) changed {
-	out := changed{DeviceToken: token, Outcome: done}
-	if err == nil {
-		a.done++
-		return out
+// removes reports whether users are deleted or deactivated.
+func (c *changer) removes() bool {
+	status, _ := c.change.Get("Status")
+	enabled, set := c.change.Get("Enabled")
+	return c.options.Operation == opDelete || status == "Deactivated" || status == statusDeleted || set && enabled == false
+}
+
+// operation returns what is done to each user.
+func (c *changer) operation(ctx context.Context) (job.Operation, error) {
+	users := c.users
+	if c.backup != nil {
+		users = backedUp{c.users, c.backup}
 	}
-	text := err.Error()
-	if failure.MayHaveApplied(err) {
-		a.unclear++
-		text += "; the user may be " + done + " all the same"
-	} else {
-		a.failed++
+	switch c.options.Operation {
+	case opDelete:
+		return &operation.Delete{API: c.api, Users: users, Instance: c.instance}, nil
+	case opMove:
+		to, err := c.destination(ctx)
+		return &operation.Move{API: c.api, Users: users, Instance: c.instance, To: to}, err
 	}
-	if a.first == nil {
-		a.first = err
+	update := &operation.Update{
+		API: c.api, Actor: c.actor, Users: users, Instance: c.instance, Change: c.change, NoRead: c.options.NoRead,
 	}
-	out.Outcome, out.Error = "failed", &text
+	if c.leases != nil {
+		update.API = leased{c.api, c.leases}
+	}
+	return update, nil
+}
+
+// question says what is done to a number of users.
+func (c *changer) question(users int, whom string) cmdutil.Change {
+	out := cmdutil.Change{Users: users, Whom: whom}
+	switch c.options.Operation {
+	case opDelete:
+		out.What, out.Then, out.Asks = "Delete", " for good, with all telematics data,", true
+	case opMove:
+		out.What, out.Then = "Move", " into instance "+c.options.To
+	case opUndo:
+		out.What = "Undo the last change of"
+	default:
+		out.What = "Update"
+		if text := changeText(c.change); text != "" {
+			out.What = "Set " + text + " for"
+		}
+		status, _ := c.change.Get("Status")
+		out.Asks = status == statusDeleted
+	}
 	return out
 }
 
-// err makes one error of many: a single user's is its own, Ctrl-C stays Ctrl-C, and otherwise some have failed. done is what the others are.
-func (a *account) err(ctx context.Context, done string, runErr error) error {
-	if runErr == nil && a.failed+a.unclear == 0 {
-		return nil
+// mostNamed is how many fields a question names.
+const mostNamed = 4
+
+// changeText says what an update sets: "EnableTracking to off, City to Berlin".
+func changeText(change field.Set) string {
+	fields := change.Fields()
+	if len(fields) > mostNamed {
+		return cmdutil.Count(len(fields), "field", "fields")
 	}
-	was := "were"
-	if a.done == 1 {
-		was = "was"
+	parts := make([]string, len(fields))
+	for i, f := range fields {
+		value, _ := change.Get(f.Name)
+		parts[i] = f.Name + " to " + valueText(value)
 	}
-	text := fmt.Sprintf("%d of %s %s %s", a.done, cmdutil.Count(a.all, "user", "users"), was, done)
-	if a.unclear > 0 {
-		text += fmt.Sprintf(", %d may have been", a.unclear)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return failure.New(failure.Interrupted, "interrupted: "+text).
-			WithHint("give the same command again: a user that is " + done + " already stays so")
-	case runErr != nil:
-		return a.endedEarly(done, text, runErr)
-	case a.all == 1:
-		return a.first
-	}
-	return failure.New(failure.Partial, text).WithHint("the error of each user stands beside it; give the same command again for those")
+	return strings.Join(parts, ", ")
 }
 
-// endedEarly is the error of a task whose users could not be read to their end, or its results not be printed. Input that cannot be read any more is a
-// mistake only as long as nothing was sent.
-func (a *account) endedEarly(done, text string, err error) error {
-	e := *failure.From(err)
-	e.Message = text + ": " + e.Message
-	if a.done+a.failed+a.unclear == 0 {
-		return &e
+// pastOf is the outcome that a summary leads with.
+func pastOf(op string) job.Outcome {
+	switch op {
+	case opDelete:
+		return job.Deleted
+	case opMove:
+		return job.Moved
 	}
-	if e.Code == failure.Invalid {
-		e.Code = failure.Failed
-	}
-	if errors.Is(err, input.ErrChanged) {
-		e.Hint = "those users stood in the file as it was checked: put it back as it was, and give the same command again: a user that is " + done + " already stays so"
-	}
-	return &e
+	return job.Updated
+}
+
+// isDone reports whether a user is as the command wants it.
+func isDone(o job.Outcome) bool {
+	return slices.Contains([]job.Outcome{job.Updated, job.Deleted, job.Moved, job.Unchanged, job.Planned}, o)
 }

@@ -49,14 +49,3 @@ func TestOnlyFlagsThatWereGivenAreTaken(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
-
-func TestDeviceTokensAreReadOnceEach(t *testing.T) {
-	const a, b = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "1f0e3dad-9990-4a6b-8d3c-7b2a1c0e9f55"
-	got, err := deviceTokens([]string{a, "{" + strings.ToUpper(a) + "}", b, a})
-	if err != nil || strings.Join(got, " ") != a+" "+b {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := deviceTokens([]string{"x", a, "y"}); err == nil || !strings.Contains(err.Error(), "DeviceToken 1") || !strings.Contains(err.Error(), "DeviceToken 3") {
-		t.Errorf("%v", err)
-	}
-}

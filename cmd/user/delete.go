@@ -1,72 +1,34 @@
 package user
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/auth"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-func newDelete(k *cmdutil.App, run func(context.Context, whom) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o whom) error { return deleteUsers(ctx, k, o) }
-	}
-	var o whom
+func newDelete(k *cmdutil.App) *cobra.Command {
+	o := &changeCommand{app: k, name: "user delete", options: changeOptions{Operation: opDelete}}
 	c := &cobra.Command{
-		Use:   "delete TOKEN...",
-		Short: "Delete users for good",
-		Long: `Deletes users for good, with all their telematics data. It asks first, and is done as the admin. A user who is already gone counts as deleted; one that
-fails does not stop the others. With --file the users are those of a file, such as the results of a bulk run.`,
-		Example: `  telematicsctl user delete 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
-  telematicsctl user delete --file results.csv --yes`,
-		RunE: func(c *cobra.Command, args []string) error {
-			o.args = args
-			return run(c.Context(), o)
-		},
-	}
-	addTokensFile(c, &o.file)
-	return c
-}
+		Use:     "delete TOKEN... | --file F",
+		Aliases: []string{"rm"},
+		Short:   "Delete users for good",
+		Long: `Deletes users for good, with all their telematics data, and removes their stored
+tokens. It acts as the admin and asks first; for several users, their number has
+to be typed. --yes answers.
 
-func deleteUsers(ctx context.Context, k *cmdutil.App, o whom) error {
-	if err := cmdutil.CheckOutput(ctx, k, changedView); err != nil {
-		return err
+TOKEN is a DeviceToken, or client:ID, email:ADDRESS or phone:NUMBER. Users of a
+file are a job, which can be resumed. Before several users are deleted, a
+backup of them is written to the state folder; it holds their fields, not their
+trips, and whether a deleted DeviceToken can be registered again is not known.`,
+		Example: `  telematicsctl user delete client:c-1001
+  telematicsctl user delete --file results.csv --yes`,
 	}
-	users, err := openTokens(ctx, k, o)
-	if err != nil {
-		return err
+	c.Flags().BoolVar(&o.options.NoBackup, "no-backup", false, "write no backup of the users")
+	cmdutil.GroupFlags(c, "Change", "no-backup")
+	o.addFlags(c, "users")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		o.args = args
+		return o.run(c.Context(), nil)
 	}
-	defer users.close()
-	many := users.count()
-	s, err := k.Session(min(many, changesAtOnce), many > 1)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	// Who cannot act as the admin is told so before anything is asked.
-	if _, err := s.Auth.Token(ctx, auth.Admin); err != nil {
-		return err
-	}
-	if err := s.BeforeChange(ctx); err != nil {
-		return err
-	}
-	question := fmt.Sprintf("Delete %s for good, with all telematics data?", cmdutil.Count(many, "user", "users"))
-	if token := users.first(); many == 1 && token != "" {
-		question = "Delete user " + token + " for good, with all telematics data?"
-	}
-	if err := k.Confirm(ctx, question); err != nil {
-		return err
-	}
-	return task{users, "deleted", func(ctx context.Context, token string) error {
-		err := s.API.Delete(ctx, userservice.AsAdmin(), token)
-		if failure.Is(err, failure.NotFound) { // the service itself does not know the user
-			return nil
-		}
-		return err
-	}}.carryOut(ctx, k)
+	return c
 }

@@ -2,130 +2,143 @@ package user
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// a flip is one of the commands set-tracking, set-logging, set-realtime and set-enabled.
-type flip struct {
+// A flagCommand is one of set-tracking, set-logging, set-realtime and set-enabled.
+type flagCommand struct {
 	name, short, field string
-	harm               string // the warning of switching it on; "" for none
+	harm               string // what switching it on does to the phone; "" for nothing
 }
 
-var switches = []flip{
-	{name: "set-tracking", field: "EnableTracking", short: "Switch the recording of trips on or off"},
-	{name: "set-logging", field: "EnableLogging", short: "Switch the phone's debug log on or off",
-		harm: "debug logging drains the battery of the phone: switch it off when the work is done"},
-	{name: "set-realtime", field: "EnableRealTimeLocation", short: "Switch the streaming of the live position on or off",
-		harm: "streaming the live position is heavy on the battery of the phone: switch it off when the work is done"},
-	{name: "set-enabled", field: "Enabled", short: "Activate or deactivate users; a deactivated user is not deleted"},
+var switches = []flagCommand{
+	{name: "set-tracking", field: "EnableTracking", short: "Turn trip recording on or off"},
+	{name: "set-logging", field: "EnableLogging", short: "Turn the phone's debug log on or off",
+		harm: "debug logging drains the battery of the phone"},
+	{name: "set-realtime", field: "EnableRealTimeLocation", short: "Turn live position streaming on or off",
+		harm: "streaming the live position drains the battery of the phone"},
+	{name: "set-enabled", field: "Enabled", short: "Activate or deactivate users (does not delete)"},
 }
 
-// setOptions are what a set command was told.
-type setOptions struct {
-	change flip
-	on     bool
-	users  whom
-	as     string // admin, user, or "" for whichever can be had
-}
-
-func newSet(k *cmdutil.App, change flip, run func(context.Context, setOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o setOptions) error { return set(ctx, k, o) }
-	}
-	var as, file string
+func newSet(k *cmdutil.App, s flagCommand) *cobra.Command {
+	o := &changeCommand{app: k, name: "user " + s.name, options: changeOptions{Operation: opUpdate}}
+	var length string
 	c := &cobra.Command{
-		Use:   change.name + " on|off TOKEN...",
-		Short: change.short,
-		Long: change.short + `. Only this flag is sent; all else of the user stays as it is.
+		Use:   s.name + " on|off TOKEN... | --file F",
+		Short: s.short,
+		Long: s.short + `: ` + s.field + ` alone is sent.
 
-The change is made as the admin if the admin's tokens are stored (or can be had without asking), else as the user itself: by
-its stored tokens, or by signing in with the DeviceToken and the InstanceKey. Several users are changed side by side; one that
-fails does not stop the others. With --file the users are those of a file, such as the results of a bulk run.`,
-		Example: "  telematicsctl user " + change.name + " off 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70\n  telematicsctl user " + change.name + " off --file results.csv",
-		Args:    cobra.MinimumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) == 0 {
-				return []string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp
-			}
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			o := setOptions{change: change, as: as, users: whom{args[1:], file}}
-			on, err := field.Get(change.field).ParseText(args[0], k.Now())
-			if err != nil {
-				return failure.New(failure.Invalid, "the first argument says on or off: "+err.Error()).WithHint("telematicsctl user " + change.name + " on|off TOKEN...")
-			}
-			o.on = on == true
-			return run(c.Context(), o)
-		},
+TOKEN is a DeviceToken, or client:ID, email:ADDRESS or phone:NUMBER. As the
+admin each user is read first: a user who is so already is unchanged, and
+nothing is sent. Users of a file are a job, which can be resumed.
+
+With --for the change is a lease: it is put back after that time by
+"lease sweep", which a timer runs ("lease timer install"), or by --wait. With
+--undo, the last change of the flag that was made from here is put back.`,
+		Example: "  telematicsctl user " + s.name + " off client:c-1001\n" +
+			"  telematicsctl user " + s.name + " on client:c-1001 --for 4h\n" +
+			"  telematicsctl user " + s.name + " off --file results.csv\n" +
+			"  telematicsctl user " + s.name + " --undo client:c-1002",
+		ValidArgsFunction: completeOnOff,
 	}
-	addAs(c, &as)
-	addTokensFile(c, &file)
+	f := c.Flags()
+	addAs(c, &o.as)
+	f.BoolVar(&o.options.NoRead, "no-read", false, "send without reading the user first")
+	f.StringVar(&length, "for", "", "put the flag back after this `time`: 90m, 4h, 7d")
+	f.BoolVar(&o.wait, "wait", false, "with --for: wait, and put the flag back")
+	f.BoolVar(&o.undo, "undo", false, "put back the last change made from here")
+	group := []string{"as", "no-read", "for", "wait", "undo"}
+	if s.field == "Enabled" {
+		f.BoolVar(&o.options.NoBackup, "no-backup", false, "write no backup of users who are deactivated")
+		group = append(group, "no-backup")
+	}
+	cmdutil.GroupFlags(c, "Change", group...)
+	o.addFlags(c, "users")
+	c.RunE = func(c *cobra.Command, args []string) error { return o.set(c.Context(), s, args, length) }
 	return c
 }
 
-// addAs makes the flag --as.
+func completeOnOff(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 && !c.Flags().Changed("undo") {
+		return []string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// addAs adds --as.
 func addAs(c *cobra.Command, as *string) {
-	c.Flags().StringVar(as, "as", "", "make the change as the `admin|user`; else as the admin where that is possible")
+	c.Flags().StringVar(as, "as", "", "act as `admin|user` (default: the admin if possible)")
 	_ = c.RegisterFlagCompletionFunc("as", cobra.FixedCompletions([]string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func set(ctx context.Context, k *cmdutil.App, o setOptions) error {
-	if o.as != "" && o.as != "admin" && o.as != "user" {
-		return failure.Newf(failure.Invalid, "--as %q is neither admin nor user", o.as)
+// set reads on|off and the flags that belong to it, and makes the change.
+func (c *changeCommand) set(ctx context.Context, s flagCommand, args []string, length string) error {
+	var wrong cmdutil.Wrong
+	c.args = args
+	on := false
+	if !c.undo {
+		if len(args) == 0 {
+			return failure.New(failure.Invalid, "missing argument: on or off").WithHint(c.app.Command("user", s.name, "--help") + " shows how it is used")
+		}
+		value, err := field.Get(s.field).ParseText(args[0], c.app.Now())
+		if err != nil {
+			wrong.Add("on|off", "%s", err)
+		}
+		on = value == true
+		var change field.Set
+		change.Put(field.Get(s.field), on)
+		if c.options.Body, err = change.Body(field.Update); err != nil {
+			return err
+		}
+		c.args = args[1:]
 	}
-	if err := cmdutil.CheckOutput(ctx, k, changedView); err != nil {
-		return err
+	c.checkLease(&wrong, length)
+	if c.undo && c.options.NoRead {
+		wrong.Add("--no-read", "--undo must read the user")
 	}
-	users, err := openTokens(ctx, k, o.users)
-	if err != nil {
-		return err
+	if on && s.harm != "" && len(wrong) == 0 {
+		c.warnOfHarm(s, args)
 	}
-	defer users.close()
-	s, err := k.Session(min(users.count(), changesAtOnce), users.count() > 1)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Close() }()
-	acting, err := actor(ctx, s, o.as)
-	if err != nil {
-		return err
-	}
-	if o.on && o.change.harm != "" {
-		k.Streams.Warn(o.change.harm)
-	}
-	if err := s.BeforeChange(ctx); err != nil {
-		return err
-	}
-	var body field.Set
-	body.Put(field.Get(o.change.field), o.on)
-	return task{users, "updated", func(ctx context.Context, token string) error {
-		return s.API.Update(ctx, acting(token), token, body)
-	}}.carryOut(ctx, k)
+	return c.run(ctx, wrong)
 }
 
-// actor chooses who makes the changes, before any is sent: it returns the caller for the user with a DeviceToken.
-func actor(ctx context.Context, s *cmdutil.Session, as string) (func(token string) userservice.Caller, error) {
-	admin := as == "admin"
-	if as == "" {
-		has, err := s.Auth.HasAdmin(ctx)
-		if err != nil {
-			return nil, err
+// checkLease reads --for.
+func (c *changeCommand) checkLease(wrong *cmdutil.Wrong, length string) {
+	if length == "" {
+		if c.wait {
+			wrong.Add("--wait", "is for --for")
 		}
-		admin = has
+		return
 	}
-	if admin {
-		return func(string) userservice.Caller { return userservice.AsAdmin() }, nil
+	var err error
+	c.options.For, err = cmdutil.ParseDuration(length)
+	wrong.AddErr("--for", err)
+	switch {
+	case c.undo:
+		wrong.Add("--for", "not with --undo")
+	case c.options.NoRead:
+		wrong.Add("--no-read", "--for must read the user")
 	}
-	in, err := s.Instance(ctx)
-	if err != nil {
-		return nil, err
+}
+
+// warnOfHarm says what a flag that stays on does to the phone, and proposes a lease.
+func (c *changeCommand) warnOfHarm(s flagCommand, args []string) {
+	if c.options.For > 0 {
+		return
 	}
-	return func(token string) userservice.Caller { return userservice.AsUser(token, in) }, nil
+	again := append([]string{"user", s.name}, args...)
+	if c.job.File != "" {
+		again = append(again, "--file", c.job.File)
+	}
+	text := s.harm + ": turn it off when it is no longer needed, or let it end by itself"
+	if len(strings.Join(again, " ")) < 120 {
+		text += " with " + c.app.Command(append(again, "--for", "4h")...)
+	}
+	c.app.Streams.Warn(text)
 }

@@ -12,9 +12,9 @@ import (
 // New makes the command `user`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
-	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newDelete(k, nil), newList(k), newFind(k), newGet(k))
+	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newUpdate(k), newDelete(k), newMove(k), newJoin(k), newList(k), newFind(k), newGet(k))
 	for _, s := range switches {
-		c.AddCommand(newSet(k, s, nil))
+		c.AddCommand(newSet(k, s))
 	}
 	return c
 }

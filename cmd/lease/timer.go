@@ -1,0 +1,158 @@
+package lease
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/lease"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+// part is a file of a timer, or a command that makes it known, as it is printed.
+type part struct {
+	File, Command, Content string
+}
+
+var partView = render.View[part]{
+	Columns: []render.Column[part]{
+		{Head: "FILE", Name: "File", Cell: func(p part) any { return p.File }},
+		{Head: "COMMAND", Name: "Command", Cell: func(p part) any { return p.Command }},
+		{Head: "CONTENT", Name: "Content", Wide: true, Cell: func(p part) any { return p.Content }},
+	},
+}
+
+func newTimer(k *cmdutil.App) *cobra.Command {
+	c := &cobra.Command{Use: "timer", Short: "Set up what ends temporary changes"}
+	c.AddCommand(newInstall(k), newRemove(k))
+	return c
+}
+
+func newInstall(k *cmdutil.App) *cobra.Command {
+	var dryRun bool
+	c := &cobra.Command{
+		Use:   "install",
+		Short: "Run lease sweep every minute",
+		Long: `Installs a timer that runs "lease sweep" for the current profile every minute: a
+systemd user timer on Linux, a launchd agent on macOS, a scheduled task on
+Windows. It needs neither root nor a daemon of this tool. With --dry-run the
+files and commands are printed only.
+
+The sweep must be able to sign in without you: a token store that asks for a
+passphrase or a locked keyring make it fail, and the lease stays. To end leases
+while you are signed out of the machine, run loginctl enable-linger once.`,
+		Example: "  telematicsctl lease timer install --dry-run -o json\n  telematicsctl lease timer install",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return install(c.Context(), k, dryRun) },
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the files and commands only")
+	return c
+}
+
+func newRemove(k *cmdutil.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove",
+		Aliases: []string{"rm"},
+		Short:   "Remove the timer",
+		Long: `Removes the timer of the current profile. Open leases stay: they are ended by
+"lease sweep" or "lease cancel".`,
+		Example: "  telematicsctl lease timer remove",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return remove(c.Context(), k) },
+	}
+}
+
+func timerOf(k *cmdutil.App) (lease.Timer, error) {
+	k.WithoutLeaseWarning()
+	s, err := k.Session(1, false)
+	if err != nil {
+		return lease.Timer{}, err
+	}
+	defer func() { _ = s.Close() }()
+	return s.LeaseTimer()
+}
+
+func install(ctx context.Context, k *cmdutil.App, dryRun bool) error {
+	if err := cmdutil.CheckOutput(ctx, k, partView); err != nil {
+		return err
+	}
+	t, err := timerOf(k)
+	if err != nil {
+		return err
+	}
+	parts := []part{}
+	for _, f := range t.Files {
+		parts = append(parts, part{File: f.Path, Content: f.Content})
+	}
+	for _, c := range t.Enable {
+		parts = append(parts, part{Command: strings.Join(c, " ")})
+	}
+	if dryRun {
+		return cmdutil.PrintList(ctx, k, partView, parts, "")
+	}
+	for _, f := range t.Files {
+		if err := os.MkdirAll(filepath.Dir(f.Path), 0o700); err != nil {
+			return atomicfile.Failure(failure.Failed, "cannot install the timer", f.Path, err)
+		}
+		if err := atomicfile.WriteFile(f.Path, []byte(f.Content), 0o600); err != nil {
+			return atomicfile.Failure(failure.Failed, "cannot install the timer", f.Path, err)
+		}
+	}
+	if err := runAll(ctx, t.Enable); err != nil {
+		for _, f := range t.Files {
+			_ = os.Remove(f.Path) // it is not installed, and must not look so
+		}
+		return err
+	}
+	k.Streams.Note("The timer is installed: it runs lease sweep every minute")
+	return cmdutil.PrintList(ctx, k, partView, parts, "")
+}
+
+func remove(ctx context.Context, k *cmdutil.App) error {
+	t, err := timerOf(k)
+	if err != nil {
+		return err
+	}
+	if !t.Installed() {
+		k.Streams.Note("No timer is installed")
+		return nil
+	}
+	if err := runAll(ctx, t.Disable); err != nil {
+		return err
+	}
+	for _, f := range t.Files {
+		if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return atomicfile.Failure(failure.Failed, "cannot remove the timer", f.Path, err)
+		}
+	}
+	k.Streams.Note("The timer is removed")
+	return runAll(ctx, t.Reload)
+}
+
+// runAll runs the system's own commands, whose words are made here alone.
+func runAll(ctx context.Context, commands [][]string) error {
+	for _, words := range commands {
+		c := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // systemctl, launchctl or schtasks
+		var says bytes.Buffer
+		c.Stdout, c.Stderr = &says, &says
+		if err := c.Run(); err != nil {
+			text := strings.TrimSpace(says.String())
+			if text == "" {
+				text = err.Error()
+			}
+			return failure.Newf(failure.Failed, "%s: %s", strings.Join(words, " "), text).
+				WithHint("run `telematicsctl lease sweep` by a timer of your own instead, such as cron")
+		}
+	}
+	return nil
+}

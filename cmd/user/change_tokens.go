@@ -1,0 +1,273 @@
+package user
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+// changesAtOnce is how many users are read and changed side by side.
+const changesAtOnce = 16
+
+// A target is a user whom TOKEN names, as it was found before anything is sent.
+type target struct {
+	token   fleet.Token
+	id      uuid.UUID
+	state   fleet.State // Known only where the user was read
+	fields  field.Set   // of an undo: what is put back
+	changes []job.Change
+	err     error
+	done    chan job.Result
+}
+
+// changeTokens changes the users of TOKEN…: they are read, a question is asked where one is to be
+// asked, and then they are changed side by side.
+func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) error {
+	k := c.app
+	p, err := k.Printer(ctx)
+	if err == nil {
+		err = changedView.Check(p)
+	}
+	if err != nil {
+		return err
+	}
+	s, err := k.Session(min(len(tokens), changesAtOnce), len(tokens) > 1)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	options := c.options
+	if c.undo {
+		options.Operation = opUndo
+	}
+	ch, err := newChanger(ctx, k, s, s.API, options)
+	if err != nil {
+		return err
+	}
+	targets, err := ch.targets(ctx, tokens, c.undoes())
+	if err != nil {
+		return err
+	}
+	if err := ch.confirm(ctx, targets, c.job.DryRun); err != nil {
+		return err
+	}
+	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, changedView, render.Frame{})}
+	err = run.all(ctx, targets)
+	if c.wait && run.done > 0 && (err == nil || failure.Is(err, failure.Partial)) {
+		return errors.Join(err, ch.leases.wait(ctx, k, s, ch))
+	}
+	return err
+}
+
+// targets finds the users. The error is one that concerns all of them.
+func (c *changer) targets(ctx context.Context, tokens []fleet.Token, undoes *field.Field) ([]*target, error) {
+	if c.actor.Admin {
+		if _, err := c.session.Auth.Token(ctx, auth.Admin); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*target, len(tokens))
+	users := make([]string, len(tokens))
+	for i, t := range tokens {
+		out[i] = &target{token: t, id: t.DeviceToken, done: make(chan job.Result, 1)}
+		users[i] = t.DeviceToken.String()
+		if t.Field != nil && !c.actor.Admin {
+			return nil, failure.Newf(failure.Unauthorized, "look up a user by %s: needs an admin", t.Field.Name).
+				Because(operation.ReasonNoAdmin, t.Field.Name)
+		}
+	}
+	if err := c.actor.Check(ctx, c.session.Auth, users); err != nil {
+		return nil, err
+	}
+	if c.users == nil {
+		return out, nil
+	}
+	var g errgroup.Group
+	g.SetLimit(changesAtOnce)
+	for _, t := range out {
+		g.Go(func() error {
+			if t.err = ctx.Err(); t.err == nil {
+				c.find(ctx, t, undoes)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, failure.New(failure.Interrupted, "interrupted: nothing was changed")
+	}
+	return out, nil
+}
+
+// find reads the user of a target, and what an undo puts back.
+func (c *changer) find(ctx context.Context, t *target, undoes *field.Field) {
+	if t.token.Field != nil {
+		t.state, t.err = c.users.Lookup(ctx, t.token)
+	} else {
+		t.state, t.err = c.users.Read(ctx, t.id)
+	}
+	if t.err != nil {
+		return
+	}
+	t.id = t.state.DeviceToken
+	if c.options.Operation == opUndo && t.state.Place == fleet.Member {
+		t.fields, t.err = c.before(ctx, t.state, undoes)
+	}
+	if t.err == nil && t.state.Known && c.options.Operation != opDelete && c.options.Operation != opMove {
+		wanted := c.change.Clone()
+		wanted.Merge(t.fields)
+		for _, d := range fleet.Differences(wanted, t.state.Values) {
+			t.changes = append(t.changes, job.Change{Field: d.Field.Name, From: d.From, To: d.To})
+		}
+	}
+}
+
+// sends reports whether something will be sent for a target.
+func (c *changer) sends(t *target) bool {
+	switch {
+	case t.err != nil, c.users != nil && t.state.Place != fleet.Member:
+		return false
+	case c.options.Operation == opDelete || c.options.Operation == opMove || c.options.NoRead || !t.state.Known:
+		return true
+	}
+	return len(t.changes) > 0
+}
+
+// confirm asks what is to be asked, and makes the backup of users who will be gone.
+func (c *changer) confirm(ctx context.Context, targets []*target, dryRun bool) error {
+	n, whom := 0, ""
+	for _, t := range targets {
+		if c.sends(t) {
+			n++
+			whom = t.id.String()
+			if t.state.User != nil {
+				whom = whomAsked(t.state)
+			}
+		}
+	}
+	if n == 0 || dryRun {
+		return nil
+	}
+	if c.leases != nil {
+		c.leases.advise()
+	}
+	if err := c.session.ConfirmChange(ctx, c.question(n, whom)); err != nil {
+		return err
+	}
+	if n < 2 || !c.removes() || c.options.NoBackup || !c.actor.Admin {
+		return nil
+	}
+	var err error
+	if c.backup, err = openBackup(c.session, c.options.Operation, ""); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.backup.close()); c.backup = nil }()
+	for _, t := range targets {
+		if c.sends(t) && err == nil {
+			err = c.backup.add(t.state)
+		}
+	}
+	return err
+}
+
+// known are users who were just read: the operation need not read them again.
+type known struct {
+	operation.Users
+	states map[uuid.UUID]fleet.State
+}
+
+func (k known) State(ctx context.Context, id uuid.UUID) (fleet.State, error) {
+	if s, ok := k.states[id]; ok {
+		return s, nil
+	}
+	return k.Users.State(ctx, id)
+}
+
+// tokenRun is one run over the users of TOKEN….
+type tokenRun struct {
+	*changer
+	command string
+	dryRun  bool
+	out     *render.Stream[changed]
+
+	all_, done, failed, unknown int
+	first                       error
+}
+
+// all changes the users, and prints what became of each in their order. After Ctrl-C no further
+// user is begun.
+func (r *tokenRun) all(ctx context.Context, targets []*target) error {
+	r.all_ = len(targets)
+	if r.users != nil {
+		states := map[uuid.UUID]fleet.State{}
+		for _, t := range targets {
+			states[t.id] = t.state
+		}
+		r.users = known{r.users, states}
+	}
+	op, err := r.operation(ctx)
+	if err != nil {
+		return err
+	}
+	if d, ok := op.(*operation.Delete); ok {
+		d.Single = true
+	}
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		var g errgroup.Group
+		g.SetLimit(changesAtOnce)
+		for _, t := range targets {
+			g.Go(func() error {
+				t.done <- r.one(sending, ctx, op, t)
+				return nil
+			})
+		}
+		_ = g.Wait()
+	}()
+	recorder := r.session.Recorder()
+	var printErr error
+	for _, t := range targets {
+		result := <-t.done
+		if result.Outcome == "" {
+			continue // it was not begun
+		}
+		result = r.settle(ctx, recorder, t, result)
+		if printErr == nil {
+			if printErr = r.out.Add(newChanged(result, t.token.String(), t.state.User)); printErr != nil {
+				stop()
+			}
+		}
+	}
+	recorder.Flush(context.WithoutCancel(ctx))
+	if err := r.out.Close(nil); printErr == nil {
+		printErr = err
+	}
+	return r.err(ctx, printErr)
+}
+
+// one changes one user; begin ends before it is begun, ctx while it is.
+func (r *tokenRun) one(begin, ctx context.Context, op job.Operation, t *target) job.Result {
+	switch {
+	case t.err != nil:
+		return job.Result{Outcome: job.Failed, DeviceToken: t.id, Err: t.err}
+	case begin.Err() != nil:
+		return job.Result{}
+	case r.dryRun && r.sends(t):
+		return job.Result{Outcome: job.Planned, DeviceToken: t.id, Changes: t.changes}
+	}
+	rec := job.Record{N: 1, DeviceToken: t.id, Fields: t.fields}
+	return operation.Single(ctx, op, rec, operation.Retry{Clock: pace.Clock{Now: r.app.Now, Wait: cmdutil.Wait}})
+}

@@ -1,0 +1,103 @@
+package user
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// changed is what became of one user.
+type changed struct {
+	DeviceToken string
+	Outcome     string
+	Changes     []job.Change `json:",omitempty"` // where the user was read before
+	Error       *string
+
+	whom string // for tables: "Ada Lovelace (c-2001)"
+}
+
+var changedView = render.View[changed]{
+	Columns: []render.Column[changed]{
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
+		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
+		{Head: "USER", Name: "User", Cell: func(c changed) any { return c.whom }},
+		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
+	},
+	ID: func(c changed) string { return c.DeviceToken },
+}
+
+// newChanged returns what became of a user as it is printed.
+func newChanged(r job.Result, named string, u *userservice.User) changed {
+	out := changed{DeviceToken: named, Outcome: string(r.Outcome), Changes: r.Changes, whom: whomText(u)}
+	if r.DeviceToken != uuid.Nil {
+		out.DeviceToken = r.DeviceToken.String()
+	}
+	if r.Err != nil {
+		text := failure.From(r.Err).Error()
+		out.Error = &text
+	}
+	return out
+}
+
+// changesText returns changes in a line: "EnableLogging off → on, City Bonn → Berlin".
+func changesText(changes []job.Change) string {
+	parts := make([]string, len(changes))
+	for i, c := range changes {
+		parts[i] = fmt.Sprintf("%s %s → %s", c.Field, valueText(c.From), valueText(c.To))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func valueText(v any) string {
+	if v == nil || v == "" {
+		return "(none)"
+	}
+	return fmt.Sprint(onOff(v))
+}
+
+// whomText names a user in a table: "Ada Lovelace (c-2001)".
+func whomText(u *userservice.User) string {
+	if u == nil {
+		return ""
+	}
+	return named(fullName(*u), u.ClientID())
+}
+
+// whomAsked names a user in a question: "Ada Lovelace, c-2001".
+func whomAsked(s fleet.State) string {
+	if s.User == nil {
+		return s.DeviceToken.String()
+	}
+	parts := strings.Trim(fullName(*s.User)+", "+s.User.ClientID(), ", ")
+	if parts == "" {
+		return s.DeviceToken.String()
+	}
+	return parts
+}
+
+// byFlags returns an error with the service's words about fields under the names of the flags that
+// set them.
+func byFlags(err error) error {
+	f := failure.From(err)
+	if f == nil || len(f.Fields) == 0 {
+		return err
+	}
+	out := *f
+	out.Fields = make([]failure.Field, len(f.Fields))
+	for i, m := range f.Fields {
+		if known, ok := field.Lookup(m.Key); ok && known.Flag != "" {
+			m.Key = "--" + known.Flag
+		}
+		out.Fields[i] = m
+	}
+	return &out
+}
