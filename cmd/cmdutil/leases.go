@@ -57,8 +57,7 @@ func (s *Session) warnOfLeases() {
 		}
 	}
 	if overdue > 0 {
-		s.app.Streams.Warn(Count(overdue, "temporary change is", "temporary changes are") + " overdue: end them with " +
-			s.app.Command("lease", "sweep"))
+		s.app.Streams.Warn(Count(overdue, "temporary change is", "temporary changes are") + " overdue: run " + s.app.Command("lease", "sweep"))
 	}
 }
 

@@ -381,6 +381,3 @@ func (s *Session) StateDir() (string, error) {
 
 // Note prints a remark on standard error, unless nobody wants to know.
 func (s *Session) Note(text string) { s.app.Streams.Note(text) }
-
-// Now returns the time.
-func (s *Session) Now() time.Time { return s.app.Now() }

@@ -21,36 +21,47 @@ import (
 // backup is a file of users as they were before they were deleted or deactivated: JSON Lines with
 // the service's own names, as `user list -o jsonl` writes them.
 type backup struct {
-	path string
+	session *cmdutil.Session
+	path    string
 
 	mu   sync.Mutex
-	file *os.File
+	file *os.File // nil before open: nothing is kept
 	has  map[uuid.UUID]bool
 }
 
-// openBackup opens a backup, that of a job to add to it, and says where it is. Backups that are
-// older than the profile keeps them are removed.
-func openBackup(s *cmdutil.Session, op, jobID string) (*backup, error) {
+// newBackup returns the backup of a job, or, where jobID is "", of a command. Nothing is written
+// before it is opened.
+func newBackup(s *cmdutil.Session, op, jobID string) (*backup, error) {
 	dir, err := s.StateDir()
 	if err != nil {
 		return nil, err
 	}
-	dir = filepath.Join(dir, "backups")
-	name := jobID
-	if name == "" {
-		name = s.Now().UTC().Format("20060102T150405.000")
+	if jobID == "" {
+		jobID = s.Now().UTC().Format("20060102T150405.000")
 	}
-	path := filepath.Join(dir, op+"-"+name+".jsonl")
+	path := filepath.Join(dir, "backups", op+"-"+jobID+".jsonl")
+	return &backup{session: s, path: path, has: map[uuid.UUID]bool{}}, nil
+}
+
+// open creates the file, or opens that of a job to add to it, and says where it is. Backups that
+// are older than the profile keeps them are removed.
+func (b *backup) open() error {
+	dir := filepath.Dir(b.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, atomicfile.Failure(failure.Failed, "cannot write the backup of the users", dir, err)
+		return b.failure(err)
 	}
-	pruneBackups(dir, s.Now().AddDate(0, 0, -s.Profile.KeepDays))
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	pruneBackups(dir, b.session.Now().AddDate(0, 0, -b.session.Profile.KeepDays))
+	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, atomicfile.Failure(failure.Failed, "cannot write the backup of the users", path, err)
+		return b.failure(err)
 	}
-	s.Note("Backup of the users: " + path)
-	return &backup{path: path, file: f, has: map[uuid.UUID]bool{}}, nil
+	b.session.Note("Backup of the users: " + b.path)
+	b.file = f
+	return nil
+}
+
+func (b *backup) failure(err error) error {
+	return atomicfile.Failure(failure.Failed, "cannot write the backup of the users", b.path, err)
 }
 
 func pruneBackups(dir string, oldest time.Time) {
@@ -64,7 +75,7 @@ func pruneBackups(dir string, oldest time.Time) {
 
 // add writes a user, once.
 func (b *backup) add(s fleet.State) error {
-	if s.User == nil || s.Place != fleet.Member {
+	if b.file == nil || s.User == nil || s.Place != fleet.Member {
 		return nil
 	}
 	text, err := json.Marshal(*s.User)
@@ -77,22 +88,19 @@ func (b *backup) add(s fleet.State) error {
 		return nil
 	}
 	if _, err := b.file.Write(append(text, '\n')); err != nil {
-		return atomicfile.Failure(failure.Failed, "cannot write the backup of the users", b.path, err)
+		return b.failure(err)
 	}
 	b.has[s.DeviceToken] = true
 	return nil
 }
 
-// close syncs the file. An empty one is removed.
+// close syncs the file.
 func (b *backup) close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	err := errors.Join(b.file.Sync(), b.file.Close())
-	if info, statErr := os.Stat(b.path); statErr == nil && info.Size() == 0 {
-		_ = os.Remove(b.path) // it says nothing
+	if b.file == nil {
+		return nil
 	}
-	if err != nil {
-		return atomicfile.Failure(failure.Failed, "cannot write the backup of the users", b.path, err)
+	if err := errors.Join(b.file.Sync(), b.file.Close()); err != nil {
+		return b.failure(err)
 	}
 	return nil
 }

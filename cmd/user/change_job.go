@@ -31,16 +31,18 @@ func changeKinds() []cmdutil.JobKind {
 // changeOutput prints the rows of such a job: an array of users.
 type changeOutput struct {
 	printer *render.Printer
+	view    render.View[changed]
 	stream  *render.Stream[changed]
 }
 
-func newChangeOutput(_ *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
-	return &changeOutput{printer: p}, changedView.Check(p)
+func newChangeOutput(a *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
+	view, err := changeView(a, p)
+	return &changeOutput{printer: p, view: view}, err
 }
 
 // Begin implements cmdutil.JobOutput.
 func (o *changeOutput) Begin(string, int) {
-	o.stream = render.NewStream(o.printer, changedView, render.Frame{})
+	o.stream = render.NewStream(o.printer, o.view, render.Frame{})
 }
 
 // Add implements cmdutil.JobOutput.
@@ -86,7 +88,7 @@ func openChange(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, erro
 	}
 	j.users.File = file
 	if c.removes() && c.actor.Admin && !o.NoBackup && !r.DryRun {
-		if c.backup, err = openBackup(r.Session, o.Operation, r.Job.Spec.ID); err != nil {
+		if c.backup, err = newBackup(r.Session, o.Operation, r.Job.Spec.ID); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
 	}
@@ -179,6 +181,11 @@ func (j *changeJob) start(ctx context.Context, requested int) error {
 		}
 		for _, e := range entries {
 			j.stored[e.Subject] = true
+		}
+	}
+	if j.backup != nil && requested > 1 {
+		if err := j.backup.open(); err != nil {
+			return err
 		}
 	}
 	switch {

@@ -37,9 +37,10 @@ type target struct {
 func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) error {
 	k := c.app
 	p, err := k.Printer(ctx)
-	if err == nil {
-		err = changedView.Check(p)
+	if err != nil {
+		return err
 	}
+	view, err := changeView(k, p)
 	if err != nil {
 		return err
 	}
@@ -56,6 +57,9 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err != nil {
 		return err
 	}
+	if ch.leases != nil {
+		ch.leases.waits = c.wait
+	}
 	targets, err := ch.targets(ctx, tokens, c.undoes())
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err := ch.confirm(ctx, targets, c.job.DryRun); err != nil {
 		return err
 	}
-	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, changedView, render.Frame{})}
+	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, view, render.Frame{})}
 	err = run.all(ctx, targets)
 	if c.wait && run.done > 0 && (err == nil || failure.Is(err, failure.Partial)) {
 		return errors.Join(err, ch.leases.wait(ctx, k, s, ch))
@@ -169,17 +173,24 @@ func (c *changer) confirm(ctx context.Context, targets []*target, dryRun bool) e
 	if n < 2 || !c.removes() || c.options.NoBackup || !c.actor.Admin {
 		return nil
 	}
-	var err error
-	if c.backup, err = openBackup(c.session, c.options.Operation, ""); err != nil {
+	return c.backUp(targets)
+}
+
+// backUp writes the users who will be gone to a backup.
+func (c *changer) backUp(targets []*target) error {
+	b, err := newBackup(c.session, c.options.Operation, "")
+	if err == nil {
+		err = b.open()
+	}
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.backup.close()); c.backup = nil }()
 	for _, t := range targets {
 		if c.sends(t) && err == nil {
-			err = c.backup.add(t.state)
+			err = b.add(t.state)
 		}
 	}
-	return err
+	return errors.Join(err, b.close())
 }
 
 // known are users who were just read: the operation need not read them again.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
@@ -33,6 +34,31 @@ var changedView = render.View[changed]{
 		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
 	},
 	ID: func(c changed) string { return c.DeviceToken },
+}
+
+// screenView is what a person sees: who, rather than the DeviceToken, which -o wide has.
+var screenView = render.View[changed]{
+	Columns: []render.Column[changed]{
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
+		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
+		{Head: "USER", Name: "User", Cell: func(c changed) any {
+			if c.whom == "" {
+				return c.DeviceToken
+			}
+			return c.whom
+		}},
+		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
+	},
+	ID: func(c changed) string { return c.DeviceToken },
+}
+
+// changeView returns the view for the output that was asked for, once it is known to fit.
+func changeView(k *cmdutil.App, p *render.Printer) (render.View[changed], error) {
+	view := changedView
+	if k.Streams.OutTTY && p.Format() == render.Table && !p.Queried() {
+		view = screenView
+	}
+	return view, view.Check(p)
 }
 
 // newChanged returns what became of a user as it is printed.

@@ -43,9 +43,10 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 		return err
 	}
 	p, err := k.Printer(ctx)
-	if err == nil {
-		err = changedView.Check(p)
+	if err != nil {
+		return err
 	}
+	view, err := changeView(k, p)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	recorder := s.Recorder()
 	recorder.Row(ctx, "user join", opMove, "", job.Row{Result: result})
 	recorder.Flush(context.WithoutCancel(ctx))
-	if err := render.List(p, changedView, []changed{newChanged(result, id, nil)}); err != nil {
+	if err := render.List(p, view, []changed{newChanged(result, id, nil)}); err != nil {
 		return err
 	}
 	if result.Outcome == job.Unknown {

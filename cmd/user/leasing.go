@@ -23,6 +23,7 @@ type leasing struct {
 	store   *lease.Store
 	length  time.Duration
 	earlier []lease.Lease // that were open when the command began
+	waits   bool          // the command itself ends them
 
 	mu      sync.Mutex
 	writing bool
@@ -122,7 +123,11 @@ func (l *leasing) earlierOf(deviceToken string, f *field.Field) (lease.Lease, bo
 }
 
 // advise warns where nothing will end the leases by itself.
-func (l *leasing) advise() { l.session.WarnWithoutTimer() }
+func (l *leasing) advise() {
+	if !l.waits {
+		l.session.WarnWithoutTimer()
+	}
+}
 
 // wait waits until the leases end, and ends them.
 func (l *leasing) wait(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, c *changer) error {

@@ -34,7 +34,7 @@ each user that was made from here, unless someone else changed it since.`,
   telematicsctl user update --file changes.csv --results results.csv
   telematicsctl user update --undo client:c-1002`,
 	}
-	fields := addFieldFlags(c, field.All(field.Update), "")
+	fields := addFieldFlags(c, field.All(field.Update))
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "read the fields as JSON from a `file` (- is standard input)")
 	var names []string
