@@ -166,3 +166,40 @@ func TestA403SaysWhoMayDoIt(t *testing.T) {
 	wantFailure(t, do(s, made.DeviceToken), failure.Unauthorized, "forbidden-user "+made.DeviceToken)
 	w.want(t, counts{Calls: 4})
 }
+
+// A RefreshToken is dropped when the service itself has refused it and the sign-in after it. What a
+// gateway answers proves nothing about it.
+func TestARefreshTokenIsKeptUnlessTheServiceRefusesIt(t *testing.T) {
+	t.Parallel()
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+	for answer, kept := range map[string]bool{
+		"400 <html>Bad Request</html>":                true,
+		`400 {"type":"x","title":"Bad","status":400}`: true,
+		"403 <html>Forbidden</html>":                  true,
+		"404 ":                                        true,
+		"410 gone":                                    true,
+		"422 {}":                                      true,
+		"429 ":                                        true,
+		"502 ":                                        true,
+		"401 ":                                        false,
+		`404 {"Status":404,"Title":"Not Found"}`:      false,
+		`422 {"Status":422,"Title":"Invalid","Errors":[]}`: false,
+	} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.api = newAPI(t, host, sandboxTransport(fixedAnswers{signIn: answer, refresh: answer}))
+			key := tokenstore.Key{Profile: "test", Subject: user}
+			mustDo(t, w.store.Put(t.Context(), tokenstore.Item{Key: key, Record: tokenstore.Record{
+				Access: secret.New("old"), Refresh: secret.New("r1"), Host: host, ExpiresAt: w.Now().Add(-time.Second),
+			}}))
+			if _, err := w.person().Pair(t.Context(), user); err == nil {
+				t.Fatal("no error")
+			}
+			stored, err := w.store.Fresh(t.Context(), key)
+			if err != nil || stored.Refresh.IsZero() == kept {
+				t.Errorf("stored is %+v, %v", stored, err)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -235,9 +236,14 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 	}
 }
 
-// refused reports whether the service itself said no to a pair or to credentials. Any other answer
-// is about the way to it: a gateway, a wrong path, a proxy.
+// refused reports whether the service itself said no to a pair or to credentials: in its envelope,
+// or by a bare 401 (live). Any other answer is about the way to it: a gateway, a wrong path, a
+// proxy.
 func refused(err error) bool {
-	return slices.Contains([]int{400, 401, 403, 404, 409, 410, 422}, statusOf(err)) &&
-		!failure.Is(err, failure.Unavailable)
+	var f *failure.Error
+	if !errors.As(err, &f) || failure.Is(err, failure.Unavailable) {
+		return false
+	}
+	return f.Status == http.StatusUnauthorized ||
+		f.Enveloped && slices.Contains([]int{400, 403, 404, 409, 410, 422}, f.Status)
 }

@@ -31,6 +31,7 @@ const (
 	down             // 503
 	rejected         // 400
 	refused          // 401
+	untrusted        // a certificate that is not trusted: no other attempt ends in another way
 )
 
 // service is the service as far as jobs go, and what may go wrong on the way to it
@@ -84,6 +85,8 @@ func (s *service) call(ctx context.Context, do func() error) error {
 		return &failure.Error{Code: failure.RateLimited, Message: "429", Status: 429, RetryAfter: 7 * time.Second}
 	case rejected:
 		return &failure.Error{Code: failure.Rejected, Message: "400", Status: 400, Enveloped: true}
+	case untrusted:
+		return &failure.Error{Code: failure.Unavailable, Message: "certificate", Reason: "certificate", Permanent: true}
 	case refused:
 		return &failure.Error{Code: failure.Unauthorized, Message: "401", Status: 401, Enveloped: true}
 	}

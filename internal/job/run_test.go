@@ -164,6 +164,7 @@ func TestWhatEndsARunEarly(t *testing.T) {
 	}{
 		"a service that is down for longer than patience": {down, nil, failure.Unavailable, job.ReasonDown},
 		"credentials that are refused":                    {refused, nil, failure.Unauthorized, job.ReasonRefused},
+		"a certificate that is not trusted":               {untrusted, nil, failure.Unavailable, "certificate"},
 		"more failures than allowed": {rejected, func(o *job.RunOptions) { o.MaxFailures = 3 },
 			failure.Partial, job.ReasonFailures},
 		"a wait that is longer than patience": {retryAfter,
@@ -190,6 +191,9 @@ func TestWhatEndsARunEarly(t *testing.T) {
 			}
 			if s.NotSent() == 0 || s.Finished() {
 				t.Errorf("%d rows not sent", s.NotSent())
+			}
+			if c.fault == untrusted && (s.NotSent() != 100 || b.requests > o.Concurrency) {
+				t.Errorf("%d requests, %d rows not sent", b.requests, s.NotSent())
 			}
 		})
 	}

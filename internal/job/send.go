@@ -172,6 +172,9 @@ func (t *retrier) results() ([]Result, error) {
 			return nil, err
 		case failure.Is(err, failure.Interrupted): // it ends the run by itself
 			return nil, errStop
+		case failure.IsPermanent(err): // no other attempt, of no other record, would end in another way
+			t.r.end(err)
+			return nil, errStop
 		case refused(err):
 			t.r.end(refusal(err))
 			return nil, errStop

@@ -55,7 +55,7 @@ func settledResult(a job.Attempt, result job.Result) job.Result {
 }
 
 func retryable(err error) bool {
-	return failure.Is(err, failure.Unavailable) || failure.Is(err, failure.RateLimited)
+	return !failure.IsPermanent(err) && (failure.Is(err, failure.Unavailable) || failure.Is(err, failure.RateLimited))
 }
 
 // gaveUp is the result of an attempt that was the last.

@@ -28,6 +28,7 @@ func TestSingleUser(t *testing.T) {
 		{"after a lost answer", ada, once(lost), job.Confirmed, "", 2},
 		{"after a lost answer, without a DeviceToken", "", once(lost), job.Unknown, failure.Unavailable, 1},
 		{"a gateway's 409 each time", ada, gateway(409), job.Unknown, failure.Unavailable, 3},
+		{"a proxy that refuses", ada, gateway(http.StatusProxyAuthRequired), job.Failed, failure.Unavailable, 1},
 		{"refused", ada, refuse(422, "Email", "no"), job.Failed, failure.Rejected, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
