@@ -8,7 +8,8 @@ import (
 )
 
 var inputHints = map[failure.Reason]hint{
-	input.ReasonEncoding: fixed("name the file's encoding with --encoding (such as windows-1252, shift_jis or iso-8859-2), " +
+	input.ReasonEncoding: fixed("name the file's encoding with --encoding (such as windows-1252, shift_jis or " +
+		"iso-8859-2), " +
 		"or save it as \"CSV UTF-8\" in the program that it is from"),
 	input.ReasonNotData:     fixed("download the file again: this is not the export; signing in may be required"),
 	input.ReasonCompression: about("unpack it first, with "),
@@ -25,9 +26,10 @@ var inputHints = map[failure.Reason]hint{
 	},
 	input.ReasonColumns: fixed("the first line names the columns; rename one with --map 'Column=Field', " +
 		"or skip those that are not a field with --ignore-unknown"),
-	input.ReasonNoColumn:      fixed("the first line names the columns; rename one with --map 'Column=Field'"),
-	input.ReasonNoTokenColumn: fixed("give one DeviceToken a line, or a column DeviceToken, or name the key column with --key"),
-	input.ReasonMapColumn:     about("the file's columns are "),
+	input.ReasonNoColumn: fixed("the first line names the columns; rename one with --map 'Column=Field'"),
+	input.ReasonNoTokenColumn: fixed("give one DeviceToken a line, or a column DeviceToken, or name the key column " +
+		"with --key"),
+	input.ReasonMapColumn: about("the file's columns are "),
 	input.ReasonWrapped: func(_ *App, e *failure.Error) string {
 		return "give the users alone: a JSON array, or one object a line (they are in " + e.Subject + ")"
 	},
@@ -35,7 +37,8 @@ var inputHints = map[failure.Reason]hint{
 	input.ReasonRowTooLarge: fixed("look for a quote in the row that is never closed"),
 	input.ReasonMistakes:    func(_ *App, e *failure.Error) string { return mistakesHint(e) },
 	input.ReasonDates: func(_ *App, e *failure.Error) string {
-		return mistakesHint(e) + "; read dates that are written in another way with --date-format, as in --date-format dd.mm.yyyy"
+		return mistakesHint(e) + "; read dates that are written in another way with --date-format, as in " +
+			"--date-format dd.mm.yyyy"
 	},
 	input.ReasonUnknownColumn: func(_ *App, e *failure.Error) string { return unknownHint(e) },
 }
@@ -51,5 +54,6 @@ func mistakesHint(e *failure.Error) string {
 }
 
 func unknownHint(e *failure.Error) string {
-	return mistakesHint(e) + "; rename a column with --map 'Column=Field', or skip those that are not a field with --ignore-unknown"
+	return mistakesHint(e) + "; rename a column with --map 'Column=Field', or skip those that are not a field with " +
+		"--ignore-unknown"
 }

@@ -16,7 +16,8 @@ import (
 // and how many of them are invalid. Without skip, mistakes are an error that
 // groups them by column and reason; the file of --report gets every one in any
 // case.
-func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, report string) (rows, bad int, err error) {
+func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, report string) (rows, bad int,
+	err error) {
 	var groups input.Groups
 	pass := func(w io.Writer) error {
 		out := input.NewReportWriter(w, file.Shape().For(report), r.Flags.Raw)
@@ -43,7 +44,8 @@ func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, re
 	if bad == 0 || skip {
 		return rows, bad, nil
 	}
-	return rows, bad, groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", bad, Count(rows, "row", "rows"), Are(bad)))
+	return rows, bad, groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", bad, Count(rows, "row", "rows"),
+		Are(bad)))
 }
 
 // countRequested counts the records of a source, and those that cannot be sent.

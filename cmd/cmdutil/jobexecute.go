@@ -37,7 +37,8 @@ func (r *jobRun) run(ctx context.Context) error {
 	began := r.App.Now()
 	summary, runErr := r.Job.Run(ctx, job.RunOptions{
 		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
-		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(), Patience: r.Flags.Patience,
+		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(),
+		Patience:    r.Flags.Patience,
 		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
 		Watch:  func(g job.Gauge) { meter.Watch(g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
@@ -92,7 +93,8 @@ func (r *jobRun) meter(id string) *progress.Meter {
 	if r.App.Flags.Quiet || r.DryRun {
 		mode = progress.None
 	}
-	return progress.New(progress.Options{Mode: mode, Out: r.App.Streams.Err, TTY: r.App.Streams.ErrTTY, Now: r.App.Now, Job: id})
+	return progress.New(progress.Options{Mode: mode, Out: r.App.Streams.Err, TTY: r.App.Streams.ErrTTY, Now: r.App.Now,
+		Job: id})
 }
 
 // notify prints what a person who watches should know.
@@ -107,6 +109,7 @@ func (r *jobRun) notify(n job.Notice) {
 	case job.NoticeUngrouped:
 		r.App.Streams.Note("the service has no call for many users: registering them one by one")
 	case job.NoticeIgnoresCustomToken:
-		r.App.Streams.Warn("the service ignores CustomToken and chooses DeviceTokens itself: a registration whose answer is lost is not retried, and is unknown")
+		r.App.Streams.Warn("the service ignores CustomToken and chooses DeviceTokens itself: a registration whose " +
+			"answer is lost is not retried, and is unknown")
 	}
 }

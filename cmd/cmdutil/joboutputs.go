@@ -60,7 +60,8 @@ func (r *jobRun) writeFiles(ctx context.Context) error {
 			r.App.Command("job", "resume", r.Job.Spec.ID) + " retries them")
 	}
 	if n := left.Unknown - left.Retryable; n > 0 {
-		r.App.Streams.Note(Count(n, "row is", "rows are") + " unknown, and not in it: look for these users at the service before you register them again")
+		r.App.Streams.Note(Count(n, "row is", "rows are") +
+			" unknown, and not in it: look for these users at the service before you register them again")
 	}
 	return nil
 }

@@ -33,16 +33,20 @@ func TestARunThatAFullDiskEndedIsResumedWhenThereIsRoom(t *testing.T) {
 		t.Skip("there is no /dev/full here, and perhaps no limit for the size of files")
 	}
 	for name, c := range map[string]full{
-		"the journal cannot be created": {blocks: 100, says: []string{"the journal of the job cannot be written", "raise the file size limit"}},
-		"the input cannot be copied":    {stdin: true, blocks: 20, says: []string{"the copy of the input cannot be written"}},
+		"the journal cannot be created": {blocks: 100, says: []string{"the journal of the job cannot be written",
+			"raise the file size limit"}},
+		"the input cannot be copied": {stdin: true, blocks: 20, says: []string{"the copy of the input cannot be written"}},
 		"the results": {args: []string{"--results", "out.csv"}, blocks: 200, sent: true, pad: 70,
 			says: []string{"1000 of 1000 users created", "the results cannot be written to ", "raise the file size limit"}},
-		"the rows that failed": {args: []string{"--failed-out", "out.csv"}, faults: []string{"POST /v1/Registration/create: 400"}, blocks: 200, pad: 70, again: 5,
+		"the rows that failed": {args: []string{"--failed-out", "out.csv"},
+			faults: []string{"POST /v1/Registration/create: 400"}, blocks: 200, pad: 70, again: 5,
 			says: []string{"1000 failed", "the failed rows cannot be written to "}},
 		"the users' tokens": {args: []string{"--create-access-token", "--tokens-out", "out.csv"}, blocks: 200, sent: true,
-			says: []string{"the tokens cannot be written to ", "registered whose tokens could not be written", "then resume with `telematicsctl job resume "}},
+			says: []string{"the tokens cannot be written to ", "registered whose tokens could not be written",
+				"then resume with `telematicsctl job resume "}},
 		"standard output": {args: []string{"-o", "ids"}, blocks: 10_000, stdout: "/dev/full", sent: true,
-			says: []string{"no space left on device", "list the users with `telematicsctl job show ", "resume with `telematicsctl job resume "}},
+			says: []string{"no space left on device", "list the users with `telematicsctl job show ",
+				"resume with `telematicsctl job resume "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +77,8 @@ func (c full) run(t *testing.T) {
 	if code != 1 || (s.counters(t).Users > 0) != c.sent {
 		t.Errorf("the run without room exits with %d and leaves %d users: %s", code, s.counters(t).Users, stderr)
 	}
-	if left, err := os.ReadFile(filepath.Join(home, "out.csv")); len(left) > 0 && (err != nil || left[len(left)-1] != '\n') {
+	if left, err := os.ReadFile(filepath.Join(home, "out.csv")); len(left) > 0 && (err != nil ||
+		left[len(left)-1] != '\n') {
 		t.Errorf("a file is half written: …%.40q", left[max(0, len(left)-40):])
 	}
 	if code, stderr = c.once(t, s, home, false); code != c.again {
@@ -94,7 +99,8 @@ func (c full) once(t *testing.T, s *service, home string, isFull bool) (code int
 	}
 	cmd := program(t, home, s.env, append(args, c.args...)...)
 	if isFull {
-		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`, c.blocks)}, cmd.Args...)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`,
+			c.blocks)}, cmd.Args...)
 	}
 	var out bytes.Buffer
 	cmd.Dir, cmd.Stderr = home, &out

@@ -68,8 +68,9 @@ func (s info) done() int {
 func newInfo(i job.Info) info {
 	count := func(o job.Outcome) int { return i.Tally.Count(o) }
 	out := info{
-		Job: i.ID, Operation: i.Operation, State: string(i.State), Profile: i.Profile, InstanceID: i.Instance, Requested: i.Requested,
-		Created: count(job.Created), Updated: count(job.Updated), Deleted: count(job.Deleted), Moved: count(job.Moved),
+		Job: i.ID, Operation: i.Operation, State: string(i.State), Profile: i.Profile, InstanceID: i.Instance,
+		Requested: i.Requested,
+		Created:   count(job.Created), Updated: count(job.Updated), Deleted: count(job.Deleted), Moved: count(job.Moved),
 		Existing: count(job.Existing), Unchanged: count(job.Unchanged), Confirmed: count(job.Confirmed),
 		Failed: count(job.Failed), Unknown: count(job.Unknown), Stale: count(job.Stale),
 		Begun: i.Begun.UTC().Truncate(time.Second), LastRun: i.Updated.UTC().Truncate(time.Second),
@@ -160,10 +161,14 @@ func show(ctx context.Context, a *cmdutil.App, id string) error {
 		return err
 	}
 	head := newInfo(found)
-	a.Streams.Note(fmt.Sprintf("Job %s (%s): %s, %d of %s done, %d failed, %d unknown", head.Job, head.Operation, head.State,
+	a.Streams.Note(fmt.Sprintf("Job %s (%s): %s, %d of %s done, %d failed, %d unknown", head.Job, head.Operation,
+		head.State,
 		head.done(), cmdutil.Count(head.Requested, "row", "rows"), head.Failed, head.Unknown))
 	out := render.NewStream(p, user.BulkView, render.Frame{Head: head, Key: "Users"})
-	err = jobs.Rows(ctx, found.ID, func(row job.Row) error { return out.Add(user.NewBulkUser(row, found.Operation == "register")) })
+	err = jobs.Rows(ctx, found.ID, func(row job.Row) error {
+		return out.Add(user.NewBulkUser(row,
+			found.Operation == "register"))
+	})
 	if err != nil {
 		return err
 	}
@@ -240,7 +245,8 @@ func completeJobs(a *cmdutil.App, many int) cobra.CompletionFunc {
 		var out []string
 		for _, i := range list {
 			s := newInfo(i)
-			out = append(out, cobra.CompletionWithDesc(s.Job, fmt.Sprintf("%s, %s, %s, %d rows", s.Operation, s.State, s.Input, s.Requested)))
+			out = append(out, cobra.CompletionWithDesc(s.Job, fmt.Sprintf("%s, %s, %s, %d rows", s.Operation, s.State, s.Input,
+				s.Requested)))
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -60,12 +60,14 @@ func merge(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, names []str
 	defer func() { _ = sharded.file.Close() }()
 	var shards []job.ShardResults
 	for _, name := range names {
-		file, err := input.Open(ctx, input.Options{Name: name, Now: a.Now(), IgnoreUnknown: true, Loose: true, Use: field.File, MayBeEmpty: true, KeyOptional: true}, a.Streams.In)
+		file, err := input.Open(ctx, input.Options{Name: name, Now: a.Now(), IgnoreUnknown: true, Loose: true,
+			Use: field.File, MayBeEmpty: true, KeyOptional: true}, a.Streams.In)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = file.Close() }()
-		shards = append(shards, job.ShardResults{Name: name, Header: file.Header, Rows: func(ctx context.Context, yield func([]string) error) error {
+		shards = append(shards, job.ShardResults{Name: name, Header: file.Header, Rows: func(ctx context.Context,
+			yield func([]string) error) error {
 			return file.EachOf(ctx, func(int) bool { return false }, func(r *input.Row) error { return yield(r.Cells) })
 		}})
 	}
@@ -87,7 +89,8 @@ func merge(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, names []str
 	text := cmdutil.SummaryText("created", tally)
 	a.Streams.Note(text)
 	if tally.Count(job.Failed, job.Unknown, job.Stale)+tally.NotSent() > 0 {
-		return failure.New(failure.Partial, text).WithHint("run the command of each shard that is not done again, then join the results again")
+		return failure.New(failure.Partial, text).WithHint("run the command of each shard that is not done again, " +
+			"then join the results again")
 	}
 	return nil
 }
@@ -107,8 +110,9 @@ func openSharded(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, shard
 	in := f.Input
 	// The rules were applied when the shards were registered.
 	file, err := input.Open(ctx, input.Options{
-		Name: f.File, Now: a.Now(), Format: in.Format, Encoding: in.Encoding, Separator: in.Separator, Sheet: in.Sheet, DateFormat: in.DateFormat,
-		Map: in.Map, IgnoreUnknown: in.IgnoreUnknown, Loose: true, Use: field.File, KeyOptional: true, MayBeEmpty: true,
+		Name: f.File, Now: a.Now(), Format: in.Format, Encoding: in.Encoding, Separator: in.Separator, Sheet: in.Sheet,
+		DateFormat: in.DateFormat,
+		Map:        in.Map, IgnoreUnknown: in.IgnoreUnknown, Loose: true, Use: field.File, KeyOptional: true, MayBeEmpty: true,
 	}, a.Streams.In)
 	if err != nil {
 		return nil, err
@@ -120,7 +124,8 @@ func openSharded(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, shard
 	if err != nil {
 		return nil, err
 	}
-	return &sharded{file: file, shards: shards, users: &operation.NewUsers{File: file, Selector: selector, Rule: &identity.Rule{Preference: preference}}}, nil
+	return &sharded{file: file, shards: shards, users: &operation.NewUsers{File: file, Selector: selector,
+		Rule: &identity.Rule{Preference: preference}}}, nil
 }
 
 // Header implements job.Sharded.
@@ -128,5 +133,8 @@ func (s *sharded) Header() []string { return s.file.Header() }
 
 // Cells implements job.Sharded.
 func (s *sharded) Cells(ctx context.Context, yield func(n, shard int, cells []string) error) error {
-	return s.users.Keys(ctx, func(row *input.Row, key identity.Key) error { return yield(row.N, key.ShardOf(s.shards), row.Cells) })
+	return s.users.Keys(ctx, func(row *input.Row, key identity.Key) error {
+		return yield(row.N, key.ShardOf(s.shards),
+			row.Cells)
+	})
 }

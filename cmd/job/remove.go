@@ -49,7 +49,8 @@ func remove(ctx context.Context, a *cmdutil.App, ids []string) error {
 		}
 	}
 	if len(open) > 0 {
-		question := fmt.Sprintf("%s not finished, and cannot be resumed then (%s). Delete?", cmdutil.Count(len(open), "job is", "jobs are"), strings.Join(open, ", "))
+		question := fmt.Sprintf("%s not finished, and cannot be resumed then (%s). Delete?", cmdutil.Count(len(open),
+			"job is", "jobs are"), strings.Join(open, ", "))
 		if err := a.Confirm(ctx, question); err != nil {
 			return err
 		}

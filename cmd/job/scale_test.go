@@ -115,7 +115,8 @@ func TestTheKubernetesJobMakesExactlyTheUsersOfTheWhole(t *testing.T) {
 	needShell(t)
 	job := kubernetes(t)
 	c := job.Spec.Template.Spec.Containers[0]
-	if job.APIVersion != "batch/v1" || job.Kind != "Job" || job.Spec.CompletionMode != "Indexed" || job.Spec.Template.Spec.RestartPolicy != "Never" ||
+	if job.APIVersion != "batch/v1" || job.Kind != "Job" || job.Spec.CompletionMode != "Indexed" ||
+		job.Spec.Template.Spec.RestartPolicy != "Never" ||
 		strings.Join(c.Command, " ") != "/bin/sh -c" || len(c.Args) != 1 {
 		t.Fatalf("the manifest is %+v", job)
 	}
@@ -142,7 +143,8 @@ func TestAKubernetesIndexWithRowsThatFailedEndsAsFailed(t *testing.T) {
 	drivers(t, dir, 100)
 	requests := 0
 	for try := range job.Spec.BackoffLimitPerIndex + 1 {
-		status, out := shellStatus(t, s, dir, job.Spec.Template.Spec.Containers[0].Args[0], "DATA="+dir, "JOB_COMPLETION_INDEX=0")
+		status, out := shellStatus(t, s, dir, job.Spec.Template.Spec.Containers[0].Args[0], "DATA="+dir,
+			"JOB_COMPLETION_INDEX=0")
 		if status != 5 {
 			t.Fatalf("try %d exits with %d: %s", try+1, status, out)
 		}
@@ -221,7 +223,8 @@ func TestTheMatrixOfGitLabMakesExactlyTheUsersOfTheWhole(t *testing.T) {
 	s, dir := serve(t), t.TempDir()
 	drivers(t, dir, 100)
 	for index := 1; index <= flow.Register.Parallel; index++ {
-		shell(t, s, dir, strings.Join(flow.Register.Script, "\n"), fmt.Sprintf("CI_NODE_INDEX=%d", index), fmt.Sprintf("CI_NODE_TOTAL=%d", flow.Register.Parallel))
+		shell(t, s, dir, strings.Join(flow.Register.Script, "\n"), fmt.Sprintf("CI_NODE_INDEX=%d", index),
+			fmt.Sprintf("CI_NODE_TOTAL=%d", flow.Register.Parallel))
 	}
 	shell(t, s, dir, strings.Join(flow.Merge.Script, "\n"))
 	whole(t, s, dir, 100)

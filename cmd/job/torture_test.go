@@ -42,8 +42,10 @@ func runProgram() int {
 	ctx, stop := cmd.Interruptible(context.Background())
 	defer stop()
 	return cmd.Run(ctx, cmdutil.Env{
-		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
-		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond}, Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
+		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv,
+		Environ: os.Environ, Now: time.Now,
+		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond},
+		Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 	})
 }
 
@@ -52,8 +54,10 @@ func program(t *testing.T, home string, env []string, args ...string) *exec.Cmd 
 	t.Helper()
 	c := exec.Command(os.Args[0], args...)
 	c.Env = append([]string{
-		asProgram + "=1", "HOME=" + home, "USERPROFILE=" + home, "AppData=" + home, "LocalAppData=" + home, "XDG_STATE_HOME=" + filepath.Join(home, "state"),
-		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "PATH=" + os.Getenv("PATH"), "SystemRoot=" + os.Getenv("SystemRoot"), "TMPDIR=" + os.TempDir(),
+		asProgram + "=1", "HOME=" + home, "USERPROFILE=" + home, "AppData=" + home, "LocalAppData=" + home,
+		"XDG_STATE_HOME=" + filepath.Join(home, "state"),
+		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "PATH=" + os.Getenv("PATH"), "SystemRoot=" +
+			os.Getenv("SystemRoot"), "TMPDIR=" + os.TempDir(),
 	}, env...)
 	return c
 }
@@ -70,7 +74,8 @@ func serve(t *testing.T, faults ...string) *service {
 	t.Helper()
 	home := t.TempDir()
 	s := &service{export: filepath.Join(home, "users.jsonl")}
-	args := []string{"sandbox", "serve", "--memory", "--addr", "127.0.0.1:0", "-o", "json", "--control", "--export", s.export}
+	args := []string{"sandbox", "serve", "--memory", "--addr", "127.0.0.1:0", "-o", "json", "--control", "--export",
+		s.export}
 	for _, f := range faults {
 		args = append(args, "--fault", f)
 	}
@@ -94,8 +99,10 @@ func serve(t *testing.T, faults ...string) *service {
 	}
 	s.url = at.UserURL
 	s.env = []string{
-		"TELEMATICSCTL_USER_URL=" + at.UserURL, "TELEMATICSCTL_INSTANCE_ID=" + at.InstanceId, "TELEMATICSCTL_INSTANCE_KEY=" + at.InstanceKey,
-		"TELEMATICSCTL_ADMIN_EMAIL=" + at.AdminEmail, "TELEMATICSCTL_ADMIN_PASSWORD=" + at.AdminPassword, "TELEMATICSCTL_TOKEN_STORE=file",
+		"TELEMATICSCTL_USER_URL=" + at.UserURL, "TELEMATICSCTL_INSTANCE_ID=" + at.InstanceId,
+		"TELEMATICSCTL_INSTANCE_KEY=" + at.InstanceKey,
+		"TELEMATICSCTL_ADMIN_EMAIL=" + at.AdminEmail, "TELEMATICSCTL_ADMIN_PASSWORD=" + at.AdminPassword,
+		"TELEMATICSCTL_TOKEN_STORE=file",
 		"TELEMATICSCTL_STORE_PASSPHRASE=a passphrase for tests", exchangesFolder + "=" + heldToContract(t, faults),
 	}
 	return s
@@ -149,7 +156,8 @@ func exit(t *testing.T, err error) int {
 }
 
 // trouble is what the service does to registrations: answers lost after the user was made, bodies cut, resets, 503s, 429s.
-const trouble = "POST /v1/Registration/create: drop-after 2%, reset after 2%, truncated 2%, drop-before 1%, reset 1%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
+const trouble = "POST /v1/Registration/create: drop-after 2%, reset after 2%, truncated 2%, drop-before 1%, " +
+	"reset 1%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
 
 // atOnce is how many requests a tortured process has under way, at the most.
 const atOnce = 16
@@ -213,7 +221,8 @@ func tortured(rows int) []string {
 }
 
 func (j *torture) command() (*exec.Cmd, *bytes.Buffer) {
-	args := []string{"user", "bulk", "--file", j.in, "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o", "jsonl", "--retries", "20"}
+	args := []string{"user", "bulk", "--file", j.in, "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o",
+		"jsonl", "--retries", "20"}
 	if *tortureRate != "" {
 		args = append(args, "--rate", *tortureRate)
 	}
@@ -231,9 +240,10 @@ type ending struct {
 }
 
 func signaled(name string, with syscall.Signal, exit int) ending {
-	return ending{name, func(p *os.Process, _ io.Closer) error { return p.Signal(with) }, func(how syscall.WaitStatus) bool {
-		return how.Signaled() && how.Signal() == with || how.Exited() && exit > 0 && how.ExitStatus() == exit
-	}}
+	return ending{name, func(p *os.Process, _ io.Closer) error { return p.Signal(with) },
+		func(how syscall.WaitStatus) bool {
+			return how.Signaled() && how.Signal() == with || how.Exited() && exit > 0 && how.ExitStatus() == exit
+		}}
 }
 
 // endings are all that a process may meet: killed, interrupted, a terminal that is closed, a reader that goes away.

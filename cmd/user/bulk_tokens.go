@@ -34,7 +34,8 @@ func newBulkTokens(r *cmdutil.JobRun, wanted bool) (*bulkTokens, error) {
 	if !wanted || r.Job.Spec.Outputs.TokensOut != "" || t.stores() || r.App.Flags.ShowTokens {
 		return t, nil
 	}
-	return nil, invalidTokens("no token store outlives this run, so the users' tokens would be lost: add --tokens-out FILE, or --show-tokens")
+	return nil, invalidTokens("no token store outlives this run, so the users' tokens would be lost: add " +
+		"--tokens-out FILE, or --show-tokens")
 }
 
 func invalidTokens(message string) error {
@@ -72,7 +73,8 @@ func (t *bulkTokens) add(ctx context.Context, row job.Row) error {
 		return nil
 	case t.file != nil:
 		rec := t.run.Session.Auth.Record(*pair)
-		return t.file.Add(row.DeviceToken.String(), job.Credentials{Access: rec.Access, Refresh: rec.Refresh, ExpiresAt: rec.ExpiresAt})
+		return t.file.Add(row.DeviceToken.String(), job.Credentials{Access: rec.Access, Refresh: rec.Refresh,
+			ExpiresAt: rec.ExpiresAt})
 	case t.wanted && t.stores():
 		t.waiting = append(t.waiting, t.run.Session.Auth.Item(row.DeviceToken.String(), *pair))
 		if len(t.waiting) >= storedTogether {
@@ -85,13 +87,15 @@ func (t *bulkTokens) add(ctx context.Context, row job.Row) error {
 func (t *bulkTokens) finish(ctx context.Context) error {
 	login := t.run.App.Command("auth", "login", "--device-token", "TOKEN")
 	if t.missing > 0 {
-		t.run.App.Streams.Note(cmdutil.Count(t.missing, "user has", "users have") + " no tokens: they existed before, or the answers were lost; get them with " + login)
+		t.run.App.Streams.Note(cmdutil.Count(t.missing, "user has", "users have") +
+			" no tokens: they existed before, or the answers were lost; get them with " + login)
 	}
 	if t.file == nil {
 		return t.store(ctx)
 	}
 	if n := t.file.Lost(); n > 0 {
-		t.run.App.Streams.Warn(cmdutil.Count(n, "user is", "users are") + " registered whose tokens could not be written; get them with " + login)
+		t.run.App.Streams.Warn(cmdutil.Count(n, "user is", "users are") +
+			" registered whose tokens could not be written; get them with " + login)
 	}
 	return t.file.Close()
 }

@@ -69,7 +69,8 @@ go to the token store, which is checked before the user is registered.`,
 	c.Flags().BoolVar(&accessToken, "create-access-token", true, "get and store the user's tokens")
 	c.Flags().BoolVar(&o.noValidate, "no-validate", false, "send values as they are")
 	_ = c.MarkFlagFilename("data", "json")
-	_ = c.RegisterFlagCompletionFunc("if-exists", cobra.FixedCompletions([]string{"ok"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("if-exists", cobra.FixedCompletions([]string{"ok"},
+		cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -110,13 +111,16 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	result := operation.Single(ctx, op, rec, retryOf(a))
 	pair, _ := result.Payload.(*userservice.Pair)
 	if op.IgnoresCustomToken() && result.DeviceToken != rec.DeviceToken {
-		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " + result.DeviceToken.String() +
+		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " +
+			result.DeviceToken.String() +
 			": creating the user again would create another one")
 	}
 	recorder := s.Recorder()
-	recorder.Row(context.WithoutCancel(ctx), "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID, Result: result})
+	recorder.Row(context.WithoutCancel(ctx), "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID,
+		Result: result})
 	recorder.Flush(context.WithoutCancel(ctx))
-	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair), Outcome: string(result.Outcome)}
+	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair),
+		Outcome: string(result.Outcome)}
 	if text := body.Text("ClientId"); text != "" {
 		out.ClientID = &text
 	}
@@ -127,7 +131,8 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	keepErr := keep(ctx, a, s, &out, result, pair, wanted)
 	if err := cmdutil.Print(ctx, a, createdView, out); err != nil {
 		f := *failure.From(err)
-		f.Message = "user " + out.DeviceToken + " is registered (" + out.Outcome + "), but the result cannot be printed: " + f.Message
+		f.Message = "user " + out.DeviceToken + " is registered (" + out.Outcome + "), but the result cannot be printed: " +
+			f.Message
 		return &f
 	}
 	return keepErr
@@ -143,7 +148,8 @@ func createRecord(ctx context.Context, s *cmdutil.Session, o createOptions, body
 	rule.Preference = identity.DefaultPreference(body.Text("ClientId") != "", identity.Random)
 	if o.key != "" {
 		if rule.Preference, err = identity.ParsePreference(o.key); err != nil {
-			return job.Record{}, failure.InvalidFields("invalid flags", []failure.Field{{Key: "--key", Message: failure.From(err).Message}})
+			return job.Record{}, failure.InvalidFields("invalid flags", []failure.Field{{Key: "--key",
+				Message: failure.From(err).Message}})
 		}
 	}
 	row := identity.Row{N: 1, Cells: body, All: body}
@@ -160,7 +166,8 @@ func createRecord(ctx context.Context, s *cmdutil.Session, o createOptions, body
 }
 
 func retryOf(a *cmdutil.App) operation.Retry {
-	r := operation.Retry{Retries: 3, First: 2 * time.Second, Longest: time.Minute, Clock: pace.Clock{Now: a.Now, Wait: cmdutil.Wait}}
+	r := operation.Retry{Retries: 3, First: 2 * time.Second, Longest: time.Minute, Clock: pace.Clock{Now: a.Now,
+		Wait: cmdutil.Wait}}
 	if a.Retry.Tries > 0 {
 		r.Retries = int(a.Retry.Tries) - 1 //nolint:gosec // a few
 	}
@@ -186,7 +193,8 @@ func createFailure(o createOptions, r job.Result) error {
 		if o.ifExists == "ok" {
 			return nil
 		}
-		return failure.Newf(failure.Rejected, "user %s exists already: nothing was changed", token).Because(reasonExists, token)
+		return failure.Newf(failure.Rejected, "user %s exists already: nothing was changed", token).Because(reasonExists,
+			token)
 	case job.Unknown:
 		f := *failure.From(r.Err)
 		f.Message += "; user " + token + " may exist"

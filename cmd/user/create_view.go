@@ -62,14 +62,16 @@ func instanceOf(body field.Set, in userservice.Instance, pair *userservice.Pair)
 
 // keep stores the tokens of a user who exists, and says in the result what became
 // of them.
-func keep(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, out *created, r job.Result, pair *userservice.Pair, wanted bool) error {
+func keep(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, out *created, r job.Result, pair *userservice.Pair,
+	wanted bool) error {
 	switch {
 	case !wanted:
 		return nil
 	case pair == nil && r.Outcome == job.Existing:
 		return nil
 	case pair == nil:
-		a.Streams.Warn("the user is registered, but its tokens did not come; get them with " + a.Command("auth", "login", "--device-token", out.DeviceToken))
+		a.Streams.Warn("the user is registered, but its tokens did not come; get them with " + a.Command("auth", "login",
+			"--device-token", out.DeviceToken))
 		return nil
 	}
 	rec := s.Auth.Record(*pair)
