@@ -35,7 +35,7 @@ type page struct {
 
 	rows   [][]string
 	styles [][]Style
-	fixed  []bool // columns that must not be shortened
+	words  []bool // columns that hold words, which may be shortened, the id's excepted
 	isID   []bool // columns that must not be left out
 	shown  []int  // the columns that are left in
 	total  int    // the table's width
@@ -50,13 +50,13 @@ func (p *page) add(r row) error {
 		_, err := io.WriteString(p.out, p.later(pick(p.shown, line), pick(p.shown, styles)))
 		return err
 	}
-	if p.fixed == nil {
-		p.fixed, p.isID = make([]bool, len(cells)), make([]bool, len(cells))
+	if p.words == nil {
+		p.words, p.isID = make([]bool, len(cells)), make([]bool, len(cells))
 	}
 	id := r.id()
 	for i, c := range cells {
 		p.isID[i] = p.isID[i] || (c.text != "" && c.text == id)
-		p.fixed[i] = p.fixed[i] || (c.text != "" && !c.words) || p.isID[i]
+		p.words[i] = p.words[i] || (c.text != "" && c.words)
 	}
 	p.rows, p.styles = append(p.rows, line), append(p.styles, styles)
 	if len(p.rows) < pageRows {
@@ -212,7 +212,7 @@ func (p *page) measure() int {
 	for ; p.width > 0 && total > p.width; total-- {
 		widest := -1
 		for at, w := range p.widths {
-			if !p.fixed[p.shown[at]] && w > least[at] && (widest < 0 || w > p.widths[widest]) {
+			if i := p.shown[at]; p.words[i] && !p.isID[i] && w > least[at] && (widest < 0 || w > p.widths[widest]) {
 				widest = at
 			}
 		}
