@@ -94,6 +94,7 @@ alive. Try it without an account: --profile sandbox.`,
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
 	finish(root, started)
+	cmdutil.CompleteRest(root, k)
 	return root
 }
 

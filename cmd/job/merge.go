@@ -20,8 +20,9 @@ import (
 func newMerge(a *cmdutil.App) *cobra.Command {
 	var f cmdutil.JobFlags
 	c := &cobra.Command{
-		Use:   "merge --file F RESULTS...",
-		Short: "Join the results of the shards of a file",
+		Use:               "merge --file F RESULTS...",
+		ValidArgsFunction: cmdutil.CompleteFiles,
+		Short:             "Join the results of the shards of a file",
 		Long: `Joins the results files of all shards of a file (user bulk --shard), in the
 order of the shards, into the results of the whole, in the order of the file. It
 makes sure that every row is in the results of its shard. Rows that failed, or

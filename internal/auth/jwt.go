@@ -23,6 +23,7 @@ type Claims struct {
 	DeviceToken string    // of a user's JWT (live), in canonical form; "" if there is none
 	IsAdmin     bool      // of an admin's JWT; a user's says "False" (live)
 	InstanceID  string    // in canonical form if it is a UUID
+	ClientID    string    // of a user's JWT (live); "" if the user has none
 }
 
 // Subject returns whose JWT it is: the DeviceToken's, or Admin for one without that claim or with a
@@ -62,6 +63,8 @@ func ReadClaims(jwt secret.String) (c Claims, ok bool) {
 			if token := knownUUID(claimText(value)); token != "" {
 				c.DeviceToken = token
 			}
+		case "sdkclientid":
+			c.ClientID = claimText(value)
 		case "instanceid":
 			if c.InstanceID = claimText(value); knownUUID(c.InstanceID) != "" {
 				c.InstanceID = knownUUID(c.InstanceID)
