@@ -7,7 +7,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
+
+// nothingReported is the error of a call that has nothing to say of a user: its Result is null.
+func nothingReported(deviceToken string) *failure.Error {
+	return failure.New(failure.NotFound, "nothing is reported of user "+canonical(deviceToken)).
+		Because(ReasonNothingReported, canonical(deviceToken))
+}
 
 // TripDates are when a user was last recorded and scored; zero where the service does not say.
 type TripDates struct{ LatestTrip, LatestScoring time.Time }
@@ -18,8 +26,9 @@ func (c *Client) TripDates(ctx context.Context, as Caller, deviceToken string) (
 	var r struct{ LatestTripDate, LatestScoringDate text }
 	err := c.doAs(ctx, as, call{
 		name: "read the trip dates", method: http.MethodGet, host: HostStatistics, retry: always,
-		path:   "/indicators/admin/v3/Statistics/Dates?" + url.Values{"UserId": {deviceToken}}.Encode(),
-		decode: func(result []byte) error { return json.Unmarshal(result, &r) },
+		path:     "/indicators/admin/v3/Statistics/Dates?" + url.Values{"UserId": {deviceToken}}.Encode(),
+		noResult: nothingReported(deviceToken),
+		decode:   func(result []byte) error { return json.Unmarshal(result, &r) },
 	})
 	if err != nil {
 		return TripDates{}, err
@@ -47,9 +56,10 @@ func (c *Client) Statistics(ctx context.Context, as Caller, deviceToken string, 
 	var r struct{ PermissionsLevel, TrustLevel float }
 	err := c.doAs(ctx, as, call{
 		name: "read the statistics", method: http.MethodGet, host: HostStatistics,
-		path:   "/indicators/admin/v3/Statistics?" + q.Encode(),
-		retry:  always,
-		decode: func(result []byte) error { return json.Unmarshal(result, &r) },
+		path:     "/indicators/admin/v3/Statistics?" + q.Encode(),
+		retry:    always,
+		noResult: nothingReported(deviceToken),
+		decode:   func(result []byte) error { return json.Unmarshal(result, &r) },
 	})
 	if err != nil {
 		return Statistics{}, err
@@ -77,8 +87,8 @@ func (c *Client) DeviceStatus(ctx context.Context, as Caller, deviceToken string
 	var status DeviceStatus
 	err := c.doAs(ctx, as, call{
 		name: "read the device status", method: http.MethodGet, host: HostDeviceStatus, retry: always,
-		about: canonical(deviceToken),
-		path:  "/api/heartbeats/get/v1/raw/users/" + url.PathEscape(deviceToken) + "/latest",
+		about: canonical(deviceToken), noResult: nothingReported(deviceToken),
+		path: "/api/heartbeats/get/v1/raw/users/" + url.PathEscape(deviceToken) + "/latest",
 		decode: func(result []byte) error {
 			members := map[string]text{}
 			flatten(members, result)

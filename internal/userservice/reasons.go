@@ -22,6 +22,7 @@ const (
 	ReasonRateLimited      failure.Reason = "rate-limited"         // 429 with a Retry-After (how long)
 	ReasonInstanceKey      failure.Reason = "instance-key"         // InstanceId and key refused (the InstanceId)
 	ReasonNoSuchUser       failure.Reason = "no-such-user"         // (the DeviceToken)
+	ReasonNothingReported  failure.Reason = "nothing-reported"     // of a phone or its trips (the DeviceToken)
 	ReasonTokenTaken       failure.Reason = "device-token-taken"   // (the DeviceToken)
 	ReasonNoSuchCall       failure.Reason = "no-such-call"         // (the path)
 	ReasonWrongSubject     failure.Reason = "wrong-subject"        // about somebody else (the DeviceToken asked about)
