@@ -47,9 +47,15 @@ func (a *App) Hint(e *failure.Error) string {
 	return ""
 }
 
-// Command returns a command of this program as it must be typed to act on the same configuration and profile: in backticks, with --config and
-// --profile where they were given, quoted for a shell.
+// Command returns a command of this program as it must be typed to act on the same configuration
+// and profile, in backticks.
 func (a *App) Command(args ...string) string {
+	return "`" + a.CommandLine(a.Flags.Profile, args...) + "`"
+}
+
+// CommandLine returns a command of this program as it must be typed to act by a profile ("" for the
+// one that is chosen without a flag): with --config where it was given, quoted for a shell.
+func (a *App) CommandLine(profile string, args ...string) string {
 	words := []string{"telematicsctl"}
 	for _, arg := range args {
 		words = append(words, quoteForShell(arg))
@@ -57,10 +63,10 @@ func (a *App) Command(args ...string) string {
 	if a.Flags.Config != "" {
 		words = append(words, "--config", quoteForShell(a.Flags.Config))
 	}
-	if a.Flags.Profile != "" {
-		words = append(words, "--profile", quoteForShell(a.Flags.Profile))
+	if profile != "" {
+		words = append(words, "--profile", quoteForShell(profile))
 	}
-	return "`" + strings.Join(words, " ") + "`"
+	return strings.Join(words, " ")
 }
 
 // quoteForShell returns an argument as a POSIX shell takes it.

@@ -54,6 +54,12 @@ func FindIn(api Finder, as userservice.Caller) Find {
 	}
 }
 
+// Findable reports whether users can be found by a field.
+func Findable(f *field.Field) bool {
+	_, err := queryFor(f, "")
+	return err == nil
+}
+
 func queryFor(f *field.Field, value string) (q userservice.FindQuery, err error) {
 	if f == nil {
 		q.DeviceToken = value
