@@ -87,6 +87,7 @@ func everyCommand() []line {
 		plain("user list"),
 		plain("user find --device-token ADA"),
 		plain("user get ADA"),
+		plain("user explain ADA"),
 		plain("audit list"),
 		plain("api GET /v1/Management/users/find?DeviceToken=ADA"),
 		plain("token refresh ADA"),

@@ -15,6 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/fleet/explain"
 	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -101,6 +102,9 @@ func explainUsers(ctx context.Context, k *cmdutil.App, o explainOptions) error {
 		}
 		return printExplained(k, p, r)
 	}
+	if err := e.checkSignIns(ctx, targets); err != nil {
+		return err
+	}
 	out := newExplainedStream(k, p)
 	err = e.each(ctx, targets, out.add)
 	if closeErr := out.close(); err == nil {
@@ -171,6 +175,24 @@ func (e *explainer) signIn(ctx context.Context, as string, keyed bool) error {
 	return nil
 }
 
+// checkSignIns refuses a file that would need too many sign-ins as users.
+func (e *explainer) checkSignIns(ctx context.Context, all targets) error {
+	if e.sources != nil {
+		return nil
+	}
+	var users []string
+	err := all.file.Each(ctx, func(t input.Target) error {
+		if t.DeviceToken != "" {
+			users = append(users, t.DeviceToken)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.session.Auth.CheckSignIns(ctx, users)
+}
+
 // explain explains one user. Of many, a key that several users have does not end the command.
 func (e *explainer) explain(ctx context.Context, t fleet.Token, ofMany bool) (explained, error) {
 	deviceToken, sources := t.DeviceToken.String(), e.sources
@@ -181,8 +203,8 @@ func (e *explainer) explain(ctx context.Context, t fleet.Token, ofMany bool) (ex
 	}
 	switch {
 	case sources == nil && t.Field != nil:
-		return explained{}, failure.New(failure.Unauthorized, "users are looked up by a key as the admin, and nobody is signed in").
-			Because(reasonKeyNeedsAdmin, "")
+		return explained{}, failure.Newf(failure.Unauthorized, "only an admin can look up users by %s", t.Field.Name).
+			Because(operation.ReasonNoAdmin, t.Field.Name)
 	case sources == nil:
 		in, err := e.session.Instance(ctx)
 		if err != nil {
@@ -208,8 +230,6 @@ func (e *explainer) explain(ctx context.Context, t fleet.Token, ofMany bool) (ex
 	}
 	return e.finish(facts), nil
 }
-
-const reasonKeyNeedsAdmin failure.Reason = "key-needs-admin"
 
 // each explains the users of a file side by side, and gives them in the order of the file.
 func (e *explainer) each(ctx context.Context, all targets, do func(explained) error) error {

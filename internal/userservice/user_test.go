@@ -155,6 +155,21 @@ func TestADeviceStatusInAnySpelling(t *testing.T) {
 	}
 }
 
+// A Result of null says that nothing is reported of the user, not that the answer is broken.
+func TestNothingReported(t *testing.T) {
+	t.Parallel()
+	s := serve(t, answer(200, `{"Status":200,"Title":"","Result":null}`))
+	c, as := oneAddress(t, s.URL), userservice.AsAdmin()
+	_, status := c.DeviceStatus(context.Background(), as, device)
+	_, dates := c.TripDates(context.Background(), as, device)
+	_, figures := c.Statistics(context.Background(), as, device, time.Time{}, time.Time{})
+	for _, err := range []error{status, dates, figures} {
+		if !failure.HasReason(err, userservice.ReasonNothingReported) || !failure.Is(err, failure.NotFound) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200,
