@@ -286,6 +286,7 @@ func (h *house) env() map[string]string {
 	env := map[string]string{
 		"TELEMATICSCTL_USER_URL": h.url, "TELEMATICSCTL_ACCOUNTS_URL": h.url, "TELEMATICSCTL_PORTAL_URL": h.url,
 		"TELEMATICSCTL_INSTANCE_ID": keptInstance, "TELEMATICSCTL_INSTANCE_KEY": keptKey,
+		"TELEMATICSCTL_STATISTICS_URL": h.url, "TELEMATICSCTL_DEVICE_STATUS_URL": h.url,
 		"TELEMATICSCTL_TOKEN_STORE": h.store, "TELEMATICSCTL_STORE_PASSPHRASE": keptPassphrase,
 		"TELEMATICSCTL_ADMIN_EMAIL": keptEmail, "TELEMATICSCTL_ADMIN_PASSWORD": h.password,
 		"TELEMATICSCTL_STATE_DIR": filepath.Join(h.dir, "state"), "TELEMATICSCTL_CONFIG": filepath.Join(h.dir, "config.yaml"),

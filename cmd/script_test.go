@@ -155,15 +155,17 @@ func startService(e *testscript.Env, kind string) error {
 // environment is all that a CI job sets: no file, no keyring.
 func environment(url string) map[string]string {
 	return map[string]string{
-		"TELEMATICSCTL_USER_URL":         url,
-		"TELEMATICSCTL_ACCOUNTS_URL":     url,
-		"TELEMATICSCTL_PORTAL_URL":       url,
-		"TELEMATICSCTL_INSTANCE_ID":      sandbox.InstanceID,
-		"TELEMATICSCTL_INSTANCE_KEY":     sandbox.InstanceKey,
-		"TELEMATICSCTL_ADMIN_EMAIL":      sandbox.AdminEmail,
-		"TELEMATICSCTL_ADMIN_PASSWORD":   sandbox.AdminPassword,
-		"TELEMATICSCTL_TOKEN_STORE":      "file",
-		"TELEMATICSCTL_STORE_PASSPHRASE": "a passphrase for tests",
+		"TELEMATICSCTL_USER_URL":          url,
+		"TELEMATICSCTL_ACCOUNTS_URL":      url,
+		"TELEMATICSCTL_PORTAL_URL":        url,
+		"TELEMATICSCTL_STATISTICS_URL":    url,
+		"TELEMATICSCTL_DEVICE_STATUS_URL": url,
+		"TELEMATICSCTL_INSTANCE_ID":       sandbox.InstanceID,
+		"TELEMATICSCTL_INSTANCE_KEY":      sandbox.InstanceKey,
+		"TELEMATICSCTL_ADMIN_EMAIL":       sandbox.AdminEmail,
+		"TELEMATICSCTL_ADMIN_PASSWORD":    sandbox.AdminPassword,
+		"TELEMATICSCTL_TOKEN_STORE":       "file",
+		"TELEMATICSCTL_STORE_PASSPHRASE":  "a passphrase for tests",
 	}
 }
 

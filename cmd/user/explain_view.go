@@ -85,7 +85,7 @@ func newExplainedStream(k *cmdutil.App, p *render.Printer) explainedStream {
 // pageWidth is the width of a page of text for people: at most 80 columns.
 func pageWidth(k *cmdutil.App) int {
 	if w := k.Streams.Width; w > 0 && w < 80 {
-		return max(w, 40)
+		return max(w, 70) // what a DeviceToken needs beside a title
 	}
 	return 80
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -49,6 +50,12 @@ func (c *call) statisticsDates() answer {
 
 // statistics is how much of its permissions a user's phone grants, of what the service answers here.
 func (c *call) statistics() answer {
+	query := c.query()
+	for _, name := range []string{"StartDate", "EndDate"} { // assumed; the levels are the same for any days
+		if text := query(name); text != "" && !isDay(text) {
+			return invalid(mistake(name, "The value of "+name+" is not a date."))
+		}
+	}
 	return c.viewAsAdmin(func(_ *store.State, a admin) answer {
 		u, no := c.byUserID(a)
 		if no != nil {
@@ -65,6 +72,11 @@ func (c *call) statistics() answer {
 		}
 		return with(out)
 	})
+}
+
+func isDay(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }
 
 // statusText returns a device status as JSON: the numbers and booleans as such (assumed: heartbeats).
