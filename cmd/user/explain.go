@@ -45,7 +45,7 @@ not count. The exit status is 0 whatever the verdict. Without an admin, users
 are read as themselves, and only what they may see is checked.`,
 		Example: `  telematicsctl user explain client:c-1001
   telematicsctl user explain email:ada@example.com -o json
-  telematicsctl user list --activity-status Lost -o ids | telematicsctl user explain --file - -o csv`,
+  telematicsctl user list -o ids | telematicsctl user explain --file - -o csv`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.token = strings.Join(args, "")
