@@ -147,7 +147,7 @@ func readStatus(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, who str
 		st.SignInsBlockedUntil = &blocked
 		k.Streams.Note("The service blocks sign-ins from this machine until " + blocked.Format(time.RFC3339))
 	}
-	all := []subjectStatus{}
+	var all []subjectStatus
 	if s.Stored() == "" {
 		all = envSubject(k, s)
 	} else if all, err = storedSubjects(ctx, k, s); err != nil {

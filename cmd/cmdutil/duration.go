@@ -13,7 +13,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(text, suffix); ok {
 			if n, err := strconv.ParseUint(number, 10, 16); err == nil && n > 0 {
-				return time.Duration(n) * unit, nil //nolint:gosec // at most 65,535 weeks
+				return time.Duration(n) * unit, nil
 			}
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
-const unsetEnvToken = "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
+const useStoredTokens = "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
 
 // authHints are for what keeps a call from being authorized; the error's subject is "admin", a DeviceToken or, for a
 // password, the email address.
 var authHints = map[failure.Reason]hint{
-	auth.ReasonEnvToken: fixed(unsetEnvToken),
+	auth.ReasonEnvToken: fixed(useStoredTokens),
 	auth.ReasonSignedOut: func(a *App, e *failure.Error) string {
 		return a.signInHint(e.Subject)
 	},
@@ -23,7 +23,7 @@ var authHints = map[failure.Reason]hint{
 	},
 	auth.ReasonForbiddenAdmin: func(a *App, _ *failure.Error) string {
 		if a.hasEnvToken() {
-			return "this admin may not do this, or not to this user: " + unsetEnvToken
+			return "this admin may not do this, or not to this user: " + useStoredTokens
 		}
 		return "this admin may not do this, or not to this user: sign in as another with " + a.Command("auth", "login")
 	},
@@ -71,7 +71,7 @@ func (a *App) signInHint(subject string) string {
 	p, ok := a.profile()
 	switch {
 	case a.hasEnvToken():
-		return unsetEnvToken
+		return useStoredTokens
 	case subject != auth.Admin:
 		return "sign in with " + a.Command("auth", "login", "--device-token", subject)
 	case ok && p.TokenStore == tokenstore.KindMemory:

@@ -40,7 +40,7 @@ var BulkView = render.View[BulkUser]{
 // has no user: its DeviceToken would mislead whoever reads ids.
 func NewBulkUser(row job.Row, registers bool) BulkUser {
 	u := BulkUser{Row: row.N, Outcome: string(row.Outcome)}
-	if row.DeviceToken != uuid.Nil && !(registers && row.Outcome == job.Failed) {
+	if row.DeviceToken != uuid.Nil && (!registers || row.Outcome != job.Failed) {
 		u.DeviceToken = row.DeviceToken.String()
 	}
 	if row.ClientID != "" {

@@ -169,7 +169,7 @@ func retryOf(a *cmdutil.App) operation.Retry {
 	r := operation.Retry{Retries: 3, First: 2 * time.Second, Longest: time.Minute, Clock: pace.Clock{Now: a.Now,
 		Wait: cmdutil.Wait}}
 	if a.Retry.Tries > 0 {
-		r.Retries = int(a.Retry.Tries) - 1 //nolint:gosec // a few
+		r.Retries = int(a.Retry.Tries) - 1
 	}
 	if a.Retry.First > 0 {
 		r.First = a.Retry.First

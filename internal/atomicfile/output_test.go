@@ -94,7 +94,7 @@ func TestAnotherUsersLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	target := filepath.Join(private, "target")
-	if err := os.WriteFile(target, []byte("old"), 0o644); err != nil { //nolint:gosec // its mode must not change
+	if err := os.WriteFile(target, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, to := range map[string]string{"to-file": target, "to-folder": private,

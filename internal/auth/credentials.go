@@ -16,8 +16,7 @@ type savedPassword struct{ Email, Password string }
 
 // SavePassword stores the admin's password, so that the admin can be signed in without a person.
 func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
-	text, err := json.Marshal(savedPassword{email,
-		password.Reveal()}) //nolint:gosec // it goes to the store that is made for secrets, and nowhere else
+	text, err := json.Marshal(savedPassword{email, password.Reveal()}) //nolint:gosec // for the token store alone
 	if err != nil {
 		return failure.Wrap(failure.Failed, "the password cannot be stored", err)
 	}

@@ -40,8 +40,7 @@ func (p Profile) run(ctx context.Context, key, command string) (secret.String, e
 	if runtime.GOOS == "windows" {
 		shell = []string{"cmd", "/C"}
 	}
-	cmd := exec.CommandContext(ctx, shell[0],
-		append(shell[1:], command)...) //nolint:gosec // running it is what the setting is for
+	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], command)...) //nolint:gosec // the user set it to be run
 	cmd.WaitDelay = time.Second
 	cmd.Env = withoutSecrets(p.environ)
 	var out, errOut bytes.Buffer

@@ -152,7 +152,7 @@ func (c *Config) readPassphraseFile() error {
 	if path == "" || !c.StorePassphrase.IsZero() {
 		return nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the file is the user's to name
+	data, err := os.ReadFile(path)
 	if err != nil {
 		_, why := atomicfile.Classify(err)
 		return invalid(ReasonPassphraseFile, path, "TELEMATICSCTL_STORE_PASSPHRASE_FILE: "+path+" cannot be read: "+why)

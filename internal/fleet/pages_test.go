@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -184,7 +183,7 @@ func TestPagesOverlapALittle(t *testing.T) {
 			pages++
 		}
 		if most := 1000 * 5 / 4; pages > most {
-			t.Error(fmt.Sprintf("%d users are %d pages of %d, want at most %d", end, pages, size, most))
+			t.Errorf("%d users are %d pages of %d, want at most %d", end, pages, size, most)
 		}
 	}
 }

@@ -109,7 +109,6 @@ type File struct {
 
 	duplicates *duplicates // what Check found to come more than once; nil: nothing
 	needsKey   bool        // each row needs a key or a DeviceToken
-	noKey      int         // rows without, in the first pass of Check
 	notes      notes
 }
 

@@ -121,7 +121,9 @@ func (w *Writer) begin() error {
 	}
 	if w.shape.Named {
 		_, _ = w.out.WriteString("sep=" + w.shape.Separator)
-		w.endLine()
+		if err := w.endLine(); err != nil {
+			return err
+		}
 	}
 	return w.row(w.header, false)
 }

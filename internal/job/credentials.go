@@ -19,7 +19,7 @@ import (
 
 // Reasons of a file of credentials; the subject is its path.
 const (
-	ReasonCredentialsExist failure.Reason = "credentials-file-exists" // and may hold tokens that are nowhere else
+	ReasonCredentialsExist failure.Reason = "credentials-file-exists" // the file may hold tokens that are nowhere else
 	ReasonNotCredentials   failure.Reason = "not-a-credentials-file"
 )
 

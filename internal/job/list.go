@@ -150,13 +150,13 @@ func (s *Store) Rows(ctx context.Context, id string, yield func(Row) error) erro
 	if err != nil {
 		return err
 	}
-	j, err := journal.OpenToRead(s.fs(), s.path(info.ID), info.ID, info.Spec.Rows)
+	j, err := journal.OpenToRead(s.fs(), s.path(info.ID), info.ID, info.Rows)
 	if err != nil {
 		return unusable(info.ID, err)
 	}
 	defer func() { _ = j.Close() }() // it was only read
 	known := j.Read()
-	for n := 1; n <= info.Spec.Rows; n++ {
+	for n := 1; n <= info.Rows; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

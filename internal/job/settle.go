@@ -31,13 +31,13 @@ func (r *run) settleGroup(items []item, results []Result) {
 	}
 	entries := make([]journal.Entry, len(items))
 	rows := make([]Row, len(results))
-	for i := range results {
+	for i, result := range results {
 		if i >= len(items) {
-			rows[i] = Row{Result: results[i]}
+			rows[i] = Row{Result: result}
 			continue
 		}
-		r.checkCustomToken(items[i].Record, results[i])
-		rows[i] = r.rowFor(items[i], results[i])
+		r.checkCustomToken(items[i].Record, result)
+		rows[i] = r.rowFor(items[i], result)
 		entries[i] = entryFor(items[i], rows[i])
 	}
 	if err := r.journal.Put(items[0].N, entries...); err != nil {

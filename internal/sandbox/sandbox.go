@@ -219,7 +219,7 @@ func LayoutOf(dir string) (seed.Layout, error) {
 		return seed.DefaultLayout(), nil
 	}
 	path := filepath.Join(dir, layoutFile)
-	data, err := os.ReadFile(path) //nolint:gosec // the user names the folder
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return seed.DefaultLayout(), nil
 	}

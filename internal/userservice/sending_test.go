@@ -204,7 +204,7 @@ func sayGoAway(conn net.Conn, arrived *atomic.Int32) {
 	}
 	frame := func(kind byte, stream uint32, payload []byte) {
 		head := make([]byte, 9)
-		binary.BigEndian.PutUint32(head, uint32(len(payload))<<8) //nolint:gosec // a few bytes
+		binary.BigEndian.PutUint32(head, uint32(len(payload))<<8)
 		head[3] = kind
 		binary.BigEndian.PutUint32(head[5:], stream)
 		_, _ = conn.Write(append(head, payload...))

@@ -107,11 +107,11 @@ func appendSlot(b []byte, row int, e Entry, p place) []byte {
 	binary.LittleEndian.PutUint32(slot[12:], uint32(p.length)) //nolint:gosec // far below
 	binary.LittleEndian.PutUint32(slot[16:], p.sum)
 	if !e.FirstSent.IsZero() {
-		binary.LittleEndian.PutUint64(slot[20:], uint64(e.FirstSent.UnixNano())) //nolint:gosec // the bits as they are
+		binary.LittleEndian.PutUint64(slot[20:], uint64(e.FirstSent.UnixNano()))
 	}
 	copy(slot[28:44], e.DeviceToken[:])
 	if hasShortID(e) {
-		slot[2] = byte(copy(slot[44:60], e.ClientID))
+		slot[2] = byte(copy(slot[44:60], e.ClientID)) //nolint:gosec // at most 16
 	}
 	binary.LittleEndian.PutUint32(slot[60:], slotSum(row, slot[:]))
 	return append(b, slot[:]...)

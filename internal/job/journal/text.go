@@ -76,8 +76,7 @@ func readTexts(f File, e *Entry, p place) {
 	}
 	e.Action, e.Code = string(d.next()), string(d.next())
 	if d.byte() == 1 {
-		e.Text = readReason(f, place{int64(d.uvarint()), int(d.uvarint()),
-			d.uint32()}) //nolint:gosec // as it was written
+		e.Text = readReason(f, place{int64(d.uvarint()), int(d.uvarint()), d.uint32()}) //nolint:gosec // as written
 	} else {
 		e.Text = string(d.next())
 	}

@@ -39,7 +39,7 @@ func (s *limitedService) answer() pace.Signal {
 	}
 	s.inFlight++
 	s.mu.Unlock()
-	sleep(s.latency * time.Duration(90+rand.IntN(21)) / 100) //nolint:gosec // a simulation
+	sleep(s.latency * time.Duration(90+rand.IntN(21)) / 100)
 	s.mu.Lock()
 	s.inFlight--
 	s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *limitedService) send(t *testing.T, p *pace.Pacer, rows, workers int) {
 						break
 					}
 					sleep(min(time.Second<<attempt,
-						30*time.Second) * time.Duration(50+rand.IntN(101)) / 100) //nolint:gosec // a simulation
+						30*time.Second) * time.Duration(50+rand.IntN(101)) / 100)
 				}
 			}
 		})

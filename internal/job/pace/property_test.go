@@ -108,7 +108,7 @@ func TestAllRowsAreSentWhateverTheServiceDoes(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a repeatable test
+			random := rand.New(rand.NewPCG(seed, 1))
 			s := &chaoticService{random: random, ceiling: 1 + random.IntN(40)}
 			p := pace.New(pace.Options{
 				Ceiling: s.ceiling, Rate: float64(seed%2) * 100, Patience: time.Hour,

@@ -97,6 +97,7 @@ func (a answer) response() fault.Response {
 		b = store.AppendString(append(b, names[5]...), e.Message)
 		b = append(b, '}')
 	}
-	r.Body = append(b, "]}"...)
+	b = append(b, "]}"...)
+	r.Body = b
 	return r
 }

@@ -39,7 +39,7 @@ type note struct {
 
 func readNote(dir string) (note, error) {
 	var n note
-	data, err := os.ReadFile(filepath.Join(dir, noteFile)) //nolint:gosec // the user names the folder
+	data, err := os.ReadFile(filepath.Join(dir, noteFile))
 	if err != nil {
 		return n, err
 	}

@@ -29,7 +29,7 @@ type User struct {
 	place int // in State.users
 }
 
-// Company, Application and Instance are the three levels. Number counts from 1 within a level.
+// A Company is the first of three levels, above Application and Instance. Number counts from 1 within a level.
 type Company struct {
 	ID     uuid.UUID `json:"Id"`
 	Number int

@@ -222,7 +222,7 @@ func (s *Store) load(path string) error {
 
 func (s *Store) open(path string) error {
 	s.forget()
-	f, err := os.OpenFile(path, os.O_RDWR, 0o600) //nolint:gosec // the user names the folder
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
