@@ -35,7 +35,7 @@ type JobOutput interface {
 	End(s job.Summary) error
 }
 
-// JobRun is what a kind's Open is told.
+// JobRun is what a kind's Open gets.
 type JobRun struct {
 	App      *App
 	Session  *Session

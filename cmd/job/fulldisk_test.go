@@ -10,7 +10,7 @@ import (
 )
 
 // full is a run on a disk without room: no file of it may be larger than so many blocks of 512 bytes, which the system refuses as it does what
-// finds no room. What the disk is short of is told by what is written, and how large that is.
+// finds no room. Which file finds no room depends on the sizes of the files.
 type full struct {
 	args   []string
 	stdin  bool
@@ -129,7 +129,7 @@ func (c full) complete(t *testing.T, home string) {
 	case err != nil:
 		t.Error(err)
 	case c.args[0] == "--create-access-token":
-		// The pairs of those who were under way are lost, as was said.
+		// The pairs of the users in flight are lost, as the warning says.
 		if lines < fullRows+1-2*8 || bytes.Count(data, []byte(",")) != 3*lines {
 			t.Errorf("the file of tokens has %d lines", lines)
 		}

@@ -52,7 +52,7 @@ func shellStatus(t *testing.T, s *service, dir, line string, env ...string) (sta
 	if strings.Contains(line, "10#") { // a runner of GitHub's has bash
 		bash, err := exec.LookPath("bash")
 		if err != nil {
-			t.Skip("there is no bash here")
+			t.Skip("bash is required")
 		}
 		c.Path = bash
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,7 +109,7 @@ func serve(t *testing.T, faults ...string) *service {
 	return s
 }
 
-// users stops the service and tells the ClientId of each user by its DeviceToken.
+// users stops the service and returns the ClientId of each user by its DeviceToken.
 func (s *service) users(t *testing.T) map[string]string {
 	t.Helper()
 	if err := s.process.Process.Signal(os.Interrupt); err != nil {
@@ -159,14 +160,14 @@ func exit(t *testing.T, err error) int {
 const trouble = "POST /v1/Registration/create: drop-after 2%, reset after 2%, truncated 2%, drop-before 1%, " +
 	"reset 1%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
 
-// atOnce is how many requests a tortured process has under way, at the most.
+// atOnce is the maximum of requests in flight of a tortured process.
 const atOnce = 16
 
 // The torture can be made longer (see docs/performance.md); as it stands it is part of the suite.
 var (
 	tortureRows  = flag.Int("torture.rows", 2000, "rows of the torture test")
 	tortureKills = flag.Int("torture.kills", 20, "how often its process is killed")
-	tortureRate  = flag.String("torture.rate", "", "its requests in a time, at the most, as --rate has them")
+	tortureRate  = flag.String("torture.rate", "", "its --rate")
 )
 
 // torture is a job whose process is killed again and again.
@@ -176,11 +177,12 @@ type torture struct {
 	home        string
 	in, results string
 	total       int
+	args        []string // of another command than `user bulk`
 }
 
-// The promise of the whole: 2,000 rows, a service that fares badly and a process that is ended twenty times at any moment, by every signal and by a
-// reader that goes away, and at the end
-// the service has each user exactly once, and the results file names them all.
+// The promise of the whole: 2,000 rows, a service that misbehaves and a process that is ended twenty times at any
+// moment, by every signal and by a reader that goes away, and at the end the service has each user exactly once, and the
+// results file names them all.
 func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator == '\\' {
@@ -210,6 +212,60 @@ func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	compare(t, j.service.users(t), j.results, j.total)
 }
 
+// What changes users from a file is a job as well: ended in every way, resumed by the same command, and at the end every
+// row has its outcome.
+func TestEveryChangeOfAFileIsMadeHoweverOftenTheProcessIsEnded(t *testing.T) {
+	t.Parallel()
+	if os.PathSeparator == '\\' {
+		t.Skip("signals are required")
+	}
+	home := t.TempDir()
+	j := &torture{t: t, service: serve(t), home: home, total: 400,
+		in: filepath.Join(home, "drivers.csv"), results: filepath.Join(home, "registered.csv")}
+	if err := os.WriteFile(j.in, []byte(strings.Join(tortured(j.total), "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.finish()
+	for _, c := range []struct {
+		name     string
+		args     []string
+		outcomes []string
+	}{
+		{"updated", []string{"user", "set-logging", "on", "--file", filepath.Join(home, "registered.csv")}, []string{"updated", "unchanged"}},
+		{"deleted", []string{"user", "delete", "--file", filepath.Join(home, "registered.csv"), "--yes"}, []string{"deleted", "unchanged"}},
+	} {
+		j.args, j.results = c.args, filepath.Join(home, c.name+".csv")
+		for i, e := range endings {
+			j.endAt((i+1)*j.total/(len(endings)+2), e)
+		}
+		j.finish()
+		j.hasOutcomes(c.outcomes)
+	}
+	if left := j.service.counters(t).Users; left != 0 {
+		t.Errorf("%d users are left", left)
+	}
+}
+
+// hasOutcomes makes sure that the results have every row of the input, each with one of the outcomes.
+func (j *torture) hasOutcomes(outcomes []string) {
+	j.t.Helper()
+	file, err := os.Open(j.results)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	records, err := csv.NewReader(file).ReadAll()
+	if err != nil || len(records) != j.total+1 {
+		j.t.Fatalf("%s has %d rows: %v", j.results, len(records)-1, err)
+	}
+	at := slices.Index(records[0], "Outcome")
+	for _, r := range records[1:] {
+		if !slices.Contains(outcomes, r[at]) {
+			j.t.Fatalf("%s: row %v has the outcome %q", j.results, r, r[at])
+		}
+	}
+}
+
 // tortured is the input: each row has a ClientId, as the file has the column.
 func tortured(rows int) []string {
 	lines := []string{"ClientId,FirstName,tracking"}
@@ -223,6 +279,9 @@ func tortured(rows int) []string {
 func (j *torture) command() (*exec.Cmd, *bytes.Buffer) {
 	args := []string{"user", "bulk", "--file", j.in, "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o",
 		"jsonl", "--retries", "20"}
+	if j.args != nil {
+		args = append(slices.Clone(j.args), "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o", "jsonl")
+	}
 	if *tortureRate != "" {
 		args = append(args, "--rate", *tortureRate)
 	}
