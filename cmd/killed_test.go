@@ -95,7 +95,7 @@ func TestKilledBetweenTheAnswerAndTheWrite(t *testing.T) {
 			}
 			seen.want(t, 0, 1, 0)
 			const fix = "auth login --email " + keptEmail
-			wantIn(t, string(out), "\nError: not signed in as the admin in profile default: the service refused the "+
+			wantIn(t, string(out), "Error: not signed in as the admin in profile default: the service refused the "+
 				"stored RefreshToken "+
 				"(it has expired, or a renewal was cut off before its pair could be stored), and signing in again needs a person")
 			wantIn(t, string(out), "\nHint: sign in with `telematicsctl "+fix+"`\n")
