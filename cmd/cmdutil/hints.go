@@ -21,6 +21,7 @@ var hintTables = []map[failure.Reason]hint{
 	operationHints,
 	hierarchyHints,
 	leaseHints,
+	applyHints,
 	jobHints,
 	identityHints,
 	sandboxHints,

@@ -40,6 +40,7 @@ func (r *jobRun) run(ctx context.Context) error {
 		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(),
 		Patience:    r.Flags.Patience,
 		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
+		Check:  r.parts.Check,
 		Watch:  func(g job.Gauge) { meter.Watch(g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
 		Emit:   func(row job.Row) error { return r.emit(ctx, meter, row) },

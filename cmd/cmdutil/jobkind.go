@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -73,6 +74,7 @@ type JobParts struct {
 	Confirm func(ctx context.Context, requested int) error
 	Start   func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing
 	Settled func(ctx context.Context, row job.Row) error   // for each row, before it is printed; nil for nothing
+	Check   func(t job.Tally) error                        // after each row; its error ends the run; nil for none
 	Finish  func(ctx context.Context) error                // after the last, however the run ended; nil for nothing
 }
 
@@ -113,6 +115,9 @@ type JobCommand struct {
 	// Options are the kind's own, besides how the input is read: what decides what
 	// is sent. A job is known by them, and has them as JSON.
 	Options any
+	// Input, if not nil, is the job's input, in place of --file.
+	Input     io.Reader
+	InputName string
 	// Once and Anonymous are those of job.Request.
 	Once, Anonymous bool
 }
@@ -130,9 +135,14 @@ type keptSettings struct {
 	Raw         bool `json:",omitempty"`
 }
 
-// SummaryText counts outcomes in words: "7 of 10 users created, 2 existing".
+// SummaryText counts outcomes in words: "7 of 10 users created, 2 existing". Where no outcome leads,
+// past is "done", which is every outcome but failed, unknown and stale.
 func SummaryText(past string, t job.Tally) string {
-	text := fmt.Sprintf("%d of %s %s", t.Count(job.Outcome(past)), Count(t.Requested, "user", "users"), past)
+	done := t.Count(job.Outcome(past))
+	if past == "done" {
+		done = t.Done() - t.Count(job.Failed, job.Unknown, job.Stale)
+	}
+	text := fmt.Sprintf("%d of %s %s", done, Count(t.Requested, "user", "users"), past)
 	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Confirmed, job.Existing, job.Unchanged, job.Failed, job.Unknown, job.Stale} {
 		if n := t.Count(o); n > 0 && string(o) != past {
 			text += fmt.Sprintf(", %d %s", n, o)

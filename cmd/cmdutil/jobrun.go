@@ -41,7 +41,10 @@ func (a *App) RunJob(ctx context.Context, c JobCommand) error {
 	if err != nil {
 		return err
 	}
-	if c.Flags.File != "" {
+	switch {
+	case c.Input != nil:
+		req.Input, req.InputName = c.Input, c.InputName
+	case c.Flags.File != "":
 		in, done, err := a.openForJob(c.Flags.File)
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ var registerKind = cmdutil.JobKind{
 }
 
 // JobKinds are the operations that `job resume` and `job retry` can run again.
-func JobKinds() []cmdutil.JobKind { return append(changeKinds(), registerKind) }
+func JobKinds() []cmdutil.JobKind { return append(changeKinds(), registerKind, newApplyKind(nil)) }
 
 func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, error) {
 	var o registerOptions

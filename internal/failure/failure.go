@@ -25,11 +25,12 @@ const (
 	RateLimited  Code = "rate_limited" // 429, or the tool's own sign-in guard
 	Unavailable  Code = "unavailable"  // no connection, timeout, 5xx after the retries
 	Rejected     Code = "rejected"     // the service refused the request
+	Changes      Code = "changes"      // a plan or a check found something
 	Interrupted  Code = "interrupted"  // Ctrl-C
 )
 
 var exits = map[Code]int{
-	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8,
+	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8, Changes: 9,
 	Interrupted: 130,
 }
 

@@ -120,3 +120,38 @@ func label(name, value string) string {
 	}
 	return name + value
 }
+
+// Everywhere returns the users of other instances whom a token names, within the admin's reach.
+func (m *Membership) Everywhere(ctx context.Context, t Token) ([]State, error) {
+	users, err := m.Find(ctx, t.Field, t.value())
+	if failure.Is(err, failure.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []State
+	for i := range users {
+		s := m.stateOf(&users[i])
+		if s.Place == Elsewhere && s.InstanceID != "" && t.names(s) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func (t Token) value() string {
+	if t.Field == nil {
+		return t.DeviceToken.String()
+	}
+	return t.Value
+}
+
+// names reports whether a token names a user.
+func (t Token) names(s State) bool {
+	if t.Field == nil {
+		return s.DeviceToken == t.DeviceToken
+	}
+	value, _ := s.Values.Value(t.Field)
+	return Written(t.Field, value) == any(t.Field.Normalize(t.Value))
+}

@@ -1,0 +1,350 @@
+package user
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/apply"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/filelock"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+type applyFlags struct {
+	planOptions
+	plan    string
+	undo    string
+	maxAge  string
+	confirm int
+
+	age time.Duration
+}
+
+func newApply(a *cmdutil.App) *cobra.Command {
+	var o applyFlags
+	c := &cobra.Command{
+		Use:   "apply --file F | --plan P | --undo JOB",
+		Short: "Make the users match a file",
+		Long: `Compares a file with the users of the instance and makes them match: users are
+created, updated, moved, deactivated and deleted, in this order, in one job.
+With --plan a saved plan is carried out; a user who has changed since is left
+alone. See the plan first: user plan --file F.
+
+Nobody is removed, unless --absent says so; without a terminal that also needs
+--confirm N. Nothing is sent when more users would change than the limits allow.
+--undo reverses the updates, moves and deactivations of an apply.`,
+		Example: `  telematicsctl user apply --file drivers.csv
+  telematicsctl user apply --plan drivers.plan
+  telematicsctl user apply --file drivers.csv --absent deactivate --confirm 3`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runApply(c.Context(), a, &o, c.Flags().Changed("confirm"))
+		},
+	}
+	o.add(c)
+	f := c.Flags()
+	f.StringVar(&o.plan, "plan", "", "carry out the plan in a `file`, as user plan --out saved it")
+	f.StringVar(&o.undo, "undo", "", "reverse what a `job` of user apply has done")
+	f.StringVar(&o.maxAge, "max-age", "24h", "refuse a plan that is older than this `time`")
+	f.IntVar(&o.confirm, "confirm", 0, "remove exactly `N` users")
+	o.AddSpeed(c)
+	c.MarkFlagsMutuallyExclusive("file", "plan", "undo")
+	return c
+}
+
+// check reads the flags, and reports all mistakes at once.
+func (o *applyFlags) check() error {
+	var wrong cmdutil.Wrong
+	o.planOptions.check(&wrong)
+	var err error
+	o.age, err = cmdutil.ParseDuration(o.maxAge)
+	wrong.AddErr("--max-age", err)
+	if o.File == "" && o.plan == "" && o.undo == "" {
+		wrong.Add("--file", "is required, or --plan, or --undo")
+	}
+	if o.File == "" {
+		for _, name := range o.Given("concurrency", "rate", "retries", "patience", "max-failures", "progress") {
+			wrong.Add(name, "goes with --file")
+		}
+	}
+	if o.confirm < 0 {
+		wrong.Add("--confirm", "must not be negative")
+	}
+	return wrong.Err()
+}
+
+func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, confirmed bool) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	p, err := a.Printer(ctx)
+	if err == nil {
+		err = applyView.Check(p)
+	}
+	if err != nil {
+		return err
+	}
+	x := &applying{app: a, o: o, printer: p, confirmed: confirmed}
+	switch {
+	case o.plan != "":
+		return x.saved(ctx)
+	case o.undo != "":
+		return x.reverse(ctx)
+	}
+	return x.anew(ctx)
+}
+
+// applying is one call of `user apply`.
+type applying struct {
+	app       *cmdutil.App
+	o         *applyFlags
+	printer   *render.Printer
+	confirmed bool
+}
+
+// runningWait is how long the lock of a file's apply is waited for.
+const runningWait = 300 * time.Millisecond
+
+// anew applies a file: what an earlier apply of it has not finished is resumed first.
+func (x *applying) anew(ctx context.Context) error {
+	path, host, instance, err := x.place()
+	if err != nil {
+		return err
+	}
+	release, err := filelock.Acquire(ctx, path+".running", runningWait)
+	var held *filelock.HeldError
+	if errors.As(err, &held) {
+		return failure.New(failure.Failed, "another process applies this file").Because(job.ReasonRunning, "")
+	}
+	if err != nil {
+		return failure.Wrap(failure.Failed, "the ledger cannot be locked", err)
+	}
+	defer release()
+	if err := x.resume(ctx, path, host, instance); err != nil {
+		return err
+	}
+	plan, ledger, err := x.make(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.o.checked.limits.Check(plan); err != nil {
+		return err
+	}
+	x.notes(plan)
+	if len(plan.Actions) == 0 {
+		if err := ledger.Update(ctx, func(l *apply.Ledger) { l.Begin(plan, x.app.Now()) }); err != nil {
+			return err
+		}
+		return x.nothing(plan)
+	}
+	if err := x.confirm(ctx, plan); err != nil {
+		return err
+	}
+	return x.run(ctx, plan, x.o.File, true)
+}
+
+// place returns the path of the ledger, and the host and the instance that the file is applied to.
+func (x *applying) place() (path, host, instance string, err error) {
+	s, err := x.app.Session(1, true)
+	if err != nil {
+		return "", "", "", err
+	}
+	defer func() { _ = s.Close() }()
+	if instance, err = profileInstance(s); err != nil {
+		return "", "", "", err
+	}
+	cfg, err := x.app.Config()
+	if err != nil {
+		return "", "", "", err
+	}
+	path, err = x.o.ledgerPath(cfg.StateDir, instance)
+	return path, s.API.Host(), instance, err
+}
+
+func (x *applying) make(ctx context.Context) (*apply.Plan, *apply.Ledger, error) {
+	s, err := x.app.Session(2, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = s.Close() }()
+	return makePlan(ctx, x.app, s, &x.o.planOptions)
+}
+
+// resumeWithin is how old an unfinished apply may be that is resumed.
+const resumeWithin = 24 * time.Hour
+
+// resume finishes what an earlier apply of the same file has begun.
+func (x *applying) resume(ctx context.Context, ledger, host, instance string) error {
+	jobs, err := x.app.Jobs()
+	if err != nil {
+		return err
+	}
+	all, err := jobs.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, info := range all {
+		if info.Operation != apply.Name || info.Err != nil || info.Host != host || !strings.EqualFold(info.Instance, instance) ||
+			info.State != job.Stopped || x.app.Now().Sub(info.Updated) > resumeWithin || ledgerOf(info.Spec) != ledger {
+			continue
+		}
+		x.app.Streams.Note("An earlier apply of this file was not finished")
+		err := x.app.ResumeJob(ctx, []cmdutil.JobKind{newApplyKind(&applyRun{silent: true})}, info.ID, &x.o.JobFlags, nil)
+		if err != nil && !failure.Is(err, failure.Partial) && !failure.Is(err, failure.Rejected) && !failure.Is(err, failure.NotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledgerOf returns the ledger of a job.
+func ledgerOf(spec job.Spec) string {
+	var kept struct{ Kind applyOptions }
+	if json.Unmarshal(spec.Options, &kept) != nil {
+		return ""
+	}
+	return kept.Kind.Ledger
+}
+
+// saved applies a saved plan.
+func (x *applying) saved(ctx context.Context) error {
+	plan, err := readPlan(x.o.plan)
+	if err != nil {
+		return err
+	}
+	s, err := x.app.Session(1, true)
+	if err != nil {
+		return err
+	}
+	id, err := profileInstance(s)
+	host := s.API.Host()
+	_ = s.Close() // nothing was opened that could fail
+	h := plan.Head
+	switch {
+	case err != nil:
+		return err
+	case !strings.EqualFold(h.Instance, id) || h.Host != host:
+		return failure.Newf(failure.Invalid, "%s is a plan for instance %s of %s, not for the profile's", x.o.plan, h.Instance, h.Host).
+			Because(apply.ReasonOther, h.Profile)
+	case x.app.Now().Sub(h.Made) > x.o.age:
+		return failure.Newf(failure.Invalid, "%s was made %s ago, which is older than %s", x.o.plan,
+			x.app.Now().Sub(h.Made).Round(time.Minute), x.o.age).Because(apply.ReasonOld, x.o.plan)
+	}
+	if err := x.o.checked.limits.Check(plan); err != nil {
+		return err
+	}
+	x.notes(plan)
+	if len(plan.Actions) == 0 {
+		return x.nothing(plan)
+	}
+	if err := x.confirm(ctx, plan); err != nil {
+		return err
+	}
+	return x.run(ctx, plan, x.o.plan, false)
+}
+
+// reverse applies the inverse of what a job has done.
+func (x *applying) reverse(ctx context.Context) error {
+	jobs, err := x.app.Jobs()
+	if err != nil {
+		return err
+	}
+	info, err := jobs.Find(ctx, x.o.undo)
+	if err == nil {
+		err = info.Err
+	}
+	if err != nil {
+		return err
+	}
+	if info.Operation != apply.Name {
+		return failure.Newf(failure.Invalid, "job %s is of %s, not of user apply: it cannot be undone", info.ID, info.Operation)
+	}
+	now := x.app.Now().UTC()
+	undo := apply.NewUndo(apply.Head{
+		Tool: "telematicsctl " + x.app.Version, Made: now, Listed: now, Profile: info.Profile, Host: info.Host, Instance: info.Instance,
+		Undoes: info.ID, Ledger: ledgerOf(info.Spec), Absent: apply.AbsentIgnore,
+	})
+	if err := jobs.Rows(ctx, info.ID, func(row job.Row) error { undo.Add(row); return nil }); err != nil {
+		return err
+	}
+	plan := undo.Plan()
+	x.notes(plan)
+	if len(plan.Actions) == 0 {
+		return x.nothing(plan)
+	}
+	x.show(plan)
+	question := fmt.Sprintf("Undo %s of job %s?", cmdutil.Count(len(plan.Actions), "change", "changes"), info.ID)
+	if err := x.app.Confirm(ctx, question); err != nil {
+		return err
+	}
+	return x.run(ctx, plan, "undo of job "+info.ID, true)
+}
+
+// notes says what the plan is, and what it leaves out.
+func (x *applying) notes(plan *apply.Plan) {
+	(&planPrinter{app: x.app}).notes(plan)
+	x.app.Streams.Note(plan.Summary.Text())
+}
+
+func (x *applying) show(plan *apply.Plan) {
+	for _, line := range strings.Split(strings.TrimSpace(planText(plan, x.o.all)), "\n") {
+		x.app.Streams.Note(line)
+	}
+}
+
+// confirm asks for the number of users who are removed. --confirm answers, and nothing else.
+func (x *applying) confirm(ctx context.Context, plan *apply.Plan) error {
+	n := plan.Summary.Removals()
+	if n == 0 {
+		return nil
+	}
+	given := x.o.confirm
+	if !x.confirmed {
+		if x.app.Streams.CanPrompt() {
+			x.show(plan)
+		}
+		users := cmdutil.Count(n, "user is", "users are")
+		text, err := x.app.Streams.Line(ctx, users+" removed from profile "+plan.Head.Profile+": type the number", "--confirm "+strconv.Itoa(n))
+		if err != nil {
+			return err
+		}
+		if given, err = strconv.Atoi(text); err != nil {
+			given = -1
+		}
+	}
+	if given != n {
+		return failure.Newf(failure.Invalid, "nothing was sent: the plan removes %d users (%d to deactivate, %d to delete), not %d", n,
+			plan.Summary.Deactivate, plan.Summary.Delete, given)
+	}
+	x.app.Flags.Yes = true // it is the answer for a protected profile, too
+	return nil
+}
+
+// nothing is the output where there is nothing to do.
+func (x *applying) nothing(plan *apply.Plan) error {
+	out := &applyOutput{printer: x.printer, run: &applyRun{summary: plan.Summary}}
+	out.Begin("", 0)
+	return out.End(job.Summary{})
+}
+
+// run carries a plan out as a job. The plan is the job's input.
+func (x *applying) run(ctx context.Context, plan *apply.Plan, name string, anonymous bool) error {
+	var text bytes.Buffer
+	if err := plan.Encode(&text); err != nil {
+		return err
+	}
+	return x.app.RunJob(ctx, cmdutil.JobCommand{
+		Kind: newApplyKind(nil), Command: "user apply", Flags: &x.o.JobFlags, Options: applyOptions{Ledger: plan.Head.Ledger},
+		Input: &text, InputName: name, Anonymous: anonymous,
+	})
+}

@@ -1,0 +1,154 @@
+package user
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/apply"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
+)
+
+// applyOptions are what a job that applies a plan is known by, besides the plan.
+type applyOptions struct {
+	Ledger string // the path of the ledger; "" for none
+}
+
+// applyShown is a row of what `user apply` prints.
+type applyShown struct {
+	Key, DeviceToken, Action, Outcome string
+	Changes                           []job.Change
+	Error                             *string
+}
+
+var applyView = render.View[applyShown]{
+	Columns: []render.Column[applyShown]{
+		{Head: "ACTION", Name: "Action", Cell: func(s applyShown) any { return s.Action }},
+		{Head: "KEY", Name: "Key", Cell: func(s applyShown) any { return s.Key }},
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(s applyShown) any { return s.DeviceToken }},
+		{Head: "OUTCOME", Name: "Outcome", Cell: func(s applyShown) any { return s.Outcome }},
+		{Head: "ERROR", Name: "Error", Cell: func(s applyShown) any { return s.Error }},
+	},
+	ID: func(s applyShown) string { return s.DeviceToken },
+}
+
+// applyOutput prints the rows of a job that applies a plan.
+type applyOutput struct {
+	printer *render.Printer
+	stream  *render.Stream[applyShown]
+	run     *applyRun
+}
+
+// Begin implements cmdutil.JobOutput.
+func (o *applyOutput) Begin(id string, _ int) {
+	o.stream = render.NewStream(o.printer, applyView, render.Frame{Head: struct{ Job string }{id}, Key: "Users"})
+}
+
+// Add implements cmdutil.JobOutput.
+func (o *applyOutput) Add(row job.Row) error {
+	s := applyShown{Key: row.ClientID, DeviceToken: row.DeviceToken.String(), Action: row.Action, Outcome: string(row.Outcome),
+		Changes: row.Changes}
+	if s.Changes == nil {
+		s.Changes = []job.Change{}
+	}
+	if row.Err != nil {
+		text := failure.From(row.Err).Error()
+		s.Error = &text
+	}
+	return o.stream.Add(s)
+}
+
+// End implements cmdutil.JobOutput.
+func (o *applyOutput) End(job.Summary) error {
+	return o.stream.Close(struct{ Summary apply.Summary }{o.run.summary})
+}
+
+// noOutput prints nothing: of a job that is resumed before a file is applied anew.
+type noOutput struct{}
+
+func (noOutput) Begin(string, int)     {}
+func (noOutput) Add(job.Row) error     { return nil }
+func (noOutput) End(job.Summary) error { return nil }
+
+// applyRun is what one run of a job that applies a plan has in common.
+type applyRun struct {
+	summary apply.Summary
+	silent  bool
+	ledger  *apply.Ledger
+	plan    *apply.Plan
+	rows    []job.Row // those that change the ledger
+}
+
+// newApplyKind returns the operation that applies a plan: the job's input. A kind is for one run.
+// run is nil for one that prints.
+func newApplyKind(run *applyRun) cmdutil.JobKind {
+	if run == nil {
+		run = &applyRun{}
+	}
+	return cmdutil.JobKind{
+		Operation: apply.Name, Derives: true, Past: "done",
+		Output: func(_ *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
+			if run.silent {
+				return noOutput{}, nil
+			}
+			return &applyOutput{printer: p, run: run}, applyView.Check(p)
+		},
+		Open: run.open,
+	}
+}
+
+func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, error) {
+	if r.InstanceErr != nil {
+		return nil, r.InstanceErr
+	}
+	var o applyOptions
+	if err := json.Unmarshal(r.Options, &o); err != nil {
+		return nil, failure.Wrap(failure.Failed, "job "+r.Job.Spec.ID+" has invalid options", err)
+	}
+	f, err := os.Open(r.Job.InputPath())
+	if err != nil {
+		return nil, failure.Wrap(failure.Failed, "the plan of job "+r.Job.Spec.ID+" cannot be read", err)
+	}
+	defer func() { _ = f.Close() }()
+	if x.plan, err = apply.Decode(f, r.Job.Spec.Input.Name); err != nil {
+		return nil, err
+	}
+	x.summary = x.plan.Summary
+	api := r.Session.API.Once()
+	admin := userservice.AsAdmin()
+	op := &apply.Operation{
+		API: api, Instance: r.Instance, ServiceTime: api.ServiceTime, Actions: x.plan.Actions,
+		Users: &fleet.Membership{Find: fleet.FindIn(api, admin), Instance: fleet.Instance{ID: r.Instance.ID}, Now: r.App.Now},
+		Other: func(ctx context.Context, id string) (userservice.Instance, error) {
+			info, err := api.Instance(ctx, admin, id)
+			return userservice.Instance{ID: info.ID, Key: info.Key}, err
+		},
+	}
+	parts := &cmdutil.JobParts{Operation: op, Source: op, Rows: len(x.plan.Actions), Check: apply.CheckStale}
+	if o.Ledger != "" {
+		if x.ledger, err = apply.OpenLedger(o.Ledger, r.Session.API.Host(), r.Instance.ID); err != nil {
+			return nil, err
+		}
+		parts.Start = func(ctx context.Context, _ int) error {
+			return x.ledger.Update(ctx, func(l *apply.Ledger) { l.Begin(x.plan, r.App.Now()) })
+		}
+		parts.Settled = func(_ context.Context, row job.Row) error {
+			row.Payload, row.Err, row.Detail = nil, nil, nil
+			x.rows = append(x.rows, row)
+			return nil
+		}
+		parts.Finish = func(ctx context.Context) error {
+			return x.ledger.Update(ctx, func(l *apply.Ledger) {
+				for _, row := range x.rows {
+					l.Settled(row, r.App.Now())
+				}
+			})
+		}
+	}
+	return parts, nil
+}
