@@ -94,7 +94,8 @@ func isBrokenPipe(err error) bool {
 func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.Context) error) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	app.Streams.Out = &output{app.Streams.Out, app.Streams.BeforeOutput, func() { cancel(errReaderGone) }}
+	pager := app.NewPager()
+	app.Streams.Out = &output{pager, app.Streams.BeforeOutput, func() { cancel(errReaderGone) }}
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
 	var err error
@@ -103,10 +104,14 @@ func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.C
 	case <-ctx.Done():
 		err = afterInterrupt(ctx, app, done)
 	}
+	paged := pager.End(!errors.Is(context.Cause(ctx), errTerminated))
 	if err == nil {
 		return 0
 	}
 	f := failure.From(err)
+	if paged && context.Cause(ctx) == errReaderGone { //nolint:errorlint // the cause itself, not what wraps it
+		return 0 // the reader has seen enough
+	}
 	if context.Cause(ctx) == errReaderGone { //nolint:errorlint // the cause itself, not what wraps it
 		if app.HasChanged() {
 			report(app, readerGone(f))

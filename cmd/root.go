@@ -6,6 +6,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,11 +93,19 @@ alive. Try it without an account: --profile sandbox.`,
 	add("more", api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
-	root.PersistentPreRun = func(*cobra.Command, []string) { k.Begin() }
+	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
+		k.Begin()
+		if slices.Contains(paged, strings.TrimPrefix(c.CommandPath(), "telematicsctl ")) {
+			k.Page()
+		}
+	}
 	finish(root, started)
 	cmdutil.CompleteRest(root, k)
 	return root
 }
+
+// paged are the commands whose output may be long: at a terminal it goes through the pager.
+var paged = []string{"user list", "user find", "audit list", "job show"}
 
 func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f := root.PersistentFlags()

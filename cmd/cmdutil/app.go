@@ -60,6 +60,7 @@ type App struct {
 	config  *config.Config
 	saving  atomic.Int32
 	changed atomic.Bool
+	pager   *Pager
 
 	noLeaseWarning bool
 }

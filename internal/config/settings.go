@@ -92,6 +92,7 @@ var Settings = []Setting{
 	{Variable: "NO_COLOR", Kind: kindText, Standard: true, Help: "no color in the output"},
 	{Variable: "CLICOLOR", Kind: kindText, Standard: true, Help: "`0` for no color in the output"},
 	{Variable: "CLICOLOR_FORCE", Kind: kindText, Standard: true, Help: "color in the output although it is piped"},
+	{Variable: "PAGER", Kind: kindCommand, Standard: true, Help: "program that long output goes through, on a terminal"},
 	{Variable: "XDG_CONFIG_HOME", Kind: kindFile, Standard: true, Default: "`~/.config`",
 		Help: "parent of the configuration folder"},
 	{Variable: "XDG_STATE_HOME", Kind: kindFile, Standard: true, Default: "`~/.local/state`",
@@ -182,8 +183,8 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-// withoutSecrets is an environment without the values that must not reach other programs.
-func withoutSecrets(environ []string) []string {
+// WithoutSecrets is an environment without the values that must not reach other programs.
+func WithoutSecrets(environ []string) []string {
 	kept := make([]string, 0, len(environ))
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")

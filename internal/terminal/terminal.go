@@ -25,6 +25,8 @@ type Streams struct {
 	Out io.Writer
 	Err io.Writer
 
+	OutFile *os.File // the terminal at Out, for a program that is to write there; nil where there is none
+
 	InTTY, OutTTY, ErrTTY bool // which of them are terminals
 	Width                 int  // columns of the terminal at Out; 0 where it is none
 
@@ -35,7 +37,9 @@ type Streams struct {
 	env   environment
 	raw   func() (restore func() error, err error) // the terminal at In without echo; nil: it has none
 	busy  busy
-	write sync.Mutex // one notice at a time
+	lines []string   // held back by HoldLines
+	held  int        // calls of HoldLines that are not done
+	write sync.Mutex // one notice at a time; guards these
 	ask   sync.Mutex // one prompt at a time
 }
 
@@ -50,6 +54,7 @@ func System(in, out, err *os.File, getenv func(string) string) *Streams {
 	s := &Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err)}
 	s.ReadEnvironment(getenv)
 	if s.OutTTY {
+		s.OutFile = out
 		obeyEscapes(out)
 		if width, _, err := term.GetSize(int(out.Fd())); err == nil {
 			s.Width = width
@@ -136,6 +141,29 @@ func (s *Streams) Fail(label, text string) {
 func (s *Streams) line(text string) {
 	s.write.Lock()
 	defer s.write.Unlock()
+	if s.held > 0 {
+		s.lines = append(s.lines, text)
+		return
+	}
 	s.clearBusy()
 	_, _ = fmt.Fprintln(s.Err, text)
+}
+
+// HoldLines keeps notes and warnings back while another program has the screen; release prints
+// them.
+func (s *Streams) HoldLines() (release func()) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.held++
+	return func() {
+		s.write.Lock()
+		defer s.write.Unlock()
+		if s.held--; s.held > 0 {
+			return
+		}
+		for _, text := range s.lines {
+			_, _ = fmt.Fprintln(s.Err, text)
+		}
+		s.lines = nil
+	}
 }
