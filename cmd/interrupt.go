@@ -121,6 +121,10 @@ func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.C
 	if f.Code == failure.Interrupted && f.Reason == "" && f.Hint == "" {
 		with := *f
 		with.Hint = "run the same command again: what was done before stays done"
+		if f.MayHaveApplied {
+			with.Message += "; it may have been carried out anyway"
+			with.Hint = "look what was done before you run the command again"
+		}
 		f = &with
 	}
 	report(app, f)

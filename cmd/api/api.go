@@ -19,6 +19,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -225,10 +226,18 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 		}
 	}
 	r.ShowSecrets = k.Flags.ShowTokens
+	if !isRead(r) {
+		var stop context.CancelFunc
+		ctx, stop = operation.WithGrace(ctx)
+		defer stop()
+	}
 	for {
 		answer, err := s.API.Call(ctx, as, r)
 		if answer.Status != 0 {
 			if printErr := o.print(k, p, answer); printErr != nil {
+				if !isRead(r) {
+					printErr = cmdutil.Unprinted(printErr, fmt.Sprintf("%s %s was answered %d", r.Method, r.Path, answer.Status))
+				}
 				return errors.Join(printErr, err)
 			}
 		}

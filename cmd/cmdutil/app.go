@@ -173,3 +173,10 @@ func (k *App) ReadInput(flag, name string) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// Unprinted returns the error of an output that could not be written, after what was done.
+func Unprinted(err error, done string) error {
+	f := *failure.From(err)
+	f.Message = done + ", but the result cannot be printed: " + f.Message
+	return &f
+}

@@ -25,7 +25,8 @@ type bulkTokens struct {
 	wanted  bool
 	file    *job.CredentialsFile // nil: none was named
 	waiting []tokenstore.Item
-	missing int // users whose tokens were asked for and did not come
+	missing int    // users whose tokens were asked for and did not come
+	release func() // ends the reservation of room in the token store
 }
 
 // newBulkTokens makes sure that there is a place for the tokens.
@@ -59,7 +60,12 @@ func (t *bulkTokens) start(ctx context.Context, requested int) (err error) {
 	case requested > largestStored:
 		return invalidTokens(tooManyTokens(requested))
 	}
-	return t.run.Session.Store.Check(ctx)
+	size := tokenstore.PairSize
+	if t.run.Session.Stored() == tokenstore.KindFile { // a keyring need not take an item as long as all of them
+		size *= requested
+	}
+	t.release, err = t.run.Session.Store.Reserve(ctx, tokenstore.Key{Profile: t.run.Session.Profile.Name}, size)
+	return err
 }
 
 // add keeps the tokens of a row's user.
@@ -85,6 +91,9 @@ func (t *bulkTokens) add(ctx context.Context, row job.Row) error {
 }
 
 func (t *bulkTokens) finish(ctx context.Context) error {
+	if t.release != nil {
+		defer t.release()
+	}
 	login := t.run.App.Command("auth", "login", "--device-token", "TOKEN")
 	if t.missing > 0 {
 		t.run.App.Streams.Note(cmdutil.Count(t.missing, "user has", "users have") +

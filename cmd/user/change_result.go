@@ -3,6 +3,8 @@ package user
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -17,6 +19,9 @@ func (r *tokenRun) settle(ctx context.Context, recorder *cmdutil.Recorder, t *ta
 		result.Changes = t.changes
 	}
 	recorder.Row(ctx, r.command, r.options.Operation, "", job.Row{Result: result})
+	if slices.Contains([]job.Outcome{job.Updated, job.Deleted, job.Moved, job.Unknown}, result.Outcome) {
+		r.applied = append(r.applied, result.DeviceToken.String())
+	}
 	switch {
 	case isDone(result.Outcome):
 		r.done++
@@ -44,7 +49,7 @@ func (r *tokenRun) settle(ctx context.Context, recorder *cmdutil.Recorder, t *ta
 // err makes one error of many: a single user's is its own, Ctrl-C stays Ctrl-C, and otherwise some
 // have failed.
 func (r *tokenRun) err(ctx context.Context, printErr error) error {
-	if printErr == nil && ctx.Err() == nil && r.failed+r.unknown == 0 {
+	if printErr == nil && r.failed+r.unknown == 0 && (ctx.Err() == nil || r.done == r.all_) {
 		return nil
 	}
 	past := string(pastOf(r.options.Operation))
@@ -57,12 +62,13 @@ func (r *tokenRun) err(ctx context.Context, printErr error) error {
 		text += fmt.Sprintf(", %d may have been", r.unknown)
 	}
 	switch {
+	case printErr != nil:
+		if len(r.applied) > 0 {
+			text += " (" + strings.Join(r.applied, ", ") + ")"
+		}
+		return cmdutil.Unprinted(printErr, text)
 	case ctx.Err() != nil:
 		return failure.New(failure.Interrupted, "interrupted: "+text).WithHint("run the same command again: it is idempotent")
-	case printErr != nil:
-		e := *failure.From(printErr)
-		e.Message = text + ": " + e.Message
-		return &e
 	case r.all_ == 1:
 		return r.alone(past)
 	}

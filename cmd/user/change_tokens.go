@@ -215,6 +215,7 @@ type tokenRun struct {
 
 	all_, done, failed, unknown int
 	first                       error
+	applied                     []string // the DeviceTokens of users who were changed, or may have been
 }
 
 // all changes the users, and prints what became of each in their order. After Ctrl-C no further

@@ -14,6 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -97,9 +98,12 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	}
 	wanted := wantsTokens(body)
 	if wanted && s.Stored() != "" {
-		if err := s.Store.Check(ctx); err != nil {
+		// The room for the tokens stays reserved until they are there.
+		release, err := s.Store.Reserve(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: rec.DeviceToken.String()}, 0)
+		if err != nil {
 			return err
 		}
+		defer release()
 	}
 	if err := s.BeforeChange(ctx); err != nil {
 		return err
@@ -109,6 +113,9 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		op.Users = membershipOf(s, s.API.Once(), in)
 	}
 	result := operation.Single(ctx, op, rec, retryOf(a))
+	// An interrupt takes nothing from a user who exists.
+	defer a.Saving()()
+	ctx = context.WithoutCancel(ctx)
 	pair, _ := result.Payload.(*userservice.Pair)
 	if op.IgnoresCustomToken() && result.DeviceToken != rec.DeviceToken {
 		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " +
@@ -116,9 +123,9 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 			": creating the user again would create another one")
 	}
 	recorder := s.Recorder()
-	recorder.Row(context.WithoutCancel(ctx), "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID,
+	recorder.Row(ctx, "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID,
 		Result: result})
-	recorder.Flush(context.WithoutCancel(ctx))
+	recorder.Flush(ctx)
 	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair),
 		Outcome: string(result.Outcome)}
 	if text := body.Text("ClientId"); text != "" {

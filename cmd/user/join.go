@@ -75,10 +75,10 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	result := operation.Single(ctx, op, job.Record{N: 1, DeviceToken: named.DeviceToken},
 		operation.Retry{Clock: pace.Clock{Now: k.Now, Wait: cmdutil.Wait}})
 	recorder := s.Recorder()
-	recorder.Row(ctx, "user join", opMove, "", job.Row{Result: result})
+	recorder.Row(context.WithoutCancel(ctx), "user join", opMove, "", job.Row{Result: result})
 	recorder.Flush(context.WithoutCancel(ctx))
 	if err := render.List(p, view, []changed{newChanged(result, id, nil)}); err != nil {
-		return err
+		return cmdutil.Unprinted(err, "user "+id+" is "+string(result.Outcome))
 	}
 	if result.Outcome == job.Unknown {
 		e := *failure.From(result.Err)

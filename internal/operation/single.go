@@ -26,16 +26,18 @@ type Retry struct {
 // been made: then the error says so too.
 func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.Result {
 	a := job.Attempt{Record: rec, FirstSent: r.Clock.Now()}
+	requests, stop := WithGrace(ctx)
+	defer stop()
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.Multiplier, waits.RandomizationFactor = r.First, 2, 0.5
 	for try := 0; ; try++ {
-		results, err := op.Do(ctx, []job.Attempt{a})
+		results, err := op.Do(requests, []job.Attempt{a})
 		if err == nil {
 			return settledResult(a, results[0])
 		}
 		a.Lost = a.Lost || failure.MayHaveApplied(err)
 		wait := max(waits.NextBackOff(), failure.From(err).RetryAfter)
-		if try >= r.Retries || !retryable(err) || a.Lost && !op.Resendable(rec) || failure.From(err).RetryAfter > r.Longest {
+		if ctx.Err() != nil || try >= r.Retries || !retryable(err) || a.Lost && !op.Resendable(rec) || failure.From(err).RetryAfter > r.Longest {
 			return gaveUp(a, err)
 		}
 		if r.Notify != nil {
@@ -44,6 +46,24 @@ func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.
 		if r.Clock.Wait(ctx, wait) != nil {
 			return gaveUp(a, failure.From(ctx.Err()))
 		}
+	}
+}
+
+// grace is how long, after an interrupt, an answer is awaited: a command ends within a second of
+// Ctrl-C.
+const grace = 600 * time.Millisecond
+
+// WithGrace returns a context that outlives ctx by the grace; one that has ended already it does
+// not.
+func WithGrace(ctx context.Context) (longer context.Context, stop context.CancelFunc) {
+	if ctx.Err() != nil {
+		return context.WithCancel(ctx)
+	}
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() {
+		release()
+		cancel()
 	}
 }
 

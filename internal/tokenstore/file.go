@@ -71,7 +71,7 @@ func (s *fileStore) Kind() string { return KindFile }
 
 // Check opens the file with the passphrase, and reserves room for a pair.
 func (s *fileStore) Check(ctx context.Context) error {
-	release, err := s.Reserve(ctx, Key{}, pairSize)
+	release, err := s.Reserve(ctx, Key{}, PairSize)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ const (
 // Reserve writes and syncs a file as long as the next one will be, which the next Put fills.
 func (s *fileStore) Reserve(ctx context.Context, _ Key, size int) (release func(), err error) {
 	if size == 0 {
-		size = pairSize
+		size = PairSize
 	}
 	if err := s.sem.acquire(ctx); err != nil {
 		return nil, err

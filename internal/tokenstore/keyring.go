@@ -54,7 +54,7 @@ func (k *keyringStore) Kind() string { return KindKeyring }
 
 // Check writes to the keyring as much as a pair takes, and to the folder of the index.
 func (k *keyringStore) Check(ctx context.Context) error {
-	release, err := k.Reserve(ctx, Key{}, pairSize)
+	release, err := k.Reserve(ctx, Key{}, PairSize)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (k *keyringStore) Check(ctx context.Context) error {
 // cannot be held, only be proved.
 func (k *keyringStore) Reserve(ctx context.Context, _ Key, size int) (release func(), err error) {
 	if size == 0 {
-		size = pairSize
+		size = PairSize
 	}
 	if err := k.begin(ctx); err != nil {
 		return nil, err

@@ -97,8 +97,8 @@ type Store interface {
 	List(ctx context.Context, profile string) ([]Entry, error)
 }
 
-// pairSize is more than the tokens of a pair take, in bytes.
-const pairSize = 8 << 10
+// PairSize is more than the tokens of a pair take, in bytes.
+const PairSize = 8 << 10
 
 // Options say which store, and hand it what it needs of the world.
 type Options struct {
