@@ -22,7 +22,7 @@ func newMerge(a *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "merge --file F RESULTS...",
 		ValidArgsFunction: cmdutil.CompleteFiles,
-		Short:             "Join the results of the shards of a file",
+		Short:             "Merge the results of a file's shards",
 		Long: `Joins the results files of all shards of a file (user bulk --shard), in the
 order of the shards, into the results of the whole, in the order of the file. It
 makes sure that every row is in the results of its shard. Rows that failed, or

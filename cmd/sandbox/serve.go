@@ -63,15 +63,12 @@ func newServe(k *cmdutil.App, run func(context.Context, serveOptions) error) *co
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the sandbox over HTTP",
-		Long: `Serve the sandbox on an address of this machine, for any client of the
-service. When it is ready it prints its URL and its built-in credentials, with
--o json on one line. It ends with Ctrl-C or SIGTERM.
+		Long: `Serve the sandbox at an address of this machine, for any client of the service.
+When it is ready it prints its URL and built-in credentials (with -o json on one
+line). Its users are those of the profile "sandbox"; --memory keeps them for
+this run only. docs/sandbox.md says how to fill it, and how to use it in CI.
 
-Its users are those of the profile "sandbox", kept in the state folder, unless
---memory keeps them for this run only. docs/sandbox.md says how to fill it, how
-to make it fail, and how to use it in CI.
-
---fault, which can be repeated, is:
+Each --fault is
 ` + fault.Grammar,
 		Example: `  telematicsctl sandbox serve --addr 127.0.0.1:8077
   telematicsctl sandbox serve --memory --users 100000 --seed 7 -o json

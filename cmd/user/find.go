@@ -23,9 +23,9 @@ func newFind(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "find",
 		Short: "Find users by email, phone, name or id",
-		Long: `Finds the users who meet all criteria, as the admin, among those of the profile's
-instance. Email, phone, ClientId and DeviceToken are compared exactly, in their
-normalized form. Deactivated users are included, unless --active-only.`,
+		Long: `Finds the users of the profile's instance who meet all criteria, as the admin.
+Email, phone, ClientId and DeviceToken are compared exactly, in their normalized
+form. Deactivated users are included, unless --active-only.`,
 		Example: `  telematicsctl user find --email ada@example.com
   telematicsctl user find --last-name Lovelace --country GB
   telematicsctl user find --client-id c-1001 -o json`,

@@ -45,7 +45,8 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		Example: `  telematicsctl user list --logging on
   telematicsctl user list --activity-status Lost,NoData -o wide
   telematicsctl user list -o json > fleet.json
-  telematicsctl user list --logging on -o ids | telematicsctl user set-logging off --file -`,
+  telematicsctl user list --logging on -o ids |
+    telematicsctl user set-logging off --file -`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return listUsers(c.Context(), k, o) },
 	}

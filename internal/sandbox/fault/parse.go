@@ -52,11 +52,11 @@ const (
 
 // Grammar is what Parse reads, for help texts.
 const Grammar = `[METHOD] PATH: EFFECT [CHANCE%], EFFECT [CHANCE%], ...
-PATH is a path of the contract, or a prefix that ends in *; METHOD defaults to any.
-EFFECT is latency 20ms, latency 20ms+-10ms, drop-before, drop-after, reset,
-truncated, slow 2s, huge 64MB, wrong-type, envelope [STATUS], or a status such as
-503, optionally followed by json, html or empty (its body) and retry-after 30s.
-After reset or a status, "after" carries the call out anyway.`
+PATH is a path of the contract, or a prefix that ends in *. EFFECT is latency
+20ms, latency 20ms+-10ms, drop-before, drop-after, reset, truncated, slow 2s,
+huge 64MB, wrong-type, envelope [STATUS], or a status such as 503, optionally
+followed by json, html or empty (its body) and retry-after 30s. After reset or a
+status, "after" carries the call out anyway.`
 
 // Parse reads a fault; its error, of code invalid, says what is wrong with the text. Whether there is such a call is
 // for Bind to say.
