@@ -34,11 +34,11 @@ func (s *Session) ConfirmChange(ctx context.Context, c Change) error {
 	var err error
 	switch {
 	case c.Asks && c.Users > 1:
-		err = s.app.confirmNumber(ctx, c.String()+protectedText(s.Profile.Protected, name), c.Users)
+		err = s.app.confirmNumber(ctx, c.in(name, s.Profile.Protected), c.Users)
 	case s.Profile.Protected:
 		err = s.app.Confirm(ctx, "Profile "+name+" is protected. "+c.String()+"?")
 	case c.Asks:
-		err = s.app.Confirm(ctx, c.String()+" in profile "+name+"?")
+		err = s.app.Confirm(ctx, c.in(name, false)+"?")
 	}
 	if err != nil {
 		return err
@@ -47,11 +47,16 @@ func (s *Session) ConfirmChange(ctx context.Context, c Change) error {
 	return nil
 }
 
-func protectedText(protected bool, name string) string {
-	if protected {
-		return " in the protected profile " + name
+// in says in which profile the change is made.
+func (c Change) in(profile string, protected bool) string {
+	text := c.String()
+	if c.Then != "" {
+		text += ","
 	}
-	return " in profile " + name
+	if protected {
+		return text + " in the protected profile " + profile
+	}
+	return text + " in profile " + profile
 }
 
 // confirmNumber has the number of users typed; --yes answers it too.

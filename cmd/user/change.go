@@ -177,7 +177,7 @@ func (c *changer) question(users int, whom string) cmdutil.Change {
 	out := cmdutil.Change{Users: users, Whom: whom}
 	switch c.options.Operation {
 	case opDelete:
-		out.What, out.Then, out.Asks = "Delete", " for good, with all telematics data,", true
+		out.What, out.Then, out.Asks = "Delete", " for good, with all telematics data", true
 	case opMove:
 		out.What, out.Then = "Move", " into instance "+c.options.To
 	case opUndo:

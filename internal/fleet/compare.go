@@ -51,6 +51,9 @@ func Written(f *field.Field, value any) any {
 	return fmt.Sprint(value)
 }
 
+// defaultImage ends the URL of the picture that the service shows for users without one.
+const defaultImage = "/Files/DefaultImages/ic_no_avatar_white.png"
+
 func writtenText(f *field.Field, text string) any {
 	text = f.Normalize(text)
 	switch {
@@ -58,6 +61,8 @@ func writtenText(f *field.Field, text string) any {
 		return nil
 	case f.Name == "Status" && strings.EqualFold(text, "Inactive"):
 		return "Deactivated" // written so, and read back as Inactive (live)
+	case f.Name == "ImageUrl" && strings.HasSuffix(text, defaultImage):
+		return nil // the service's own, for a user without one (live)
 	case f.Kind == field.Flag:
 		if b, err := strconv.ParseBool(strings.ToLower(text)); err == nil {
 			return b

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
@@ -69,9 +69,9 @@ func (o TimerOptions) systemd() Timer {
 	name := "telematicsctl-leases-" + o.Profile
 	home := o.ConfigHome
 	if home == "" {
-		home = filepath.Join(o.Home, ".config")
+		home = path.Join(o.Home, ".config")
 	}
-	dir := filepath.Join(home, "systemd", "user")
+	dir := path.Join(home, "systemd", "user")
 	var service strings.Builder
 	fmt.Fprintf(&service, "[Unit]\nDescription=End the temporary changes of telematicsctl profile %s\n\n[Service]\nType=oneshot\n", o.Profile)
 	for _, v := range o.variables() {
@@ -86,7 +86,7 @@ func (o TimerOptions) systemd() Timer {
 		"\n\n[Timer]\nOnCalendar=minutely\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
 	unit := name + ".timer"
 	return Timer{
-		Files:   []File{{filepath.Join(dir, name+".service"), service.String()}, {filepath.Join(dir, unit), timer}},
+		Files:   []File{{path.Join(dir, name+".service"), service.String()}, {path.Join(dir, unit), timer}},
 		Enable:  [][]string{{"systemctl", "--user", "daemon-reload"}, {"systemctl", "--user", "enable", "--now", unit}},
 		Disable: [][]string{{"systemctl", "--user", "disable", "--now", unit}},
 		Reload:  [][]string{{"systemctl", "--user", "daemon-reload"}},
@@ -100,7 +100,7 @@ func systemdQuote(word string) string {
 
 func (o TimerOptions) launchd() Timer {
 	label := "com.telematicsctl.leases." + o.Profile
-	path := filepath.Join(o.Home, "Library", "LaunchAgents", label+".plist")
+	file := path.Join(o.Home, "Library", "LaunchAgents", label+".plist")
 	var b strings.Builder
 	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">` +
 		"\n<plist version=\"1.0\">\n<dict>\n")
@@ -119,9 +119,9 @@ func (o TimerOptions) launchd() Timer {
 	}
 	b.WriteString("  <key>StartInterval</key><integer>60</integer>\n</dict>\n</plist>\n")
 	return Timer{
-		Files:   []File{{path, b.String()}},
-		Enable:  [][]string{{"launchctl", "load", "-w", path}},
-		Disable: [][]string{{"launchctl", "unload", "-w", path}},
+		Files:   []File{{file, b.String()}},
+		Enable:  [][]string{{"launchctl", "load", "-w", file}},
+		Disable: [][]string{{"launchctl", "unload", "-w", file}},
 	}
 }
 
