@@ -53,10 +53,14 @@ func (c Change) in(profile string, protected bool) string {
 	if c.Then != "" {
 		text += ","
 	}
+	return text + protectedText(protected, profile)
+}
+
+func protectedText(protected bool, name string) string {
 	if protected {
-		return text + " in the protected profile " + profile
+		return " in the protected profile " + name
 	}
-	return text + " in profile " + profile
+	return " in profile " + name
 }
 
 // confirmNumber has the number of users typed; --yes answers it too.
