@@ -109,13 +109,31 @@ func (k *App) SaveProfile(ctx context.Context, u ProfileUpdate) error {
 	if err != nil {
 		return err
 	}
-	if err := k.storeItems(ctx, u, held.after(ctx, u)); err != nil {
+	next, err := held.after(ctx, u)
+	if err != nil {
+		k.warnIdentity("it cannot be read: " + failure.From(err).Error())
+	}
+	if _, lost := next[tokenstore.SubjectIdentityKey]; lost && u.New.TokenStore == tokenstore.KindMemory {
+		k.warnIdentity("token_store memory keeps nothing")
+	}
+	err = k.storeItems(ctx, u, next)
+	if _, identity := next[tokenstore.SubjectIdentityKey]; identity && len(next) == 1 && errors.Is(err, tokenstore.ErrUnavailable) {
+		k.warnIdentity("no token store can keep it: " + failure.From(err).Error())
+		err = nil // nothing else needs one
+	}
+	if err != nil {
 		return err
 	}
 	if err := cfg.AddProfile(ctx, u.New.Name, u.Changes, u.Old != nil); err != nil {
 		return err
 	}
-	return k.removeOld(ctx, usage, u, held)
+	return k.removeOld(ctx, usage, u, held, next)
+}
+
+// warnIdentity says that the InstanceKey which a profile had is not kept as its identity key.
+func (k *App) warnIdentity(why string) {
+	k.Streams.Warn("the profile's old InstanceKey is not kept as its identity key (" + why + "): " +
+		"set identity_key_command to it, or DeviceTokens will be derived from the new InstanceKey")
 }
 
 // forgetLeftovers empties the stores that an earlier profile of the same name used. The default
@@ -164,15 +182,20 @@ func (k *App) contents(ctx context.Context, u ProfileUpdate, before config.Profi
 	return held, nil
 }
 
-// after returns what the profile's store is to hold.
-func (h holdings) after(ctx context.Context, u ProfileUpdate) holdings {
+// after returns what the profile's store is to hold. The InstanceKey that the profile had is kept as
+// the identity key as soon as the key may be another: from DeviceTokens nobody can tell. The error
+// says why it cannot be read; the rest is there.
+func (h holdings) after(ctx context.Context, u ProfileUpdate) (holdings, error) {
 	next := holdings{}
+	var err error
 	if u.Old != nil && u.Old.InstanceID == u.New.InstanceID {
 		for subject, r := range h {
 			next[subject] = r
 		}
-		if old := h.oldKey(ctx, u); !old.IsZero() && !u.Key.IsZero() && old != u.Key {
-			if _, kept := next[tokenstore.SubjectIdentityKey]; !kept && u.New.IdentityKey.IsZero() && u.New.IdentityKeyCommand == "" {
+		_, kept := next[tokenstore.SubjectIdentityKey]
+		if !kept && u.New.IdentityKey.IsZero() && u.New.IdentityKeyCommand == "" && (u.DropKey || !u.Key.IsZero()) {
+			var old secret.String
+			if old, err = h.oldKey(ctx, u); !old.IsZero() && old != u.Key {
 				next[tokenstore.SubjectIdentityKey] = tokenstore.Record{Value: old, InstanceID: u.New.InstanceID}
 			}
 		}
@@ -183,23 +206,18 @@ func (h holdings) after(ctx context.Context, u ProfileUpdate) holdings {
 	case u.DropKey:
 		delete(next, tokenstore.SubjectInstanceKey)
 	}
-	return next
+	return next, err
 }
 
-// oldKey is the InstanceKey that the profile had: in the file, by its command, or in its store;
-// none where that cannot be told.
-func (h holdings) oldKey(ctx context.Context, u ProfileUpdate) secret.String {
+// oldKey is the InstanceKey that the profile had: in the file, by its command, or in its store.
+func (h holdings) oldKey(ctx context.Context, u ProfileUpdate) (secret.String, error) {
 	switch {
 	case !u.Old.InstanceKey.IsZero():
-		return u.Old.InstanceKey
+		return u.Old.InstanceKey, nil
 	case u.Old.InstanceKeyCommand != "":
-		key, err := u.Old.RunKeyCommand(ctx)
-		if err != nil {
-			return secret.String{}
-		}
-		return key
+		return u.Old.RunKeyCommand(ctx)
 	}
-	return h[tokenstore.SubjectInstanceKey].Value
+	return h[tokenstore.SubjectInstanceKey].Value, nil
 }
 
 // storeItems puts what is new into the profile's store.
@@ -220,11 +238,10 @@ func (k *App) storeItems(ctx context.Context, u ProfileUpdate, next holdings) er
 
 // removeOld empties the stores that the profile has left, and removes from its own what is not to
 // stay.
-func (k *App) removeOld(ctx context.Context, usage tokenstore.Usage, u ProfileUpdate, held holdings) error {
+func (k *App) removeOld(ctx context.Context, usage tokenstore.Usage, u ProfileUpdate, held, next holdings) error {
 	if len(held) == 0 {
 		return nil
 	}
-	next := held.after(ctx, u)
 	stores, err := k.usedStores(*u.Old)
 	if err != nil {
 		return err
