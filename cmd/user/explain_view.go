@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/fleet/explain"
@@ -193,7 +192,7 @@ func fill(words []string, width int) []string {
 		switch {
 		case line == "":
 			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+		case render.Width(line)+1+render.Width(word) <= width:
 			line += " " + word
 		default:
 			lines = append(lines, line)

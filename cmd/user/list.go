@@ -29,6 +29,8 @@ type listOptions struct {
 	allInstances          bool
 	limit                 int
 	flags                 map[string]*string // by the field's name: "on", "off" or ""
+	os, sdk, app          string
+	without               []string
 }
 
 func newList(k *cmdutil.App) *cobra.Command {
@@ -67,6 +69,10 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		f.StringVar(value, fl.Flag, "", "only users with "+fl.Name+" `on|off`")
 		_ = c.RegisterFlagCompletionFunc(fl.Flag, cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
 	}
+	f.StringVar(&o.os, "os", "", "only this `platform`: ios or android")
+	f.StringVar(&o.sdk, "sdk-version", "", "only users with this `version` of the SDK")
+	f.StringVar(&o.app, "app-version", "", "only users with this `version` of the app")
+	f.StringSliceVar(&o.without, "without", nil, "only users without a value of this `column`")
 	f.StringVar(&o.olderThan, "older-than", "", "only users registered longer ago than this `time` (36h, 30d)")
 	f.IntVar(&o.limit, "limit", 0, "print at most `N` users")
 	cmdutil.AddColumns(c, k, userView.Names())
@@ -75,9 +81,9 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		names = append(names, fl.Flag)
 	}
 	cmdutil.GroupFlags(c, "Filters of the service", "search", "country", "city", "activity-status", "created-from", "created-to", "rtd", "active-only", "all-instances")
-	cmdutil.GroupFlags(c, "Filters applied here", append(names, "older-than", "limit")...)
+	cmdutil.GroupFlags(c, "Filters applied here", append(names, "os", "sdk-version", "app-version", "without", "older-than", "limit")...)
 	cmdutil.GroupFlags(c, "Output", "sort", "columns")
-	for flag, values := range map[string][]string{"activity-status": userservice.ActivityStatuses, "rtd": {"on", "off"}, "sort": sortNames()} {
+	for flag, values := range map[string][]string{"activity-status": userservice.ActivityStatuses, "rtd": {"on", "off"}, "sort": sortNames(), "os": {"ios", "android"}, "without": userView.Names()} {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -101,11 +107,22 @@ type filter struct {
 	activeOnly    bool
 	flags         map[string]bool
 	createdBefore time.Time
+	os, sdk, app  string
+	without       []render.Column[userservice.User]
 }
 
 func (f filter) takes(u userservice.User) bool {
 	if f.activeOnly && strings.EqualFold(u.Status, "Inactive") {
 		return false // whatever the service makes of the query
+	}
+	m := u.MobileDevice
+	if f.os != "" && !strings.EqualFold(f.os, m.OsType) || f.sdk != "" && f.sdk != m.SdkVersion || f.app != "" && f.app != m.AppVersion {
+		return false
+	}
+	for _, c := range f.without {
+		if value := c.Cell(u); value != nil && value != "" && value != (time.Time{}) {
+			return false
+		}
 	}
 	for name, want := range f.flags {
 		if value, _ := u.Fields.Get(name); value != want {
@@ -115,12 +132,14 @@ func (f filter) takes(u userservice.User) bool {
 	return f.createdBefore.IsZero() || (!u.DateCreated.IsZero() && u.DateCreated.Before(f.createdBefore))
 }
 
-func (f filter) any() bool { return len(f.flags) > 0 || !f.createdBefore.IsZero() }
+func (f filter) any() bool {
+	return len(f.flags)+len(f.without) > 0 || f.os+f.sdk+f.app != "" || !f.createdBefore.IsZero()
+}
 
 // query checks the options whole.
 func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error) {
 	q := userservice.ListQuery{Search: o.search, Country: o.country, City: o.city, ActiveOnly: o.activeOnly, PageSize: fleet.PageSize}
-	f := filter{activeOnly: o.activeOnly, flags: map[string]bool{}}
+	f := filter{activeOnly: o.activeOnly, flags: map[string]bool{}, os: o.os, sdk: o.sdk, app: o.app}
 	var wrong []failure.Field
 	check := func(flag string, err error) {
 		if err != nil {
@@ -136,6 +155,9 @@ func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error)
 	q.CreatedFrom, err = dateOf(o.createdFrom)
 	check("created-from", err)
 	q.CreatedTo, err = dateOf(o.createdTo)
+	if _, notDay := time.Parse(time.DateOnly, o.createdTo); notDay == nil {
+		q.CreatedTo = q.CreatedTo.Add(24*time.Hour - time.Millisecond) // the day as a whole
+	}
 	check("created-to", err)
 	if o.sort != "" {
 		q.Sort, err = oneOf(o.sort, sortNames())
@@ -152,6 +174,11 @@ func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error)
 			check(fl.Flag, err)
 		}
 	}
+	for _, name := range o.without {
+		c, err := columnOf(name)
+		check("without", err)
+		f.without = append(f.without, c)
+	}
 	if o.olderThan != "" {
 		age, err := cmdutil.ParseDuration(o.olderThan)
 		check("older-than", err)
@@ -161,6 +188,19 @@ func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error)
 		check("limit", errors.New("must not be negative"))
 	}
 	return q, f, failure.InvalidFields("invalid flags", wrong)
+}
+
+// columnOf finds a column by its name, or by the last part of it: Country is UserProfile.Country.
+func columnOf(name string) (render.Column[userservice.User], error) {
+	fold := func(s string) string {
+		return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
+	}
+	for _, c := range userView.Columns {
+		if fold(c.Name) == fold(name) || strings.HasSuffix(fold(c.Name), "."+fold(name)) {
+			return c, nil
+		}
+	}
+	return render.Column[userservice.User]{}, fmt.Errorf("%q is not one of %s", name, strings.Join(userView.Names(), ", "))
 }
 
 func parseOnOff(text string) (bool, error) {

@@ -210,7 +210,7 @@ func (l *listing) fresh(users []userservice.User) []userservice.User {
 
 // goBack fetches a page further ahead: users were removed, and those after them have moved forward.
 func (l *listing) goBack(at span) error {
-	if l.back++; l.back > 10 {
+	if l.back++; l.back > mostBack {
 		return moves("users are removed faster than the list can be read")
 	}
 	start := at.start() - l.back*l.o.Size

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // humanTime is the layout of a time on a terminal that is not relative. In UTC, always.
@@ -88,3 +90,6 @@ func count(d, unit time.Duration, name string) string {
 	}
 	return fmt.Sprintf("%d %s", n, name)
 }
+
+// Width returns how many columns text takes on a terminal.
+func Width(text string) int { return twwidth.Width(text) }

@@ -33,6 +33,8 @@ const (
 	CSV   = "csv"
 	YAML  = "yaml"
 	IDs   = "ids" // DeviceTokens, one a line
+
+	Prom = "prom" // the text format of Prometheus; only of commands that write it themselves
 )
 
 // Formats lists the formats in the order that help shows them.
@@ -79,7 +81,7 @@ func New(o Options) (*Printer, error) {
 	if o.Format == "" {
 		o.Format = Table
 	}
-	if !slices.Contains(Formats(), o.Format) {
+	if !slices.Contains(Formats(), o.Format) && o.Format != Prom {
 		return nil, failure.Newf(failure.Invalid, "unknown output format %q", o.Format).
 			Because(ReasonUnknownFormat, strings.Join(Formats(), ", "))
 	}
@@ -143,7 +145,7 @@ type View[T any] struct {
 // Check tells, before any work is done, whether the printer's format suits the view; else
 // it is failure.Invalid.
 func (v View[T]) Check(p *Printer) error {
-	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) {
+	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) || p.opts.Format == Prom {
 		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).
 			Because(ReasonFormatUnfit, p.opts.Format)
 	}

@@ -79,7 +79,9 @@ func TestCauseVerdictRemedy(t *testing.T) {
 		detail string
 		remedy Remedy
 	}{
-		{"the user is of another instance", func(f *Facts) { f.User.Value.AccountInfo = userservice.AccountInfo{InstanceID: "x", InstanceName: "Berlin"} },
+		{"the user is of another instance", func(f *Facts) {
+			f.User.Value.AccountInfo = userservice.AccountInfo{InstanceID: "x", InstanceName: "Berlin"}
+		},
 			"Instance", Broken, "registered in another instance: Berlin (x)", RemedyMoveHere},
 		{"the service does not say which instance", func(f *Facts) { f.User.Value.AccountInfo = userservice.AccountInfo{} },
 			"Instance", Unknown, "the service does not say", RemedyNone},

@@ -36,7 +36,9 @@ var sourcesOf = map[Source]func(s *Sources, how func(ctx context.Context) error)
 		}
 	},
 	FromTrips: func(s *Sources, how func(ctx context.Context) error) {
-		s.Trips = func(ctx context.Context, _ string) (userservice.TripDates, error) { return userservice.TripDates{}, how(ctx) }
+		s.Trips = func(ctx context.Context, _ string) (userservice.TripDates, error) {
+			return userservice.TripDates{}, how(ctx)
+		}
 	},
 	FromStatistics: func(s *Sources, how func(ctx context.Context) error) {
 		s.Statistics = func(ctx context.Context, _ string) (userservice.Statistics, error) {

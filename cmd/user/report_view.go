@@ -1,0 +1,170 @@
+package user
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/fleet/report"
+	"github.com/telematicsctl/telematicsctl/internal/render"
+)
+
+const (
+	mostBars    = 12 // of a group; the rest is in the other formats
+	widestLabel = 20
+	leastBar    = 6
+)
+
+// barGroup is a group of figures as bars.
+type barGroup struct {
+	title   string
+	figures []report.Figure
+	more    int // figures that are not shown
+}
+
+func (v reporter) groups() []barGroup {
+	titles := map[string]string{
+		report.ByActivity: "ACTIVITY", report.ByOS: "PLATFORM", report.BySDK: "SDK VERSION", report.ByApp: "APP VERSION",
+		report.ByFlag: "FLAGS ON", report.ByCountry: "COUNTRY", report.ByRegistered: "REGISTERED, BY WEEK",
+	}
+	var out []barGroup
+	for _, by := range report.Groups {
+		g := barGroup{title: titles[by], figures: v.report.Group(by)}
+		all := len(g.figures)
+		if by == report.ByRegistered {
+			g.figures = v.report.RecentWeeks(mostBars)
+		} else {
+			g.figures = g.figures[:min(all, mostBars)]
+		}
+		g.more = max(0, all-len(g.figures))
+		if len(g.figures) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// bars lays the report out for people: a line a figure, with a bar and the filter that lists its
+// users. No line is wider than the terminal, nor than 80 columns.
+func (v reporter) bars() []byte {
+	var b bytes.Buffer
+	width := pageWidth(v.app)
+	fmt.Fprintf(&b, "%s users\n", grouped(v.report.Users))
+	for _, g := range v.groups() {
+		v.barsOf(&b, g, width)
+	}
+	if v.report.Users > 0 {
+		list := v.app.CommandLine(v.app.Flags.Profile, "user", "list")
+		if v.all {
+			list += " --all-instances"
+		}
+		fmt.Fprintf(&b, "\nTo list the users behind a figure, add its filter to:\n%s\n", continued(list, width))
+	}
+	return b.Bytes()
+}
+
+func (v reporter) barsOf(b *bytes.Buffer, g barGroup, width int) {
+	label, count, filter, most := 0, 0, 0, 1
+	filters := make([]string, len(g.figures))
+	for i, f := range g.figures {
+		label = max(label, render.Width(labelOf(f)))
+		count = max(count, len(grouped(f.Users)))
+		if f.Users > 0 {
+			filters[i] = quotedWords(filterOf(f))
+		}
+		filter = max(filter, render.Width(filters[i]))
+		most = max(most, f.Users)
+	}
+	bar := width - 2 - label - 2 - count - 7 - 2 - filter
+	if bar < leastBar { // the narrow page has the bars, and the other formats the filters
+		filter, bar = 0, max(leastBar, width-2-label-2-count-7)
+	}
+	bar = min(bar, 40)
+	title := g.title
+	if v.app.Streams.ColorOut() {
+		title = "\x1b[1m" + title + "\x1b[0m"
+	}
+	fmt.Fprintf(b, "\n%s\n", title)
+	for i, f := range g.figures {
+		text := labelOf(f)
+		line := fmt.Sprintf("  %s%s  %*s %5s  %s", text, strings.Repeat(" ", label-render.Width(text)), count, grouped(f.Users),
+			percent(f.Users, v.report.Users), blocks(f.Users, most, bar))
+		if filter > 0 && filters[i] != "" {
+			line += strings.Repeat(" ", max(0, width-filter-render.Width(line))) + filters[i]
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	if g.more > 0 {
+		fmt.Fprintf(b, "  and %d more (-o csv has all)\n", g.more)
+	}
+}
+
+// labelOf returns a figure's value for people, in at most widestLabel columns.
+func labelOf(f report.Figure) string {
+	text := render.Sanitize(f.Value)
+	switch {
+	case f.Value == "":
+		return "(none)"
+	case f.By == report.ByFlag:
+		return filterOf(f)[0][len("--"):]
+	}
+	for render.Width(text) > widestLabel {
+		runes := []rune(strings.TrimSuffix(text, "…"))
+		text = string(runes[:len(runes)-1]) + "…"
+	}
+	return text
+}
+
+// quotedWords returns words as a POSIX shell takes them. A word that cannot be shown as it is has
+// no filter that could be typed.
+func quotedWords(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		if render.Sanitize(w) != w {
+			return ""
+		}
+		out[i] = w
+		if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainWord, r) }) {
+			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
+
+// blocks returns a bar of up to width columns, in eighths of a column.
+func blocks(n, most, width int) string {
+	eighths := n * width * 8 / most
+	if n > 0 {
+		eighths = max(eighths, 1)
+	}
+	bar := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		bar += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return bar
+}
+
+// percent returns a share; one that is not nothing does not read as 0.
+func percent(n, all int) string {
+	switch share := float64(n) / float64(max(all, 1)) * 100; {
+	case n == 0:
+		return "0%"
+	case share < 0.1:
+		return "<0.1%"
+	case share < 10:
+		return fmt.Sprintf("%.1f%%", share)
+	default:
+		return fmt.Sprintf("%.0f%%", share)
+	}
+}
+
+// grouped returns a number with commas: 12,345.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
