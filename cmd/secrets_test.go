@@ -88,6 +88,7 @@ func everyCommand() []line {
 		plain("user find --device-token ADA"),
 		plain("user get ADA"),
 		plain("user explain ADA"),
+		plain("user report"),
 		plain("audit list"),
 		plain("api GET /v1/Management/users/find?DeviceToken=ADA"),
 		plain("user export"),
