@@ -17,14 +17,30 @@ import (
 	"github.com/creack/pty"
 )
 
-// exampleDebts are examples that do not run yet, and why.
-var exampleDebts = map[string]string{}
-
 // exampleExits are the examples that end with a status other than 0, as they should.
 var exampleExits = map[string]int{
 	// The sandbox inside the process has no other profile than its own.
 	"telematicsctl instance use Common":                           2,
 	"telematicsctl instance use YOUR-INSTANCE-ID --save-as north": 2,
+}
+
+// exampleSetUp returns what is run before an example, in the same home.
+func exampleSetUp(line string) []string {
+	const asInFile = "telematicsctl user update client:c-1002 --tracking off"
+	switch {
+	case strings.Contains(line, "profile add prod --instance-id"):
+		return []string{"telematicsctl profile remove prod --yes"}
+	case strings.Contains(line, "user create") && strings.Contains(line, "c-1001"):
+		return []string{"telematicsctl user delete client:c-1001 --yes"}
+	case strings.Contains(line, "drivers.plan") && !strings.Contains(line, "--out"):
+		return []string{asInFile, "telematicsctl user plan --file drivers.csv --out drivers.plan"}
+	case strings.Contains(line, "--absent deactivate --confirm 3"):
+		return []string{asInFile, "for n in 1 2 3; do echo Eve,,c-$n,on; done >> drivers.csv",
+			"telematicsctl user apply --file drivers.csv --yes", "sed 's/,c-\\([123]\\),/,d-\\1,/' drivers.csv > new && mv new drivers.csv"}
+	case strings.Contains(line, "user apply"), strings.Contains(line, "user drift"):
+		return []string{asInFile}
+	}
+	return nil
 }
 
 // exampleInput is what a person types at the prompts of an example.

@@ -129,15 +129,12 @@ func TestExamplesRun(t *testing.T) {
 				home := newExampleHome(t)
 				copyHome(t, template, home)
 				command := strings.NewReplacer(" 5b1f0c9a7e42", " "+job, " 5b1f", " "+job, "YOUR-INSTANCE-ID", keptInstance).Replace(line)
-				switch {
-				case strings.Contains(line, "profile add prod --instance-id"):
-					home.must(t, "telematicsctl profile remove prod --yes")
-				case strings.Contains(line, "user create") && strings.Contains(line, "c-1001"):
-					home.must(t, "telematicsctl user delete client:c-1001 --yes")
+				for _, before := range exampleSetUp(line) {
+					home.must(t, before)
 				}
 				out, code := home.run(t, command, exampleInput(line))
-				if code != 0 {
-					t.Errorf("%s: exit status %d\n%s", command, code, out)
+				if want := exampleExits[line]; code != want {
+					t.Errorf("%s: exit status %d, want %d\n%s", command, code, want, out)
 				}
 			})
 		}
