@@ -2,8 +2,11 @@ package cmdutil
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
@@ -26,6 +29,7 @@ type Recorder struct {
 	session *Session
 	log     *audit.Log
 	warn    sync.Once
+	earlier map[uint64]bool // the users whom earlier runs of a job have recorded
 }
 
 // Recorder returns what records the changes that the session makes.
@@ -59,6 +63,35 @@ func (r *Recorder) Row(ctx context.Context, command, operation, jobID string, ro
 		e.Changes = append(e.Changes, audit.Change{Field: c.Field, From: c.From, To: c.To})
 	}
 	r.warnOf(r.log.Add(ctx, e))
+}
+
+// Resume reads which users earlier runs of a job, begun at a time, have recorded: a run that was
+// killed may not have come to it for all that it changed.
+func (r *Recorder) Resume(ctx context.Context, jobID string, begun time.Time) {
+	if r == nil {
+		return
+	}
+	r.earlier = map[uint64]bool{}
+	filter := audit.Filter{Since: begun.Truncate(time.Second), InstanceID: r.session.InstanceID()}
+	_, err := r.log.Each(ctx, filter, func(e audit.Entry) error {
+		if id, err := uuid.Parse(e.DeviceToken); err == nil && e.Job == jobID {
+			r.earlier[shortened(id)] = true
+		}
+		return nil
+	})
+	r.warnOf(err)
+}
+
+// Earlier is Row of a row that an earlier run has settled: it is recorded unless it was.
+func (r *Recorder) Earlier(ctx context.Context, command, operation, jobID string, row job.Row) {
+	if r != nil && !r.earlier[shortened(row.DeviceToken)] {
+		r.Row(ctx, command, operation, jobID, row)
+	}
+}
+
+// shortened makes eight bytes of a DeviceToken: there may be a million.
+func shortened(id uuid.UUID) uint64 {
+	return binary.LittleEndian.Uint64(id[:8]) ^ binary.LittleEndian.Uint64(id[8:])
 }
 
 // Flush writes what was recorded.

@@ -27,6 +27,9 @@ func (r *jobRun) run(ctx context.Context) error {
 	}
 	if sends {
 		r.audit = r.Session.Recorder()
+		if r.Resumed {
+			r.audit.Resume(ctx, spec.ID, spec.Begun)
+		}
 	}
 	id := spec.ID
 	if r.DryRun && !r.Resumed {
@@ -65,7 +68,9 @@ func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (
 		row.DeviceToken = uuid.Nil // it is derived by a key that is not known, or the service's choice
 	}
 	ctx = context.WithoutCancel(ctx)
-	if !row.Earlier {
+	if row.Earlier {
+		r.audit.Earlier(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
+	} else {
 		r.audit.Row(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
 	}
 	if row.Outcome == job.Existing && !row.Earlier && len(row.Changes) > 0 {

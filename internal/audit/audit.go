@@ -54,7 +54,8 @@ type Log struct {
 	Keep time.Duration // how long lines are kept
 
 	mu      sync.Mutex
-	pending []byte // lines that are not written yet
+	pending []byte    // lines that are not written yet
+	since   time.Time // when the first of them came
 	pruned  bool
 }
 
@@ -63,6 +64,7 @@ const (
 	rotatedGlob = "audit-*.jsonl"
 	rotateAt    = 8 << 20  // bytes of a file before the next one is begun
 	flushAt     = 64 << 10 // bytes of lines that are written together
+	flushAfter  = time.Second
 	lockLimit   = 10 * time.Second
 	version     = 1
 )
@@ -83,6 +85,9 @@ type line struct {
 func (l *Log) Add(ctx context.Context, entries ...Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		l.since = l.Now()
+	}
 	for _, e := range entries {
 		text, err := encode(e)
 		if err != nil {
@@ -90,7 +95,7 @@ func (l *Log) Add(ctx context.Context, entries ...Entry) error {
 		}
 		l.pending = append(append(l.pending, text...), '\n')
 	}
-	if len(l.pending) < flushAt {
+	if len(l.pending) < flushAt && l.Now().Sub(l.since) < flushAfter {
 		return nil
 	}
 	return l.flush(ctx, false)
