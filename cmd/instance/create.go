@@ -83,7 +83,7 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) error {
 	defer func() { _ = s.Close() }()
 	var plan *profilePlan
 	if !o.noProfile && !s.Profile.Sandbox {
-		if plan, err = planProfile(ctx, k, cfg, s, o.as, o.store, "", o.Name); err != nil {
+		if plan, err = planProfile(ctx, k, cfg, s, o.saving, "", o.Name); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,8 @@ func create(ctx context.Context, k *cmdutil.App, o createOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ConfirmOther(ctx, "creating instance "+o.Name+" in application "+app.Name+" ("+app.ID+")", "", 0); err != nil {
+	what := "creating instance " + o.Name + " in application " + app.Name + " (" + app.ID + ")"
+	if err := s.ConfirmOther(ctx, what, "", 0); err != nil {
 		return err
 	}
 	in, err := hierarchy.Create(ctx, s.API, app, o.New)

@@ -54,7 +54,9 @@ command again: it deletes what is left.`,
   telematicsctl instance delete old-tests`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(c *cobra.Command, args []string) error { return deleteInstance(c.Context(), k, args[0], withUsers) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return deleteInstance(c.Context(), k, args[0], withUsers)
+		},
 	}
 	c.Flags().BoolVar(&withUsers, "with-users", false, "delete the users of a throw-away instance first")
 	return c
@@ -85,7 +87,8 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 	what := "instance " + in.Name + " (" + in.ID + ")"
 	question := "Delete " + what + " for good"
 	if withUsers {
-		question = "Delete " + what + " and its " + cmdutil.Count(len(users), "user", "users") + " for good, with all telematics data,"
+		question = "Delete " + what + " and its " + cmdutil.Count(len(users), "user", "users") +
+			" for good, with all telematics data,"
 	}
 	if err := s.ConfirmOther(ctx, "deleting "+what, question, len(users)); err != nil {
 		return err
@@ -138,7 +141,8 @@ func (d *deletion) removeProfiles(ctx context.Context, cfg *config.Config) ([]st
 	removed := []string{}
 	for _, name := range profilesOf(cfg, d.s, d.in.ID) {
 		if !hierarchy.ThrowAway(d.in) {
-			d.k.Streams.Note("Profile " + name + " is of this instance: remove it with " + d.k.Command("profile", "remove", name))
+			d.k.Streams.Note("Profile " + name + " is of this instance: remove it with " +
+				d.k.Command("profile", "remove", name))
 			continue
 		}
 		p, err := cfg.FromFile(name)

@@ -47,18 +47,23 @@ func open(k *cmdutil.App) (*config.Config, *cmdutil.Session, error) {
 	return cfg, s, err
 }
 
-// sameService reports whether two profiles are of one service.
-func sameService(a, b config.Profile) bool {
-	return cmp.Or(a.UserURL, userservice.DefaultUserURL) == cmp.Or(b.UserURL, userservice.DefaultUserURL)
+// sameService reports whether a profile of the file is of the service that the session acts on. A
+// base URL of the environment is that of every profile.
+func sameService(p config.Profile, s *cmdutil.Session) bool {
+	switch s.Profile.Sources["user_url"] {
+	case config.SourceFile, config.SourceDefault:
+		return cmp.Or(p.UserURL, userservice.DefaultUserURL) == cmp.Or(s.Profile.UserURL, userservice.DefaultUserURL)
+	}
+	return true
 }
 
 // profilesOf lists the profiles of the configuration file that are of an instance.
 func profilesOf(cfg *config.Config, s *cmdutil.Session, instanceID string) (names []string) {
 	if s.Profile.Sandbox {
-		return nil // its instances are nobody else's
+		return nil // profiles of the file never act on its instances
 	}
 	for _, name := range cfg.Names() {
-		if p, err := cfg.FromFile(name); err == nil && p.InstanceID == instanceID && sameService(p, s.Profile) {
+		if p, err := cfg.FromFile(name); err == nil && p.InstanceID == instanceID && sameService(p, s) {
 			names = append(names, name)
 		}
 	}

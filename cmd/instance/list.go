@@ -110,7 +110,11 @@ func list(ctx context.Context, k *cmdutil.App, throwAway bool) error {
 	}
 	shown := show(cfg, s, tree, throwAway)
 	if len(rows(shown)) == 0 {
-		k.Streams.Note("There are no " + map[bool]string{true: "throw-away "}[throwAway] + "instances that this admin may act on")
+		kind := ""
+		if throwAway {
+			kind = "throw-away "
+		}
+		k.Streams.Note("There are no " + kind + "instances that this admin may act on")
 	}
 	switch p.Format() {
 	case render.JSON, render.JSONL, render.YAML:

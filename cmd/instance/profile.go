@@ -15,53 +15,34 @@ import (
 
 // profilePlan is the profile that an instance gets, or has.
 type profilePlan struct {
-	k     *cmdutil.App
-	cfg   *config.Config
-	store string // of --token-store; "" for the acting profile's
-	old   *config.Profile
-	next  config.Profile
+	k    *cmdutil.App
+	cfg  *config.Config
+	old  *config.Profile
+	next config.Profile
 }
 
 // planProfile says which profile is written for an instance: the named one, else one that is of the
 // instance already, else one named after it. It writes nothing, and finds out whether the key can be
 // stored. id is "" for an instance that is not created yet.
-func planProfile(ctx context.Context, k *cmdutil.App, cfg *config.Config, s *cmdutil.Session, saveAs, store, id, name string) (*profilePlan, error) {
+func planProfile(
+	ctx context.Context, k *cmdutil.App, cfg *config.Config, s *cmdutil.Session, o saving, id, name string,
+) (*profilePlan, error) {
 	if s.Profile.Sandbox {
 		return nil, failure.New(failure.Invalid, "the profile sandbox always acts on the first instance of its own layout").
 			WithHint("serve the sandbox with `telematicsctl sandbox serve`, and act on it by a profile that has its URLs")
 	}
-	p := &profilePlan{k: k, cfg: cfg, store: store}
-	if saveAs == "" && id != "" {
-		saveAs = p.existing(s, id)
+	p := &profilePlan{k: k, cfg: cfg}
+	if o.as == "" && id != "" {
+		o.as = p.existing(s, id)
 	}
-	if saveAs == "" {
-		saveAs = profileName(name)
+	if o.as == "" {
+		o.as = profileName(name)
 	}
-	if err := config.CheckName(saveAs); err != nil {
+	if err := p.choose(s, o.as, id); err != nil {
 		return nil, err
 	}
-	if saveAs == config.SandboxProfile {
-		return nil, failure.New(failure.Invalid, "the profile sandbox is built in and cannot be set").Because(config.ReasonBuiltIn, saveAs)
-	}
-	if cfg.Has(saveAs) {
-		old, err := cfg.FromFile(saveAs)
-		if err != nil {
-			return nil, err
-		}
-		if id == "" || old.InstanceID != id || !sameService(old, s.Profile) {
-			return nil, failure.Newf(failure.Invalid, "profile %q exists already, for another instance", saveAs).
-				WithHint("choose another name with --save-as")
-		}
-		p.old, p.next = &old, old
-	} else {
-		p.next = s.Profile
-		p.next.Name, p.next.Protected = saveAs, false
-		p.next.InstanceKey, p.next.InstanceKeyFrom, p.next.InstanceKeyCommand = secret.String{}, "", ""
-		p.next.IdentityKey, p.next.IdentityKeyCommand = secret.String{}, ""
-	}
-	p.next.InstanceID = id
-	if store != "" {
-		p.next.TokenStore = store
+	if o.store != "" {
+		p.next.TokenStore = o.store
 	}
 	if p.next.TokenStore == tokenstore.KindMemory {
 		return nil, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
@@ -72,6 +53,35 @@ func planProfile(ctx context.Context, k *cmdutil.App, cfg *config.Config, s *cmd
 		return nil, err
 	}
 	return p, st.Check(ctx)
+}
+
+// choose takes the profile of a name: a new one, that reaches the service as the acting one does, or
+// one of the same instance.
+func (p *profilePlan) choose(s *cmdutil.Session, name, id string) error {
+	if err := config.CheckName(name); err != nil {
+		return err
+	}
+	if name == config.SandboxProfile {
+		return failure.New(failure.Invalid, "the profile sandbox is built in and cannot be set").
+			Because(config.ReasonBuiltIn, name)
+	}
+	if !p.cfg.Has(name) {
+		p.next = s.Profile
+		p.next.Name, p.next.InstanceID, p.next.Protected = name, id, false
+		p.next.InstanceKey, p.next.InstanceKeyFrom, p.next.InstanceKeyCommand = secret.String{}, "", ""
+		p.next.IdentityKey, p.next.IdentityKeyCommand = secret.String{}, ""
+		return nil
+	}
+	old, err := p.cfg.FromFile(name)
+	if err != nil {
+		return err
+	}
+	if id == "" || old.InstanceID != id || !sameService(old, s) {
+		return failure.Newf(failure.Invalid, "profile %q exists already, for another instance", name).
+			WithHint("choose another name with --save-as")
+	}
+	p.old, p.next = &old, old
+	return nil
 }
 
 // existing is the profile that is of an instance already, the current one first; "" for none.
@@ -161,7 +171,8 @@ func (p *profilePlan) settings() []config.Change {
 	for _, s := range []struct{ key, value string }{
 		{"token_store", n.TokenStore}, {"store_passphrase_command", n.StorePassphraseCommand}, {"ca_file", n.CAFile},
 		{"admin_email", n.AdminEmail}, {"user_url", n.UserURL}, {"accounts_url", n.AccountsURL}, {"portal_url", n.PortalURL},
-		{"statistics_url", n.StatisticsURL}, {"device_status_url", n.DeviceStatusURL}, {"register_multiple_path", n.RegisterMultiplePath},
+		{"statistics_url", n.StatisticsURL}, {"device_status_url", n.DeviceStatusURL},
+		{"register_multiple_path", n.RegisterMultiplePath},
 	} {
 		if s.value != "" && s.value != config.DefaultOf(s.key) {
 			changes = append(changes, config.Change{Key: s.key, Value: s.value})

@@ -14,9 +14,9 @@ type saving struct{ as, store string }
 
 func (o *saving) add(c *cobra.Command) {
 	c.Flags().StringVar(&o.as, "save-as", "", "`name` of the profile to write (default: from the instance's name)")
-	c.Flags().StringVar(&o.store, "token-store", "", "`store` of the profile: keyring or file (default: as the acting profile)")
-	_ = c.RegisterFlagCompletionFunc("save-as", cobra.NoFileCompletions)
-	_ = c.RegisterFlagCompletionFunc("token-store", cobra.FixedCompletions([]string{"keyring", "file"}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().StringVar(&o.store, "token-store", "", "`store` of the profile: keyring or file")
+	stores := cobra.FixedCompletions([]string{"keyring", "file"}, cobra.ShellCompDirectiveNoFileComp)
+	_ = c.RegisterFlagCompletionFunc("token-store", stores)
 }
 
 func newUse(k *cmdutil.App) *cobra.Command {
@@ -55,7 +55,7 @@ func use(ctx context.Context, k *cmdutil.App, ref string, o saving) error {
 	if err != nil {
 		return err
 	}
-	plan, err := planProfile(ctx, k, cfg, s, o.as, o.store, in.ID, in.Name)
+	plan, err := planProfile(ctx, k, cfg, s, o, in.ID, in.Name)
 	if err != nil {
 		return err
 	}

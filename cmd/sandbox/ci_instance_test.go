@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,8 @@ func (p *platform) run(t *testing.T, script string, more ...string) (out, errs s
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
 	var stdout, stderr strings.Builder
-	c.Dir, c.Env, c.Stdout, c.Stderr = t.TempDir(), append(append(p.env, more...), "XDG_STATE_HOME="+t.TempDir()), &stdout, &stderr
+	c.Dir, c.Stdout, c.Stderr = t.TempDir(), &stdout, &stderr
+	c.Env = slices.Concat(p.env, more, []string{"XDG_STATE_HOME=" + t.TempDir()})
 	err = c.Run()
 	return stdout.String(), stderr.String(), err
 }
@@ -138,14 +140,16 @@ func (p *platform) gitHubJob(t *testing.T) {
 	p.step(t, map[string]string{"program": p.program, "command": "delete"}, nil)
 }
 
-// deletedByName: a job may be killed when the service has created the instance and nobody knows its ID: its name is known before.
+// deletedByName: a job may be killed when the service has created the instance, and its ID is not
+// known yet: its name is.
 func (p *platform) deletedByName(t *testing.T) {
 	env, _ := p.step(t, map[string]string{"program": p.program, "name": "nightly run 7; touch $(touch x)"}, nil)
 	if env["TELEMATICS_INSTANCE_NAME"] != "nightly run 7; touch $(touch x)" {
 		t.Error(env)
 	}
 	p.register(t, env)
-	p.step(t, map[string]string{"program": p.program, "command": "delete"}, map[string]string{"TELEMATICS_INSTANCE_NAME": env["TELEMATICS_INSTANCE_NAME"]})
+	delete(env, "TELEMATICS_INSTANCE_ID")
+	p.step(t, map[string]string{"program": p.program, "command": "delete"}, env)
 	if left := p.throwAway(t); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
@@ -165,9 +169,11 @@ func (p *platform) gitLabJob(t *testing.T) {
 	for name, value := range job.Variables {
 		more = append(more, name+"="+value)
 	}
-	out, errs, err := p.run(t, strings.Join(append(job.BeforeScript, `printenv | grep '^TELEMATICS_' >&2`, `TELEMATICSCTL_TOKEN_STORE=memory "$TELEMATICSCTL" user create`, "false"), "\n"), more...)
+	script := append(job.BeforeScript, `printenv | grep '^TELEMATICS_' >&2`, `TELEMATICSCTL_TOKEN_STORE=memory "$TELEMATICSCTL" user create`, "false")
+	out, errs, err := p.run(t, strings.Join(script, "\n"), more...)
 	env := variables(errs)
-	if err == nil || env["TELEMATICS_INSTANCE_NAME"] != "ci-4711" || !regexp.MustCompile(`[0-9a-f-]{36}`).MatchString(out) {
+	registered := regexp.MustCompile(`[0-9a-f-]{36}`).MatchString(out)
+	if err == nil || env["TELEMATICS_INSTANCE_NAME"] != "ci-4711" || !registered {
 		t.Errorf("%s%s%v", out, errs, err)
 	}
 	if p.throwAway(t) != env["TELEMATICS_INSTANCE_ID"] || strings.Contains(out, env["TELEMATICS_INSTANCE_KEY"]) {
@@ -213,7 +219,8 @@ func TestTheExamplesOfInstancesInTheDocsAreTrue(t *testing.T) {
 			}
 		}
 	}
-	if last := steps[len(steps)-1]; last.If != "always()" || last.With["command"] != "delete" || !strings.Contains(last.Uses, "/ci/instance@") {
+	last := steps[len(steps)-1]
+	if last.If != "always()" || last.With["command"] != "delete" || !strings.Contains(last.Uses, "/ci/instance@") {
 		t.Errorf("the last step does not delete the instance in any case: %+v", last)
 	}
 	var include map[string]any

@@ -52,7 +52,8 @@ func (n New) Application(ctx context.Context, api API) (userservice.Application,
 	case 1:
 		return only, nil
 	}
-	return only, failure.Newf(failure.Invalid, "%d applications: %s", len(names), strings.Join(names, ", ")).Because(ReasonApplication, "")
+	return only, failure.Newf(failure.Invalid, "%d applications: %s", len(names), strings.Join(names, ", ")).
+		Because(ReasonApplication, "")
 }
 
 // Create creates an instance in an application, and returns it with its key. The name must be new

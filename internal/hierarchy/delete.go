@@ -24,7 +24,7 @@ func Delete(ctx context.Context, api API, in userservice.InstanceInfo) error {
 	switch {
 	case err == nil:
 		return nil
-	case f.Enveloped && (f.Code == failure.NotFound || f.Status == 403): // so the service answers for one that is gone (live)
+	case f.Enveloped && (f.Code == failure.NotFound || f.Status == 403): // as for one that is gone (live)
 		if _, gone := api.Instance(ctx, admin, in.ID); failure.Is(gone, failure.NotFound) {
 			return nil
 		}
@@ -63,8 +63,8 @@ type Emptying struct {
 // then nobody in it may be deleted.
 func (e *Emptying) Users(ctx context.Context, in userservice.InstanceInfo) ([]uuid.UUID, error) {
 	if !ThrowAway(in) {
-		return nil, failure.Newf(failure.Invalid, "instance %s (%s) is not marked as throw-away: its users are not deleted", in.Name, in.ID).
-			Because(ReasonNotThrowAway, in.ID)
+		return nil, failure.Newf(failure.Invalid, "instance %s (%s) is not marked as throw-away: its users are not deleted",
+			in.Name, in.ID).Because(ReasonNotThrowAway, in.ID)
 	}
 	var all []uuid.UUID
 	for page, err := range fleet.Pages(ctx, fleet.FetchInstance(e.API, admin, in.ID), fleet.PageOptions{Complete: true}) {
@@ -102,7 +102,8 @@ func (e *Emptying) Run(ctx context.Context, in userservice.InstanceInfo, users [
 			return deleted, err
 		}
 	}
-	return deleted, left(in.ID, deleted, deleted+len(users), failure.New(failure.Failed, "users are registered as fast as they are deleted"))
+	err = failure.New(failure.Failed, "users are registered as fast as they are deleted")
+	return deleted, left(in.ID, deleted, deleted+len(users), err)
 }
 
 func (e *Emptying) round(ctx context.Context, users []uuid.UUID) (deleted int, err error) {

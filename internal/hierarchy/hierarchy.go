@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -68,10 +69,14 @@ func Read(ctx context.Context, api API, unreadable func(error)) ([]Company, erro
 		return nil, err
 	}
 	r := reader{api: api, unreadable: unreadable, companies: map[string]map[string]*Application{}}
-	for _, level := range []func(context.Context, userservice.Permissions) error{r.readCompanies, r.readApplications, r.readInstances} {
-		if err := level(ctx, p); err != nil {
-			return nil, err
-		}
+	if err := r.readCompanies(ctx, p.Companies); err != nil {
+		return nil, err
+	}
+	if err := r.readApplications(ctx, p.Applications); err != nil {
+		return nil, err
+	}
+	if err := r.readInstances(ctx, p.Instances); err != nil {
+		return nil, err
 	}
 	return r.tree(), nil
 }
@@ -82,6 +87,8 @@ type reader struct {
 	unreadable func(error)
 	companies  map[string]map[string]*Application // by CompanyId and AppId
 }
+
+type permission = userservice.Permission
 
 func (r *reader) add(companyID, appID string) *Application {
 	apps := r.companies[companyID]
@@ -98,18 +105,19 @@ func (r *reader) add(companyID, appID string) *Application {
 	return apps[appID]
 }
 
-func (r *reader) readCompanies(ctx context.Context, p userservice.Permissions) error {
-	found, err := each(ctx, r, p.Companies, func(ctx context.Context, p userservice.Permission) ([]userservice.Application, error) {
+func (r *reader) readCompanies(ctx context.Context, list []permission) error {
+	found, err := each(ctx, r, list, func(ctx context.Context, p permission) ([]userservice.Application, error) {
 		return r.api.Applications(ctx, admin, p.CompanyID)
 	})
 	if err != nil {
 		return err
 	}
 	var apps []*Application
-	for i, list := range found {
-		r.add(p.Companies[i].CompanyID, "")
-		for _, a := range list {
-			app := r.add(p.Companies[i].CompanyID, a.ID)
+	for i, applications := range found {
+		company := list[i].CompanyID
+		r.add(company, "")
+		for _, a := range applications {
+			app := r.add(company, a.ID)
 			app.Name, app.Status = a.Name, a.Status
 			apps = append(apps, app)
 		}
@@ -117,11 +125,11 @@ func (r *reader) readCompanies(ctx context.Context, p userservice.Permissions) e
 	return r.fill(ctx, apps)
 }
 
-func (r *reader) readApplications(ctx context.Context, p userservice.Permissions) error {
-	list := slices.DeleteFunc(slices.Clone(p.Applications), func(p userservice.Permission) bool {
+func (r *reader) readApplications(ctx context.Context, list []permission) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(p permission) bool {
 		return r.companies[p.CompanyID][p.AppID] != nil
 	})
-	found, err := each(ctx, r, list, func(ctx context.Context, p userservice.Permission) (userservice.Application, error) {
+	found, err := each(ctx, r, list, func(ctx context.Context, p permission) (userservice.Application, error) {
 		return r.api.Application(ctx, admin, p.AppID)
 	})
 	if err != nil {
@@ -150,11 +158,9 @@ func (r *reader) fill(ctx context.Context, apps []*Application) error {
 	return err
 }
 
-func (r *reader) readInstances(ctx context.Context, p userservice.Permissions) error {
-	list := slices.DeleteFunc(slices.Clone(p.Instances), func(p userservice.Permission) bool {
-		return r.has(p.InstanceID)
-	})
-	found, err := each(ctx, r, list, func(ctx context.Context, p userservice.Permission) (userservice.InstanceInfo, error) {
+func (r *reader) readInstances(ctx context.Context, list []permission) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(p permission) bool { return r.has(p.InstanceID) })
+	found, err := each(ctx, r, list, func(ctx context.Context, p permission) (userservice.InstanceInfo, error) {
 		return r.api.Instance(ctx, admin, p.InstanceID)
 	})
 	if err != nil {
@@ -239,7 +245,7 @@ func Find(ctx context.Context, api API, ref string) (userservice.InstanceInfo, e
 	if id, err := field.ParseUUID(ref); err == nil {
 		in, err := api.Instance(ctx, admin, id)
 		if failure.Is(err, failure.NotFound) {
-			return in, failure.Newf(failure.NotFound, "no instance %s that this admin may act on", id).Because(ReasonNoInstance, id)
+			return in, noInstance(id)
 		}
 		return in, err
 	}
@@ -259,8 +265,7 @@ func Find(ctx context.Context, api API, ref string) (userservice.InstanceInfo, e
 	}
 	switch len(found) {
 	case 0:
-		return userservice.InstanceInfo{}, failure.Newf(failure.NotFound, "no instance named %q that this admin may act on", ref).
-			Because(ReasonNoInstance, ref)
+		return userservice.InstanceInfo{}, noInstance(strconv.Quote(ref))
 	case 1:
 		return found[0], nil
 	}
@@ -268,6 +273,10 @@ func Find(ctx context.Context, api API, ref string) (userservice.InstanceInfo, e
 	for _, in := range found {
 		ids = append(ids, in.ID+" (of "+cmp.Or(in.AppName, in.AppID)+")")
 	}
-	return userservice.InstanceInfo{}, failure.Newf(failure.Invalid, "%d instances are named %q: %s", len(found), ref, strings.Join(ids, ", ")).
-		Because(ReasonManyInstances, ref)
+	return userservice.InstanceInfo{}, failure.Newf(failure.Invalid, "%d instances are named %q: %s",
+		len(found), ref, strings.Join(ids, ", ")).Because(ReasonManyInstances, ref)
+}
+
+func noInstance(which string) error {
+	return failure.New(failure.NotFound, "no instance "+which+" that this admin may act on").Because(ReasonNoInstance, which)
 }

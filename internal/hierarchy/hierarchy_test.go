@@ -32,7 +32,8 @@ Companies:
   - Id: 00000000-0000-4000-8000-000000000011
     Name: Vans
     Instances:
-    - {Id: 00000000-0000-4000-8000-000000000112, Key: 00000000-0000-4000-8000-000000009112, Name: South, Status: Deactivated}
+    - {Id: 00000000-0000-4000-8000-000000000112, Key: 00000000-0000-4000-8000-000000009112, Name: South,
+       Status: Deactivated}
     - {Id: 00000000-0000-4000-8000-000000000111, Key: 00000000-0000-4000-8000-000000009111, Name: North}
   - Id: 00000000-0000-4000-8000-000000000012
     Name: Cars
@@ -222,7 +223,9 @@ func (f forgetful) CreateInstance(
 	return f.Client.CreateInstance(ctx, as, app, userservice.NewInstance{Name: in.Name})
 }
 
-func (f forgetful) UpdateInstance(ctx context.Context, as userservice.Caller, id string, c userservice.InstanceChange) error {
+func (f forgetful) UpdateInstance(
+	ctx context.Context, as userservice.Caller, id string, c userservice.InstanceChange,
+) error {
 	if !f.changes {
 		return nil
 	}
@@ -284,7 +287,8 @@ func TestADeletionWithUsersIsResumed(t *testing.T) {
 	in, _ = hierarchy.Find(t.Context(), c, in.ID)
 	register(t, c, in, 30)
 	register(t, c, other, 3)
-	if err := hierarchy.Delete(t.Context(), c, in); !failure.HasReason(err, hierarchy.ReasonHasUsers) || !failure.Is(err, failure.Rejected) {
+	err = hierarchy.Delete(t.Context(), c, in)
+	if !failure.HasReason(err, hierarchy.ReasonHasUsers) || !failure.Is(err, failure.Rejected) {
 		t.Errorf("an instance with users: %v", err)
 	}
 
@@ -335,7 +339,9 @@ func TestADeletionWithUsersIsResumed(t *testing.T) {
 // unfiltered is a service that ignores which instance a list is asked for.
 type unfiltered struct{ *userservice.Client }
 
-func (u unfiltered) ListPage(ctx context.Context, as userservice.Caller, q userservice.ListQuery) (userservice.Page, error) {
+func (u unfiltered) ListPage(
+	ctx context.Context, as userservice.Caller, q userservice.ListQuery,
+) (userservice.Page, error) {
 	q.InstanceIDs = nil
 	return u.Client.ListPage(ctx, as, q)
 }
