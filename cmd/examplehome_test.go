@@ -17,13 +17,6 @@ import (
 	"github.com/creack/pty"
 )
 
-// exampleExits are the examples that end with a status other than 0, as they should.
-var exampleExits = map[string]int{
-	// The sandbox inside the process has no other profile than its own.
-	"telematicsctl instance use Common":                           2,
-	"telematicsctl instance use YOUR-INSTANCE-ID --save-as north": 2,
-}
-
 // exampleSetUp returns what is run before an example, in the same home.
 func exampleSetUp(line string) []string {
 	const asInFile = "telematicsctl user update client:c-1002 --tracking off"

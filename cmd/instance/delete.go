@@ -139,6 +139,9 @@ func (d *deletion) emptying() *hierarchy.Emptying {
 // hold; those of another one are only named.
 func (d *deletion) removeProfiles(ctx context.Context, cfg *config.Config) ([]string, error) {
 	removed := []string{}
+	if d.s.Profile.Sandbox {
+		return removed, nil // its profile is built in
+	}
 	for _, name := range profilesOf(cfg, d.s, d.in.ID) {
 		if !hierarchy.ThrowAway(d.in) {
 			d.k.Streams.Note("Profile " + name + " is of this instance: remove it with " +

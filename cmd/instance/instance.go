@@ -57,10 +57,13 @@ func sameService(p config.Profile, s *cmdutil.Session) bool {
 	return true
 }
 
-// profilesOf lists the profiles of the configuration file that are of an instance.
+// profilesOf lists the profiles that are of an instance.
 func profilesOf(cfg *config.Config, s *cmdutil.Session, instanceID string) (names []string) {
-	if s.Profile.Sandbox {
-		return nil // profiles of the file never act on its instances
+	if s.Profile.Sandbox { // no other profile acts on its instances
+		if instanceID == s.InstanceID() {
+			return []string{config.SandboxProfile}
+		}
+		return nil
 	}
 	for _, name := range cfg.Names() {
 		if p, err := cfg.FromFile(name); err == nil && p.InstanceID == instanceID && sameService(p, s) {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
 )
 
@@ -33,7 +34,7 @@ A profile that is of the instance already is updated. Where its InstanceKey
 has been replaced, the old one is kept as the identity key, so that
 DeviceTokens stay the same.`,
 		Example: `  telematicsctl instance use Common
-  telematicsctl instance use YOUR-INSTANCE-ID --save-as north`,
+  telematicsctl instance use YOUR-INSTANCE-ID`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(c *cobra.Command, args []string) error { return use(c.Context(), k, args[0], o) },
@@ -55,14 +56,17 @@ func use(ctx context.Context, k *cmdutil.App, ref string, o saving) error {
 	if err != nil {
 		return err
 	}
-	plan, err := planProfile(ctx, k, cfg, s, o, in.ID, in.Name)
-	if err != nil {
-		return err
+	name := config.SandboxProfile
+	if !s.Profile.Sandbox || in.ID != s.InstanceID() || o.as != "" { // whose profile is built in
+		plan, err := planProfile(ctx, k, cfg, s, o, in.ID, in.Name)
+		if err != nil {
+			return err
+		}
+		if err := plan.save(ctx, in); err != nil {
+			return err
+		}
+		name = plan.next.Name
 	}
-	if err := plan.save(ctx, in); err != nil {
-		return err
-	}
-	name := plan.next.Name
 	if err := cfg.UseProfile(ctx, name); err != nil {
 		return err
 	}
