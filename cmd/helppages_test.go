@@ -133,8 +133,8 @@ func TestExamplesRun(t *testing.T) {
 					home.must(t, before)
 				}
 				out, code := home.run(t, command, exampleInput(line))
-				if want := exampleExits[line]; code != want {
-					t.Errorf("%s: exit status %d, want %d\n%s", command, code, want, out)
+				if code != 0 {
+					t.Errorf("%s: exit status %d\n%s", command, code, out)
 				}
 			})
 		}
