@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
@@ -14,7 +13,6 @@ import (
 // completes values, takes a file, or says that there is nothing to complete.
 func TestNoFileNamesWhereNoFileIsMeant(t *testing.T) {
 	t.Parallel()
-	root := cmd.New(&cmdutil.App{}, nil)
 	files := 0
 	check := func(c *cobra.Command) func(*pflag.Flag) {
 		return func(f *pflag.Flag) {
@@ -31,12 +29,15 @@ func TestNoFileNamesWhereNoFileIsMeant(t *testing.T) {
 		}
 	}
 	eachCommand(func(c *cobra.Command) {
+		if !c.HasParent() {
+			cmdutil.CompleteRest(c, &cmdutil.App{})
+			c.PersistentFlags().VisitAll(check(c))
+		}
 		c.LocalNonPersistentFlags().VisitAll(check(c))
 		if c.Runnable() && !c.HasSubCommands() && c.ValidArgsFunction == nil && c.ValidArgs == nil {
 			t.Errorf("%s: its arguments complete file names", c.CommandPath())
 		}
 	})
-	root.PersistentFlags().VisitAll(check(root))
 	if files < 10 {
 		t.Errorf("only %d flags take a file", files)
 	}

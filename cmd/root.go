@@ -34,6 +34,9 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 	return untilInterrupted(ctx, k, func(ctx context.Context) error {
 		started := false
 		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
+		if len(w.Args) > 0 && strings.HasPrefix(w.Args[0], cobra.ShellCompRequestCmd) {
+			cmdutil.CompleteRest(root, k) // of no use to a command, and it takes its time
+		}
 		root.SetArgs(w.Args)
 		root.SetIn(w.Streams.In)
 		root.SetOut(w.Streams.Out)
@@ -100,7 +103,6 @@ alive. Try it without an account: --profile sandbox.`,
 		}
 	}
 	finish(root, started)
-	cmdutil.CompleteRest(root, k)
 	return root
 }
 

@@ -42,7 +42,7 @@ no profile is written either.`,
 	f.StringVar(&o.AppID, "app", "", "`ID` of its application (default: the only one)")
 	f.BoolVar(&o.ThrowAway, "throw-away", false, "mark it as an instance that is deleted with its users")
 	f.BoolVar(&o.noProfile, "no-profile", false, "write no profile")
-	o.saving.add(c)
+	o.add(c)
 	_ = c.MarkFlagRequired("name")
 	for _, name := range []string{"name", "app"} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
