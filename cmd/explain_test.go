@@ -6,13 +6,18 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 )
 
@@ -43,11 +48,21 @@ type bench struct {
 	url   string
 	dir   string
 	width int // of the terminal; 0 is a pipe
+
+	minutes       atomic.Int64 // since the bench began: each command takes two, so that every one may sign in
+	file, profile string       // --config and --profile; "" is the environment alone
 }
 
 func newBench(t *testing.T, user map[string]any, wrap func(http.Handler) http.Handler) *bench {
 	t.Helper()
-	box, err := sandbox.Open(sandbox.Options{Now: benchNow})
+	return newBenchOf(t, user, wrap, sandbox.Options{})
+}
+
+func newBenchOf(t *testing.T, user map[string]any, wrap func(http.Handler) http.Handler, o sandbox.Options) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir()}
+	o.Now = b.now
+	box, err := sandbox.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,21 +75,49 @@ func newBench(t *testing.T, user map[string]any, wrap func(http.Handler) http.Ha
 	}
 	s := httptest.NewServer(h)
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close(); _ = box.Close() })
-	return &bench{t: t, url: s.URL, dir: t.TempDir()}
+	b.url = s.URL
+	return b
 }
 
-func benchNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+func (b *bench) now() time.Time {
+	return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).Add(time.Duration(b.minutes.Load()) * time.Minute)
+}
 
-// run runs a command by the environment alone.
+// config makes a configuration file, by which commands run from now on.
+func (b *bench) config(text string) {
+	b.t.Helper()
+	b.file = filepath.Join(b.dir, "config.yaml")
+	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// paste runs a command as explain gives it; "" is none.
+func (b *bench) paste(command string) {
+	b.t.Helper()
+	if command == "" {
+		return
+	}
+	if _, errs, exit := b.run(strings.Fields(strings.TrimPrefix(command, "telematicsctl "))...); exit != 0 {
+		b.t.Fatal(errs)
+	}
+}
+
+// run runs a command.
 func (b *bench) run(args ...string) (stdout, stderr string, exit int) {
 	b.t.Helper()
+	b.minutes.Add(2)
 	env := environment(b.url)
 	env["TELEMATICSCTL_TOKEN_STORE"] = "memory"
 	env["TELEMATICSCTL_STATE_DIR"] = b.dir
 	env["XDG_CONFIG_HOME"] = b.dir
+	if b.file != "" {
+		delete(env, "TELEMATICSCTL_INSTANCE_ID")
+		delete(env, "TELEMATICSCTL_INSTANCE_KEY")
+	}
 	var out, errs bytes.Buffer
 	exit = cmd.Run(context.WithoutCancel(b.t.Context()), cmdutil.Env{
-		Args: args, Getenv: func(name string) string { return env[name] }, Now: benchNow, Version: "v0",
+		Args: args, Getenv: func(name string) string { return env[name] }, Now: b.now, Version: "v0",
 		Streams: &terminal.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, OutTTY: b.width > 0, Width: b.width},
 	})
 	return out.String(), errs.String(), exit
@@ -88,7 +131,11 @@ type explanation struct {
 // explain explains the user, and returns what one check says.
 func (b *bench) explain(check string) (e explanation, state, fix string) {
 	b.t.Helper()
-	out, errs, exit := b.run("user", "explain", explainedToken, "-o", "json")
+	args := []string{"user", "explain", explainedToken, "-o", "json"}
+	if b.file != "" {
+		args = append(args, "--config", b.file, "--profile", b.profile)
+	}
+	out, errs, exit := b.run(args...)
 	if err := json.Unmarshal([]byte(out), &e); err != nil || exit != 0 {
 		b.t.Fatalf("%d %v %s%s", exit, err, out, errs)
 	}
@@ -105,40 +152,84 @@ func (b *bench) explain(check string) (e explanation, state, fix string) {
 func TestTheFixFixesIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		flag    string
+		check   string
 		value   any
 		verdict string
 		fix     string
 	}{
-		"tracking is off":    {"EnableTracking", false, "broken", "user set-tracking on "},
-		"not enabled":        {"Enabled", false, "broken", "user set-enabled on "},
-		"logging is on":      {"EnableLogging", true, "warning", "user set-logging off "},
-		"real-time is on":    {"EnableRealTimeLocation", true, "warning", "user set-realtime off "},
-		"the user is active": {"", nil, "ok", ""},
+		"tracking is off":         {"EnableTracking", false, "broken", "user set-tracking on TOKEN"},
+		"not enabled":             {"Enabled", false, "broken", "user set-enabled on TOKEN"},
+		"the user is deactivated": {"Status", "Inactive", "broken", "user update TOKEN --status active"},
+		"logging is on":           {"EnableLogging", true, "warning", "user set-logging off TOKEN"},
+		"real-time is on":         {"EnableRealTimeLocation", true, "warning", "user set-realtime off TOKEN"},
+		"nothing is wrong":        {"ActivityStatus", "Active", "ok", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := recordingUser()
-			check := c.flag
-			if check == "" {
-				check = "User"
-			} else {
-				u["UserFields"].(map[string]any)[c.flag] = c.value
+			of := u
+			if flags := u["UserFields"].(map[string]any); flags[c.check] != nil {
+				of = flags
 			}
+			of[c.check] = c.value
 			b := newBench(t, u, nil)
-			e, _, fix := b.explain(check)
-			if e.Verdict != c.verdict || fix != "" && fix != "telematicsctl "+c.fix+explainedToken || fix == "" != (c.fix == "") {
+			e, _, fix := b.explain(c.check)
+			if e.Verdict != c.verdict || strings.TrimPrefix(fix, "telematicsctl ") != strings.ReplaceAll(c.fix, "TOKEN", explainedToken) {
 				t.Fatalf("%s, %q", e.Verdict, fix)
 			}
-			if fix != "" {
-				if _, errs, exit := b.run(strings.Fields(strings.TrimPrefix(fix, "telematicsctl "))...); exit != 0 {
-					t.Fatal(errs)
-				}
-			}
-			if e, state, _ := b.explain(check); e.Verdict != "ok" || state != "good" {
+			b.paste(fix)
+			if e, state, _ := b.explain(c.check); e.Verdict != "ok" || state != "good" {
 				t.Errorf("after %q: %+v", fix, e)
 			}
 		})
+	}
+}
+
+// A user of another instance is moved by the profile of that instance, where there is one; so are
+// its flags set there.
+func TestAUserOfAnotherInstance(t *testing.T) {
+	t.Parallel()
+	const berlin, key = "22222222-2222-4333-8444-555555555555", "22222222-0000-4000-8000-0000000000f1"
+	layout, err := seed.ReadLayout(strings.NewReader(`
+Companies:
+  - Name: Company
+    Id: 11111111-2222-4333-8444-00000000000c
+    Applications:
+      - Name: App
+        Id: 11111111-2222-4333-8444-00000000000a
+        Instances:
+          - {Id: ` + sandbox.InstanceID + `, Key: ` + sandbox.InstanceKey + `, Name: Here}
+          - {Id: ` + berlin + `, Key: ` + key + `, Name: Berlin}
+Admins:
+  - {Email: ` + sandbox.AdminEmail + `, Password: ` + sandbox.AdminPassword + `, Companies: [11111111-2222-4333-8444-00000000000c]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := recordingUser()
+	u["AccountInfo"] = map[string]any{"InstanceId": berlin}
+	u["UserFields"].(map[string]any)["EnableTracking"] = false
+	b := newBenchOf(t, u, nil, sandbox.Options{Layout: &layout})
+	e, state, fix := b.explain("Instance")
+	if e.Verdict != "broken" || state != "broken" || fix != "" {
+		t.Errorf("without a profile: %s %s %q", e.Verdict, state, fix)
+	}
+	b.config(`profiles:
+  here: {instance_id: ` + sandbox.InstanceID + `, instance_key: ` + sandbox.InstanceKey + `}
+  berlin: {instance_id: ` + berlin + `, instance_key: ` + key + "}\n")
+	b.profile = "here"
+	_, _, track := b.explain("EnableTracking")
+	if track != "telematicsctl user set-tracking on "+explainedToken+" --config "+b.file+" --profile berlin" {
+		t.Fatal(track)
+	}
+	_, _, move := b.explain("Instance")
+	if want := "telematicsctl user move " + explainedToken + " --to-profile here --config " + b.file + " --profile berlin"; move != want {
+		t.Fatalf("%q, want %q", move, want)
+	}
+	b.paste(track)
+	b.paste(move)
+	if e, _, _ := b.explain("Instance"); e.Verdict != "ok" {
+		t.Errorf("%+v", e)
 	}
 }
 
@@ -215,6 +306,28 @@ func TestTheExplanationFitsTheTerminal(t *testing.T) {
 		for _, want := range []string{"✗ broken   Tracking", "✓ good     Status  ", explainedToken + " (c-1): broken"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+	}
+}
+
+// The bars of a report fit the terminal; a narrow one has no filters.
+func TestTheReportFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	u := recordingUser()
+	u["UserProfile"] = map[string]any{"Country": "A country whose name is longer than a line of a terminal would be"}
+	b := newBench(t, u, nil)
+	for _, width := range []int{70, 80, 200} {
+		b.width = width
+		out, errs, _ := b.run("user", "report", "--no-color")
+		for line := range strings.Lines(out) {
+			if n := render.Width(strings.TrimRight(line, "\n")); n > min(width, 80) {
+				t.Errorf("%d columns of %d: %s", n, width, line)
+			}
+		}
+		for _, want := range []string{"1 user\n", "\nACTIVITY\n  Active  1  100%  ███", "--activity-status Active\n", "  A country whose nam…  1"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s%s", want, out, errs)
 			}
 		}
 	}

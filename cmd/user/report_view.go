@@ -13,6 +13,7 @@ const (
 	mostBars    = 12 // of a group; the rest is in the other formats
 	widestLabel = 20
 	leastBar    = 6
+	widestBar   = 28
 )
 
 // barGroup is a group of figures as bars.
@@ -49,7 +50,11 @@ func (v reporter) groups() []barGroup {
 func (v reporter) bars() []byte {
 	var b bytes.Buffer
 	width := pageWidth(v.app)
-	fmt.Fprintf(&b, "%s users\n", grouped(v.report.Users))
+	noun := "users"
+	if v.report.Users == 1 {
+		noun = "user"
+	}
+	fmt.Fprintf(&b, "%s %s\n", grouped(v.report.Users), noun)
 	for _, g := range v.groups() {
 		v.barsOf(&b, g, width)
 	}
@@ -64,22 +69,15 @@ func (v reporter) bars() []byte {
 }
 
 func (v reporter) barsOf(b *bytes.Buffer, g barGroup, width int) {
-	label, count, filter, most := 0, 0, 0, 1
-	filters := make([]string, len(g.figures))
-	for i, f := range g.figures {
+	label, count, most := 0, 0, 1
+	for _, f := range g.figures {
 		label = max(label, render.Width(labelOf(f)))
 		count = max(count, len(grouped(f.Users)))
-		if f.Users > 0 {
-			filters[i] = quotedWords(filterOf(f))
-		}
-		filter = max(filter, render.Width(filters[i]))
 		most = max(most, f.Users)
 	}
-	bar := width - 2 - label - 2 - count - 7 - 2 - filter
-	if bar < leastBar { // the narrow page has the bars, and the other formats the filters
-		filter, bar = 0, max(leastBar, width-2-label-2-count-7)
-	}
-	bar = min(bar, 40)
+	before := 2 + label + 2 + count + 6 + 2 // up to the bar
+	filters, filter := filtersOf(g.figures, width-before-leastBar-2)
+	bar := min(max(leastBar, width-before-2-filter), widestBar)
 	title := g.title
 	if v.app.Streams.ColorOut() {
 		title = "\x1b[1m" + title + "\x1b[0m"
@@ -89,14 +87,25 @@ func (v reporter) barsOf(b *bytes.Buffer, g barGroup, width int) {
 		text := labelOf(f)
 		line := fmt.Sprintf("  %s%s  %*s %5s  %s", text, strings.Repeat(" ", label-render.Width(text)), count, grouped(f.Users),
 			percent(f.Users, v.report.Users), blocks(f.Users, most, bar))
-		if filter > 0 && filters[i] != "" {
-			line += strings.Repeat(" ", max(0, width-filter-render.Width(line))) + filters[i]
-		}
+		line += strings.Repeat(" ", before+bar+2-render.Width(line)) + filters[i]
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	if g.more > 0 {
 		fmt.Fprintf(b, "  and %d more (-o csv has all)\n", g.more)
 	}
+}
+
+// filtersOf returns the filter of each figure, "" for nobody's and for one that is wider than a
+// column of this width, and the width of the widest.
+func filtersOf(figures []report.Figure, width int) (filters []string, widest int) {
+	filters = make([]string, len(figures))
+	for i, f := range figures {
+		text := quotedWords(filterOf(f))
+		if n := render.Width(text); f.Users > 0 && n <= width {
+			filters[i], widest = text, max(widest, n)
+		}
+	}
+	return filters, widest
 }
 
 // labelOf returns a figure's value for people, in at most widestLabel columns.
