@@ -143,7 +143,7 @@ func (p *Plan) take(line []byte, sum hash.Hash) (ended bool, err error) {
 	switch {
 	case got.Digest != "":
 		p.Summary, p.Normalized, p.Cannot = got.Summary, got.Normalized, got.Cannot
-		if digestOf(sum, got.foot) != got.Digest {
+		if exact, err := json.Marshal(got.foot); err != nil || string(exact)+"\n" != string(line) || digestOf(sum, got.foot) != got.Digest {
 			return false, errDamaged
 		}
 		return true, nil

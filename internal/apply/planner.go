@@ -179,7 +179,7 @@ func (p *planner) duplicates() error {
 	if len(p.twice) == 0 {
 		return nil
 	}
-	e := failure.Newf(failure.Invalid, "%d keys of the file belong to more than one user", len(p.twice)).Because(ReasonDuplicate, "")
+	e := failure.New(failure.Invalid, "keys of the file belong to more than one user").Because(ReasonDuplicate, "")
 	e.Fields = p.twice[:min(len(p.twice), mostNamed)]
 	return e
 }
