@@ -12,6 +12,7 @@ var leaseHints = map[failure.Reason]hint{
 	},
 	lease.ReasonSweeping: fixed("run the command again when it has ended"),
 	lease.ReasonUnreadable: func(_ *App, e *failure.Error) string {
-		return "if the file is damaged, remove " + e.Subject + ", and put the flags back yourself: the audit record has the changes"
+		return "if the file is damaged, remove " + e.Subject +
+			", and put the flags back yourself: the audit record has the changes"
 	},
 }

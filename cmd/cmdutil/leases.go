@@ -57,7 +57,8 @@ func (s *Session) warnOfLeases() {
 		}
 	}
 	if overdue > 0 {
-		s.app.Streams.Warn(Count(overdue, "temporary change is", "temporary changes are") + " overdue: run " + s.app.Command("lease", "sweep"))
+		s.app.Streams.Warn(Count(overdue, "temporary change is", "temporary changes are") +
+			" overdue: run " + s.app.Command("lease", "sweep"))
 	}
 }
 

@@ -27,10 +27,15 @@ func (s *Session) LeaseTimer() (lease.Timer, error) {
 		}
 		args = append(args, "--config", path)
 	}
+	environment := map[string]string{}
+	for _, name := range []string{"TELEMATICSCTL_STATE_DIR", "TELEMATICSCTL_CONFIG",
+		"TELEMATICSCTL_STORE_PASSPHRASE_FILE", "XDG_STATE_HOME", "XDG_CONFIG_HOME"} {
+		environment[name] = s.app.Getenv(name)
+	}
 	return lease.NewTimer(lease.TimerOptions{
 		OS: runtime.GOOS, Profile: s.Profile.Name, Program: program, Args: args, StateDir: dir,
 		Home: s.app.Getenv("HOME"), ConfigHome: s.app.Getenv("XDG_CONFIG_HOME"),
-		Environment: map[string]string{"TELEMATICSCTL_STATE_DIR": s.app.Getenv("TELEMATICSCTL_STATE_DIR"), "XDG_STATE_HOME": s.app.Getenv("XDG_STATE_HOME"), "XDG_CONFIG_HOME": s.app.Getenv("XDG_CONFIG_HOME")},
+		Environment: environment,
 	}), nil
 }
 

@@ -200,5 +200,6 @@ func (t *tally) end(err error) error {
 	case t.all == 1:
 		return t.first
 	}
-	return failure.New(failure.Partial, fmt.Sprintf("%d of %s not ended: the next sweep tries again", t.failed, cmdutil.Count(t.all, "lease is", "leases are")))
+	return failure.New(failure.Partial, fmt.Sprintf("%d of %s not ended: the next sweep tries again",
+		t.failed, cmdutil.Count(t.all, "lease is", "leases are")))
 }

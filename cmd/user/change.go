@@ -92,7 +92,9 @@ func (c *changeCommand) run(ctx context.Context, wrong cmdutil.Wrong) error {
 		return err
 	}
 	if c.job.File != "" {
-		return c.app.RunJob(ctx, cmdutil.JobCommand{Kind: changeKind(c.options.Operation), Command: c.name, Flags: &c.job, Options: c.options})
+		return c.app.RunJob(ctx, cmdutil.JobCommand{
+			Kind: changeKind(c.options.Operation), Command: c.name, Flags: &c.job, Options: c.options,
+		})
 	}
 	return c.changeTokens(ctx, tokens)
 }
@@ -113,7 +115,8 @@ type changer struct {
 }
 
 // newChanger chooses who acts. Nothing is sent.
-func newChanger(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, api *userservice.Client, o changeOptions) (*changer, error) {
+func newChanger(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, api *userservice.Client,
+	o changeOptions) (*changer, error) {
 	c := &changer{app: k, session: s, api: api, options: o, instance: fleet.Instance{ID: s.InstanceID()}}
 	if o.Body != nil {
 		r := field.Reader{Use: field.Update, Now: k.Now(), Loose: true} // it was checked when it was given

@@ -35,7 +35,8 @@ func (r *tokenRun) settle(ctx context.Context, recorder *cmdutil.Recorder, t *ta
 	}
 	if result.Outcome == job.Deleted {
 		if err := r.session.Auth.Remove(ctx, result.DeviceToken.String()); err != nil {
-			r.app.Streams.Warn("the tokens of user " + result.DeviceToken.String() + " are still stored: " + failure.From(err).Error())
+			r.app.Streams.Warn("the tokens of user " + result.DeviceToken.String() + " are still stored: " +
+				failure.From(err).Error())
 		}
 	}
 	if result.Outcome == job.Unchanged && r.leases != nil {
@@ -72,7 +73,8 @@ func (r *tokenRun) err(ctx context.Context, printErr error) error {
 	case r.all_ == 1:
 		return r.alone(past)
 	}
-	return failure.New(failure.Partial, text).WithHint("correct what the users' errors name, then run the same command for those users again")
+	return failure.New(failure.Partial, text).
+		WithHint("correct what the users' errors name, then run the same command for those users again")
 }
 
 // alone is the error of the only user.

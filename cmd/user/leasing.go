@@ -16,8 +16,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// leasing writes the leases of a command. It is safe for concurrent use: leases that come while a
-// write is under way are written together by the next.
+// leasing writes the leases of a command. It is safe for concurrent use: leases that come while
+// others are written are written together by the next.
 type leasing struct {
 	session *cmdutil.Session
 	store   *lease.Store

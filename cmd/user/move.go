@@ -65,7 +65,8 @@ func (c *changeCommand) move(ctx context.Context, profile, instance string) erro
 		c.options.To = to.ID
 	}
 	if len(wrong) == 0 {
-		c.app.Streams.Warn("DeviceTokens that are derived from a key do not follow: registering a moved user's row again, here or there, creates another user")
+		c.app.Streams.Warn("DeviceTokens that are derived from a key do not follow: " +
+			"registering a moved user's row again, here or there, creates another user")
 	}
 	return c.run(ctx, wrong)
 }
@@ -75,14 +76,16 @@ func (c *changer) destination(ctx context.Context) (userservice.Instance, error)
 	if c.options.ToProfile == "" {
 		key := c.app.Getenv(keyOfDestination)
 		if key == "" {
-			return userservice.Instance{}, failure.Newf(failure.Invalid, "move users to instance %s: its key is not known", c.options.To).
+			return userservice.Instance{}, failure.Newf(failure.Invalid, "move users to instance %s: key not set",
+				c.options.To).
 				WithHint("set " + keyOfDestination)
 		}
 		return userservice.Instance{ID: c.options.To, Key: secret.New(key)}, nil
 	}
 	to, err := c.app.InstanceOf(ctx, c.options.ToProfile)
 	if err == nil && to.ID != c.options.To {
-		err = failure.Newf(failure.Invalid, "profile %s is of instance %s, but the users were to be moved to %s", c.options.ToProfile, to.ID, c.options.To)
+		err = failure.Newf(failure.Invalid, "profile %s is of instance %s, but the users were to be moved to %s",
+			c.options.ToProfile, to.ID, c.options.To)
 	}
 	return to, err
 }

@@ -84,7 +84,8 @@ func (c *changeCommand) set(ctx context.Context, s flagCommand, args []string, l
 	on := false
 	if !c.undo {
 		if len(args) == 0 {
-			return failure.New(failure.Invalid, "missing argument: on or off").WithHint(c.app.Command("user", s.name, "--help") + " shows how it is used")
+			return failure.New(failure.Invalid, "missing argument: on or off").
+				WithHint(c.app.Command("user", s.name, "--help") + " shows how it is used")
 		}
 		value, err := field.Get(s.field).ParseText(args[0], c.app.Now())
 		if err != nil {

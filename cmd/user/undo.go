@@ -46,7 +46,8 @@ func (c *changer) before(ctx context.Context, s fleet.State, only *field.Field) 
 		out.Put(f, fleet.Written(f, change.From))
 	}
 	if len(since) > 0 {
-		return field.Set{}, failure.Newf(failure.Failed, "undo a change of user %s: changed since by someone else (%s); nothing was sent",
+		return field.Set{}, failure.Newf(failure.Failed,
+			"undo a change of user %s: changed since by someone else (%s); nothing was sent",
 			s.DeviceToken, strings.Join(since, ", ")).Because(reasonChangedSince, s.DeviceToken.String())
 	}
 	return out, nil
@@ -100,7 +101,9 @@ func (u ownUsers) Read(ctx context.Context, id uuid.UUID) (fleet.State, error) {
 	if err != nil {
 		return fleet.State{DeviceToken: id}, err
 	}
-	return fleet.State{Place: fleet.Member, DeviceToken: id, InstanceID: u.instance.ID, Values: user.Fields, Known: true, User: &user}, nil
+	return fleet.State{
+		Place: fleet.Member, DeviceToken: id, InstanceID: u.instance.ID, Values: user.Fields, Known: true, User: &user,
+	}, nil
 }
 
 // Lookup implements operation.Users: nobody but an admin can look a key up.
