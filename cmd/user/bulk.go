@@ -98,7 +98,10 @@ func registerFlags() []*field.Field {
 }
 
 // runName is what --run takes: it becomes part of email addresses and ClientIds.
-var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var runName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// longestRun is how many characters it may have.
+const longestRun = 64
 
 func bulk(ctx context.Context, a *cmdutil.App, o *bulkOptions) error {
 	options, err := o.check(a)
@@ -140,7 +143,7 @@ func (o *bulkOptions) check(a *cmdutil.App) (registerOptions, error) {
 	} else if o.run != "" && !strings.Contains(strings.Join(o.set, " "), ".Run") {
 		wrong.Add("--run", "is for --quantity, or for a template with {{.Run}}")
 	}
-	if o.run != "" && !runName.MatchString(o.run) {
+	if o.run != "" && (len(o.run) > longestRun || !runName.MatchString(o.run)) {
 		wrong.Add("--run", "must be at most 64 letters, digits, dots, dashes and underscores, not %q", o.run)
 	}
 	templates, err := out.templates(a, o.job.Input.NoValidate)

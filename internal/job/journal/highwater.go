@@ -52,7 +52,7 @@ func openHighWaterMark(f File, rows int, boot string) (*highWaterMark, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if n < markSize || binary.LittleEndian.Uint32(b[24:]) != crc32.Checksum(b[:24], castagnoli) {
+	if n < markSize || binary.LittleEndian.Uint32(b[24:]) != crc32.Checksum(b[:24], castagnoli()) {
 		m.indeterminate = rows
 		return m, nil
 	}
@@ -79,7 +79,7 @@ func encodeMark(sent, indeterminate int, boot uint64) []byte {
 	binary.LittleEndian.PutUint64(b, uint64(sent))              //nolint:gosec // never negative
 	binary.LittleEndian.PutUint64(b[8:], uint64(indeterminate)) //nolint:gosec // never negative
 	binary.LittleEndian.PutUint64(b[16:], boot)
-	binary.LittleEndian.PutUint32(b[24:], crc32.Checksum(b[:24], castagnoli))
+	binary.LittleEndian.PutUint32(b[24:], crc32.Checksum(b[:24], castagnoli()))
 	return b
 }
 

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +76,7 @@ const (
 	shortID       = 16
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // place is where the texts of a row are in the file of texts.
 type place struct {
@@ -87,7 +88,7 @@ type place struct {
 func slotSum(row int, slot []byte) uint32 {
 	var number [8]byte
 	binary.LittleEndian.PutUint64(number[:], uint64(row)) //nolint:gosec // never negative
-	return crc32.Update(crc32.Checksum(slot[:60], castagnoli), castagnoli, number[:])
+	return crc32.Update(crc32.Checksum(slot[:60], castagnoli()), castagnoli(), number[:])
 }
 
 // hasShortID reports whether the ClientId of an entry is in its slot.
@@ -158,7 +159,7 @@ func fileHeader(which, job string, rows int) []byte {
 	binary.LittleEndian.PutUint32(h[8:], formatVersion)
 	copy(h[16:32], job)
 	binary.LittleEndian.PutUint64(h[32:], uint64(rows)) //nolint:gosec // never negative
-	binary.LittleEndian.PutUint32(h[60:], crc32.Checksum(h[:60], castagnoli))
+	binary.LittleEndian.PutUint32(h[60:], crc32.Checksum(h[:60], castagnoli()))
 	return h
 }
 

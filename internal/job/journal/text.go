@@ -49,12 +49,12 @@ func (t *texts) add(e Entry) place {
 		b = appendText(b, reason)
 		if reason != "" && len(t.known) < mostKnown {
 			at := t.end + int64(len(b)-begin-len(reason))
-			t.known[reason] = place{at, len(reason), crc32.Checksum([]byte(reason), castagnoli)}
+			t.known[reason] = place{at, len(reason), crc32.Checksum([]byte(reason), castagnoli())}
 		}
 	}
 	b = appendText(b, e.Changes[:min(len(e.Changes), longestDetail)])
 	b = appendText(b, e.Detail[:min(len(e.Detail), longestDetail)])
-	p := place{t.end, len(b) - begin, crc32.Checksum(b[begin:], castagnoli)}
+	p := place{t.end, len(b) - begin, crc32.Checksum(b[begin:], castagnoli())}
 	t.pending, t.end = b, t.end+int64(p.length)
 	return p
 }
@@ -66,7 +66,7 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 // readTexts completes an entry by its texts.
 func readTexts(f File, e *Entry, p place) {
 	b := make([]byte, p.length)
-	if n, _ := f.ReadAt(b, p.at); n < p.length || crc32.Checksum(b, castagnoli) != p.sum {
+	if n, _ := f.ReadAt(b, p.at); n < p.length || crc32.Checksum(b, castagnoli()) != p.sum {
 		e.Text = lostText
 		return
 	}
@@ -88,7 +88,7 @@ func readReason(f File, p place) string {
 		return lostText
 	}
 	b := make([]byte, p.length)
-	if n, _ := f.ReadAt(b, p.at); n < p.length || crc32.Checksum(b, castagnoli) != p.sum {
+	if n, _ := f.ReadAt(b, p.at); n < p.length || crc32.Checksum(b, castagnoli()) != p.sum {
 		return lostText
 	}
 	return string(b)

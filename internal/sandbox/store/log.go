@@ -28,7 +28,7 @@ type format struct {
 
 const formatName = "telematicsctl sandbox"
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // errVersion says that the file is another version's.
 var errVersion = errors.New("it is another version's")
@@ -39,7 +39,7 @@ func appendLine(b []byte, v any) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	b = fmt.Appendf(b, "%08x ", crc32.Checksum(data, castagnoli))
+	b = fmt.Appendf(b, "%08x ", crc32.Checksum(data, castagnoli()))
 	return append(append(b, data...), '\n'), nil
 }
 
@@ -48,7 +48,7 @@ func parseLine(line []byte, into any) error {
 	if len(line) < 10 || line[8] != ' ' {
 		return errors.New("a line is damaged")
 	}
-	if want := fmt.Sprintf("%08x", crc32.Checksum(line[9:], castagnoli)); string(line[:8]) != want {
+	if want := fmt.Sprintf("%08x", crc32.Checksum(line[9:], castagnoli())); string(line[:8]) != want {
 		return errors.New("a checksum is wrong")
 	}
 	return json.Unmarshal(line[9:], into)
