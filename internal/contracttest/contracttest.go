@@ -35,11 +35,15 @@ type Contract struct {
 	fit  map[[sha256.Size]byte]bool // by their shapes
 }
 
-// New reads a contract and checks that it is one: valid, with answers whose members are
-// all described, and with a word on the calls that it does not describe.
+// New reads a contract, strictly, and checks that it is one: valid, with answers whose
+// members all have types, and with a word on the calls that it does not describe.
 func New(yaml []byte) (*Contract, error) {
+	strict, err := strictly(yaml)
+	if err != nil {
+		return nil, err
+	}
 	loader := openapi3.NewLoader()
-	doc, err := loader.LoadFromData(yaml)
+	doc, err := loader.LoadFromData(strict)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +57,13 @@ func New(yaml []byte) (*Contract, error) {
 	if c.shapes, err = shapesOf(doc); err != nil {
 		return nil, err
 	}
-	var open []error
+	var untyped []error
 	c.calls(func(name, status string, answer *openapi3.Response) {
-		if err := closed(answer); err != nil {
-			open = append(open, fmt.Errorf("%s %s: %w", name, status, err))
+		if err := closeAnswer(answer); err != nil {
+			untyped = append(untyped, fmt.Errorf("%s %s: %w", name, status, err))
 		}
 	})
-	return c, errors.Join(open...)
+	return c, errors.Join(untyped...)
 }
 
 // Routes lists what the contract describes: method and path, such as "POST /v1/Auth/Login".
@@ -81,6 +85,9 @@ func (c *Contract) Given() []string {
 			out = append(out, name+" "+status+" header "+header)
 		}
 		for _, at := range placesOf(answer.Content).members() {
+			if !blames(status) && strings.HasPrefix(strings.ToLower(at), "/errors/") {
+				continue
+			}
 			out = append(out, name+" "+status+" "+at)
 		}
 	})
@@ -140,7 +147,7 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 	}
 	return c.once(c.shapes.request(m, r, body), func() error {
 		return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)),
-			strangers(m.route.Operation, r, body))
+			keys(c.Doc, m.route.Operation, r.Header), strangers(c.Doc, m.route.Operation, r, body))
 	})
 }
 
@@ -155,6 +162,9 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	described := m.route.Operation.Responses.Status(status)
 	if described == nil {
 		return fmt.Errorf("the contract does not describe the status %d", status)
+	}
+	if err := envelope(status, body); err != nil {
+		return err
 	}
 	return c.once(c.shapes.answer(m, r, status, header, body), func() error {
 		c.note(m.name(), status, described.Value, header, body)

@@ -1,6 +1,7 @@
 package contracttest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,15 @@ func otherCalls(doc *openapi3.T) (*openapi3.Operation, error) {
 	all := openapi3.NewResponsesWithCapacity(len(answers))
 	for status, answer := range answers {
 		ref, _ := answer.(map[string]any)
-		name, _ := ref["$ref"].(string)
+		name, ok := ref["$ref"].(string)
+		if !ok {
+			response, err := inPlace(answer)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", other, status, err)
+			}
+			all.Set(status, response)
+			continue
+		}
 		response := doc.Components.Responses[strings.TrimPrefix(name, "#/components/responses/")]
 		if response == nil {
 			return nil, fmt.Errorf("%s, %s: %q is not a response of the components", other, status, name)
@@ -38,6 +47,16 @@ func otherCalls(doc *openapi3.T) (*openapi3.Operation, error) {
 		all.Set(status, response)
 	}
 	return &openapi3.Operation{Responses: all}, nil
+}
+
+// inPlace reads a response that is described where it is used.
+func inPlace(answer any) (*openapi3.ResponseRef, error) {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	response := &openapi3.Response{}
+	return &openapi3.ResponseRef{Value: response}, json.Unmarshal(text, response)
 }
 
 // match is where a request belongs.

@@ -48,8 +48,8 @@ func (p places) add(at string, ref *openapi3.SchemaRef) {
 // members are the places that have a name.
 func (p places) members() []string {
 	var all []string
-	for at := range p {
-		if at != "" && !strings.HasSuffix(at, anywhere) && !strings.HasSuffix(at, asText) {
+	for at, s := range p {
+		if at != "" && !nothing(s) && !strings.HasSuffix(at, anywhere) && !strings.HasSuffix(at, asText) {
 			all = append(all, at)
 		}
 	}
@@ -103,7 +103,7 @@ var ordinary = []string{
 // strangers says what a request has that the contract does not describe: a member of the
 // body, a parameter of the query, a header. A service may ignore it; our own client
 // has no business to send it.
-func strangers(op *openapi3.Operation, r *http.Request, body []byte) error {
+func strangers(doc *openapi3.T, op *openapi3.Operation, r *http.Request, body []byte) error {
 	known := map[string]bool{}
 	for _, ref := range op.Parameters {
 		name := ref.Value.Name
@@ -112,8 +112,8 @@ func strangers(op *openapi3.Operation, r *http.Request, body []byte) error {
 		}
 		known[ref.Value.In+" "+name] = true
 	}
-	if op.Security != nil && len(*op.Security) > 0 {
-		known["header Authorization"] = true
+	for _, name := range slices.Concat(headersOf(doc, op)...) {
+		known["header "+http.CanonicalHeaderKey(name)] = true
 	}
 	for _, name := range ordinary {
 		known["header "+name] = true
@@ -154,19 +154,6 @@ func unknownHeader(answer *openapi3.Response, header http.Header) error {
 	return nil
 }
 
-// closed reports whether all that an answer describes is all that it may have.
-func closed(answer *openapi3.Response) error {
-	for at, s := range placesOf(answer.Content) {
-		if s.Type == nil {
-			return fmt.Errorf("%q has no type", at)
-		}
-		if extra := s.AdditionalProperties.Has; s.Type.Includes(openapi3.TypeObject) && (extra == nil || *extra) {
-			return fmt.Errorf("%q is open: an answer's object must have additionalProperties false", at)
-		}
-	}
-	return nil
-}
-
 // Asked lists what the contract describes of each call's request: "PUT
 // /v1/Management/users header UserDeviceToken", "… query Email", "… body
 // UserFields/ClientId".
@@ -180,8 +167,8 @@ func (c *Contract) Asked() []string {
 					out = append(out, call+ref.Value.In+" "+ref.Value.Name)
 				}
 			}
-			if op.Security != nil && len(*op.Security) > 0 {
-				out = append(out, call+"header Authorization")
+			for _, name := range slices.Concat(headersOf(c.Doc, op)...) {
+				out = append(out, call+"header "+name)
 			}
 			if op.RequestBody != nil {
 				for _, at := range placesOf(op.RequestBody.Value.Content).members() {
@@ -191,5 +178,5 @@ func (c *Contract) Asked() []string {
 		}
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
