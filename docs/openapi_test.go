@@ -144,6 +144,9 @@ func TestGeneratorsCanReadTheContract(t *testing.T) {
 	for name := range c.Parameters {
 		take("the parameter", name)
 	}
+	for name := range c.SecuritySchemes {
+		take("the security scheme", name)
+	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			take("the operation", op.OperationID)
