@@ -123,7 +123,7 @@ func (h *home) run(t *testing.T, line, input string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if strings.Contains(line, "sandbox serve") {
+	if strings.Contains(line, "sandbox serve") || strings.Contains(line, "sandbox proxy") {
 		return h.serve(ctx, t, line)
 	}
 	c := exec.CommandContext(ctx, "sh", "-c", line)
@@ -151,10 +151,14 @@ func (h *home) run(t *testing.T, line, input string) (string, int) {
 func (h *home) serve(ctx context.Context, t *testing.T, line string) (string, int) {
 	t.Helper()
 	line = strings.ReplaceAll(line, "127.0.0.1:8077", "127.0.0.1:0")
+	swap := ""
+	if strings.Contains(line, "sandbox proxy") {
+		swap = " 3>&1 1>&2 2>&3" // it says on standard error that it serves, and prints at its end
+	}
 	if !strings.Contains(line, "--addr") {
 		line += " --addr 127.0.0.1:0"
 	}
-	c := exec.CommandContext(ctx, "sh", "-c", "exec "+line)
+	c := exec.CommandContext(ctx, "sh", "-c", "exec "+line+swap)
 	c.Dir, c.Env = h.dir, h.env
 	var errOut bytes.Buffer
 	c.Stderr = &errOut

@@ -260,7 +260,7 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	h.mu.Lock()
 	h.now = h.now.Add(2 * time.Minute)
 	h.mu.Unlock()
-	if slices.Contains(args, "serve") {
+	if slices.Contains(args, "serve") || slices.Contains(args, "proxy") {
 		ended, end := context.WithCancel(ctx)
 		end()
 		ctx = ended

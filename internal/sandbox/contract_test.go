@@ -230,6 +230,15 @@ func TestEveryAssumptionIsListed(t *testing.T) {
 	for _, a := range listed.Assumed {
 		want = append(want, "| "+a.What+" | "+a.Assumed+" |")
 	}
+	settle, err := os.ReadFile("../../docs/settle.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range listed.Assumed {
+		if !strings.Contains(string(settle), "`"+name+"`") {
+			t.Errorf("docs/settle.md does not say how to settle %s", name)
+		}
+	}
 	same(t, "docs/sandbox.md", strings.Split(strings.TrimSpace(table), "\n"), want)
 }
 

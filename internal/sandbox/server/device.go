@@ -51,7 +51,7 @@ func (c *call) statisticsDates() answer {
 // statistics is how much of its permissions a user's phone grants, of what the service answers here.
 func (c *call) statistics() answer {
 	query := c.query()
-	for _, name := range []string{"StartDate", "EndDate"} { // assumed; the levels are the same for any days
+	for _, name := range []string{"StartDate", "EndDate"} { // (assumed: days)
 		if text := query(name); text != "" && !isDay(text) {
 			return invalid(mistake(name, "The value of "+name+" is not a date."))
 		}
