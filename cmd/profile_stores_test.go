@@ -33,7 +33,16 @@ func newProfileHouse(t *testing.T, kind string) (h *house, seen *renewals, user 
 }
 
 // held are the subjects that a kind of store has something of, for the profile prod.
-func (h *house) held(t *testing.T, kind string) []string {
+func (h *house) held(t *testing.T, kind string) (subjects []string) {
+	t.Helper()
+	for _, item := range h.contents(t, kind) {
+		subjects = append(subjects, item.Key.Subject)
+	}
+	slices.Sort(subjects)
+	return subjects
+}
+
+func (h *house) contents(t *testing.T, kind string) []tokenstore.Item {
 	t.Helper()
 	o := tokenstore.Options{Kind: kind, Dir: filepath.Join(h.dir, "state"), Backend: h.keyring}
 	o.Passphrase = func(context.Context) (secret.String, error) { return secret.New(keptPassphrase), nil }
@@ -45,12 +54,7 @@ func (h *house) held(t *testing.T, kind string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var subjects []string
-	for _, item := range items {
-		subjects = append(subjects, item.Key.Subject)
-	}
-	slices.Sort(subjects)
-	return subjects
+	return items
 }
 
 // Another store takes along what the old one holds, and the old one is empty: nobody has to sign in
@@ -105,6 +109,10 @@ func TestAReplacedInstanceKeyStaysAsTheIdentityKey(t *testing.T) {
 			t.Parallel()
 			h, _, _ := newProfileHouse(t, "file")
 			before, _ := h.tell(t, 0, "user create --client-id c-1001 -o ids", "")
+			kept := "file"
+			if strings.Contains(c.words, "keyring") {
+				kept = "keyring"
+			}
 			command := filepath.Join(h.dir, "key")
 			if err := os.WriteFile(command, []byte("#!/bin/sh\necho "+newKey+"\n"), 0o700); err != nil {
 				t.Fatal(err)
@@ -116,6 +124,11 @@ func TestAReplacedInstanceKeyStaysAsTheIdentityKey(t *testing.T) {
 			}
 			if strings.Contains(says, "is not kept") {
 				t.Error(says)
+			}
+			if !slices.ContainsFunc(h.contents(t, kept), func(i tokenstore.Item) bool {
+				return i.Key.Subject == tokenstore.SubjectIdentityKey && i.Record.Value == secret.New(keptKey)
+			}) {
+				t.Errorf("held is %v", h.held(t, kept))
 			}
 			h.without = notInProfileHouse // the service still has the old key
 			_, says = h.tell(t, 8, "user create --client-id c-1001", "")
