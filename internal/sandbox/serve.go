@@ -98,7 +98,7 @@ func (s *Sandbox) ownHosts(address string) {
 	s.hosts.Store(&hosts)
 }
 
-// limited takes a number of connections at a time; others wait.
+// limited takes a number of connections at a time, and closes those beyond it.
 type limited struct {
 	net.Listener
 	free chan struct{}
