@@ -167,8 +167,9 @@ func (x *applying) place() (path, host, instance string, err error) {
 	if err != nil {
 		return "", "", "", err
 	}
-	path, err = x.o.ledgerPath(cfg.StateDir, instance)
-	return path, s.API.Host(), instance, err
+	host = s.API.Host()
+	path, err = x.o.ledgerPath(cfg.StateDir, host, instance)
+	return path, host, instance, err
 }
 
 func (x *applying) make(ctx context.Context) (*apply.Plan, *apply.Ledger, error) {

@@ -69,7 +69,7 @@ func (p *planning) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	path, err := p.o.ledgerPath(cfg.StateDir, p.id)
+	path, err := p.o.ledgerPath(cfg.StateDir, p.session.API.Host(), p.id)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package user
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path/filepath"
 	"strings"
 	"time"
@@ -144,8 +146,8 @@ func (o *planOptions) checkKeys(wrong *cmdutil.Wrong) {
 	}
 }
 
-// ledgerPath returns where the ledger of a file is.
-func (o *planOptions) ledgerPath(stateDir, instance string) (string, error) {
+// ledgerPath returns where the ledger of a file is: in the state folder, one a host and an instance.
+func (o *planOptions) ledgerPath(stateDir, host, instance string) (string, error) {
 	if o.ledger != "" {
 		return filepath.Abs(o.ledger)
 	}
@@ -156,7 +158,8 @@ func (o *planOptions) ledgerPath(stateDir, instance string) (string, error) {
 			name = "standard-input"
 		}
 	}
-	return filepath.Join(stateDir, "applied", instance, name+".ledger"), nil
+	sum := sha256.Sum256([]byte(host))
+	return filepath.Join(stateDir, "applied", instance+"-"+hex.EncodeToString(sum[:4]), name+".ledger"), nil
 }
 
 // openOptions say how the file is read.

@@ -104,7 +104,8 @@ func OpenLedger(path, host, instance string) (*Ledger, error) {
 		return nil, unreadable(path, err)
 	}
 	if f.Instance != l.Instance || f.Host != host {
-		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s, not %s", path, f.Instance, instance).
+		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s of %s, not of %s of %s", path, f.Instance, f.Host,
+			instance, host).
 			Because(ReasonLedger, path)
 	}
 	l.state = f.state
