@@ -82,7 +82,7 @@ var keyFields = []string{"ClientId", "Email", "Phone"}
 
 // check reads the flags, and reports all mistakes at once. Nothing is opened.
 func (o *planOptions) check(wrong *cmdutil.Wrong) {
-	o.JobFlags.Check(wrong)
+	o.Check(wrong)
 	var err error
 	switch apply.Absent(o.absent) {
 	case apply.AbsentIgnore, apply.AbsentDeactivate, apply.AbsentDelete:

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -73,13 +72,4 @@ func (s *Source) Explain(subject string, err error) error {
 func because(err error, reason failure.Reason, subject string) error {
 	f := *failure.From(err)
 	return f.Because(reason, subject)
-}
-
-// statusOf returns the HTTP status of an error; 0 where there was no answer.
-func statusOf(err error) int {
-	var f *failure.Error
-	if errors.As(err, &f) {
-		return f.Status
-	}
-	return 0
 }
