@@ -49,6 +49,7 @@ var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonNoSuchUser: func(_ *App, e *failure.Error) string {
 		return "check the DeviceToken " + e.Subject + ", and that the user is of this instance"
 	},
+	userservice.ReasonNothingReported: fixed("wait until the app has run on the phone, signed in as that user"),
 	userservice.ReasonTokenTaken: func(_ *App, e *failure.Error) string {
 		return "a user has the DeviceToken " + e.Subject + " already"
 	},

@@ -49,7 +49,12 @@ func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, re
 }
 
 // countRequested counts the records of a source, and those that cannot be sent.
-func countRequested(ctx context.Context, source job.Source) (requested, invalid int, err error) {
+func countRequested(ctx context.Context, source job.Source, clean bool) (requested, invalid int, err error) {
+	if s, ok := source.(counter); ok && clean {
+		if requested, invalid, ok := s.Counted(); ok {
+			return requested, invalid, nil
+		}
+	}
 	err = source.Records(ctx, func(r job.Record) error {
 		requested++
 		if r.Invalid != "" {
@@ -58,6 +63,11 @@ func countRequested(ctx context.Context, source job.Source) (requested, invalid 
 		return nil
 	})
 	return requested, invalid, err
+}
+
+// counter is a source that may have counted its records while its input was checked.
+type counter interface {
+	Counted() (requested, invalid int, ok bool)
 }
 
 // inputTable is the rows of an input that a job is about, as files of results

@@ -37,6 +37,7 @@ func (r *jobRun) run(ctx context.Context) error {
 	}
 	r.out.Begin(id, spec.Requested)
 	meter := r.meter(id)
+	emitting := context.WithoutCancel(ctx)
 	began := r.App.Now()
 	summary, runErr := r.Job.Run(ctx, job.RunOptions{
 		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
@@ -46,7 +47,7 @@ func (r *jobRun) run(ctx context.Context) error {
 		Check:  r.parts.Check,
 		Watch:  func(g job.Gauge) { meter.Watch(g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
-		Emit:   func(row job.Row) error { return r.emit(ctx, meter, row) },
+		Emit:   func(row job.Row) error { return r.emit(emitting, meter, row) },
 	})
 	meter.Stop()
 	closeErr := r.out.End(summary)
@@ -62,12 +63,11 @@ func (r *jobRun) firstWait() time.Duration {
 	return time.Second
 }
 
-// emit keeps and prints a row that is settled.
+// emit keeps and prints a row that is settled; ctx does not end with the run.
 func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (err error) {
 	if r.InstanceErr != nil || r.DryRun && r.parts.HideTokens {
 		row.DeviceToken = uuid.Nil // it is derived by a key that is not known, or the service's choice
 	}
-	ctx = context.WithoutCancel(ctx)
 	if row.Earlier {
 		r.audit.Earlier(ctx, r.kept.Command, r.kind.Operation, r.Job.Spec.ID, row)
 	} else {

@@ -280,7 +280,7 @@ func (r *jobRun) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	if plan.Requested, plan.Invalid, err = countRequested(ctx, r.parts.Source); err != nil {
+	if plan.Requested, plan.Invalid, err = countRequested(ctx, r.parts.Source, plan.Invalid == 0); err != nil {
 		return err
 	}
 	switch {
@@ -344,7 +344,7 @@ func limitMemory(concurrency int) (restore func()) {
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	debug.SetMemoryLimit(20<<20 + int64(concurrency)*(96<<10))
+	debug.SetMemoryLimit(30<<20 + int64(concurrency)*(96<<10))
 	percent := debug.SetGCPercent(400)
 	return func() {
 		debug.SetMemoryLimit(math.MaxInt64)

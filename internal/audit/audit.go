@@ -7,9 +7,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -89,11 +90,11 @@ func (l *Log) Add(ctx context.Context, entries ...Entry) error {
 		l.since = l.Now()
 	}
 	for _, e := range entries {
-		text, err := encode(e)
+		lines, err := appendLine(l.pending, e)
 		if err != nil {
 			return err
 		}
-		l.pending = append(append(l.pending, text...), '\n')
+		l.pending = lines
 	}
 	if len(l.pending) < flushAt && l.Now().Sub(l.since) < flushAfter {
 		return nil
@@ -108,16 +109,11 @@ func (l *Log) Flush(ctx context.Context) error {
 	return l.flush(ctx, true)
 }
 
-func encode(e Entry) ([]byte, error) {
-	e.Time = e.Time.UTC().Truncate(time.Millisecond)
-	entry, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(line{V: version, Sum: sum(entry), Entry: entry})
+func sum(entry []byte) string {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], crc32.Checksum(entry, castagnoli()))
+	return hex.EncodeToString(b[:])
 }
-
-func sum(entry []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(entry, castagnoli())) }
 
 // flush is called with the lock held. Lines that cannot be written are dropped: the
 // caller warns of them.
@@ -126,7 +122,7 @@ func (l *Log) flush(ctx context.Context, sync bool) error {
 		return nil
 	}
 	lines := l.pending
-	l.pending = nil
+	l.pending = l.pending[:0]
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return l.failure(err)
 	}

@@ -221,9 +221,6 @@ func (t *retrier) begin() error {
 	if t.begun {
 		return nil
 	}
-	if err := t.r.journal.CheckPlace(); err != nil {
-		return t.r.journalError(err)
-	}
 	t.begun = true
 	now := t.r.Clock.Now()
 	entries := make([]journal.Entry, len(t.items))

@@ -30,6 +30,7 @@ type NewUsers struct {
 	Rule      *identity.Rule
 
 	counted bool
+	passed  *passed // what the last read by Select has counted
 	settled func(n int) bool
 }
 
@@ -76,15 +77,36 @@ func (u *NewUsers) Select() (func(*input.Row) bool, error) {
 	}
 	u.Rule.Rewind()
 	done := false
+	counts := &passed{}
+	u.passed = counts
 	return func(row *input.Row) bool {
 		if done {
 			return false
 		}
-		key, _, _ := u.key(row)
+		key, _, keyErr := u.key(row)
 		ok, err := p.takes(row.Cells, func() identity.Key { return key })
 		done = err != nil
+		if ok {
+			counts.requested++
+			if keyErr != nil || len(row.Mistakes) > 0 {
+				counts.invalid++
+			}
+		}
 		return ok
 	}, nil
+}
+
+// passed counts the rows that were selected, and those of them that cannot be sent.
+type passed struct{ requested, invalid int }
+
+// Counted returns how many records there are, and how many of them are invalid, as a check of the
+// whole file found that had no mistakes to report: the file need not be read for it once more.
+// false: that is not known.
+func (u *NewUsers) Counted() (requested, invalid int, ok bool) {
+	if u.passed == nil || u.Rule.NeedsCount() {
+		return 0, 0, false
+	}
+	return u.passed.requested, u.passed.invalid, true
 }
 
 // count counts equal rows, where that matters, over the whole input.

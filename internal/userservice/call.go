@@ -96,7 +96,9 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 		return attempt{c.broken(parent, ctx, cl, req.URL, err, sent.Load()), sent.Load()}
 	}
 	defer func() {
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be reused
+		if resp.ContentLength < 0 || resp.ContentLength >= shortAnswer {
+			_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be reused
+		}
 		_ = resp.Body.Close()
 	}()
 	resp.Request = req
@@ -112,6 +114,9 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 	}
 	return attempt{cl.read(resp, body), true}
 }
+
+// noRequest is what requests are made from.
+var noRequest = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 
 // request makes the request of one attempt. It has no GetBody, except where doing it twice is
 // doing it once: with it the HTTP/2 transport sends a request again after each GOAWAY, without a
@@ -133,9 +138,8 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 	if err != nil {
 		return nil, err
 	}
-	req := &http.Request{
-		Method: cl.method, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
+	req := noRequest.WithContext(ctx)
+	req.Method, req.URL, req.Host, req.Header = cl.method, u, u.Host, h
 	if cl.body != nil {
 		req.Body = io.NopCloser(bytes.NewReader(cl.body))
 		req.ContentLength = int64(len(cl.body))
@@ -143,7 +147,7 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(cl.body)), nil }
 		}
 	}
-	return req.WithContext(ctx), nil
+	return req, nil
 }
 
 // url returns a call's URL. Those that a job needs for each row are parsed once.
@@ -205,8 +209,11 @@ var (
 	errTooLarge = errors.New("its answer is larger than 32 MiB")
 )
 
+// shortAnswer is from how many bytes on an answer that gives its length is not read in one piece.
+const shortAnswer = 1 << 20
+
 func readAll(resp *http.Response) ([]byte, error) {
-	if n := resp.ContentLength; n >= 0 && n < 1<<20 { // the usual case: nothing is allocated that is not needed
+	if n := resp.ContentLength; n >= 0 && n < shortAnswer { // the usual case: nothing is allocated that is not needed
 		whole := make([]byte, n)
 		_, err := io.ReadFull(resp.Body, whole)
 		return whole, err

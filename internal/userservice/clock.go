@@ -9,7 +9,10 @@ import (
 
 // clock knows how far the service's clock is ahead of this machine's, by the Date of its
 // last answer.
-type clock struct{ ahead atomic.Int64 } // nanoseconds; unknownAhead before the first answer
+type clock struct {
+	ahead atomic.Int64 // nanoseconds; unknownAhead before the first answer
+	last  atomic.Value // the last Date, a string
+}
 
 const unknownAhead = math.MinInt64
 
@@ -21,7 +24,12 @@ func newClock() *clock {
 
 // observe reads the Date of an answer, which has whole seconds.
 func (c *clock) observe(h http.Header) {
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
+	date := h.Get("Date")
+	if last, _ := c.last.Load().(string); date == last { // it was seen when its second was younger
+		return
+	}
+	c.last.Store(date)
+	if at, err := http.ParseTime(date); err == nil {
 		c.ahead.Store(int64(time.Until(at)))
 	}
 }

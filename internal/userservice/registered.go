@@ -45,6 +45,9 @@ func decodeOne(result []byte) (Registered, error) {
 // decodeRegistration reads the answer to a registration in one go, where all of it is as it
 // should be.
 func decodeRegistration(answer []byte) (Registered, bool) {
+	if token, ok := scanRegistration(answer); ok {
+		return Registered{DeviceToken: token}, true
+	}
 	var a struct {
 		Result registered
 		head

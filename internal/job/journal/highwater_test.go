@@ -197,17 +197,17 @@ func TestAFolderThatWasReplaced(t *testing.T) {
 	t.Parallel()
 	dir := newJournal(t, 2)
 	j := openAt(t, OS{}, dir, 2)
-	if err := j.CheckPlace(); err != nil {
+	if err := j.Put(1, Entry{State: Sent}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(dir, dir+"-"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir + "-") })
-	if err := j.CheckPlace(); !errors.Is(err, ErrMoved) {
+	if err := j.Put(2, Entry{State: Sent}); !errors.Is(err, ErrMoved) {
 		t.Errorf("it says %v", err)
 	}
-	if err := j.Put(1, Entry{State: Sent}); !errors.Is(err, ErrMoved) {
+	if err := j.Put(1, Entry{State: Created}); !errors.Is(err, ErrMoved) {
 		t.Errorf("and then %v", err)
 	}
 }

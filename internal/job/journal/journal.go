@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -62,6 +63,7 @@ type Journal struct {
 	group    int   // number of the group that is gathered
 	written  int   // groups below this one are written
 	writing  bool  // a goroutine writes a group
+	sends    bool  // the group that is gathered has rows that are about to be sent
 	failure  error // of the first write that failed; nothing is written after it
 	unsynced bool  // a sync has failed: what it was to keep may be lost
 
@@ -229,14 +231,6 @@ func (j *Journal) Reserve(row int) error {
 	return nil
 }
 
-// CheckPlace is ErrMoved where the journal's folder was removed or replaced.
-func (j *Journal) CheckPlace() error {
-	if j.slots.InPlace() {
-		return nil
-	}
-	return j.fail(ErrMoved)
-}
-
 // Indeterminate reports whether an earlier run may have sent a row although its
 // slot does not say so.
 func (j *Journal) Indeterminate(row int) bool { return j.mark != nil && row <= j.mark.indeterminate }
@@ -254,7 +248,8 @@ func (j *Journal) fail(err error) error {
 // Put writes the entries of rows that follow one another, the first of them row
 // (from 1). When it returns, they outlive the process; a tenth of a second
 // later, a power cut too. After an error nothing is written any more, and every
-// further call returns it.
+// further call returns it. For rows that are Sent it is ErrMoved where the journal's
+// folder was removed or replaced: they must not be sent.
 func (j *Journal) Put(row int, entries ...Entry) error {
 	if row < 1 || row+len(entries)-1 > j.rows {
 		return fmt.Errorf("the journal has no row %d", row+len(entries)-1)
@@ -266,6 +261,7 @@ func (j *Journal) Put(row int, entries ...Entry) error {
 	}
 	for i, e := range entries {
 		s := slot{row: row + i}
+		j.sends = j.sends || e.State == Sent
 		appendSlot(s.bytes[:0], s.row, e, j.texts.add(e))
 		j.pending = append(j.pending, s)
 	}
@@ -273,24 +269,31 @@ func (j *Journal) Put(row int, entries ...Entry) error {
 	for group := j.group; j.written <= group; {
 		if j.writing {
 			j.idle.Wait()
-		} else {
-			j.writeGroup()
+			continue
 		}
+		j.writing = true
+		j.mu.Unlock()
+		runtime.Gosched() // who is about to put entries does so now, and one write has them all
+		j.mu.Lock()
+		j.writeGroup()
 	}
 	return j.failure
 }
 
 // writeGroup writes what was gathered. It is called, and returns, with the lock
-// held, and lets go of it in between.
+// held, and lets go of it in between; the caller has set writing.
 func (j *Journal) writeGroup() {
 	slots, text := j.pending, j.texts.pending
 	at := j.texts.end - int64(len(text))
 	j.pending, j.spare, j.texts.pending = j.spare[:0], nil, nil
 	j.group++
-	j.writing = true
-	failed := j.failure
+	err := j.failure
+	sends := j.sends
+	j.sends = false
 	j.mu.Unlock()
-	err := failed
+	if err == nil && sends && !j.slots.InPlace() {
+		err = ErrMoved
+	}
 	if err == nil {
 		err = j.write(slots, text, at)
 	}
