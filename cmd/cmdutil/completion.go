@@ -2,7 +2,6 @@ package cmdutil
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
@@ -40,7 +40,7 @@ func CompleteRest(c *cobra.Command, k *App) {
 }
 
 // words is the name of a value that must be one of some words: on|off.
-var words = regexp.MustCompile(`^[a-z0-9]+(\|[a-z0-9]+)+$`)
+var words = lazyregexp.New(`^[a-z0-9]+(\|[a-z0-9]+)+$`)
 
 // completionOf completes a flag by the name of its value; nil leaves it to the shell, which
 // completes files.

@@ -2,7 +2,6 @@ package user
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -98,7 +98,7 @@ func registerFlags() []*field.Field {
 }
 
 // runName is what --run takes: it becomes part of email addresses and ClientIds.
-var runName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+var runName = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
 
 // longestRun is how many characters it may have.
 const longestRun = 64

@@ -14,12 +14,13 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // fileProfile is a profile as the file has it: key → value.
 type fileProfile map[string]string
 
-var nameShape = regexp.MustCompile(`^[a-z0-9_-]+$`)
+var nameShape = lazyregexp.New(`^[a-z0-9_-]+$`)
 
 // CheckName returns an error for a name that no profile may have; it names the nearest valid one.
 func CheckName(name string) error {

@@ -5,13 +5,13 @@ import (
 	"math"
 	"net/mail"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/google/uuid"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // A RuleError is a value that breaks its field's rule. Two values that break a rule in the same way
@@ -183,12 +183,12 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 var (
-	e164       = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-	localPhone = regexp.MustCompile(`^[0-9]{3,15}$`)
+	e164       = lazyregexp.New(`^\+[1-9][0-9]{6,14}$`)
+	localPhone = lazyregexp.New(`^[0-9]{3,15}$`)
 
 	// What spreadsheets and data frames make of phone numbers that they take for numbers.
-	scientific   = regexp.MustCompile(`^\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
-	decimalPhone = regexp.MustCompile(`^\+?[0-9]{6,}[.,]0+$`)
+	scientific   = lazyregexp.New(`^\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
+	decimalPhone = lazyregexp.New(`^\+?[0-9]{6,}[.,]0+$`)
 )
 
 // parsePhone reads a phone number and returns it without separators: E.164 where it
@@ -255,8 +255,8 @@ func Corruption(key string) string {
 }
 
 var (
-	shortenedKey = regexp.MustCompile(`^-?[0-9]([.,][0-9]+)?[eE]\+[0-9]{1,3}$`)
-	decimalKey   = regexp.MustCompile(`^-?[0-9]+\.0$`)
+	shortenedKey = lazyregexp.New(`^-?[0-9]([.,][0-9]+)?[eE]\+[0-9]{1,3}$`)
+	decimalKey   = lazyregexp.New(`^-?[0-9]+\.0$`)
 )
 
 func parseURL(s string) (any, error) {

@@ -3,13 +3,13 @@ package input
 import (
 	"bytes"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 var byExtension = map[string]string{
@@ -153,7 +153,7 @@ func headerLine(head []byte, skip int) []byte {
 }
 
 // versionLine is the first line of the templates of Microsoft Entra.
-var versionLine = regexp.MustCompile(`^version:v[0-9.]+[,;]*$`)
+var versionLine = lazyregexp.New(`^version:v[0-9.]+[,;]*$`)
 
 // preamble reads the lines before the header: Excel's own sep=; names the separator.
 func preamble(head []byte) (separator string, lines int) {

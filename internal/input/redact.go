@@ -1,8 +1,7 @@
 package input
 
 import (
-	"regexp"
-
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -14,8 +13,8 @@ const longestValue = 80
 const secretNames = `passw(or)?d|passphrase|secret|(instance|api)[ _-]?key|(access|refresh)[ _-]?token|jwt|authorization`
 
 var (
-	secretName   = regexp.MustCompile(`(?i)` + secretNames)
-	secretMember = regexp.MustCompile(`(?i)("[^"]*(?:` + secretNames + `)[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\s]+)`)
+	secretName   = lazyregexp.New(`(?i)` + secretNames)
+	secretMember = lazyregexp.New(`(?i)("[^"]*(?:` + secretNames + `)[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\s]+)`)
 )
 
 // redact returns a value as a Mistake may show it: without secrets, and cut to a length
@@ -42,5 +41,5 @@ func redactJWT(text string) string {
 
 // redactObject is the text of a JSON row without the members that hold secrets.
 func redactObject(text string) string {
-	return secretMember.ReplaceAllString(text, `${1}"`+secret.Redacted+`"`)
+	return secretMember.Get().ReplaceAllString(text, `${1}"`+secret.Redacted+`"`)
 }

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // Shape is the outer form of a file of rows, by which files are written that are made to
@@ -189,8 +189,8 @@ func (w *Writer) Flush() error {
 }
 
 var (
-	plainNumber = regexp.MustCompile(`^[+-]?[0-9][0-9 ]*([.,][0-9]+)?$`)
-	textFormula = regexp.MustCompile(`^="[^"]*"$`) // how zeros before a number are kept in a spreadsheet
+	plainNumber = lazyregexp.New(`^[+-]?[0-9][0-9 ]*([.,][0-9]+)?$`)
+	textFormula = lazyregexp.New(`^="[^"]*"$`) // how zeros before a number are kept in a spreadsheet
 )
 
 // IsFormula reports whether a spreadsheet would run a cell as a formula.

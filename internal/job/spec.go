@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job/journal"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // Spec is what a job was asked to do. It is written before the first row is sent
@@ -81,7 +81,7 @@ const (
 	keyKind     = "identity-key"
 )
 
-var idShape = regexp.MustCompile(`^[0-9a-f]{12}$`)
+var idShape = lazyregexp.New(`^[0-9a-f]{12}$`)
 
 // readSpec reads the spec of the job in a folder. Anything that was not written
 // so is refused.

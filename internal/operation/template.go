@@ -3,7 +3,6 @@ package operation
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // Templates give every row of a job a value for some fields, where the row itself has none. It is
@@ -181,8 +181,8 @@ func (t *Templates) Fill(n int, cells field.Set) (field.Set, []failure.Field) {
 
 // What text/template says before it comes to the point.
 var (
-	parsePrefix   = regexp.MustCompile(`^template: :\d+:(\d+:)? *`)
-	executePrefix = regexp.MustCompile(`executing "" at <(.*?)>: `)
+	parsePrefix   = lazyregexp.New(`^template: :\d+:(\d+:)? *`)
+	executePrefix = lazyregexp.New(`executing "" at <(.*?)>: `)
 )
 
 // explainTemplate says what is wrong with a template, in words that speak of it and not of Go.
@@ -190,9 +190,9 @@ func explainTemplate(text string, err error) error {
 	quoted := strconv.QuoteToGraphic(text)
 	var exec template.ExecError
 	if !errors.As(err, &exec) {
-		return fmt.Errorf("%s is not a valid template: %s", quoted, parsePrefix.ReplaceAllString(err.Error(), ""))
+		return fmt.Errorf("%s is not a valid template: %s", quoted, parsePrefix.Get().ReplaceAllString(err.Error(), ""))
 	}
-	if at := executePrefix.FindStringSubmatch(err.Error()); at != nil {
+	if at := executePrefix.Get().FindStringSubmatch(err.Error()); at != nil {
 		quoted += ", at " + at[1]
 	}
 	return fmt.Errorf("%s is not a valid template: it may contain {{.N}}, the number of the row, and {{.Run}}, the "+

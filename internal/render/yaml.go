@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 )
 
@@ -71,7 +71,7 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 }
 
 // sexagesimal is what YAML 1.1 takes for a number to the base of 60.
-var sexagesimal = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+var sexagesimal = lazyregexp.New(`^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
 
 // yamlString is a string that stays one. The encoder quotes what YAML 1.2 would read as
 // something else; here are added what only YAML 1.1 would, and the control characters,

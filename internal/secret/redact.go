@@ -5,11 +5,12 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // Redactor redacts secrets in text: each value that was added, as it is and in either case,
@@ -26,7 +27,7 @@ type Redactor struct {
 // better than one that says a short password.
 const shortestForm = 4
 
-var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
+var jwtShape = lazyregexp.New(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,2}`)
 
 // Add adds secrets to redact. An empty one is ignored.
 func (k *Redactor) Add(secrets ...String) {
@@ -93,7 +94,7 @@ type span struct{ from, to int }
 // find gives the secrets in a text, in any order; they may overlap.
 func (k *Redactor) find(text string) []span {
 	var found []span
-	for _, at := range jwtShape.FindAllStringIndex(text, -1) {
+	for _, at := range jwtShape.Get().FindAllStringIndex(text, -1) {
 		found = append(found, span{at[0], at[1]})
 	}
 	if k == nil {

@@ -3,9 +3,9 @@ package userservice
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"strings"
 
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -17,7 +17,7 @@ var secretMembers = map[string]bool{
 }
 
 // secretText finds what looks like a secret member in a text that is not one JSON document.
-var secretText = regexp.MustCompile(`(?i)("(?:access|refresh)?token"|"(?:to)?(?:instance)?key"|"(?:old|new)?password")\s*:\s*"[^"]*"?`)
+var secretText = lazyregexp.New(`(?i)("(?:access|refresh)?token"|"(?:to)?(?:instance)?key"|"(?:old|new)?password")\s*:\s*"[^"]*"?`)
 
 // redactBody returns an answer without secrets: neither the values of secret members nor
 // what the call itself was sent with.
@@ -25,7 +25,7 @@ func (cl *call) redactBody(body []byte) []byte {
 	if text, ok := redactJSON(body); ok {
 		body = text
 	} else {
-		body = secretText.ReplaceAll(body, []byte(`$1:"`+secret.Redacted+`"`))
+		body = secretText.Get().ReplaceAll(body, []byte(`$1:"`+secret.Redacted+`"`))
 	}
 	return []byte(cl.redact(string(body)))
 }

@@ -3,11 +3,11 @@ package userservice
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // TokenTaken reports whether the service itself has refused a registration because its
@@ -57,7 +57,7 @@ func namesOther(text string) bool {
 
 // takenWords are the ways to say that something belongs to somebody. "already" alone says
 // nothing: a thing may be disabled already.
-var takenWords = regexp.MustCompile(`(?i)\b(taken|in use|exists?|duplicated?|(not|must be) unique|belongs to|` +
+var takenWords = lazyregexp.New(`(?i)\b(taken|in use|exists?|duplicated?|(not|must be) unique|belongs to|` +
 	`already (been )?(used|registered|assigned))\b`)
 
 func saysTaken(text string) bool { return !saysOther(text) && takenWords.MatchString(text) }

@@ -2,11 +2,11 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
 )
 
 // A Condition compares a figure with a number or a percentage of all users: logging>0, lost>=5%,
@@ -19,12 +19,12 @@ type Condition struct {
 	text      string
 }
 
-var conditionForm = regexp.MustCompile(`^(.*?)\s*(>=|<=|!=|==|=|>|<)\s*(\d+(?:\.\d+)?)\s*(%?)$`)
+var conditionForm = lazyregexp.New(`^(.*?)\s*(>=|<=|!=|==|=|>|<)\s*(\d+(?:\.\d+)?)\s*(%?)$`)
 
 // ParseCondition reads a condition. A figure is users, a flag (the users with it on), an activity
 // status, or GROUP:VALUE, each in any case.
 func ParseCondition(text string) (Condition, error) {
-	parts := conditionForm.FindStringSubmatch(strings.TrimSpace(text))
+	parts := conditionForm.Get().FindStringSubmatch(strings.TrimSpace(text))
 	if parts == nil {
 		return Condition{}, fmt.Errorf("%q is not a condition such as logging>0 or lost>5%%", text)
 	}
