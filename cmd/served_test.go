@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -50,5 +51,23 @@ func TestAServedSandboxThatIsResetBeginsAgain(t *testing.T) {
 	}
 	if log := served.end(); !strings.Contains(log, "2 users imported") {
 		t.Error(log)
+	}
+}
+
+// What is interrupted before it serves ends as what is interrupted later, and says nothing of a
+// port.
+func TestAServerThatIsInterruptedAtOnce(t *testing.T) {
+	t.Parallel()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, words := range []string{
+		"sandbox serve --addr 127.0.0.1:0", "sandbox serve --addr 127.0.0.1:0 --memory --users 3",
+		"sandbox proxy --addr 127.0.0.1:0 --to http://127.0.0.1:1",
+	} {
+		h := newHouse(t, answering("", 0))
+		out, says, exit := h.do(ended, strings.Fields(words), "")
+		if exit != 130 || out != "" || strings.Contains(says, "--addr") {
+			t.Errorf("%s: exit status %d\n%s%s", words, exit, out, says)
+		}
 	}
 }

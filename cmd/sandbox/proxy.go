@@ -14,6 +14,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/docs"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
@@ -82,7 +83,11 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 	}
 	var record io.Writer
 	if o.record != "" {
-		f, err := os.OpenFile(o.record, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		path, err := atomicfile.Resolve(o.record)
+		if err != nil {
+			return failure.Wrap(failure.Invalid, "--record", err)
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
 			return failure.Wrap(failure.Invalid, "--record", err)
 		}
@@ -91,6 +96,9 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.addr)
+	if ctx.Err() != nil {
+		return errors.Join(failure.From(ctx.Err()), closed(ln))
+	}
 	if err != nil {
 		return failure.Wrap(failure.Failed, "sandbox proxy", err)
 	}

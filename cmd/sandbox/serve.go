@@ -126,6 +126,9 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.addr)
+	if ctx.Err() != nil {
+		return errors.Join(failure.From(ctx.Err()), closed(ln))
+	}
 	if err != nil {
 		return failure.Wrap(failure.Failed, "sandbox serve", err).WithHint("add --addr 127.0.0.1:0 to take a free port")
 	}
@@ -144,6 +147,14 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	}
 	// However the serving ended, the users are there.
 	return errors.Join(err, export(context.WithoutCancel(ctx), k, opts, box, o.exportTo))
+}
+
+// closed closes a listener that there may be.
+func closed(ln net.Listener) error {
+	if ln == nil {
+		return nil
+	}
+	return ln.Close()
 }
 
 func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {

@@ -22,6 +22,10 @@ const mostLinks = 40
 // errTooManyLinks is a path whose links go round in circles.
 var errTooManyLinks = errors.New("too many symbolic links")
 
+// Resolve returns where a path leads, as Create would follow it: for who opens a file to add to it.
+// The error is a *LinkError for another user's symbolic link in a shared folder.
+func Resolve(path string) (string, error) { return resolve(path) }
+
 // resolve returns where a path leads: every symbolic link followed, but none that is another user's
 // in a shared folder (*LinkError). The last part, or the target of a link, need not be there.
 func resolve(path string) (string, error) {

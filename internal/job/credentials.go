@@ -41,7 +41,11 @@ func OpenCredentialsFile(path string, resumed bool) (*CredentialsFile, error) {
 	if !resumed {
 		flags |= os.O_EXCL
 	}
-	file, err := os.OpenFile(path, flags, 0o600)
+	target, err := atomicfile.Resolve(path)
+	if err != nil {
+		return nil, atomicfile.Failure(failure.Invalid, "the tokens cannot be written to "+path, path, err)
+	}
+	file, err := os.OpenFile(target, flags|noFollow, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, failure.Newf(failure.Invalid, "%s exists already, and may hold tokens that are nowhere else", path).
 			Because(ReasonCredentialsExist, path)
@@ -71,14 +75,16 @@ func isJSONLines(path string) bool {
 // may have left a part of one.
 func (t *CredentialsFile) begin() error {
 	info, err := t.file.Stat()
-	if err == nil && info.Mode().Perm() != 0o600 {
-		err = t.file.Chmod(0o600)
-	}
 	if err != nil {
 		return err
 	}
 	if t.end, err = t.whole(info.Size()); err != nil {
-		return err
+		return err // a file that is refused stays as it is, its mode too
+	}
+	if info.Mode().Perm() != 0o600 {
+		if err := t.file.Chmod(0o600); err != nil {
+			return err
+		}
 	}
 	if t.end < info.Size() {
 		if err := os.Truncate(t.file.Name(), t.end); err != nil {

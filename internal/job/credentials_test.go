@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -97,5 +98,44 @@ func TestTokensAreNotAddedToSomebodyElsesFile(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(path); string(got) != "my notes, without an end" {
 		t.Errorf("the file is now %q", got)
+	}
+}
+
+// A file that is refused stays as it is, its mode included, and another user's symbolic link in a
+// shared folder is not followed.
+func TestAFileOfTokensThatIsRefusedIsNotTouched(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	notes, shared := filepath.Join(dir, "notes.csv"), filepath.Join(dir, "shared")
+	link := filepath.Join(shared, "tokens.csv")
+	for _, err := range []error{
+		os.WriteFile(notes, []byte("my notes"), 0o644), os.Mkdir(shared, 0o777), os.Chmod(shared, 0o777|os.ModeSticky),
+		os.Symlink(notes, link), os.Symlink(filepath.Join(dir, "new.csv"), filepath.Join(shared, "new.csv")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	type refusal struct {
+		path   string
+		reason failure.Reason
+	}
+	cases := map[string]refusal{"somebody's notes": {notes, job.ReasonNotCredentials}}
+	if os.Lchown(link, 4711, 4711) == nil && os.Lchown(filepath.Join(shared, "new.csv"), 4711, 4711) == nil { // as root
+		cases["another user's link to a file"] = refusal{link, atomicfile.ReasonForeignLink}
+		cases["another user's link to no file yet"] = refusal{filepath.Join(shared, "new.csv"), atomicfile.ReasonForeignLink}
+	}
+	for name, c := range cases {
+		_, err := job.OpenCredentialsFile(c.path, true)
+		if !failure.Is(err, failure.Invalid) || !failure.HasReason(err, c.reason) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+	info, err := os.Stat(notes)
+	if text, _ := os.ReadFile(notes); err != nil || string(text) != "my notes" || info.Mode().Perm() != 0o644 {
+		t.Errorf("the file is now %v, %q, %v", info.Mode(), text, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "new.csv")); err == nil {
+		t.Error("a file was made where another user's link leads")
 	}
 }

@@ -1,0 +1,3 @@
+package job
+
+const noFollow = 0
