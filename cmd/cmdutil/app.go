@@ -176,7 +176,5 @@ func (k *App) ReadInput(flag, name string) ([]byte, error) {
 
 // Unprinted returns the error of an output that could not be written, after what was done.
 func Unprinted(err error, done string) error {
-	f := *failure.From(err)
-	f.Message = done + ", but the result cannot be printed: " + f.Message
-	return &f
+	return failure.Prefix(err, done+", but the result cannot be printed")
 }

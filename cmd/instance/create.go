@@ -115,10 +115,8 @@ func finishCreate(ctx context.Context, k *cmdutil.App, plan *profilePlan, in use
 	out := made{InstanceID: in.ID, Name: in.Name}
 	if plan != nil {
 		if err := plan.save(ctx, in); err != nil {
-			f := *failure.From(err)
-			f.Message = "instance " + in.ID + " was created, but not its profile: " + f.Message
-			f.Hint = "make the profile with " + k.Command("instance", "use", in.ID)
-			return &f
+			return failure.Prefix(err, "instance "+in.ID+" was created, but not its profile").
+				WithHint("create the profile with " + k.Command("instance", "use", in.ID))
 		}
 		out.Profile = plan.next.Name
 		k.Streams.Note("Profile " + out.Profile + " is written to " + plan.cfg.Path)
@@ -128,9 +126,7 @@ func finishCreate(ctx context.Context, k *cmdutil.App, plan *profilePlan, in use
 		out.InstanceKey = in.Key.Reveal()
 	}
 	if err := cmdutil.Print(ctx, k, madeView, out); err != nil {
-		f := *failure.From(err)
-		f.Message = "instance " + in.ID + " was created: " + f.Message
-		return &f
+		return failure.Prefix(err, "instance "+in.ID+" was created")
 	}
 	return nil
 }

@@ -156,10 +156,8 @@ func (d *deletion) removeProfiles(ctx context.Context, cfg *config.Config) ([]st
 			err = cfg.RemoveProfile(ctx, name)
 		}
 		if err != nil {
-			f := *failure.From(err)
-			f.Message = "instance " + d.in.ID + " is deleted, but not its profile " + name + ": " + f.Message
-			f.Hint = "remove it with " + d.k.Command("profile", "remove", name)
-			return removed, &f
+			return removed, failure.Prefix(err, "instance "+d.in.ID+" is deleted, but not its profile "+name).
+				WithHint("remove it with " + d.k.Command("profile", "remove", name))
 		}
 		removed = append(removed, name)
 		d.k.Streams.Note("Profile " + name + " is removed")

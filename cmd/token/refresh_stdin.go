@@ -47,10 +47,9 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	// The old pair is worthless now: whatever came meanwhile, the new one is printed.
 	if err := cmdutil.Print(context.WithoutCancel(ctx), k, view,
 		renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
-		e := *failure.From(err)
+		e := failure.Prefix(err, "the new pair could not be printed and is lost, and the old one is worthless")
 		e.Code = failure.Failed // whatever was wrong with the output, something was sent
-		e.Message = "the new pair could not be printed and is lost, and the old one is worthless: " + e.Message
-		return &e
+		return e
 	}
 	return nil
 }

@@ -117,9 +117,7 @@ func (t *bulkTokens) store(ctx context.Context) error {
 		return nil
 	}
 	if err := t.run.Session.Store.Put(ctx, items...); err != nil {
-		f := *failure.From(err)
-		f.Message = "the users are registered, but their tokens are not stored: " + f.Message
-		return &f
+		return failure.Prefix(err, "the users are registered, but their tokens are not stored")
 	}
 	return nil
 }

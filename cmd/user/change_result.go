@@ -82,7 +82,5 @@ func (r *tokenRun) alone(past string) error {
 	if r.unknown == 0 {
 		return r.first
 	}
-	e := *failure.From(r.first)
-	e.Message += "; the user may have been " + past + " anyway"
-	return &e
+	return failure.Suffix(r.first, "the user may have been "+past+" anyway")
 }

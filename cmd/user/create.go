@@ -137,10 +137,7 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	// From here on the user exists: whatever fails, its DeviceToken is printed.
 	keepErr := keep(ctx, a, s, &out, result, pair, wanted)
 	if err := cmdutil.Print(ctx, a, createdView, out); err != nil {
-		f := *failure.From(err)
-		f.Message = "user " + out.DeviceToken + " is registered (" + out.Outcome + "), but the result cannot be printed: " +
-			f.Message
-		return &f
+		return failure.Prefix(err, "user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
 }

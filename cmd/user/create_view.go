@@ -85,9 +85,7 @@ func keep(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, out *created,
 		return nil
 	}
 	if _, err := s.Auth.Keep(ctx, out.DeviceToken, *pair); err != nil {
-		f := *failure.From(err)
-		f.Message = "user " + out.DeviceToken + " is registered, but its tokens are not stored: " + f.Message
-		return &f
+		return failure.Prefix(err, "user "+out.DeviceToken+" is registered, but its tokens are not stored")
 	}
 	out.AccessToken.Stored = s.Stored()
 	return nil

@@ -81,9 +81,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 		return cmdutil.Unprinted(err, "user "+id+" is "+string(result.Outcome))
 	}
 	if result.Outcome == job.Unknown {
-		e := *failure.From(result.Err)
-		e.Message += "; the user may have joined anyway"
-		return &e
+		return failure.Suffix(result.Err, "the user may have joined anyway")
 	}
 	if failure.Is(result.Err, failure.NotFound) {
 		return failure.From(result.Err).WithHint("check the invite code, and the DeviceToken")

@@ -135,6 +135,20 @@ func Wrap(code Code, what string, cause error) *Error {
 	return &Error{Code: code, Message: what + ": " + cause.Error(), Cause: cause}
 }
 
+// Prefix returns a copy of an error, as From finds it, whose message is "what: message".
+func Prefix(err error, what string) *Error {
+	f := *From(err)
+	f.Message = what + ": " + f.Message
+	return &f
+}
+
+// Suffix returns a copy of an error, as From finds it, whose message is "message; what".
+func Suffix(err error, what string) *Error {
+	f := *From(err)
+	f.Message += "; " + what
+	return &f
+}
+
 // Because returns the error with a reason and what the reason is about.
 func (e *Error) Because(r Reason, subject string) *Error {
 	e.Reason, e.Subject = r, subject

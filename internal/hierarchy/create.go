@@ -126,8 +126,7 @@ func ensureMark(ctx context.Context, api API, id string) error {
 }
 
 func unmarked(id string, err error) error {
-	f := *failure.From(err)
-	f.Message = "instance " + id + " was created, and could not be marked as throw-away: " + f.Message
+	f := failure.Prefix(err, "instance "+id+" was created, and could not be marked as throw-away")
 	f.MayHaveApplied = true
 	return f.Because(ReasonNotThrowAway, id)
 }

@@ -141,7 +141,5 @@ func (l lasting) Delete(ctx context.Context, as userservice.Caller, deviceToken 
 }
 
 func left(id string, deleted, all int, err error) error {
-	f := *failure.From(err)
-	f.Message = fmt.Sprintf("%d of %d users deleted: %s", deleted, all, f.Message)
-	return f.Because(ReasonUsersLeft, id)
+	return failure.Prefix(err, fmt.Sprintf("%d of %d users deleted", deleted, all)).Because(ReasonUsersLeft, id)
 }

@@ -243,8 +243,7 @@ func (t *retrier) begin() error {
 func (t *retrier) giveUp(err error) {
 	var down *pace.CircuitOpenError
 	if errors.As(err, &down) {
-		f := *failure.From(down.Cause)
-		f.Message = fmt.Sprintf("the service was down for longer than %s: %s", t.r.Patience, f.Message)
+		f := failure.Prefix(down.Cause, fmt.Sprintf("the service was down for longer than %s", t.r.Patience))
 		f.Code = failure.Unavailable
 		t.r.end(f.Because(ReasonDown, ""))
 	}
