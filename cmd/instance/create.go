@@ -25,7 +25,8 @@ func newCreate(k *cmdutil.App) *cobra.Command {
 		Use:   "create --name NAME",
 		Short: "Create an instance, and a profile of it",
 		Long: `Create an instance in an application, and a profile of it: its InstanceKey
-goes to the profile's token store. The current profile stays the same.
+goes to the profile's token store. The current profile stays the same, except
+that the first profile of a configuration file becomes the current one.
 
 With --throw-away the instance is marked as one for tests: only such an
 instance can be deleted together with its users. With --no-profile none is
@@ -119,7 +120,11 @@ func finishCreate(ctx context.Context, k *cmdutil.App, plan *profilePlan, in use
 				WithHint("create the profile with " + k.Command("instance", "use", in.ID))
 		}
 		out.Profile = plan.next.Name
-		k.Streams.Note("Profile " + out.Profile + " is written to " + plan.cfg.Path)
+		text := "Profile " + out.Profile + " is written to " + plan.cfg.Path
+		if len(plan.cfg.Names()) == 0 { // as the file was before
+			text += "; as its first profile, it is the current one"
+		}
+		k.Streams.Note(text)
 		warnOfOverride(k, in.ID)
 	}
 	if k.Flags.ShowTokens {
