@@ -96,3 +96,13 @@ func unframed(path string, err error) error {
 	}
 	return damagedFile(path, "its checksum does not match")
 }
+
+// unreadable makes the error for a file that the system refused to read: "what: why". Its reason is
+// the cause where reading has that in common with writing, else ReasonUnreadable.
+func unreadable(what, path string, cause error) error {
+	reason, why := atomicfile.Classify(cause)
+	if reason != atomicfile.ReasonTooManyFiles && reason != atomicfile.ReasonDevice {
+		reason = ReasonUnreadable
+	}
+	return unusable(ErrUnavailable, cause, what+": "+why, reason, path)
+}

@@ -236,8 +236,7 @@ func (s *fileStore) load(ctx context.Context, again bool) error {
 		s.loaded, s.data, s.all = true, nil, records{}
 		return nil
 	case err != nil:
-		_, why := atomicfile.Classify(err)
-		return unusable(ErrUnavailable, err, "the token file "+s.path+" cannot be read: "+why, ReasonUnreadable, s.path)
+		return unreadable("the token file "+s.path+" cannot be read", s.path, err)
 	case s.data != nil && bytes.Equal(data, s.data):
 		return nil
 	}

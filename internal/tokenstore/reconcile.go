@@ -186,6 +186,5 @@ func (x *index) stamp(items []string) string {
 }
 
 func (k *keyringStore) unreadableIndex(err error) error {
-	_, why := atomicfile.Classify(err)
-	return unusable(ErrUnavailable, err, "the index of the keyring cannot be read: "+why, ReasonUnreadable, k.index.path)
+	return unreadable("the index of the keyring cannot be read", k.index.path, err)
 }

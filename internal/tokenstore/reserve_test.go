@@ -183,3 +183,15 @@ func TestWhatTheSystemRefusesKeepsItsName(t *testing.T) {
 		}
 	}
 }
+
+// Reading has causes of its own too: who has too many files open has no rights to set.
+func TestWhatCannotBeReadKeepsItsName(t *testing.T) {
+	for number, reason := range map[syscall.Errno]failure.Reason{
+		syscall.EMFILE: atomicfile.ReasonTooManyFiles, syscall.ENFILE: atomicfile.ReasonTooManyFiles,
+		syscall.EIO: atomicfile.ReasonDevice, syscall.EACCES: ReasonUnreadable, syscall.EISDIR: ReasonUnreadable,
+	} {
+		err := unreadable("the token file cannot be read", "/state/tokens.age",
+			&os.PathError{Op: "open", Path: "/state/tokens.age", Err: number})
+		wantBroken(t, err, ErrUnavailable, "the token file cannot be read: ", reason)
+	}
+}

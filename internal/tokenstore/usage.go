@@ -48,9 +48,7 @@ func (u Usage) load() (all map[string][]string, known bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return map[string][]string{}, true, nil
 	case err != nil:
-		_, why := atomicfile.Classify(err)
-		return nil, false, unusable(ErrUnavailable, err, "the state file "+u.path()+" cannot be read: "+why,
-			ReasonUnreadable, u.path())
+		return nil, false, unreadable("the state file "+u.path()+" cannot be read", u.path(), err)
 	}
 	text, err := atomicfile.Unframe(usageKind, usageVersion, data)
 	if err != nil || json.Unmarshal(text, &all) != nil || all == nil {
