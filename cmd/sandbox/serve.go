@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ type serveOptions struct {
 	tokenLife   time.Duration
 	refreshLife time.Duration
 	strict      bool
+	cors        []string
+	tlsCert     string
+	advertise   string
 }
 
 // ready is what `sandbox serve -o json` prints, on one line, when it serves.
@@ -92,6 +96,9 @@ Each --fault is
 	f.StringVar(&o.jwtForm, "jwt-form", server.JWT2026, "form of the JWTs: `2026|2019`")
 	f.DurationVar(&o.tokenLife, "token-life", server.SignInLife, "lifetime of the JWT of a sign-in")
 	f.DurationVar(&o.refreshLife, "refresh-life", server.RefreshLife, "lifetime of a user's refresh token")
+	f.StringArrayVar(&o.cors, "cors", nil, "let pages of this `origin` call it (* is any)")
+	f.StringVar(&o.tlsCert, "tls-self-signed", "", "serve HTTPS, and write the certificate to a `file`")
+	f.StringVar(&o.advertise, "advertise", "", "base `URL` to print, by which clients reach it")
 	f.BoolVar(&o.strict, "strict", false, "refuse what the service is not known to take")
 	return c
 }
@@ -140,7 +147,7 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	served := false
 	err = sandbox.Serve(ctx, box, ln, func(url string) {
 		served = true
-		announce(k, p, readyAt(url, layout))
+		announce(k, p, readyAt(cmp.Or(strings.TrimRight(o.advertise, "/"), url), layout))
 	})
 	if !served || o.exportTo == "" {
 		return err
@@ -194,7 +201,7 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 			return opts, err
 		}
 	}
-	return opts, nil
+	return opts, public(&opts, o)
 }
 
 // readLayout reads the file of a flag --layout.

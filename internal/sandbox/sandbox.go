@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -77,6 +78,9 @@ type Options struct {
 	Control   bool          // the control API under /_sandbox/
 	Log       *slog.Logger  // a line a request, without secrets; nil is none
 	Warn      func(string)  // is told what Serve could not do well; nil is nobody
+	Origins   []string      // of the pages that may call it over CORS, such as http://localhost:3000; * is any
+	TLS       *tls.Config   // what Serve serves with; nil is plain HTTP
+	Advertise string        // the URL that others know it by, for the control API; "" is its address
 	Contract  []byte        // what /openapi.yaml answers; nil is 404
 }
 
@@ -138,6 +142,12 @@ func (o *Options) complete() error {
 		if *d.value == 0 {
 			*d.value = d.or
 		}
+	}
+	if o.TLS != nil && o.Dir != "" {
+		return failure.Wrap(failure.Invalid, "invalid options", errTLSFolder).Because(ReasonTLSFolder, o.Dir)
+	}
+	if err := checkOrigins(o.Origins); err != nil {
+		return err
 	}
 	if o.JWTForm == "" {
 		o.JWTForm = server.JWT2026

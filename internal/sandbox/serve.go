@@ -2,9 +2,12 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,13 +51,18 @@ type stopKey struct{}
 // nil, is called with the server's URL once requests are answered. The listener is closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
 	address := ln.Addr().String()
-	if err := s.store.Hold(ctx, "http://"+address); err != nil {
+	scheme := "http://"
+	var taking net.Listener = &limited{Listener: ln, free: make(chan struct{}, maxConnections)}
+	if s.options.TLS != nil {
+		scheme, taking = "https://", tls.NewListener(taking, s.options.TLS)
+	}
+	if err := s.store.Hold(ctx, scheme+address); err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	s.ownHosts(address)
 	waiting := unused{conns: map[net.Conn]bool{}}
 	server := &http.Server{
-		Handler: s, ConnState: waiting.watch,
+		Handler: s.crossOrigin(s), ConnState: waiting.watch,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		// Requests in flight are to finish, so they do not end with ctx.
 		BaseContext: func(net.Listener) context.Context {
@@ -62,9 +70,9 @@ func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url stri
 		},
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(&limited{Listener: ln, free: make(chan struct{}, maxConnections)}) }()
+	go func() { ended <- server.Serve(taking) }()
 	if ready != nil {
-		ready("http://" + address)
+		ready(scheme + address)
 	}
 	var err error
 	select {
@@ -89,6 +97,9 @@ func (s *Sandbox) ownHosts(address string) {
 		return
 	}
 	hosts := []string{address}
+	if u, err := url.Parse(s.options.Advertise); err == nil && u.Host != "" {
+		hosts = append(hosts, strings.ToLower(u.Host))
+	}
 	for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
 		hosts = append(hosts, net.JoinHostPort(host, port))
 		if port == "80" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -172,6 +173,9 @@ func (e Effect) Breaks() bool {
 func (e Effect) Break(w http.ResponseWriter) {
 	if e.kind == effectReset {
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if below, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+				conn = below.NetConn()
+			}
 			if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
 				_ = tcp.SetLinger(0) // it is about to be closed in any case
 			}
