@@ -74,40 +74,41 @@ func TestInterruptedDuringAChange(t *testing.T) {
 				if !answers && sign != syscall.SIGINT {
 					continue // after the grace they are one path
 				}
-				t.Run(name+", "+sign.String()+map[bool]string{true: ", answered", false: ", not answered"}[answers], func(t *testing.T) {
-					t.Parallel()
-					service := &interrupting{signal: sign, answers: answers}
-					h := newHouse(t, service.of)
-					h.now = time.Now()
-					h.tell(t, 0, "auth login", "")
-					out, _ := h.tell(t, 0, "user create -o ids", "")
-					named := strings.NewReplacer("ADA", strings.TrimSpace(out), "NEW", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
-					process := h.process(t, strings.Fields(named.Replace(c.words))...)
-					var stdout, stderr bytes.Buffer
-					process.Stdout, process.Stderr = &stdout, &stderr
-					service.mu.Lock()
-					if err := process.Start(); err != nil {
-						t.Fatal(err)
-					}
-					service.process = process.Process
-					service.mu.Unlock()
-					_ = process.Wait()
-					want, text, in := 0, c.done, stdout.String()
-					if !answers {
-						want, text, in = 130, c.unknown, stderr.String()
-					}
-					if got := process.ProcessState.ExitCode(); got != want {
-						t.Errorf("exit status %d, not %d\n%s%s", got, want, &stdout, &stderr)
-					}
-					wantIn(t, in, named.Replace(text))
-					if service.changes != 1 {
-						t.Errorf("%d changes were sent", service.changes)
-					}
-					if answers && name == "create" {
-						out, _ := h.tell(t, 0, "token list -o ids", "")
-						wantIn(t, out, named.Replace("NEW"))
-					}
-				})
+				t.Run(name+", "+sign.String()+map[bool]string{true: ", answered", false: ", not answered"}[answers],
+					func(t *testing.T) {
+						t.Parallel()
+						service := &interrupting{signal: sign, answers: answers}
+						h := newHouse(t, service.of)
+						h.now = time.Now()
+						h.tell(t, 0, "auth login", "")
+						out, _ := h.tell(t, 0, "user create -o ids", "")
+						named := strings.NewReplacer("ADA", strings.TrimSpace(out), "NEW", "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
+						process := h.process(t, strings.Fields(named.Replace(c.words))...)
+						var stdout, stderr bytes.Buffer
+						process.Stdout, process.Stderr = &stdout, &stderr
+						service.mu.Lock()
+						if err := process.Start(); err != nil {
+							t.Fatal(err)
+						}
+						service.process = process.Process
+						service.mu.Unlock()
+						_ = process.Wait()
+						want, text, in := 0, c.done, stdout.String()
+						if !answers {
+							want, text, in = 130, c.unknown, stderr.String()
+						}
+						if got := process.ProcessState.ExitCode(); got != want {
+							t.Errorf("exit status %d, not %d\n%s%s", got, want, &stdout, &stderr)
+						}
+						wantIn(t, in, named.Replace(text))
+						if service.changes != 1 {
+							t.Errorf("%d changes were sent", service.changes)
+						}
+						if answers && name == "create" {
+							out, _ := h.tell(t, 0, "token list -o ids", "")
+							wantIn(t, out, named.Replace("NEW"))
+						}
+					})
 			}
 		}
 	}

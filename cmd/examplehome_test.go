@@ -29,7 +29,8 @@ func exampleSetUp(line string) []string {
 		return []string{asInFile, "telematicsctl user plan --file drivers.csv --out drivers.plan"}
 	case strings.Contains(line, "--absent deactivate --confirm 3"):
 		return []string{asInFile, "for n in 1 2 3; do echo Eve,,c-$n,on; done >> drivers.csv",
-			"telematicsctl user apply --file drivers.csv --yes", "sed 's/,c-\\([123]\\),/,d-\\1,/' drivers.csv > new && mv new drivers.csv"}
+			"telematicsctl user apply --file drivers.csv --yes",
+			"sed 's/,c-\\([123]\\),/,d-\\1,/' drivers.csv > new && mv new drivers.csv"}
 	case strings.Contains(line, "user apply"), strings.Contains(line, "user drift"):
 		return []string{asInFile}
 	}
@@ -97,7 +98,8 @@ func exampleHome(t *testing.T, h *home) {
 		"telematicsctl user get email:ada@example.com -o json > before.json",
 		"printf '{\"ClientId\":\"c-3001\"}\\n{\"ClientId\":\"c-3002\"}\\n' | gzip > drivers.jsonl.gz",
 		"telematicsctl user create --first-name Eve --email eve@example.com --custom-token " + user,
-		"telematicsctl user create --client-id other --show-tokens --jq '{AccessToken: .AccessToken, RefreshToken}' > pair.json",
+		"telematicsctl user create --client-id other --show-tokens --jq '{AccessToken: .AccessToken, RefreshToken}' " +
+			"> pair.json",
 		"telematicsctl instance create --name ci-1 --throw-away",
 		"telematicsctl instance create --name old-tests",
 		"telematicsctl profile add prod --instance-id " + keptInstance + " --no-instance-key",
@@ -222,15 +224,18 @@ func workbook(t *testing.T) []byte {
 	z := zip.NewWriter(&b)
 	for name, text := range map[string]string{
 		"[Content_Types].xml": `<Types xmlns="` + ns + `package/2006/content-types"></Types>`,
-		"xl/styles.xml":       `<styleSheet xmlns="` + ns + `spreadsheetml/2006/main"><cellXfs><xf numFmtId="0"/></cellXfs></styleSheet>`,
+		"xl/styles.xml": `<styleSheet xmlns="` + ns +
+			`spreadsheetml/2006/main"><cellXfs><xf numFmtId="0"/></cellXfs></styleSheet>`,
 		"_rels/.rels": `<Relationships xmlns="` + ns + `package/2006/relationships"><Relationship Id="r1" Type="` + ns + rel +
 			`/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
 		"xl/workbook.xml": `<workbook xmlns="` + ns + `spreadsheetml/2006/main" xmlns:r="` + ns + rel +
 			`"><sheets><sheet name="Drivers" sheetId="1" r:id="r1"/></sheets></workbook>`,
-		"xl/_rels/workbook.xml.rels": `<Relationships xmlns="` + ns + `package/2006/relationships"><Relationship Id="r1" Type="` +
+		"xl/_rels/workbook.xml.rels": `<Relationships xmlns="` + ns +
+			`package/2006/relationships"><Relationship Id="r1" Type="` +
 			ns + rel + `/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`,
 		"xl/worksheets/sheet1.xml": `<worksheet xmlns="` + ns + `spreadsheetml/2006/main"><sheetData><row r="1">` +
-			cell("A1", "FirstName") + cell("B1", "Email") + `</row><row r="2">` + cell("A2", "Grace") + cell("B2", "grace@example.com") +
+			cell("A1", "FirstName") + cell("B1", "Email") + `</row><row r="2">` + cell("A2", "Grace") + cell("B2",
+			"grace@example.com") +
 			`</row></sheetData></worksheet>`,
 	} {
 		w, err := z.Create(name)

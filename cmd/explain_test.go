@@ -174,7 +174,8 @@ func TestTheFixFixesIt(t *testing.T) {
 			of[c.check] = c.value
 			b := newBench(t, u, nil)
 			e, _, fix := b.explain(c.check)
-			if e.Verdict != c.verdict || strings.TrimPrefix(fix, "telematicsctl ") != strings.ReplaceAll(c.fix, "TOKEN", explainedToken) {
+			if e.Verdict != c.verdict || strings.TrimPrefix(fix, "telematicsctl ") != strings.ReplaceAll(c.fix, "TOKEN",
+				explainedToken) {
 				t.Fatalf("%s, %q", e.Verdict, fix)
 			}
 			b.paste(fix)
@@ -201,7 +202,8 @@ Companies:
           - {Id: ` + sandbox.InstanceID + `, Key: ` + sandbox.InstanceKey + `, Name: Here}
           - {Id: ` + berlin + `, Key: ` + key + `, Name: Berlin}
 Admins:
-  - {Email: ` + sandbox.AdminEmail + `, Password: ` + sandbox.AdminPassword + `, Companies: [11111111-2222-4333-8444-00000000000c]}
+  - {Email: ` + sandbox.AdminEmail + `, Password: ` + sandbox.AdminPassword +
+		`, Companies: [11111111-2222-4333-8444-00000000000c]}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +225,8 @@ Admins:
 		t.Fatal(track)
 	}
 	_, _, move := b.explain("Instance")
-	if want := "telematicsctl user move " + explainedToken + " --to-profile here --config " + b.file + " --profile berlin"; move != want {
+	if want := "telematicsctl user move " + explainedToken + " --to-profile here --config " + b.file +
+		" --profile berlin"; move != want {
 		t.Fatalf("%q, want %q", move, want)
 	}
 	b.paste(track)
@@ -244,7 +247,9 @@ func TestWhatOnlyThePhoneCanCorrect(t *testing.T) {
 			"GPSPermissionGranted", "broken"},
 		"low power mode": {func(u map[string]any) { u["DeviceStatus"].(map[string]any)["LowPowerMode"] = "true" },
 			"LowPowerMode", "warning"},
-		"a silent phone": {func(u map[string]any) { u["DeviceStatus"].(map[string]any)["HeartbeatDate"] = "2026-11-20T11:00:00" },
+		"a silent phone": {func(u map[string]any) {
+			u["DeviceStatus"].(map[string]any)["HeartbeatDate"] = "2026-11-20T11:00:00"
+		},
 			"HeartbeatDate", "broken"},
 		"the app never signed in": {func(u map[string]any) { delete(u, "MobileDevice") }, "MobileDevice", "broken"},
 		"lost":                    {func(u map[string]any) { u["ActivityStatus"] = "Lost" }, "ActivityStatus", "broken"},
@@ -279,7 +284,8 @@ func TestAHostThatIsNotThere(t *testing.T) {
 						next.ServeHTTP(w, r)
 					})
 				})
-				e, state, _ := b.explain(map[string]string{"/api/heartbeats": "HeartbeatDate", "/indicators/": "LatestTripDate"}[path])
+				e, state, _ := b.explain(map[string]string{"/api/heartbeats": "HeartbeatDate",
+					"/indicators/": "LatestTripDate"}[path])
 				if e.Verdict != "ok" || state != "unknown" {
 					t.Errorf("%s %s", e.Verdict, state)
 				}
@@ -325,7 +331,8 @@ func TestTheReportFitsTheTerminal(t *testing.T) {
 				t.Errorf("%d columns of %d: %s", n, width, line)
 			}
 		}
-		for _, want := range []string{"1 user\n", "\nACTIVITY\n  Active  1  100%  ███", "--activity-status Active\n", "  A country whose nam…  1"} {
+		for _, want := range []string{"1 user\n", "\nACTIVITY\n  Active  1  100%  ███", "--activity-status Active\n",
+			"  A country whose nam…  1"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s%s", want, out, errs)
 			}

@@ -51,7 +51,8 @@ func TestHelpPagesAreReadable(t *testing.T) {
 		check(len(words) > 0 && len(words) <= mostShortWords && isImperative(words[0]) && !strings.HasSuffix(c.Short, "."),
 			"Short must be an imperative phrase of at most %d words: %q", mostShortWords, c.Short)
 		long := len(strings.FieldsFunc(c.Long, func(r rune) bool { return r == '\n' }))
-		check(long <= mostLongLines || slices.Contains(helpTopics, c.Name()), "Long has %d lines, more than %d", long, mostLongLines)
+		check(long <= mostLongLines || slices.Contains(helpTopics, c.Name()), "Long has %d lines, more than %d", long,
+			mostLongLines)
 		if !c.HasSubCommands() {
 			check(len(examplesOf(c)) > 0, "no example")
 		}
@@ -128,7 +129,8 @@ func TestExamplesRun(t *testing.T) {
 				t.Parallel()
 				home := newExampleHome(t)
 				copyHome(t, template, home)
-				command := strings.NewReplacer(" 5b1f0c9a7e42", " "+job, " 5b1f", " "+job, "YOUR-INSTANCE-ID", keptInstance).Replace(line)
+				command := strings.NewReplacer(" 5b1f0c9a7e42", " "+job, " 5b1f", " "+job, "YOUR-INSTANCE-ID", keptInstance).
+					Replace(line)
 				for _, before := range exampleSetUp(line) {
 					home.must(t, before)
 				}

@@ -39,7 +39,8 @@ type house struct {
 	now      time.Time
 	password string // the admin's
 	store    string // TELEMATICSCTL_TOKEN_STORE
-	// the service behaves, and the store keeps what it is given: a command's exit status is the one that is expected
+	// the service behaves, and the store keeps what it is given: a command's exit status
+	// is the one that is expected
 	well     bool
 	terminal bool     // a person is at a terminal
 	without  []string // what is missing in the environment

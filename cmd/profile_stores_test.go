@@ -99,11 +99,12 @@ func TestAReplacedInstanceKeyStaysAsTheIdentityKey(t *testing.T) {
 		words, stdin string
 		lost         string
 	}{
-		"by standard input":           {"--instance-key-stdin", newKey + "\n", ""},
-		"by a command":                {"--instance-key-command COMMAND", "", ""},
-		"by the environment":          {"--no-instance-key", "", ""},
-		"in another store":            {"--token-store keyring --instance-key-stdin", newKey + "\n", ""},
-		"in a store without a memory": {"--token-store memory --no-instance-key", "", "is not kept as its identity key (token_store memory keeps nothing)"},
+		"by standard input":  {"--instance-key-stdin", newKey + "\n", ""},
+		"by a command":       {"--instance-key-command COMMAND", "", ""},
+		"by the environment": {"--no-instance-key", "", ""},
+		"in another store":   {"--token-store keyring --instance-key-stdin", newKey + "\n", ""},
+		"in a store without a memory": {"--token-store memory --no-instance-key", "",
+			"is not kept as its identity key (token_store memory keeps nothing)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,8 +27,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// differing is a sandbox that differs from the contract where it is told to, by replacing texts in its answers. It
-// remembers the secrets that it gives out.
+// differing is a sandbox that differs from the contract where it is told to, by replacing
+// texts in its answers. It remembers the secrets that it gives out.
 type differing struct {
 	box http.Handler
 	how []difference
@@ -93,7 +93,8 @@ func tenDifferences() []difference {
 	return []difference{
 		{"POST /v1/Auth/Login", replaced(`"ExpiresIn":(\d+)`, `"ExpiresIn":"$1"`),
 			"POST /v1/Auth/Login 200 /Result/AccessToken/ExpiresIn"},
-		{"POST /v1/Registration/create", replaced(`"DeviceToken":"(\w+)-(\w+)-(\w+)-(\w+)-(\w+)"`, `"DeviceToken":"$1$2$3$4$5"`),
+		{"POST /v1/Registration/create",
+			replaced(`"DeviceToken":"(\w+)-(\w+)-(\w+)-(\w+)-(\w+)"`, `"DeviceToken":"$1$2$3$4$5"`),
 			"POST /v1/Registration/create 200 /Result/DeviceToken"},
 		{"GET " + usersPath + "/find", replaced(`"IdentityId"`, `"Shoe":43,"IdentityId"`),
 			"GET /v1/Management/users/find 200 /Result/*/Shoe"},
@@ -131,7 +132,8 @@ func pass(t *testing.T, to, record string) passing {
 	errs, says := io.Pipe()
 	var running sync.WaitGroup
 	running.Go(func() {
-		if exit := tool(ctx, t, &out, says, nil, "sandbox", "proxy", "--addr", "127.0.0.1:0", "--to", to, "--record", record); exit != 0 {
+		if exit := tool(ctx, t, &out, says, nil, "sandbox", "proxy", "--addr", "127.0.0.1:0", "--to", to, "--record",
+			record); exit != 0 {
 			t.Errorf("the proxy ended with %d", exit)
 		}
 		_ = says.Close()
@@ -226,7 +228,8 @@ func TestTheProxyReportsWhereTheServiceDiffers(t *testing.T) {
 	d, service := servedBox(t, how)
 	record := filepath.Join(t.TempDir(), "record.jsonl")
 	p := pass(t, service, record)
-	// The differences are taken one by one, so that the tool gets as far with each as it does in real life.
+	// The differences are taken one by one, so that the tool gets as far with each as it
+	// does in real life.
 	printed := ""
 	for i := range how {
 		d.mu.Lock()
@@ -247,7 +250,8 @@ func TestTheProxyReportsWhereTheServiceDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := append(d.secrets, sandbox.InstanceKey, sandbox.AdminPassword, strings.ReplaceAll(sandbox.InstanceKey, "-", ""))
+	secrets := append(d.secrets, sandbox.InstanceKey, sandbox.AdminPassword,
+		strings.ReplaceAll(sandbox.InstanceKey, "-", ""))
 	if len(secrets) < 20 || bytes.Count(recording, []byte("\n")) != report.Exchanges {
 		t.Errorf("%d secrets; %d exchanges", len(secrets), report.Exchanges)
 	}

@@ -54,7 +54,8 @@ func TestTheCopyInOpenAPI30(t *testing.T) {
 		}
 	}
 	if is, err := os.ReadFile(copyFile); err != nil || !bytes.Equal(is, out.Bytes()) {
-		t.Errorf("docs/%s is not the copy of openapi.yaml (%v); run: go test ./docs -run TestTheCopyInOpenAPI30 -update", copyFile, err)
+		t.Errorf("docs/%s is not the copy of openapi.yaml (%v); run: go test ./docs -run TestTheCopyInOpenAPI30 -update",
+			copyFile, err)
 	}
 }
 
@@ -119,9 +120,10 @@ func set(n *yaml.Node, name string, value *yaml.Node) {
 	}
 }
 
-// Generators make one type of each component and of each operation: no two of them have one name, in whatever case. None
-// sends what was not given: no request has a default. None refuses an answer for what it does not know: no answer has an
-// enum, and none is closed.
+// Generators make one type of each component and of each operation: no two of them have
+// one name, in whatever case. None sends what was not given: no request has a default.
+// None refuses an answer for what it does not know: no answer has an enum, and none is
+// closed.
 func TestGeneratorsCanReadTheContract(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI)
 	if err != nil {
@@ -175,7 +177,8 @@ func open(t *testing.T, at string, s *openapi3.Schema, seen map[*openapi3.Schema
 		return
 	}
 	seen[s] = true
-	if s.Enum != nil || s.Const != nil || s.Pattern != "" || s.Min != nil || s.Max != nil || s.MaxItems != nil || s.MinItems > 0 ||
+	if s.Enum != nil || s.Const != nil || s.Pattern != "" || s.Min != nil || s.Max != nil || s.MaxItems != nil ||
+		s.MinItems > 0 ||
 		s.AdditionalProperties.Has != nil {
 		t.Errorf("%s is closed", at)
 	}

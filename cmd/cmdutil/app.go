@@ -1,5 +1,6 @@
-// Package cmdutil is what the commands share: the process's world, the global flags, and, each made when it is first needed, the configuration,
-// the printer and the session with the service.
+// Package cmdutil is what the commands share: the process's world, the global flags, and,
+// each made when it is first needed, the configuration, the printer and the session with
+// the service.
 package cmdutil
 
 import (
@@ -29,7 +30,8 @@ type Env struct {
 	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
 	Keyring tokenstore.Backend // another keyring than the system's; for tests
 
-	// Wire is put around the way to the service, so that a test sees what goes over it; nil is nothing.
+	// Wire is put around the way to the service, so that a test sees what goes over it;
+	// nil is nothing.
 	Wire func(http.RoundTripper) http.RoundTripper
 }
 
@@ -52,7 +54,8 @@ type Globals struct {
 	InsecureHTTP bool // plain http to any host
 }
 
-// An App is what a command works with. What is costly or may fail is made by a method, when a command asks for it, and once.
+// An App is what a command works with. What is costly or may fail is made by a method,
+// when a command asks for it, and once.
 type App struct {
 	Env
 	Flags Globals
@@ -94,7 +97,8 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 	if k.config != nil {
 		return k.config, nil
 	}
-	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv, Environ: k.environ(), MayBeAbsent: mayBeAbsent})
+	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv,
+		Environ: k.environ(), MayBeAbsent: mayBeAbsent})
 	if err != nil {
 		return nil, err
 	}
@@ -112,11 +116,13 @@ func (k *App) environ() []string {
 	return k.Environ()
 }
 
-// Printer makes the printer of the output flags. It is asked for before anything is sent, so that a wrong flag costs nothing.
+// Printer makes the printer of the output flags. It is asked for before anything is sent,
+// so that a wrong flag costs nothing.
 func (k *App) Printer(ctx context.Context) (*render.Printer, error) {
 	return render.New(render.Options{
 		Format: k.Flags.Output, JQ: k.Flags.JQ, Template: k.Flags.Template, Out: k.Streams.Out,
-		TTY: k.Streams.OutTTY, Color: k.Streams.ColorOut(), Width: k.Streams.Width, Context: ctx, Columns: k.Flags.Columns, Now: k.Now(),
+		TTY: k.Streams.OutTTY, Color: k.Streams.ColorOut(), Width: k.Streams.Width, Context: ctx, Columns: k.Flags.Columns,
+		Now: k.Now(),
 	})
 }
 
@@ -150,16 +156,18 @@ func CheckOutput[T any](ctx context.Context, k *App, view render.View[T]) error 
 	return view.Check(p)
 }
 
-// largestInput is the most bytes that are read of a file or of standard input that holds one request.
+// largestInput is the most bytes that are read of a file or of standard input that holds
+// one request.
 const largestInput = 4 << 20
 
-// ReadInput reads a whole small file, or standard input for «-». flag is the flag that named it.
+// ReadInput reads a whole small file, or standard input for "-". flag is the flag that named it.
 func (k *App) ReadInput(flag, name string) ([]byte, error) {
 	r := k.Streams.In
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, failure.Wrap(failure.Invalid, flag, err).WithHint(flag + " takes the name of a file, or - for standard input")
+			return nil, failure.Wrap(failure.Invalid, flag, err).
+				WithHint(flag + " takes the name of a file, or - for standard input")
 		}
 		defer func() { _ = f.Close() }()
 		r = f

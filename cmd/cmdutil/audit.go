@@ -104,7 +104,8 @@ func (r *Recorder) Flush(ctx context.Context) {
 func (r *Recorder) warnOf(err error) {
 	if err != nil {
 		r.warn.Do(func() {
-			r.session.app.Streams.Warn("the change was made, but the audit record cannot be written: " + failure.From(err).Error())
+			r.session.app.Streams.Warn("the change was made, but the audit record cannot be written: " +
+				failure.From(err).Error())
 		})
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// ParseDuration reads a duration as Go writes it, or whole days or weeks: 90m, 36h, 7d, 2w. It must be positive.
+// ParseDuration reads a duration as Go writes it, or whole days or weeks: 90m, 36h, 7d,
+// 2w. It must be positive.
 func ParseDuration(text string) (time.Duration, error) {
 	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(text, suffix); ok {

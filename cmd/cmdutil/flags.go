@@ -16,7 +16,8 @@ const (
 	emptyAnnotation  = "telematicsctl_empty_allowed"
 )
 
-// GroupFlags puts flags of a command under a title of their own in its help; groups are shown in the order of the calls.
+// GroupFlags puts flags of a command under a title of their own in its help; groups are
+// shown in the order of the calls.
 func GroupFlags(c *cobra.Command, title string, names ...string) {
 	for _, name := range names {
 		f := c.Flags().Lookup(name)
@@ -57,10 +58,12 @@ func AllowEmpty(f *pflag.Flag) {
 	f.Annotations[emptyAnnotation] = []string{"true"}
 }
 
-// AddColumns makes the flag --columns of a command that prints a table; names are what completion offers.
+// AddColumns makes the flag --columns of a command that prints a table; names are what
+// completion offers.
 func AddColumns(c *cobra.Command, k *App, names []string) {
 	c.Flags().StringSliceVar(&k.Flags.Columns, "columns", nil, "print these `columns` of the table, in this order")
-	_ = c.RegisterFlagCompletionFunc("columns", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	_ = c.RegisterFlagCompletionFunc("columns",
+		cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
 var (
@@ -68,7 +71,8 @@ var (
 	errTwice = errors.New("given twice")
 )
 
-// strictValue is the value of a flag that takes one value: an empty one is an error, and so is a second.
+// strictValue is the value of a flag that takes one value: an empty one is an error, and
+// so is a second.
 type strictValue struct {
 	pflag.Value
 	mayBeEmpty bool
@@ -86,16 +90,19 @@ func (v *strictValue) Set(text string) error {
 	return v.Value.Set(text)
 }
 
-// MakeStrict makes every single-valued flag of a set strict: a flag that is given empty, or twice, is an error and never "not given".
+// MakeStrict makes every single-valued flag of a set strict: a flag that is given empty,
+// or twice, is an error and never "not given".
 func MakeStrict(flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		kind := f.Value.Type()
-		if _, done := f.Value.(*strictValue); done || strings.HasSuffix(kind, "Slice") || strings.HasSuffix(kind, "Array") || kind == "count" {
+		if _, done := f.Value.(*strictValue); done || strings.HasSuffix(kind, "Slice") ||
+			strings.HasSuffix(kind, "Array") || kind == "count" {
 			return
 		}
 		f.Value = &strictValue{Value: f.Value, mayBeEmpty: len(f.Annotations[emptyAnnotation]) > 0}
 	})
 }
 
-// IsEmptyOrTwice reports whether a flag was refused by MakeStrict's rule, whose own text says it all.
+// IsEmptyOrTwice reports whether a flag was refused by MakeStrict's rule, whose own text
+// says it all.
 func IsEmptyOrTwice(err error) bool { return errors.Is(err, errEmpty) || errors.Is(err, errTwice) }

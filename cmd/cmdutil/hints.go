@@ -6,7 +6,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// A hint builds the text of a hint for an error: an imperative, and a command that works when it is pasted.
+// A hint builds the text of a hint for an error: an imperative, and a command that works
+// when it is pasted.
 type hint func(*App, *failure.Error) string
 
 // hintTables are the hints of each room's reasons: one file a room, hints_ROOM.go.

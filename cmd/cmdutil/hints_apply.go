@@ -13,14 +13,17 @@ var applyHints = map[failure.Reason]hint{
 	apply.ReasonRows: func(_ *App, e *failure.Error) string {
 		return "if the file is whole, add `--expect-rows " + e.Subject + "`"
 	},
-	apply.ReasonTruncated: fixed("export the file again; if it is whole, say how many rows it has with `--expect-rows`, or end its last line"),
-	apply.ReasonOwners: fixed("apply the file once without `--absent`, which records whom it owns, or name them with `--scope`, " +
+	apply.ReasonTruncated: fixed("export the file again; if it is whole, say how many rows it has with " +
+		"`--expect-rows`, or end its last line"),
+	apply.ReasonOwners: fixed("apply the file once without `--absent`, which records whom it owns, or name them " +
+		"with `--scope`, " +
 		"as in `--scope 'ClientId=^hr-'`"),
 	apply.ReasonDuplicate: fixed("make the keys unique, or choose another with `--key`"),
 	apply.ReasonPlan:      fixed("make the plan again with `user plan --out`"),
 	apply.ReasonOld:       fixed("make the plan again, or allow its age with `--max-age`"),
 	apply.ReasonOther: func(a *App, e *failure.Error) string {
-		return "use the profile that it was made for (" + e.Subject + "): " + a.Command("profile", "list") + " shows the profiles"
+		return "use the profile that it was made for (" + e.Subject + "): " + a.Command("profile", "list") +
+			" shows the profiles"
 	},
 	apply.ReasonStale:     fixed("make a new plan: `user apply --file` always does"),
 	apply.ReasonElsewhere: fixed("add `--moves` to move users of other instances here"),

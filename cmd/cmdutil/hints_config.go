@@ -21,13 +21,15 @@ var configHints = map[failure.Reason]hint{
 		if a.config == nil {
 			return ""
 		}
-		return "choose one of " + strings.Join(append(a.config.Names(), config.SandboxProfile), ", ") + ", or add one with `telematicsctl profile add`"
+		return "choose one of " + strings.Join(append(a.config.Names(), config.SandboxProfile), ", ") +
+			", or add one with `telematicsctl profile add`"
 	},
 	config.ReasonProfileExists: func(_ *App, e *failure.Error) string {
 		return "change it with --replace, or remove it first: `telematicsctl profile remove " + quoteForShell(e.Subject) + "`"
 	},
 	config.ReasonBuiltIn: fixed("choose another name"),
-	config.ReasonNoInstance: fixed("add a profile with `telematicsctl profile add NAME --instance-id ID`, set TELEMATICSCTL_INSTANCE_ID and " +
+	config.ReasonNoInstance: fixed("add a profile with `telematicsctl profile add NAME --instance-id ID`, set " +
+		"TELEMATICSCTL_INSTANCE_ID and " +
 		"TELEMATICSCTL_INSTANCE_KEY, or try --profile sandbox"),
 	config.ReasonCommand: func(a *App, e *failure.Error) string {
 		if a.config == nil {

@@ -43,8 +43,8 @@ var inputHints = map[failure.Reason]hint{
 	input.ReasonUnknownColumn: func(_ *App, e *failure.Error) string { return unknownHint(e) },
 }
 
-// mistakesHint says how to go on with a file some of whose rows are not valid; Subject is the number of mistakes where
-// not all are shown.
+// mistakesHint says how to proceed with a file some of whose rows are not valid; Subject is
+// the number of mistakes where not all are shown.
 func mistakesHint(e *failure.Error) string {
 	text := "correct them, or skip these rows with --skip-invalid"
 	if e.Subject != "" {

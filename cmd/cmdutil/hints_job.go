@@ -30,12 +30,14 @@ var jobHints = map[failure.Reason]hint{
 		return "see the newer job in " + a.Command("job", "list")
 	},
 	job.ReasonDamaged: func(a *App, e *failure.Error) string {
-		return "restore the job's folder from a backup if there is one; " + a.Command("job", "remove", e.Subject) + " removes what is left of it"
+		return "restore the job's folder from a backup if there is one; " + a.Command("job", "remove", e.Subject) +
+			" removes what is left of it"
 	},
 	job.ReasonNewer:      fixed("use the version of this program that created the job"),
 	job.ReasonInputGone:  fixed("give the command that began the job again, with its file"),
 	job.ReasonInputLarge: fixed("split the input, or allow more with --max-input"),
-	job.ReasonIdentityKey: fixed("set the old InstanceKey as identity_key in the profile, or in TELEMATICSCTL_IDENTITY_KEY, " +
+	job.ReasonIdentityKey: fixed("set the old InstanceKey as identity_key in the profile, or in " +
+		"TELEMATICSCTL_IDENTITY_KEY, " +
 		"so that the same people stay the same users"),
 	job.ReasonFailures: func(a *App, e *failure.Error) string {
 		return "correct what is wrong, or raise --max-failures; then resume with " + a.Command("job", "resume", e.Subject)
@@ -47,13 +49,15 @@ var jobHints = map[failure.Reason]hint{
 		return "wait for " + e.Subject + ", or raise --patience; then give the command again"
 	},
 	job.ReasonRefused: func(a *App, _ *failure.Error) string {
-		return "check the credentials with " + a.Command("auth", "status") + "; then give the command again: what is done is not done again"
+		return "check the credentials with " + a.Command("auth", "status") +
+			"; then give the command again: what is done is not done again"
 	},
 	job.ReasonFolderGone: fixed("put the state folder back, and give the command again"),
 	job.ReasonOtherJob: func(_ *App, e *failure.Error) string {
 		return "name the profile that the job was begun with: --profile " + quoteForShell(e.Subject)
 	},
-	job.ReasonShard:            fixed("name the results of all shards in the order of the shards, and the file and its options as they were"),
+	job.ReasonShard: fixed("name the results of all shards in the order of the shards, and the file and " +
+		"its options as they were"),
 	job.ReasonCredentialsExist: fixed("name another file, or move that one away"),
 	job.ReasonNotCredentials:   fixed("name another file"),
 }

@@ -7,13 +7,15 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 )
 
-// operationHints are for users who cannot be found, or not be changed, and for rows that name nobody.
+// operationHints are for users who cannot be found, or not be changed, and for rows that
+// name nobody.
 var operationHints = map[failure.Reason]hint{
-	fleet.ReasonListMoves:   fixed("try again when fewer users are added and removed"),
-	fleet.ReasonNoMatch:     fixed("check the value: only users of the profile's instance with exactly this value count"),
-	fleet.ReasonManyMatch:   fixed("name the user by one of these DeviceTokens"),
-	fleet.ReasonOtherPlace:  otherProfile,
-	identity.ReasonNoKey:    fixed("fill the column in, or allow another key with `--key`, as in `--key client-id,email,content`"),
+	fleet.ReasonListMoves:  fixed("try again when fewer users are added and removed"),
+	fleet.ReasonNoMatch:    fixed("check the value: only users of the profile's instance with exactly this value count"),
+	fleet.ReasonManyMatch:  fixed("name the user by one of these DeviceTokens"),
+	fleet.ReasonOtherPlace: otherProfile,
+	identity.ReasonNoKey: fixed("fill the column in, or allow another key with `--key`, as in `--key " +
+		"client-id,email,content`"),
 	operation.ReasonNoUser:  fixed("check the DeviceToken, and that the user is of this instance"),
 	operation.ReasonTaken:   fixed("choose another CustomToken or ClientId, or delete or move that user first"),
 	operation.ReasonMatch:   fixed("give `--match` a column and a regular expression, as in `--match City=^Ber`"),
@@ -35,5 +37,6 @@ func otherProfile(a *App, _ *failure.Error) string {
 }
 
 func keyNeedsAdmin(a *App, _ *failure.Error) string {
-	return "sign in as an admin with " + a.Command("auth", "login", "--email", "ADDRESS") + ", or name users by their DeviceTokens"
+	return "sign in as an admin with " + a.Command("auth", "login", "--email", "ADDRESS") +
+		", or name users by their DeviceTokens"
 }

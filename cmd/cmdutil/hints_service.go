@@ -84,7 +84,8 @@ func hostOr(subject, otherwise string) string {
 	return subject
 }
 
-// instanceKeyHint says how the InstanceKey of the profile in force is corrected; "" where that cannot be known.
+// instanceKeyHint says how the InstanceKey of the profile in force is corrected; "" where
+// that cannot be known.
 func (a *App) instanceKeyHint() string {
 	cfg, err := a.Config()
 	if err != nil {

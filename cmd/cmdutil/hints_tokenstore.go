@@ -13,21 +13,26 @@ var storeHints = map[failure.Reason]hint{
 	},
 	tokenstore.ReasonRecordDamaged: func(a *App, e *failure.Error) string { return a.storeAgain(e.Subject) },
 	tokenstore.ReasonFileDamaged: func(_ *App, e *failure.Error) string {
-		return "restore a copy of the file, or move it away (`mv " + quoteForShell(e.Subject) + " " + quoteForShell(e.Subject+".damaged") +
+		return "restore a copy of the file, or move it away (`mv " + quoteForShell(e.Subject) + " " +
+			quoteForShell(e.Subject+".damaged") +
 			"`) and sign in again; it was left as it is"
 	},
-	tokenstore.ReasonNewer: func(*App, *failure.Error) string { return "update telematicsctl, then run the command again" },
+	tokenstore.ReasonNewer: func(*App, *failure.Error) string {
+		return "update telematicsctl, then run the command again"
+	},
 	tokenstore.ReasonPassphrase: func(_ *App, e *failure.Error) string {
-		return "set TELEMATICSCTL_STORE_PASSPHRASE to the passphrase that the file was created with; to start over, move " + e.Subject + " away"
+		return "set TELEMATICSCTL_STORE_PASSPHRASE to the passphrase that the file was created with; to start over, move " +
+			e.Subject + " away"
 	},
 	tokenstore.ReasonNoPassphrase: func(*App, *failure.Error) string {
-		return "set TELEMATICSCTL_STORE_PASSPHRASE or TELEMATICSCTL_STORE_PASSPHRASE_FILE, set store_passphrase_command, or type the passphrase at a terminal"
+		return "set TELEMATICSCTL_STORE_PASSPHRASE or TELEMATICSCTL_STORE_PASSPHRASE_FILE, set " +
+			"store_passphrase_command, or type the passphrase at a terminal"
 	},
 	tokenstore.ReasonBadKind:  func(*App, *failure.Error) string { return "set token_store to keyring, file or memory" },
 	tokenstore.ReasonNoFolder: func(*App, *failure.Error) string { return "set TELEMATICSCTL_STATE_DIR" },
 	tokenstore.ReasonTooLong:  func(a *App, _ *failure.Error) string { return a.fallbackStore() },
 	tokenstore.ReasonUnreadable: func(_ *App, e *failure.Error) string {
-		return "make " + e.Subject + " readable for you, and for nobody else"
+		return "make " + e.Subject + " readable for you alone"
 	},
 }
 
@@ -56,7 +61,8 @@ func (a *App) fallbackStore() string {
 	case a.Getenv(variable) != "":
 		return "keep the tokens in an encrypted file (" + variable + " is set): " + a.setStore(tokenstore.KindFile)
 	case a.Streams.CanPrompt() && !inCI:
-		return "keep the tokens in an encrypted file: " + a.setStore(tokenstore.KindFile) + "; its passphrase is asked for, or comes from " + variable
+		return "keep the tokens in an encrypted file: " + a.setStore(tokenstore.KindFile) +
+			"; its passphrase is asked for, or comes from " + variable
 	case bySSH && !inCI:
 		return "keep the tokens in an encrypted file: set " + variable + ", and " + a.setStore(tokenstore.KindFile)
 	default:

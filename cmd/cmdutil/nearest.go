@@ -1,6 +1,7 @@
 package cmdutil
 
-// EditDistance returns how many letters must be changed, added, removed or swapped with their neighbor to make one word of the other.
+// EditDistance returns how many letters must be changed, added, removed or swapped with
+// their neighbor to make one word of the other.
 func EditDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

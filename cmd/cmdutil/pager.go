@@ -9,9 +9,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/config"
 )
 
-// A Pager is standard output. At a terminal, what a command with long output prints goes through the
-// program that PAGER names; everything else is written as it is. The program is started with the
-// first write, so that a command that fails shows none.
+// A Pager is standard output. At a terminal, what a command with long output prints goes
+// through the program that PAGER names; everything else is written as it is. The program
+// is started with the first write, so that a command that fails shows none.
 type Pager struct {
 	Out io.Writer // where output goes without a pager
 
@@ -68,7 +68,7 @@ func (p *Pager) start() {
 	p.release = []func(){p.app.Streams.HoldBusy(), p.app.Streams.HoldLines()}
 }
 
-// defaults are what less and lv are told unless the user has told them something: to end at once
+// defaults are the options of less and lv unless the user has set them: end at once
 // what fits on the screen, and to show colors.
 func (p *Pager) defaults() (env []string) {
 	if p.app.Getenv("LESS") == "" {

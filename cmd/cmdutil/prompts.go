@@ -19,9 +19,11 @@ func (k *App) askPassword() func(context.Context, string) (secret.String, error)
 	}
 }
 
-// passphrase is the configured one, else what a person at the terminal is asked for; empty where there is neither.
+// passphrase is the configured one, else what a person at the terminal is asked for;
+// empty where there is neither.
 func (k *App) passphrase(
-	cfg *config.Config, p config.Profile, ask func(ctx context.Context, label, flag string) (secret.String, error), label string,
+	cfg *config.Config, p config.Profile, ask func(ctx context.Context, label, flag string) (secret.String, error),
+	label string,
 ) func(context.Context) (secret.String, error) {
 	return func(ctx context.Context) (secret.String, error) {
 		set, err := cfg.Passphrase(ctx, p)
@@ -39,6 +41,7 @@ func (k *App) noteLockWait() func() {
 		return nil
 	}
 	return sync.OnceFunc(func() {
-		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() + ", see --timeout)")
+		k.Streams.Note("waiting for another telematicsctl, which renews tokens (at most " + k.Flags.Timeout.String() +
+			", see --timeout)")
 	})
 }

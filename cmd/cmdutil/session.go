@@ -38,8 +38,9 @@ type Session struct {
 	keyFor func(context.Context) (secret.String, error)
 }
 
-// Session makes the way to the service. Nothing is opened, asked or sent yet, save what the profile's values must say. workers is
-// how many requests will be under way at once; bulk tells that a wait for the sign-in limit is worth it without a person.
+// Session makes the way to the service. Nothing is opened, asked or sent yet, save what
+// the profile's values must say. workers is how many requests will be in flight;
+// bulk tells that a wait for the sign-in limit is worth it without a person.
 func (k *App) Session(workers int, bulk bool) (*Session, error) {
 	cfg, err := k.Config()
 	if err != nil {
@@ -99,7 +100,8 @@ func (s *Session) Close() error {
 	return errors.Join(errs...)
 }
 
-// dir is where the profile's own state is: the sandbox keeps its tokens and its guard apart from the real ones.
+// dir is where the profile's own state is: the sandbox keeps its tokens and its guard
+// apart from the real ones.
 func (s *Session) dir(cfg *config.Config) string {
 	if s.Profile.Sandbox {
 		return SandboxDir(cfg)
@@ -110,7 +112,8 @@ func (s *Session) dir(cfg *config.Config) string {
 // SandboxDir is where the sandbox keeps its users.
 func SandboxDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "sandbox") }
 
-// SandboxCredentials are those by which the profile «sandbox» acts: of the first instance and the first admin of the sandbox's layout.
+// SandboxCredentials are those by which the profile "sandbox" acts: of the first instance
+// and the first admin of the sandbox's layout.
 func SandboxCredentials(cfg *config.Config) (seed.Credentials, error) {
 	l, err := sandbox.LayoutOf(SandboxDir(cfg))
 	if err != nil {
@@ -127,7 +130,8 @@ func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) users
 		UserAgent: "telematicsctl/" + k.Version, Retry: k.Retry,
 	}
 	if p.Sandbox {
-		o.UserURL, o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL = SandboxURL, SandboxURL, SandboxURL, SandboxURL, SandboxURL
+		o.UserURL, o.AccountsURL, o.PortalURL, o.StatisticsURL, o.DeviceStatusURL = SandboxURL, SandboxURL, SandboxURL,
+			SandboxURL, SandboxURL
 		o.InsecureHTTP = true // nothing of it is sent over a network
 	}
 	if k.Flags.Verbose {
@@ -198,7 +202,7 @@ func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store,
 	return tokenstore.Noted(s, tokenstore.Usage{Dir: o.Dir}), nil
 }
 
-// StoreOf opens the token store of the profile in force, for the commands that look after it.
+// StoreOf opens the token store of the profile in force, for the commands that manage it.
 func (k *App) StoreOf(p config.Profile) (tokenstore.Store, error) {
 	cfg, err := k.Config()
 	if err != nil {
@@ -210,7 +214,8 @@ func (k *App) StoreOf(p config.Profile) (tokenstore.Store, error) {
 	return k.openStore(cfg, p)
 }
 
-// NeedStore is the error of a command that is about what is stored, where a JWT from the environment stands for all of it.
+// NeedStore is the error of a command that is about what is stored, where a JWT from the
+// environment stands for all of it.
 func (s *Session) NeedStore() error {
 	if s.given {
 		return noStore()
@@ -219,11 +224,13 @@ func (s *Session) NeedStore() error {
 }
 
 func noStore() error {
-	return failure.New(failure.Invalid, "TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").
+	return failure.New(failure.Invalid,
+		"TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").
 		WithHint("`unset TELEMATICSCTL_ACCESS_TOKEN` first")
 }
 
-// guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait is worth it without a person.
+// guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait
+// is worth it without a person.
 func (k *App) guard(dir string, bulk bool) *auth.Guard {
 	return &auth.Guard{
 		Dir: dir, Now: k.Now,
@@ -265,8 +272,8 @@ func Wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Instance gives the instance and its key: from the environment or the file, from instance_key_command, or from the token store. A missing one is
-// failure.Invalid.
+// Instance gives the instance and its key: from the environment or the file, from
+// instance_key_command, or from the token store. A missing one is failure.Invalid.
 func (s *Session) Instance(ctx context.Context) (userservice.Instance, error) {
 	if s.Profile.Sandbox {
 		return userservice.Instance{ID: s.preset.InstanceID, Key: secret.New(s.preset.InstanceKey)}, nil
@@ -286,7 +293,8 @@ func (s *Session) readKey(ctx context.Context) (secret.String, error) {
 	case p.InstanceKeyCommand != "":
 		return p.RunKeyCommand(ctx)
 	case s.given:
-		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name + ", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").
+		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name +
+			", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").
 			WithHint("set TELEMATICSCTL_INSTANCE_KEY too")
 	}
 	rec, err := s.Store.Get(ctx, tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey})
@@ -296,21 +304,25 @@ func (s *Session) readKey(ctx context.Context) (secret.String, error) {
 	case err != nil:
 		return secret.String{}, err
 	case p.InstanceID != rec.InstanceID:
-		return secret.String{}, failure.Newf(failure.Invalid, "the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
+		return secret.String{}, failure.Newf(failure.Invalid,
+			"the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
 			WithHint(s.keyHint())
 	}
 	return rec.Value, nil
 }
 
 func noKey(message string) *failure.Error {
-	return &failure.Error{Code: failure.Invalid, Message: message, Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
+	return &failure.Error{Code: failure.Invalid, Message: message,
+		Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
 }
 
 func (s *Session) keyHint() string { return s.app.keyHint(s.Profile) }
 
-// HasInstanceKey tells whether there is an InstanceKey by which users can be signed in. A command that would print it is not run for that.
+// HasInstanceKey reports whether there is an InstanceKey by which users can be signed in. A
+// command that would print it is not run for that.
 func (s *Session) HasInstanceKey(ctx context.Context) (bool, error) {
-	if !s.Profile.Sandbox && s.Profile.InstanceID != "" && s.Profile.InstanceKey.IsZero() && s.Profile.InstanceKeyCommand != "" {
+	if !s.Profile.Sandbox && s.Profile.InstanceID != "" && s.Profile.InstanceKey.IsZero() &&
+		s.Profile.InstanceKeyCommand != "" {
 		return true, nil
 	}
 	_, err := s.Instance(ctx)

@@ -61,7 +61,8 @@ func (k *App) usedStores(p config.Profile) (stores []usedStore, err error) {
 		return nil, err
 	}
 	kinds := slices.Clone(used)
-	if !slices.Contains(kinds, p.TokenStore) && (p.TokenStore == tokenstore.KindFile || p.TokenStore == tokenstore.KindKeyring) {
+	if !slices.Contains(kinds, p.TokenStore) &&
+		(p.TokenStore == tokenstore.KindFile || p.TokenStore == tokenstore.KindKeyring) {
 		kinds = append(kinds, p.TokenStore)
 	}
 	for _, kind := range kinds {
@@ -117,7 +118,8 @@ func (k *App) SaveProfile(ctx context.Context, u ProfileUpdate) error {
 		k.warnIdentity("token_store memory keeps nothing")
 	}
 	err = k.storeItems(ctx, u, next)
-	if _, identity := next[tokenstore.SubjectIdentityKey]; identity && len(next) == 1 && errors.Is(err, tokenstore.ErrUnavailable) {
+	if _, identity := next[tokenstore.SubjectIdentityKey]; identity && len(next) == 1 &&
+		errors.Is(err, tokenstore.ErrUnavailable) {
 		k.warnIdentity("no token store can keep it: " + failure.From(err).Error())
 		err = nil // nothing else needs one
 	}
@@ -182,9 +184,9 @@ func (k *App) contents(ctx context.Context, u ProfileUpdate, before config.Profi
 	return held, nil
 }
 
-// after returns what the profile's store is to hold. The InstanceKey that the profile had is kept as
-// the identity key as soon as the key may be another: from DeviceTokens nobody can tell. The error
-// says why it cannot be read; the rest is there.
+// after returns what the profile's store is to hold. The InstanceKey that the profile had
+// is kept as the identity key as soon as the key may be another: from DeviceTokens nobody
+// can tell. The error says why it cannot be read; the rest is there.
 func (h holdings) after(ctx context.Context, u ProfileUpdate) (holdings, error) {
 	next := holdings{}
 	var err error

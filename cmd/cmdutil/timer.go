@@ -45,6 +45,7 @@ func (s *Session) WarnWithoutTimer() {
 	if err == nil && t.Installed() {
 		return
 	}
-	s.app.Streams.Warn("nothing puts the flag back until " + s.app.Command("lease", "sweep") + " runs: install a timer with " +
+	s.app.Streams.Warn("nothing puts the flag back until " + s.app.Command("lease", "sweep") +
+		" runs: install a timer with " +
 		s.app.Command("lease", "timer", "install"))
 }

@@ -15,12 +15,13 @@ func (s *Session) Users() (*fleet.Membership, error) {
 	}
 	admin := userservice.AsAdmin()
 	return &fleet.Membership{
-		Find: fleet.FindIn(s.API, admin), Fetch: fleet.FetchInstance(s.API, admin, id), Instance: fleet.Instance{ID: id}, Now: s.app.Now,
+		Find: fleet.FindIn(s.API, admin), Fetch: fleet.FetchInstance(s.API, admin, id), Instance: fleet.Instance{ID: id},
+		Now: s.app.Now,
 	}, nil
 }
 
-// DeviceToken returns the DeviceToken of the user whom a TOKEN names. One that is not a DeviceToken is looked up as the
-// admin, among the users of the profile's instance.
+// DeviceToken returns the DeviceToken of the user whom a TOKEN names. One that is not a
+// DeviceToken is looked up as the admin, among the users of the profile's instance.
 func (s *Session) DeviceToken(ctx context.Context, t fleet.Token) (string, error) {
 	if t.Field == nil {
 		return t.DeviceToken.String(), nil

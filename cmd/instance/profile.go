@@ -21,9 +21,9 @@ type profilePlan struct {
 	next config.Profile
 }
 
-// planProfile says which profile is written for an instance: the named one, else one that is of the
-// instance already, else one named after it. It writes nothing, and finds out whether the key can be
-// stored. id is "" for an instance that is not created yet.
+// planProfile says which profile is written for an instance: the named one, else one that
+// is of the instance already, else one named after it. It writes nothing, and finds out
+// whether the key can be stored. id is "" for an instance that is not created yet.
 func planProfile(
 	ctx context.Context, k *cmdutil.App, cfg *config.Config, s *cmdutil.Session, o saving, id, name string,
 ) (*profilePlan, error) {
@@ -55,8 +55,8 @@ func planProfile(
 	return p, st.Check(ctx)
 }
 
-// choose takes the profile of a name: a new one, that reaches the service as the acting one does, or
-// one of the same instance.
+// choose takes the profile of a name: a new one, that reaches the service as the acting
+// one does, or one of the same instance.
 func (p *profilePlan) choose(s *cmdutil.Session, name, id string) error {
 	if err := config.CheckName(name); err != nil {
 		return err

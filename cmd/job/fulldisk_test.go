@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// full is a run on a disk without room: no file of it may be larger than so many blocks of 512 bytes, which the system refuses as it does what
-// finds no room. Which file finds no room depends on the sizes of the files.
+// full is a run on a disk without room: no file of it may be larger than so many blocks
+// of 512 bytes, which the system refuses as it does what finds no room. Which file finds
+// no room depends on the sizes of the files.
 type full struct {
 	args   []string
 	stdin  bool
@@ -25,8 +26,9 @@ type full struct {
 	again int // exit status of the run that finds room
 }
 
-// A disk that is full at any moment: the run ends with 1 and says what to do, and the same command resumes it once there is room. Nobody is registered twice, nobody
-// is left out, and no file is half written.
+// A disk that is full at any moment: the run ends with 1 and says what to do, and the
+// same command resumes it once there is room. Nobody is registered twice, nobody is left
+// out, and no file is half written.
 func TestARunThatAFullDiskEndedIsResumedWhenThereIsRoom(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {

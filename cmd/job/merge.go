@@ -113,7 +113,8 @@ func openSharded(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, shard
 	file, err := input.Open(ctx, input.Options{
 		Name: f.File, Now: a.Now(), Format: in.Format, Encoding: in.Encoding, Separator: in.Separator, Sheet: in.Sheet,
 		DateFormat: in.DateFormat,
-		Map:        in.Map, IgnoreUnknown: in.IgnoreUnknown, Loose: true, Use: field.File, KeyOptional: true, MayBeEmpty: true,
+		Map:        in.Map, IgnoreUnknown: in.IgnoreUnknown, Loose: true, Use: field.File, KeyOptional: true,
+		MayBeEmpty: true,
 	}, a.Streams.In)
 	if err != nil {
 		return nil, err

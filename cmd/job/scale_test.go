@@ -29,7 +29,8 @@ func manifests(t *testing.T) []string {
 	return out
 }
 
-// shell runs a command line of a manifest as its runner would, with the program on the path. It must exit with 0.
+// shell runs a command line of a manifest as its runner would, with the program on the
+// path. It must exit with 0.
 func shell(t *testing.T, s *service, dir, line string, env ...string) {
 	t.Helper()
 	if status, out := shellStatus(t, s, dir, line, env...); status != 0 {
@@ -134,8 +135,9 @@ func TestTheKubernetesJobMakesExactlyTheUsersOfTheWhole(t *testing.T) {
 	whole(t, s, dir, 100)
 }
 
-// An index with rows that the service refuses for good fails each time it is tried, and never counts as succeeded: its exit status is
-// that of all its rows, and none of them is sent again.
+// An index with rows that the service refuses for good fails each time it is tried, and
+// never counts as succeeded: its exit status is that of all its rows, and none of them is
+// sent again.
 func TestAKubernetesIndexWithRowsThatFailedEndsAsFailed(t *testing.T) {
 	needShell(t)
 	job := kubernetes(t)

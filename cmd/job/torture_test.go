@@ -156,7 +156,8 @@ func exit(t *testing.T, err error) int {
 	return status.ExitCode()
 }
 
-// trouble is what the service does to registrations: answers lost after the user was made, bodies cut, resets, 503s, 429s.
+// trouble is what the service does to registrations: answers lost after the user was
+// made, bodies cut, resets, 503s, 429s.
 const trouble = "POST /v1/Registration/create: drop-after 2%, reset after 2%, truncated 2%, drop-before 1%, " +
 	"reset 1%, 503 after html 1%, 503 2%, 429 1%, latency 10ms±10ms"
 
@@ -180,9 +181,9 @@ type torture struct {
 	args        []string // of another command than `user bulk`
 }
 
-// The promise of the whole: 2,000 rows, a service that misbehaves and a process that is ended twenty times at any
-// moment, by every signal and by a reader that goes away, and at the end the service has each user exactly once, and the
-// results file names them all.
+// The promise of the whole: 2,000 rows, a service that misbehaves and a process that is
+// ended twenty times at any moment, by every signal and by a reader that goes away, and
+// at the end the service has each user exactly once, and the results file names them all.
 func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator == '\\' {
@@ -212,8 +213,8 @@ func TestEveryRowIsAUserOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	compare(t, j.service.users(t), j.results, j.total)
 }
 
-// What changes users from a file is a job as well: ended in every way, resumed by the same command, and at the end every
-// row has its outcome.
+// What changes users from a file is a job as well: ended in every way, resumed by the
+// same command, and at the end every row has its outcome.
 func TestEveryChangeOfAFileIsMadeHoweverOftenTheProcessIsEnded(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator == '\\' {
@@ -231,8 +232,10 @@ func TestEveryChangeOfAFileIsMadeHoweverOftenTheProcessIsEnded(t *testing.T) {
 		args     []string
 		outcomes []string
 	}{
-		{"updated", []string{"user", "set-logging", "on", "--file", filepath.Join(home, "registered.csv")}, []string{"updated", "unchanged"}},
-		{"deleted", []string{"user", "delete", "--file", filepath.Join(home, "registered.csv"), "--yes"}, []string{"deleted", "unchanged"}},
+		{"updated", []string{"user", "set-logging", "on", "--file", filepath.Join(home, "registered.csv")},
+			[]string{"updated", "unchanged"}},
+		{"deleted", []string{"user", "delete", "--file", filepath.Join(home, "registered.csv"), "--yes"},
+			[]string{"deleted", "unchanged"}},
 	} {
 		j.args, j.results = c.args, filepath.Join(home, c.name+".csv")
 		for i, e := range endings {
@@ -246,7 +249,8 @@ func TestEveryChangeOfAFileIsMadeHoweverOftenTheProcessIsEnded(t *testing.T) {
 	}
 }
 
-// hasOutcomes makes sure that the results have every row of the input, each with one of the outcomes.
+// hasOutcomes makes sure that the results have every row of the input, each with one of
+// the outcomes.
 func (j *torture) hasOutcomes(outcomes []string) {
 	j.t.Helper()
 	file, err := os.Open(j.results)
@@ -305,7 +309,8 @@ func signaled(name string, with syscall.Signal, exit int) ending {
 		}}
 }
 
-// endings are all that a process may meet: killed, interrupted, a terminal that is closed, a reader that goes away.
+// endings are all that a process may meet: killed, interrupted, a terminal that is
+// closed, a reader that goes away.
 var endings = []ending{
 	signaled("SIGKILL", syscall.SIGKILL, 0),
 	signaled("SIGHUP", syscall.SIGHUP, 130),
@@ -316,8 +321,9 @@ var endings = []ending{
 	signaled("SIGINT", syscall.SIGINT, 130),
 }
 
-// endAt runs the job and ends its process once it has printed so many rows, those that were done before included. A process that is done
-// before it can be ended must have ended well, and another takes its place: it has every row to print again.
+// endAt runs the job and ends its process once it has printed so many rows, those that
+// were done before included. A process that is done before it can be ended must have
+// ended well, and another takes its place: it has every row to print again.
 func (j *torture) endAt(rows int, e ending) {
 	j.t.Helper()
 	for range 10 {
@@ -381,7 +387,8 @@ func (s *service) counters(t *testing.T) (c counters) {
 	return c
 }
 
-// compare holds a results file against the users of the service: every row in its order, made by the job, and each user there once.
+// compare holds a results file against the users of the service: every row in its order,
+// made by the job, and each user there once.
 func compare(t *testing.T, users map[string]string, results string, total int) {
 	t.Helper()
 	file, err := os.Open(results)

@@ -50,7 +50,8 @@ func newPlatform(t *testing.T) *platform {
 	return p
 }
 
-// run runs a shell script with more variables, on a machine of its own, and returns its standard output and error.
+// run runs a shell script with more variables, on a machine of its own, and returns its
+// standard output and error.
 func (p *platform) run(t *testing.T, script string, more ...string) (out, errs string, err error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
@@ -155,7 +156,8 @@ func (p *platform) deletedByName(t *testing.T) {
 	}
 }
 
-// gitLabJob: GitLab runs before_script and script in one shell, and after_script in another, however these have ended.
+// gitLabJob: GitLab runs before_script and script in one shell, and after_script in
+// another, however these have ended.
 func (p *platform) gitLabJob(t *testing.T) {
 	dir := root(t)
 	var include map[string]struct {
@@ -169,7 +171,8 @@ func (p *platform) gitLabJob(t *testing.T) {
 	for name, value := range job.Variables {
 		more = append(more, name+"="+value)
 	}
-	script := append(job.BeforeScript, `printenv | grep '^TELEMATICS_' >&2`, `TELEMATICSCTL_TOKEN_STORE=memory "$TELEMATICSCTL" user create`, "false")
+	script := append(job.BeforeScript, `printenv | grep '^TELEMATICS_' >&2`,
+		`TELEMATICSCTL_TOKEN_STORE=memory "$TELEMATICSCTL" user create`, "false")
 	out, errs, err := p.run(t, strings.Join(script, "\n"), more...)
 	env := variables(errs)
 	registered := regexp.MustCompile(`[0-9a-f-]{36}`).MatchString(out)
@@ -187,7 +190,8 @@ func (p *platform) gitLabJob(t *testing.T) {
 	}
 }
 
-// The examples of the page are copied into pipelines: the instance is deleted in any case, by inputs that there are.
+// The examples of the page are copied into pipelines: the instance is deleted in any
+// case, by inputs that there are.
 func TestTheExamplesOfInstancesInTheDocsAreTrue(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/instances.md")

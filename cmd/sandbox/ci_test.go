@@ -20,7 +20,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What other projects put into their pipelines is run here as GitHub and GitLab run it: the shell steps of the YAML, with the variables that the two set.
+// What other projects put into their pipelines is run here as GitHub and GitLab run it:
+// the shell steps of the YAML, with the variables that the two set.
 
 // root is the folder of the project: the action's own checkout, or what Go fetches for GitLab.
 func root(t *testing.T) string {
@@ -61,7 +62,8 @@ type action struct {
 	}
 }
 
-// runAction runs the steps as a GitHub runner does, and returns what they add to the environment of the steps after them.
+// runAction runs the steps as a GitHub runner does, and returns what they add to the
+// environment of the steps after them.
 func runAction(t *testing.T, with map[string]string) (added map[string]string, output string, err error) {
 	t.Helper()
 	var a action
@@ -83,7 +85,8 @@ func runAction(t *testing.T, with map[string]string) (added map[string]string, o
 		for name, value := range step.Env {
 			env = append(env, name+"="+expand(t, value, inputs))
 		}
-		c := exec.CommandContext(t.Context(), step.Shell, "--noprofile", "--norc", "-eo", "pipefail", "-c", expand(t, step.Run, inputs))
+		c := exec.CommandContext(t.Context(), step.Shell, "--noprofile", "--norc", "-eo", "pipefail", "-c",
+			expand(t, step.Run, inputs))
 		c.Dir, c.Env = work, env
 		data, err := c.CombinedOutput()
 		if err != nil {
@@ -97,7 +100,8 @@ func runAction(t *testing.T, with map[string]string) (added map[string]string, o
 	return variables(string(data)), "", nil
 }
 
-// isEmpty holds a step to leaving nothing behind in the folder for temporary files, not even the program that it built.
+// isEmpty holds a step to leaving nothing behind in the folder for temporary files, not
+// even the program that it built.
 func isEmpty(t *testing.T, dir string) {
 	t.Helper()
 	left, err := os.ReadDir(dir)
@@ -133,7 +137,8 @@ func variables(lines string) map[string]string {
 	return out
 }
 
-// answers checks that the sandbox serves by the variables, as a back-end's tests would use them, and stops it.
+// answers checks that the sandbox serves by the variables, as a back-end's tests would
+// use them, and stops it.
 func answers(t *testing.T, env map[string]string, users int) {
 	t.Helper()
 	pid, err := strconv.Atoi(env["TELEMATICS_SANDBOX_PID"])
@@ -169,7 +174,8 @@ func answers(t *testing.T, env map[string]string, users int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := json.Marshal(map[string]string{"LoginFields": string(fields), "Password": env["TELEMATICS_ADMIN_PASSWORD"]})
+	login, err := json.Marshal(map[string]string{"LoginFields": string(fields),
+		"Password": env["TELEMATICS_ADMIN_PASSWORD"]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +218,8 @@ func TestTheGitHubActionStartsASandbox(t *testing.T) {
 	answers(t, env, 50)
 }
 
-// The pages' examples are copied into pipelines: they are YAML, and what they give the action and the include is known to these.
+// The pages' examples are copied into pipelines: they are YAML, and what they give the
+// action and the include is known to these.
 func TestTheExamplesInTheDocsAreTrue(t *testing.T) {
 	text, err := os.ReadFile("../../docs/sandbox.md")
 	if err != nil {
@@ -289,7 +296,8 @@ func TestArgumentsOfAPipelineAreNotRun(t *testing.T) {
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	hostile := []string{"$(touch run)", "`touch run`", "a b; touch run", "--x='$HOME'", "*", "\\n", "ARGUMENTS '", "${IFS}", "-"}
+	hostile := []string{"$(touch run)", "`touch run`", "a b; touch run", "--x='$HOME'", "*", "\\n", "ARGUMENTS '",
+		"${IFS}", "-"}
 	c := exec.CommandContext(t.Context(), "sh", filepath.Join(dir, "ci", "sandbox"))
 	c.Dir = work
 	c.Env = append(os.Environ(), "TELEMATICSCTL="+program, "SANDBOX_ARGS="+strings.Join(hostile, "\n")+"\r\n")

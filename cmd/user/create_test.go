@@ -9,9 +9,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// The names of the flags are a contract with scripts: they never change, and a new field of the service adds one.
+// The names of the flags are a contract with scripts: they never change, and a new field
+// of the service adds one.
 func TestEveryFieldIsAFlag(t *testing.T) {
-	want := "first-name last-name nickname phone email gender birthday marital-status children-count country district city address status image-url " +
+	want := "first-name last-name nickname phone email gender birthday marital-status children-count country " +
+		"district city address status image-url " +
 		"instance-invite-code custom-token client-id tracking logging realtime enabled data create-access-token no-validate"
 	c := newCreate(&cmdutil.App{}, nil)
 	for _, name := range strings.Fields(want) {
@@ -42,7 +44,8 @@ func TestOnlyFlagsThatWereGivenAreTaken(t *testing.T) {
 		t.Errorf("nothing was given, and %+v was taken", got)
 	}
 	parse("--first-name=", "--tracking", "off", "--create-access-token=false", "--data", "-")
-	if text, ok := got.given[field.Get("FirstName")]; !ok || text != "" || got.given[field.Get("EnableTracking")] != "off" || len(got.given) != 2 {
+	if text, ok := got.given[field.Get("FirstName")]; !ok || text != "" ||
+		got.given[field.Get("EnableTracking")] != "off" || len(got.given) != 2 {
 		t.Errorf("given: %v", got.given)
 	}
 	if got.accessToken == nil || *got.accessToken || got.data != "-" {

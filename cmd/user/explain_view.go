@@ -12,7 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
-// forPeople reports whether a report is laid out as a page: on a terminal, unless columns are chosen.
+// forPeople reports whether a report is laid out as a page: on a terminal, unless columns
+// are chosen.
 func forPeople(k *cmdutil.App, p *render.Printer) bool {
 	return p.Format() == render.Table && k.Streams.OutTTY && len(k.Flags.Columns) == 0
 }

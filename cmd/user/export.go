@@ -42,7 +42,8 @@ The columns are what the file owns: leave out what somebody else maintains.`,
 	c.Flags().StringSliceVar(&o.columns, "columns", nil, "write these `columns`, in this order (default: all)")
 	c.Flags().BoolVar(&o.raw, "raw", false, "do not guard cells that look like formulas")
 	_ = c.RegisterFlagCompletionFunc("columns",
-		cobra.FixedCompletions(append([]string{input.DeviceTokenColumn}, field.Names(field.Update)...), cobra.ShellCompDirectiveNoFileComp))
+		cobra.FixedCompletions(append([]string{input.DeviceTokenColumn}, field.Names(field.Update)...),
+			cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -124,7 +125,8 @@ func newExported(u *userservice.User, header []string, columns []*field.Field) e
 		}
 		value, _ := u.Fields.Value(f)
 		text, _ := value.(string)
-		if at, err := time.Parse(time.RFC3339, text); f.Kind == field.Time && err == nil && at.Equal(at.Truncate(24*time.Hour)) {
+		if at, err := time.Parse(time.RFC3339, text); f.Kind == field.Time && err == nil &&
+			at.Equal(at.Truncate(24*time.Hour)) {
 			value = at.Format(time.DateOnly)
 		}
 		e.values[i] = value
@@ -155,7 +157,9 @@ func (e exported) MarshalJSON() ([]byte, error) {
 func exportView(header []string) render.View[exported] {
 	v := render.View[exported]{ID: func(e exported) string { return e.token }}
 	for i, name := range header {
-		v.Columns = append(v.Columns, render.Column[exported]{Head: name, Name: name, Cell: func(e exported) any { return e.values[i] }})
+		v.Columns = append(v.Columns, render.Column[exported]{Head: name, Name: name, Cell: func(e exported) any {
+			return e.values[i]
+		}})
 	}
 	return v
 }

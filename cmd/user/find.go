@@ -45,7 +45,8 @@ form. Deactivated users are included, unless --active-only.`,
 	f.BoolVar(&q.ActiveOnly, "active-only", false, "leave out deactivated users")
 	f.BoolVar(&o.allInstances, "all-instances", false, "users of every instance that the admin may see")
 	cmdutil.AddColumns(c, k, userView.Names())
-	_ = c.RegisterFlagCompletionFunc("os", cobra.FixedCompletions([]string{"ios", "android"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("os",
+		cobra.FixedCompletions([]string{"ios", "android"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -105,7 +106,8 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 	}
 	none := "No users match"
 	if elsewhere > 0 {
-		none = "No users match in this instance; " + cmdutil.Count(elsewhere, "user matches", "users match") + " in others (--all-instances)"
+		none = "No users match in this instance; " + cmdutil.Count(elsewhere, "user matches", "users match") +
+			" in others (--all-instances)"
 	}
 	return cmdutil.PrintList(ctx, k, userView, users, none)
 }

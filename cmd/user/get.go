@@ -78,7 +78,8 @@ func getUser(ctx context.Context, k *cmdutil.App, o getOptions) error {
 	return render.One(p, userView, u)
 }
 
-// readOne reads the user whom a token names, as the admin where that needs no person, else as the user itself.
+// readOne reads the user whom a token names, as the admin where that needs no person,
+// else as the user itself.
 func readOne(ctx context.Context, s *cmdutil.Session, token fleet.Token, as string) (userservice.User, error) {
 	admin := as == "admin"
 	if as == "" {
@@ -150,7 +151,8 @@ func printDiff(ctx context.Context, k *cmdutil.App, before, now userservice.User
 	return cmdutil.PrintList(ctx, k, diffView, out, "No differences")
 }
 
-// flatNames are the names of the values that are compared: the columns of the view, without those that are made of others.
+// flatNames are the names of the values that are compared: the columns of the view,
+// without those that are made of others.
 var flatNames = func() []string {
 	var out []string
 	for _, c := range userView.Columns {

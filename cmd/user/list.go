@@ -56,18 +56,21 @@ The JSON can be given back: user bulk --file, user update --file.`,
 	f.StringVar(&o.search, "search", "", "only users whose data contain this `text`")
 	f.StringVar(&o.country, "country", "", "only users of this `country`")
 	f.StringVar(&o.city, "city", "", "only users of this `city`")
-	f.StringSliceVar(&o.activity, "activity-status", nil, "only these `states`: "+strings.Join(userservice.ActivityStatuses, ", "))
+	f.StringSliceVar(&o.activity, "activity-status", nil,
+		"only these `states`: "+strings.Join(userservice.ActivityStatuses, ", "))
 	f.StringVar(&o.createdFrom, "created-from", "", "only users registered at this `date` or later")
 	f.StringVar(&o.createdTo, "created-to", "", "only users registered at this `date` or before")
 	f.StringVar(&o.rtd, "rtd", "", "only users with real-time data `on|off`")
-	f.StringVar(&o.sort, "sort", "", "order by this `field`, such as LastName or date-created-desc (default: registration, oldest first)")
+	f.StringVar(&o.sort, "sort", "", "order by this `field`, such as LastName or date-created-desc (default: "+
+		"registration, oldest first)")
 	f.BoolVar(&o.activeOnly, "active-only", false, "leave out deactivated users")
 	f.BoolVar(&o.allInstances, "all-instances", false, "users of every instance that the admin may see")
 	for _, fl := range flagFields() {
 		value := new(string)
 		o.flags[fl.Name] = value
 		f.StringVar(value, fl.Flag, "", "only users with "+fl.Name+" `on|off`")
-		_ = c.RegisterFlagCompletionFunc(fl.Flag, cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
+		_ = c.RegisterFlagCompletionFunc(fl.Flag,
+			cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
 	}
 	f.StringVar(&o.os, "os", "", "only this `platform`: ios or android")
 	f.StringVar(&o.sdk, "sdk-version", "", "only users with this `version` of the SDK")
@@ -80,10 +83,13 @@ The JSON can be given back: user bulk --file, user update --file.`,
 	for _, fl := range flagFields() {
 		names = append(names, fl.Flag)
 	}
-	cmdutil.GroupFlags(c, "Filters of the service", "search", "country", "city", "activity-status", "created-from", "created-to", "rtd", "active-only", "all-instances")
-	cmdutil.GroupFlags(c, "Filters applied here", append(names, "os", "sdk-version", "app-version", "without", "older-than", "limit")...)
+	cmdutil.GroupFlags(c, "Filters of the service", "search", "country", "city", "activity-status", "created-from",
+		"created-to", "rtd", "active-only", "all-instances")
+	cmdutil.GroupFlags(c, "Filters applied here",
+		append(names, "os", "sdk-version", "app-version", "without", "older-than", "limit")...)
 	cmdutil.GroupFlags(c, "Output", "sort", "columns")
-	for flag, values := range map[string][]string{"activity-status": userservice.ActivityStatuses, "rtd": {"on", "off"}, "sort": sortNames(), "os": {"ios", "android"}, "without": userView.Names()} {
+	for flag, values := range map[string][]string{"activity-status": userservice.ActivityStatuses, "rtd": {"on", "off"},
+		"sort": sortNames(), "os": {"ios", "android"}, "without": userView.Names()} {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -116,7 +122,8 @@ func (f filter) takes(u userservice.User) bool {
 		return false // whatever the service makes of the query
 	}
 	m := u.MobileDevice
-	if f.os != "" && !strings.EqualFold(f.os, m.OsType) || f.sdk != "" && f.sdk != m.SdkVersion || f.app != "" && f.app != m.AppVersion {
+	if f.os != "" && !strings.EqualFold(f.os, m.OsType) || f.sdk != "" && f.sdk != m.SdkVersion || f.app != "" &&
+		f.app != m.AppVersion {
 		return false
 	}
 	for _, c := range f.without {
@@ -138,7 +145,8 @@ func (f filter) any() bool {
 
 // query checks the options whole.
 func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error) {
-	q := userservice.ListQuery{Search: o.search, Country: o.country, City: o.city, ActiveOnly: o.activeOnly, PageSize: fleet.PageSize}
+	q := userservice.ListQuery{Search: o.search, Country: o.country, City: o.city, ActiveOnly: o.activeOnly,
+		PageSize: fleet.PageSize}
 	f := filter{activeOnly: o.activeOnly, flags: map[string]bool{}, os: o.os, sdk: o.sdk, app: o.app}
 	var wrong []failure.Field
 	check := func(flag string, err error) {
@@ -222,7 +230,8 @@ func dateOf(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a date (such as 2026-05-31)", text)
 }
 
-// oneOf finds a value in a list, whatever its spelling: DateCreatedDesc, date-created-desc, "No Data".
+// oneOf finds a value in a list, whatever its spelling: DateCreatedDesc,
+// date-created-desc, "No Data".
 func oneOf(text string, values []string) (string, error) {
 	fold := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
@@ -298,7 +307,8 @@ func profileInstance(s *cmdutil.Session) (string, error) {
 	if id := s.InstanceID(); id != "" {
 		return strings.ToLower(id), nil
 	}
-	return "", failure.New(failure.Invalid, "no instance: the profile has no instance_id").Because(reasonNoInstance, s.Profile.Name)
+	return "", failure.New(failure.Invalid, "no instance: the profile has no instance_id").
+		Because(reasonNoInstance, s.Profile.Name)
 }
 
 const reasonNoInstance failure.Reason = "no-instance"

@@ -129,7 +129,8 @@ func runPlan(ctx context.Context, a *cmdutil.App, o *planOptions, out string, ex
 		return err
 	}
 	if exitCode && plan.Summary.Changes() > 0 {
-		return failure.New(failure.Changes, fmt.Sprintf("%s differ from the file", cmdutil.Count(plan.Summary.Changes(), "user", "users")))
+		return failure.New(failure.Changes,
+			fmt.Sprintf("%s differ from the file", cmdutil.Count(plan.Summary.Changes(), "user", "users")))
 	}
 	return nil
 }

@@ -71,7 +71,8 @@ func (o *planOptions) add(c *cobra.Command) {
 	f.StringVar(&o.maxCreate, "max-create", "", "creations at most: `50%|20` (default 100%)")
 	cmdutil.GroupFlags(c, groupLimits, "expect-rows", "max-absent", "max-update", "max-create")
 	for flag, values := range map[string][]string{
-		"absent": {string(apply.AbsentIgnore), string(apply.AbsentDeactivate), string(apply.AbsentDelete)}, "blank": {blankKeeps, blankClears},
+		"absent": {string(apply.AbsentIgnore), string(apply.AbsentDeactivate), string(apply.AbsentDelete)},
+		"blank":  {blankKeeps, blankClears},
 	} {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -146,7 +147,8 @@ func (o *planOptions) checkKeys(wrong *cmdutil.Wrong) {
 	}
 }
 
-// ledgerPath returns where the ledger of a file is: in the state folder, one a host and an instance.
+// ledgerPath returns where the ledger of a file is: in the state folder, one a host and
+// an instance.
 func (o *planOptions) ledgerPath(stateDir, host, instance string) (string, error) {
 	if o.ledger != "" {
 		return filepath.Abs(o.ledger)

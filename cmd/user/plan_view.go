@@ -64,7 +64,8 @@ func (p *planPrinter) print(plan *apply.Plan) error {
 	case p.printer.Format() == render.Table && len(p.app.Flags.Columns) == 0:
 		return render.Text(p.printer, planText(plan, p.all))
 	}
-	out := render.NewStream(p.printer, planView, render.Frame{Head: struct{ Summary apply.Summary }{plan.Summary}, Key: "Actions"})
+	out := render.NewStream(p.printer, planView,
+		render.Frame{Head: struct{ Summary apply.Summary }{plan.Summary}, Key: "Actions"})
 	for _, a := range plan.Actions {
 		if err := out.Add(a); err != nil {
 			return err
@@ -85,7 +86,8 @@ func (p *planPrinter) notes(plan *apply.Plan) {
 		p.app.Streams.Note("A blank cell " + h.Blank)
 	}
 	for _, n := range plan.Normalized[:min(len(plan.Normalized), mostOfKind)] {
-		p.app.Streams.Warn(fmt.Sprintf("row %d: the service makes %v of %s %v, twice by now: it is left alone", n.Row, plain(n.Read), n.Field, plain(n.Wanted)))
+		p.app.Streams.Warn(fmt.Sprintf("row %d: the service makes %v of %s %v, twice by now: it is left alone", n.Row,
+			plain(n.Read), n.Field, plain(n.Wanted)))
 	}
 	for _, text := range plan.Cannot {
 		p.app.Streams.Warn("not undone: " + text)
@@ -95,7 +97,8 @@ func (p *planPrinter) notes(plan *apply.Plan) {
 // shownFirst is the order in which the kinds are printed: removals first.
 var shownFirst = []apply.Kind{apply.Delete, apply.Deactivate, apply.Move, apply.Update, apply.Create}
 
-var signs = map[apply.Kind]string{apply.Create: "+", apply.Update: "~", apply.Move: ">", apply.Deactivate: "-", apply.Delete: "-"}
+var signs = map[apply.Kind]string{apply.Create: "+", apply.Update: "~", apply.Move: ">", apply.Deactivate: "-",
+	apply.Delete: "-"}
 
 // ofKind returns the actions of a kind that are printed, and how many are not.
 func ofKind(plan *apply.Plan, kind apply.Kind, all bool) (shown []apply.Action, more int) {
@@ -178,7 +181,8 @@ func planMarkdown(plan *apply.Plan, all bool) string {
 	fmt.Fprintf(&b, "**%s**\n\n", plan.Summary.Text())
 	h := plan.Head
 	if h.Input != nil {
-		fmt.Fprintf(&b, "%s, %d rows, against profile %s, listed %s. A blank cell %s.\n", cell(h.Input.Name), h.Input.Rows, cell(h.Profile),
+		fmt.Fprintf(&b, "%s, %d rows, against profile %s, listed %s. A blank cell %s.\n", cell(h.Input.Name), h.Input.Rows,
+			cell(h.Profile),
 			h.Listed.UTC().Format(time.RFC3339), h.Blank)
 	}
 	for _, kind := range shownFirst {
@@ -206,6 +210,7 @@ func planMarkdown(plan *apply.Plan, all bool) string {
 
 // cell returns text that is nothing but text in a cell of a Markdown table.
 func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;", "[", `\[`, "@", "@\u200b").
+	return strings.NewReplacer("|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;", "[", `\[`, "@",
+		"@\u200b").
 		Replace(sanitize.Clean(text))
 }

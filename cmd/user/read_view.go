@@ -36,10 +36,11 @@ func moreColumns() []render.Column[userservice.User] {
 		if f.Inside != "" {
 			name = f.Path()
 		}
-		out = append(out, render.Column[userservice.User]{Head: headOf(f.Name), Name: name, Wide: true, Cell: func(u userservice.User) any {
-			value, _ := u.Fields.Get(f.Name)
-			return value
-		}})
+		out = append(out, render.Column[userservice.User]{Head: headOf(f.Name), Name: name, Wide: true,
+			Cell: func(u userservice.User) any {
+				value, _ := u.Fields.Get(f.Name)
+				return value
+			}})
 	}
 	for _, c := range []struct {
 		head, name string
@@ -53,7 +54,10 @@ func moreColumns() []render.Column[userservice.User] {
 		{"INSTANCE", "AccountInfo.InstanceId", func(u userservice.User) string { return u.AccountInfo.InstanceID }},
 		{"INSTANCE NAME", "AccountInfo.InstanceName", func(u userservice.User) string { return u.AccountInfo.InstanceName }},
 	} {
-		out = append(out, render.Column[userservice.User]{Head: c.head, Name: c.name, Wide: true, Cell: func(u userservice.User) any { return c.text(u) }})
+		out = append(out, render.Column[userservice.User]{Head: c.head, Name: c.name, Wide: true,
+			Cell: func(u userservice.User) any {
+				return c.text(u)
+			}})
 	}
 	return out
 }
@@ -74,7 +78,8 @@ func fullName(u userservice.User) string {
 	return strings.TrimSpace(u.Fields.Text("FirstName") + " " + u.Fields.Text("LastName"))
 }
 
-// flagsText names what is on, and what is not on though it is by default: "tracking", "tracking logging", "disabled".
+// flagsText names what is on, and what is not on though it is by default: "tracking",
+// "tracking logging", "disabled".
 func flagsText(u userservice.User) string {
 	var on []string
 	for _, f := range field.All(field.Update) {
@@ -101,10 +106,12 @@ var cardView = render.View[detail]{Columns: []render.Column[detail]{
 	{Head: "VALUE", Name: "Value", Cell: func(d detail) any { return d.Value }},
 }}
 
-// card lists all that is known of a user, in the order in which a person asks: who, what is on, the phone, the account.
+// card lists all that is known of a user, in the order in which a person asks: who, what
+// is on, the phone, the account.
 func card(u userservice.User) []detail {
 	all := []detail{
-		{"DeviceToken", u.DeviceToken}, {"Name", fullName(u)}, {"ClientId", u.ClientID()}, {"Status", u.Status}, {"ActivityStatus", u.ActivityStatus},
+		{"DeviceToken", u.DeviceToken}, {"Name", fullName(u)}, {"ClientId", u.ClientID()}, {"Status", u.Status},
+		{"ActivityStatus", u.ActivityStatus},
 	}
 	for _, f := range field.All(field.Update) {
 		if value, ok := u.Fields.Get(f.Name); ok && f.Kind == field.Flag {
@@ -126,7 +133,8 @@ func card(u userservice.User) []detail {
 		detail{"Device", strings.TrimSpace(m.DeviceModel)}, detail{"OS", strings.TrimSpace(m.OsType + " " + m.OsVersion)},
 		detail{"SDK version", m.SdkVersion}, detail{"App version", m.AppVersion},
 		detail{"Registered", u.DateCreated},
-		detail{"Company", named(a.CompanyName, a.CompanyID)}, detail{"Application", named(a.ApplicationName, a.ApplicationID)},
+		detail{"Company", named(a.CompanyName, a.CompanyID)},
+		detail{"Application", named(a.ApplicationName, a.ApplicationID)},
 		detail{"Instance", named(a.InstanceName, a.InstanceID)},
 	)
 	out := all[:0]

@@ -152,7 +152,8 @@ func filterOf(f report.Figure) []string {
 		return []string{"--" + field.Get(f.Value).Flag, "on"}
 	case f.By == report.ByRegistered && f.Value != "":
 		first := report.Monday(f.Value)
-		return []string{"--created-from", first.Format(time.DateOnly), "--created-to", first.AddDate(0, 0, 6).Format(time.DateOnly)}
+		return []string{"--created-from", first.Format(time.DateOnly), "--created-to", first.AddDate(0, 0, 6).
+			Format(time.DateOnly)}
 	case f.By == report.ByRegistered:
 		return []string{"--without", "DateCreated"}
 	case f.Value == "":

@@ -85,7 +85,8 @@ func (v reporter) barsOf(b *bytes.Buffer, g barGroup, width int) {
 	fmt.Fprintf(b, "\n%s\n", title)
 	for i, f := range g.figures {
 		text := labelOf(f)
-		line := fmt.Sprintf("  %s%s  %*s %5s  %s", text, strings.Repeat(" ", label-render.Width(text)), count, grouped(f.Users),
+		line := fmt.Sprintf("  %s%s  %*s %5s  %s", text, strings.Repeat(" ", label-render.Width(text)), count,
+			grouped(f.Users),
 			percent(f.Users, v.report.Users), blocks(f.Users, most, bar))
 		line += strings.Repeat(" ", before+bar+2-render.Width(line)) + filters[i]
 		b.WriteString(strings.TrimRight(line, " ") + "\n")

@@ -53,7 +53,8 @@ func (c *changer) before(ctx context.Context, s fleet.State, only *field.Field) 
 	return out, nil
 }
 
-// lastChange returns the last recorded change of a user whose values before are known; nil for none.
+// lastChange returns the last recorded change of a user whose values before are known;
+// nil for none.
 func (c *changer) lastChange(ctx context.Context, id uuid.UUID, only *field.Field) (last *audit.Entry, err error) {
 	cfg, err := c.app.Config()
 	if err != nil {

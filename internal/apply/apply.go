@@ -1,10 +1,10 @@
-// Package apply makes the users of an instance match a file: it compares the rows with the users and
-// plans what is to be created, updated, moved, deactivated and deleted; it saves plans, judges them
-// by limits, and carries one out as a job.
+// Package apply makes the users of an instance match a file: it compares the rows with
+// the users and plans what is to be created, updated, moved, deactivated and deleted; it
+// saves plans, judges them by limits, and carries one out as a job.
 //
-// Planning is pure: rows and users go in, a Plan comes out. A file owns the fields that are its
-// columns, and no others; it owns the users whom an earlier apply has recorded in the Ledger, or who
-// are in the Scope, for what becomes of those whom it no longer names.
+// Planning is pure: rows and users go in, a Plan comes out. A file owns the fields that
+// are its columns, and no others; it owns the users whom an earlier apply has recorded in
+// the Ledger, or who are in the Scope, for what becomes of those whom it no longer names.
 package apply
 
 import (
@@ -30,7 +30,8 @@ const (
 	Delete     Kind = "delete"
 )
 
-// Kinds lists the kinds in the order in which they are carried out; the place of a kind is its phase.
+// Kinds lists the kinds in the order in which they are carried out; the place of a kind
+// is its phase.
 func Kinds() []Kind { return []Kind{Create, Update, Move, Deactivate, Delete} }
 
 // Removes reports whether users are taken away.
@@ -181,8 +182,9 @@ type Normalized struct {
 
 // Reasons of errors of this room.
 const (
-	ReasonDuplicate failure.Reason = "apply-duplicate-key"     // two rows, or two users, of one key
-	ReasonLimit     failure.Reason = "apply-limit"             // the subject is "absent=N", "update=N" or "create=N", or several
+	ReasonDuplicate failure.Reason = "apply-duplicate-key" // two rows, or two users, of one key
+	// the subject is "absent=N", "update=N" or "create=N", or several
+	ReasonLimit     failure.Reason = "apply-limit"
 	ReasonRows      failure.Reason = "apply-rows"              // fewer rows than expected; the subject is their number
 	ReasonTruncated failure.Reason = "apply-truncated"         // the file ends within a row
 	ReasonOwners    failure.Reason = "apply-nobody-owned"      // removal without a ledger or a scope

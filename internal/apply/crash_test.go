@@ -63,7 +63,9 @@ func interruptedAt(t *testing.T, w *world, n, which int) (more bool) {
 	w.change(t, mustToken(w.users(t)["c-7"].DeviceToken), "Status", "Deactivated")
 	const file = "ClientId,City\nc-1,Bonn\nc-2,Bonn\nc-3,Bonn\nd-1,Kiel\nd-2,Kiel\n"
 	seen := p.mustMake(t, file)
-	err := p.ledger.Update(t.Context(), func(l *apply.Ledger) { l.Begin(&apply.Plan{Head: seen.Head, Inactive: seen.Inactive}, p.now) })
+	err := p.ledger.Update(t.Context(), func(l *apply.Ledger) {
+		l.Begin(&apply.Plan{Head: seen.Head, Inactive: seen.Inactive}, p.now)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,8 +53,8 @@ type exceeded struct {
 	ofWhat, how string
 }
 
-// Check judges a plan by the limits. The error is failure.Invalid (ReasonLimit), and names each limit
-// that the plan exceeds.
+// Check judges a plan by the limits. The error is failure.Invalid (ReasonLimit), and
+// names each limit that the plan exceeds.
 func (l Limits) Check(p *Plan) error {
 	managed := p.Head.Managed
 	absent := max(Limit{percent: true, n: defaultAbsent}.of(managed), leastAbsent)
@@ -74,7 +74,8 @@ func (l Limits) Check(p *Plan) error {
 	} else if p.Head.First {
 		create = math.MaxInt
 	}
-	all = append(all, exceeded{"create", "to create", p.Summary.Create, create, p.Head.Users, "users of the instance", how})
+	all = append(all, exceeded{"create", "to create", p.Summary.Create, create, p.Head.Users,
+		"users of the instance", how})
 	return limitError(all)
 }
 
@@ -91,7 +92,8 @@ func limitError(all []exceeded) error {
 	if texts == nil {
 		return nil
 	}
-	return failure.New(failure.Invalid, "limit exceeded: "+strings.Join(texts, "; ")).Because(ReasonLimit, strings.Join(subjects, " "))
+	return failure.New(failure.Invalid, "limit exceeded: "+strings.Join(texts, "; ")).
+		Because(ReasonLimit, strings.Join(subjects, " "))
 }
 
 // RowLimits are how many rows a file must have: from Least to Most; Given where they were named.
@@ -131,10 +133,12 @@ func CheckRows(in Input, truncated bool, l *Ledger, limits RowLimits) error {
 		return failure.Newf(failure.Invalid, "%s has %s rows, which is not what was expected", in.Name, thousands(in.Rows)).
 			Because(ReasonRows, strconv.Itoa(in.Rows))
 	case !limits.Given && l.Known() && l.Ended && !in.Ended:
-		return failure.Newf(failure.Invalid, "%s may be cut off: its last row has no line end, which it had when it was last applied", in.Name).
+		return failure.Newf(failure.Invalid,
+			"%s may be cut off: its last row has no line end, which it had when it was last applied", in.Name).
 			Because(ReasonTruncated, in.Name)
 	case !limits.Given && l.Known() && float64(in.Rows) < leastRows*float64(l.Rows):
-		return failure.Newf(failure.Invalid, "%s has %s rows, fewer than %g%% of the %s that it had when it was last applied", in.Name,
+		return failure.Newf(failure.Invalid,
+			"%s has %s rows, fewer than %g%% of the %s that it had when it was last applied", in.Name,
 			thousands(in.Rows), leastRows*100, thousands(l.Rows)).Because(ReasonRows, strconv.Itoa(in.Rows))
 	}
 	return nil

@@ -61,7 +61,8 @@ func (o *Operation) Records(ctx context.Context, yield func(job.Record) error) e
 			return err
 		}
 		a := &o.Actions[i]
-		r := job.Record{N: i + 1, DeviceToken: a.DeviceToken, ClientID: a.Key, Action: string(a.Action), Phase: phase(a.Action)}
+		r := job.Record{N: i + 1, DeviceToken: a.DeviceToken, ClientID: a.Key, Action: string(a.Action),
+			Phase: phase(a.Action)}
 		if a.KeyField != deviceTokenKey {
 			r.KeyField, r.Key = a.KeyField, a.Key
 		}
@@ -153,7 +154,8 @@ func (o *Operation) otherKey(ctx context.Context, a job.Attempt, result job.Resu
 	if fleet.Same(f, a.Key, value) {
 		return result, nil
 	}
-	return failed(failure.Newf(failure.Rejected, "the DeviceToken of %s %q belongs to the user with %s %q", f.Name, a.Key, f.Name,
+	return failed(failure.Newf(failure.Rejected, "the DeviceToken of %s %q belongs to the user with %s %q", f.Name,
+		a.Key, f.Name,
 		fmt.Sprint(value)).Because(operation.ReasonTaken, a.DeviceToken.String())), nil
 }
 
@@ -163,7 +165,8 @@ func (o *Operation) read(ctx context.Context, action *Action) (fleet.State, *job
 	if err != nil {
 		return state, nil, err
 	}
-	there := state.Place == fleet.Member || state.Place == fleet.Elsewhere && action.InstanceID != "" && state.InstanceID == action.InstanceID
+	there := state.Place == fleet.Member || state.Place == fleet.Elsewhere && action.InstanceID != "" &&
+		state.InstanceID == action.InstanceID
 	if state.Place != fleet.Absent && !there {
 		return state, stale("the user is in instance %s by now", state.InstanceID), nil
 	}

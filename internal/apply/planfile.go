@@ -91,7 +91,8 @@ var (
 func Decode(r io.Reader, name string) (*Plan, error) {
 	p, err := decode(bufio.NewReaderSize(r, 1<<16))
 	if err != nil {
-		return nil, (&failure.Error{Code: failure.Invalid, Message: fmt.Sprintf("%s: %s", name, err), Cause: err}).Because(ReasonPlan, name)
+		return nil, (&failure.Error{Code: failure.Invalid, Message: fmt.Sprintf("%s: %s", name, err), Cause: err}).
+			Because(ReasonPlan, name)
 	}
 	return p, nil
 }
@@ -143,7 +144,8 @@ func (p *Plan) take(line []byte, sum hash.Hash) (ended bool, err error) {
 	switch {
 	case got.Digest != "":
 		p.Summary, p.Normalized, p.Cannot = got.Summary, got.Normalized, got.Cannot
-		if exact, err := json.Marshal(got.foot); err != nil || string(exact)+"\n" != string(line) || digestOf(sum, got.foot) != got.Digest {
+		if exact, err := json.Marshal(got.foot); err != nil || string(exact)+"\n" != string(line) ||
+			digestOf(sum, got.foot) != got.Digest {
 			return false, errDamaged
 		}
 		return true, nil

@@ -51,8 +51,8 @@ func drawFleet(t *rapid.T, w *world) (users int) {
 	return users
 }
 
-// What apply sends is what the plan says, action by action; a plan after it is empty; columns in any
-// order are the same plan.
+// What apply sends is what the plan says, action by action; a plan after it is empty;
+// columns in any order are the same plan.
 func TestApplySendsWhatThePlanSays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -125,7 +125,8 @@ func TestSavedPlanIsWhatWasPlanned(t *testing.T) {
 			t.Fatal(err)
 		}
 		read, err := apply.Decode(strings.NewReader(text.String()), "p.plan")
-		if err != nil || encoded(t, read) != encoded(t, plan) || read.Summary != plan.Summary || !slices.Equal(read.Adopt, plan.Adopt) {
+		if err != nil || encoded(t, read) != encoded(t, plan) || read.Summary != plan.Summary ||
+			!slices.Equal(read.Adopt, plan.Adopt) {
 			t.Fatalf("read %+v, %v", read, err)
 		}
 		damaged := []byte(text.String())
@@ -142,7 +143,8 @@ func drawPlan(t *rapid.T) *apply.Plan {
 		plan.Actions = append(plan.Actions, apply.Action{
 			Action: rapid.SampledFrom(apply.Kinds()).Draw(t, "kind"), DeviceToken: uuid.New(), KeyField: "ClientId",
 			Key: rapid.String().Draw(t, "key"), Row: n, Changes: []job.Change{
-				{Field: "City", From: rapid.SampledFrom([]any{nil, "Bonn", "Zoë <&>"}).Draw(t, "from"), To: rapid.String().Draw(t, "to")},
+				{Field: "City", From: rapid.SampledFrom([]any{nil, "Bonn", "Zoë <&>"}).Draw(t, "from"), To: rapid.String().
+					Draw(t, "to")},
 				{Field: "EnableLogging", To: rapid.Bool().Draw(t, "flag")},
 			},
 		})
@@ -216,7 +218,10 @@ func TestUndoIsTheInverse(t *testing.T) {
 			t.Fatalf("got %v, %v", err, summary)
 		}
 		undo := apply.NewUndo(apply.Head{Instance: instance.ID, Undoes: id})
-		if err := (&job.Store{Dir: p.dir + "/jobs"}).Rows(t.Context(), id, func(r job.Row) error { undo.Add(r); return nil }); err != nil {
+		if err := (&job.Store{Dir: p.dir + "/jobs"}).Rows(t.Context(), id, func(r job.Row) error {
+			undo.Add(r)
+			return nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if _, summary, err = p.run(t.Context(), t, undo.Plan()); err != nil || summary.Err() != nil {

@@ -37,7 +37,8 @@ func (u *Undo) Add(row job.Row) {
 	case job.Created, job.Confirmed, job.Deleted:
 		u.seen[kind]++
 	case job.Unknown:
-		u.plan.Cannot = append(u.plan.Cannot, fmt.Sprintf("the %s of user %s: its outcome is unknown", row.Action, row.DeviceToken))
+		u.plan.Cannot = append(u.plan.Cannot,
+			fmt.Sprintf("the %s of user %s: its outcome is unknown", row.Action, row.DeviceToken))
 	}
 }
 

@@ -168,7 +168,8 @@ func TestDeletingTakesTwoSteps(t *testing.T) {
 		file string
 		want apply.Summary
 	}{
-		{0, "ClientId,City\nc-1,Bonn\n", apply.Summary{Deactivate: 1, Unchanged: 2}}, // c-2; since when c-3 is so was not known
+		// c-2; since when c-3 is so was not known
+		{0, "ClientId,City\nc-1,Bonn\n", apply.Summary{Deactivate: 1, Unchanged: 2}},
 		{29, "ClientId,City\nc-1,Bonn\n", apply.Summary{Unchanged: 3}},
 		{31, "ClientId,City\nc-1,Bonn\n", apply.Summary{Delete: 2, Unchanged: 1}},
 		{32, "ClientId,City\nc-1,Bonn\n", apply.Summary{Unchanged: 1}},
@@ -256,7 +257,8 @@ func TestKeyOfAnotherInstance(t *testing.T) {
 	user := p.register(t, map[string]any{"ClientId": "c-1", "City": "Rome"})
 	p.moveAway(t, user)
 	rows := p.send(t, p.mustMake(t, twoUsers))
-	if rows[0].Outcome != job.Failed || !failure.HasReason(rows[0].Err, apply.ReasonElsewhere) || rows[1].Outcome != job.Created {
+	if rows[0].Outcome != job.Failed || !failure.HasReason(rows[0].Err, apply.ReasonElsewhere) ||
+		rows[1].Outcome != job.Created {
 		t.Errorf("got %+v", rows)
 	}
 	p.moves = true

@@ -42,10 +42,11 @@ const (
 
 // Profile is all that is set for one instance, resolved: environment over file over default.
 type Profile struct {
-	Name                   string
-	InstanceID             string        // "" where none is set
-	InstanceKey            secret.String // from the environment or the file; none where it comes from a command or the token store
-	InstanceKeyFrom        string        // "environment", "file", "command", or "" for the token store
+	Name       string
+	InstanceID string // "" where none is set
+	// from the environment or the file; none where it comes from a command or the token store
+	InstanceKey            secret.String
+	InstanceKeyFrom        string // "environment", "file", "command", or "" for the token store
 	InstanceKeyCommand     string
 	IdentityKey            secret.String // from the environment or the file; see ResolveIdentityKey
 	IdentityKeyCommand     string
@@ -169,7 +170,8 @@ func (c *Config) readPassphraseFile() error {
 func (c *Config) warnOfIgnoredEnvironment() {
 	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
 		if c.getenv(name) != "" {
-			c.Warnings = append(c.Warnings, name+" is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile")
+			c.Warnings = append(c.Warnings,
+				name+" is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile")
 			return
 		}
 	}
@@ -229,7 +231,8 @@ func (c *Config) FromFile(name string) (Profile, error) {
 
 func (c *Config) profile(name string, getenv func(string) string) (Profile, error) {
 	if name == SandboxProfile {
-		return Profile{Name: name, Sandbox: true, TokenStore: "file", Audit: true, KeepDays: DefaultKeepDays, Sources: map[string]string{}}, nil
+		return Profile{Name: name, Sandbox: true, TokenStore: "file", Audit: true, KeepDays: DefaultKeepDays,
+			Sources: map[string]string{}}, nil
 	}
 	if !c.Has(name) {
 		return Profile{}, noProfile(name)
@@ -287,8 +290,9 @@ type values struct {
 	sources map[string]string
 }
 
-// newValues lays the environment over a profile of the file over the defaults. viper keeps the layers and nothing else: it is given
-// texts, as it would read the key 00123 as a number, and neither reads nor writes the file, whose lines it does not know.
+// newValues lays the environment over a profile of the file over the defaults. viper
+// keeps the layers and nothing else: it is given texts, as it would read the key 00123 as
+// a number, and neither reads nor writes the file, whose lines it does not know.
 func newValues(file fileProfile, getenv func(string) string) values {
 	v := values{viper.New(), map[string]string{}}
 	fromFile := map[string]any{}

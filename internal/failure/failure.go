@@ -30,7 +30,8 @@ const (
 )
 
 var exits = map[Code]int{
-	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8, Changes: 9,
+	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8,
+	Changes:     9,
 	Interrupted: 130,
 }
 

@@ -27,9 +27,9 @@ var places = []struct{ called, wanted string }{
 	{"in exponent of numeric literal", "in an exponent, where a digit is wanted"},
 }
 
-// JSONTrouble says why encoding/json could not read a text, in words that speak of the
+// ExplainJSONError says why encoding/json could not read a text, in words that speak of the
 // text and not of Go. What it does not know it leaves as it is.
-func JSONTrouble(err error) string {
+func ExplainJSONError(err error) string {
 	var shape *json.UnmarshalTypeError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

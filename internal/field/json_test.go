@@ -35,12 +35,12 @@ func TestJSONTroubleSpeaksOfTheText(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s is JSON", text)
 		}
-		if got := field.JSONTrouble(err); got != want {
+		if got := field.ExplainJSONError(err); got != want {
 			t.Errorf("%.40s\ngot  %s\nwant %s", text, got, want)
 		}
 	}
 	var object map[string]any
-	if got := field.JSONTrouble(json.Unmarshal([]byte("[1]"), &object)); got != "it is a JSON array" {
+	if got := field.ExplainJSONError(json.Unmarshal([]byte("[1]"), &object)); got != "it is a JSON array" {
 		t.Error(got)
 	}
 }

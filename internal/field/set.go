@@ -12,48 +12,48 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// Set is the fields that were said, with their values. A field that was not said is not
+// Set is the fields that were assigned, with their values. A field that was not assigned is not
 // in it and is not sent. The zero value is empty and ready for use; a copy shares nothing
 // that Put changes only after Clone.
 type Set struct {
-	said  []said            // in the table's order
-	extra map[extraName]any // what the table does not know, sent as given (--no-validate)
+	assigned []assigned        // in the table's order
+	extra    map[extraName]any // what the table does not know, sent as given (--no-validate)
 }
 
 // extraName is a member that the table does not know, at the top ("") or inside UserFields.
 type extraName struct{ inside, name string }
 
-// said is one field with its value. A few of them in a list are found faster than in a
+// assigned is one field with its value. A few of them in a list are found faster than in a
 // map, and a million rows have each their own.
-type said struct {
+type assigned struct {
 	field *Field
 	value any
 }
 
 // Put says a field. A nil value is sent as null.
 func (s *Set) Put(f *Field, value any) {
-	i := len(s.said)
-	for i > 0 && s.said[i-1].field.index >= f.index {
+	i := len(s.assigned)
+	for i > 0 && s.assigned[i-1].field.index >= f.index {
 		i--
 	}
-	if i < len(s.said) && s.said[i].field == f {
-		s.said[i].value = value
+	if i < len(s.assigned) && s.assigned[i].field == f {
+		s.assigned[i].value = value
 		return
 	}
-	if s.said == nil {
-		s.said = make([]said, 0, 6)
+	if s.assigned == nil {
+		s.assigned = make([]assigned, 0, 6)
 	}
-	s.said = slices.Insert(s.said, i, said{f, value})
+	s.assigned = slices.Insert(s.assigned, i, assigned{f, value})
 }
 
-// Get is the value that was said, if any.
+// Get is the value that was assigned, if any.
 func (s *Set) Get(name string) (any, bool) {
 	return s.Value(Get(name))
 }
 
 // Value returns the value that was set for a field, if any. A nil value clears the field.
 func (s *Set) Value(f *Field) (any, bool) {
-	for _, m := range s.said {
+	for _, m := range s.assigned {
 		if m.field == f {
 			return m.value, true
 		}
@@ -74,24 +74,24 @@ func (s *Set) Text(name string) string {
 	return text
 }
 
-// Len is the number of fields that were said.
-func (s *Set) Len() int { return len(s.said) + len(s.extra) }
+// Len is the number of fields that were assigned.
+func (s *Set) Len() int { return len(s.assigned) + len(s.extra) }
 
-// Fields lists what was said, in the table's order.
+// Fields lists what was assigned, in the table's order.
 func (s *Set) Fields() []*Field {
-	out := make([]*Field, len(s.said))
-	for i, m := range s.said {
+	out := make([]*Field, len(s.assigned))
+	for i, m := range s.assigned {
 		out[i] = m.field
 	}
 	return out
 }
 
 // Clone is a copy that shares nothing.
-func (s *Set) Clone() Set { return Set{slices.Clone(s.said), maps.Clone(s.extra)} }
+func (s *Set) Clone() Set { return Set{slices.Clone(s.assigned), maps.Clone(s.extra)} }
 
 // Merge puts everything that the other set says over this one.
 func (s *Set) Merge(over Set) {
-	for _, m := range over.said {
+	for _, m := range over.assigned {
 		s.Put(m.field, m.value)
 	}
 	for k, v := range over.extra {
@@ -118,7 +118,7 @@ func (s *Set) extras(inside string) []extraName {
 	return out
 }
 
-// Body is the JSON object that is sent for a use: only what was said, in the table's
+// Body is the JSON object that is sent for a use: only what was assigned, in the table's
 // order, the telematics parameters and the ClientId under UserFields (for Quantity at the
 // top, as the content of CustomFields).
 func (s *Set) Body(use Use) ([]byte, error) {
@@ -126,7 +126,7 @@ func (s *Set) Body(use Use) ([]byte, error) {
 	b.text[0] = '{'
 	innerExtras := s.extras(UserFields)
 	inside := len(innerExtras) > 0
-	for _, m := range s.said {
+	for _, m := range s.assigned {
 		if m.field.Inside != "" && use != Quantity {
 			inside = true
 			continue
@@ -143,7 +143,7 @@ func (s *Set) Body(use Use) ([]byte, error) {
 	if inside {
 		b.name(UserFields)
 		b.text = append(b.text, '{')
-		for _, m := range s.said {
+		for _, m := range s.assigned {
 			if m.field.Inside != "" {
 				b.member(m.field.Name, m.value)
 			}
@@ -247,7 +247,7 @@ func (r *Reader) JSON(data []byte) {
 	d.UseNumber()
 	var body map[string]any
 	if err := d.Decode(&body); err != nil {
-		r.mistake("", "not a JSON object: "+JSONTrouble(err))
+		r.mistake("", "not a JSON object: "+ExplainJSONError(err))
 		return
 	}
 	if body == nil || d.More() {
@@ -258,7 +258,7 @@ func (r *Reader) JSON(data []byte) {
 }
 
 // object reads the members of a body, or of the object inside it; seen is what has been
-// said already.
+// assigned already.
 func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool) {
 	for _, key := range slices.Sorted(maps.Keys(body)) {
 		value := body[key]

@@ -278,5 +278,6 @@ func Find(ctx context.Context, api API, ref string) (userservice.InstanceInfo, e
 }
 
 func noInstance(which string) error {
-	return failure.New(failure.NotFound, "no instance "+which+" that this admin may act on").Because(ReasonNoInstance, which)
+	return failure.New(failure.NotFound, "no instance "+which+" that this admin may act on").
+		Because(ReasonNoInstance, which)
 }

@@ -271,8 +271,8 @@ func emptying(c *userservice.Client, deleted *[]job.Result) *hierarchy.Emptying 
 	}
 }
 
-// An interrupted deletion goes on where it stood, and deletes the users of its instance alone, those
-// registered meanwhile included.
+// An interrupted deletion goes on where it stood, and deletes the users of its instance
+// alone, those registered meanwhile included.
 func TestADeletionWithUsersIsResumed(t *testing.T) {
 	t.Parallel()
 	c, w := signIn(t, "company")

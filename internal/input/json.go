@@ -98,7 +98,7 @@ func (r *jsonReader) failed(err error) error {
 		at += where.Offset - 1
 	}
 	return r.file.source.broken(fmt.Sprintf("it is not JSON in row %d (line %d): %s", r.n+1, r.lines.at(at),
-		field.JSONTrouble(syntax)))
+		field.ExplainJSONError(syntax)))
 }
 
 func (r *jsonReader) read(row *Row) { r.object.read(row) }

@@ -76,7 +76,7 @@ func (o *object) read(row *Row) {
 func whyNot(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it is not JSON: " + field.JSONTrouble(err)
+		return "it is not JSON: " + field.ExplainJSONError(err)
 	}
 	return err.Error()
 }

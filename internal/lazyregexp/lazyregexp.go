@@ -1,5 +1,6 @@
-// Package lazyregexp compiles a package's regular expressions when they are first used, so that commands that do not need them do
-// not wait for them at start-up. It imports nothing of the project, and every room may import it.
+// Package lazyregexp compiles a package's regular expressions when they are first used,
+// so that commands that do not need them do not wait for them at start-up. It imports
+// nothing of the project, and every room may import it.
 package lazyregexp
 
 import (
@@ -7,7 +8,8 @@ import (
 	"sync"
 )
 
-// Regexp is a regular expression that is compiled on first use. It is safe for use by many goroutines.
+// Regexp is a regular expression that is compiled on first use. It is safe for use by
+// many goroutines.
 type Regexp struct{ compiled func() *regexp.Regexp }
 
 // New returns the expression; an invalid one panics when it is first used, so a test must use it.

@@ -73,7 +73,8 @@ func (o TimerOptions) systemd() Timer {
 	}
 	dir := path.Join(home, "systemd", "user")
 	var service strings.Builder
-	fmt.Fprintf(&service, "[Unit]\nDescription=End the temporary changes of telematicsctl profile %s\n\n[Service]\nType=oneshot\n", o.Profile)
+	fmt.Fprintf(&service, "[Unit]\nDescription=End the temporary changes of telematicsctl profile "+
+		"%s\n\n[Service]\nType=oneshot\n", o.Profile)
 	for _, v := range o.variables() {
 		fmt.Fprintf(&service, "Environment=%s\n", systemdQuote(v))
 	}

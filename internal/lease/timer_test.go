@@ -12,8 +12,10 @@ import (
 func TestTimersOfEachSystem(t *testing.T) {
 	t.Parallel()
 	options := lease.TimerOptions{
-		Profile: "prod", Program: "/opt/my tools/telematicsctl", Args: []string{"lease", "sweep", "--config", `/home/a&b/50%$x".yaml`},
-		Environment: map[string]string{"XDG_STATE_HOME": "/data/100%", "XDG_CONFIG_HOME": ""}, StateDir: `C:\state`, Home: "/home/ada",
+		Profile: "prod", Program: "/opt/my tools/telematicsctl",
+		Args:        []string{"lease", "sweep", "--config", `/home/a&b/50%$x".yaml`},
+		Environment: map[string]string{"XDG_STATE_HOME": "/data/100%", "XDG_CONFIG_HOME": ""}, StateDir: `C:\state`,
+		Home: "/home/ada",
 	}
 	for system, c := range map[string]struct {
 		paths   string
@@ -22,7 +24,8 @@ func TestTimersOfEachSystem(t *testing.T) {
 		disable string
 	}{
 		"linux": {
-			paths: "/home/ada/.config/systemd/user/telematicsctl-leases-prod.service /home/ada/.config/systemd/user/telematicsctl-leases-prod.timer",
+			paths: "/home/ada/.config/systemd/user/telematicsctl-leases-prod.service " +
+				"/home/ada/.config/systemd/user/telematicsctl-leases-prod.timer",
 			content: []string{
 				"Type=oneshot\nEnvironment=\"XDG_STATE_HOME=/data/100%%\"\n",
 				`ExecStart="/opt/my tools/telematicsctl" "lease" "sweep" "--config" "/home/a&b/50%%$$x\".yaml"` + "\n",
@@ -41,8 +44,9 @@ func TestTimersOfEachSystem(t *testing.T) {
 			disable: "launchctl unload -w /home/ada/Library/LaunchAgents/com.telematicsctl.leases.prod.plist",
 		},
 		"windows": {
-			paths:   `C:\state\lease-sweep-prod.cmd`,
-			content: []string{"@echo off\r\nset \"XDG_STATE_HOME=/data/100%%\"\r\n", `"/opt/my tools/telematicsctl" "lease" "sweep"`},
+			paths: `C:\state\lease-sweep-prod.cmd`,
+			content: []string{"@echo off\r\nset \"XDG_STATE_HOME=/data/100%%\"\r\n",
+				`"/opt/my tools/telematicsctl" "lease" "sweep"`},
 			enable:  `schtasks /Create /F /SC MINUTE /MO 1 /TN telematicsctl leases prod /TR "C:\state\lease-sweep-prod.cmd"`,
 			disable: "schtasks /Delete /F /TN telematicsctl leases prod",
 		},

@@ -37,7 +37,8 @@ func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.
 		}
 		a.Lost = a.Lost || failure.MayHaveApplied(err)
 		wait := max(waits.NextBackOff(), failure.From(err).RetryAfter)
-		if ctx.Err() != nil || try >= r.Retries || !retryable(err) || a.Lost && !op.Resendable(rec) || failure.From(err).RetryAfter > r.Longest {
+		if ctx.Err() != nil || try >= r.Retries || !retryable(err) || a.Lost && !op.Resendable(rec) ||
+			failure.From(err).RetryAfter > r.Longest {
 			return gaveUp(a, err)
 		}
 		if r.Notify != nil {

@@ -335,18 +335,23 @@ func TestStylesColorCellsAndMoveNothing(t *testing.T) {
 	}
 }
 
-// A column of words and other values, such as a user's card, is shortened where it is long and never left out for it.
+// A column of words and other values, such as a user's card, is shortened where it is
+// long and never left out for it.
 func TestAColumnOfManyKindsIsShortened(t *testing.T) {
 	type line struct {
 		Field string
 		Value any
 	}
 	v := render.View[line]{Columns: []render.Column[line]{
-		{Head: "FIELD", Cell: func(l line) any { return l.Field }}, {Head: "VALUE", Cell: func(l line) any { return l.Value }},
+		{Head: "FIELD", Cell: func(l line) any {
+			return l.Field
+		}}, {Head: "VALUE", Cell: func(l line) any { return l.Value }},
 	}}
 	p, out := printer(t, render.Options{TTY: true, Width: 30})
-	lines := []line{{"Image", strings.Repeat("x", 60)}, {"Children", 3}, {"Created", time.Date(2026, 6, 1, 9, 30, 0, 0, time.UTC)}}
-	if err := render.List(p, v, lines); err != nil || !strings.Contains(out.String(), "xxx…\n") || !strings.Contains(out.String(), "2026-06-01") {
+	lines := []line{{"Image", strings.Repeat("x", 60)}, {"Children", 3},
+		{"Created", time.Date(2026, 6, 1, 9, 30, 0, 0, time.UTC)}}
+	if err := render.List(p, v, lines); err != nil || !strings.Contains(out.String(), "xxx…\n") ||
+		!strings.Contains(out.String(), "2026-06-01") {
 		t.Errorf("%v, %s", err, out)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// fleetSize is how many users are there while the benchmarks run; the figures in docs/sandbox.md are for a million.
+// fleetSize is how many users are there while the benchmarks run; the figures in
+// docs/sandbox.md are for a million.
 var fleetSize = flag.Int("sandbox.fleet", 20000, "users that are there while the benchmarks run")
 
 // fleet is a sandbox in memory with fleetSize users, made once.
@@ -82,7 +83,9 @@ func (n *nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func BenchmarkRegister(b *testing.B) {
 	w := fullWorld(b)
 	for name, body := range map[string]func() string{
-		"empty": func() string { return `{}` }, "full": fullBody, "without tokens": func() string { return `{"CreateAccessToken":false}` },
+		"empty": func() string {
+			return `{}`
+		}, "full": fullBody, "without tokens": func() string { return `{"CreateAccessToken":false}` },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -93,7 +96,8 @@ func BenchmarkRegister(b *testing.B) {
 	}
 }
 
-// BenchmarkRegisterOverLoopback is 64 clients on as many connections, in the same process, against a server on 127.0.0.1.
+// BenchmarkRegisterOverLoopback is 64 clients on as many connections, in the same
+// process, against a server on 127.0.0.1.
 func BenchmarkRegisterOverLoopback(b *testing.B) {
 	w := fullWorld(b)
 	server := httptest.NewServer(w.box)
@@ -160,8 +164,10 @@ func BenchmarkFind(b *testing.B) {
 		}
 		first, last := fmt.Sprint(u.UserProfile["FirstName"]), fmt.Sprint(u.UserProfile["LastName"])
 		for _, q := range [][2]string{
-			{"DeviceToken", u.DeviceToken}, {"Email", fmt.Sprint(u.UserProfile["Email"])}, {"Phone", fmt.Sprint(u.UserProfile["Phone"])},
-			{"ClientId", fmt.Sprint(u.UserFields[0]["ClientId"])}, {"FirstName", first}, {"LastName", last}, {"FullName", first + " " + last},
+			{"DeviceToken", u.DeviceToken}, {"Email", fmt.Sprint(u.UserProfile["Email"])},
+			{"Phone", fmt.Sprint(u.UserProfile["Phone"])},
+			{"ClientId", fmt.Sprint(u.UserFields[0]["ClientId"])}, {"FirstName", first}, {"LastName", last},
+			{"FullName", first + " " + last},
 		} {
 			b.Run(q[0], func(b *testing.B) {
 				n := len(w.find(b, as, q[0]+"="+url.QueryEscape(q[1])))
@@ -176,8 +182,8 @@ func BenchmarkFind(b *testing.B) {
 	b.Fatal("nobody with a ClientId")
 }
 
-// BenchmarkList is the first page of a list, the state having just changed (so that nothing is remembered), and a page
-// far behind on the way through the list.
+// BenchmarkList is the first page of a list, the state having just changed (so that
+// nothing is remembered), and a page far behind on the way through the list.
 func BenchmarkList(b *testing.B) {
 	w := fullWorld(b)
 	as := w.asAdmin(b)
@@ -195,7 +201,8 @@ func BenchmarkList(b *testing.B) {
 				b.StopTimer()
 				serve(b, w.box, "POST", "/v1/Registration/create", theInstance, `{"CreateAccessToken": false}`)
 				b.StartTimer()
-				serve(b, w.box, "POST", "/v1/Management/users/GetFilteredPage", as, `{"PageNumber": 1, "PageSize": 100, `+filter+`}`)
+				serve(b, w.box, "POST", "/v1/Management/users/GetFilteredPage", as,
+					`{"PageNumber": 1, "PageSize": 100, `+filter+`}`)
 			}
 		})
 	}
@@ -209,7 +216,8 @@ func BenchmarkList(b *testing.B) {
 	})
 }
 
-// BenchmarkFirstRequestInAFolder is what a command pays for the sandbox: opening it, one request, letting go.
+// BenchmarkFirstRequestInAFolder is what a command pays for the sandbox: opening it, one
+// request, letting go.
 func BenchmarkFirstRequestInAFolder(b *testing.B) {
 	dir := b.TempDir()
 	var body bytes.Buffer

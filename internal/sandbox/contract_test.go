@@ -124,8 +124,8 @@ func member(n *yaml.Node, name string) string {
 	return ""
 }
 
-// What the contract describes of answers, each status, header and member, is what the sandbox gives; anything else in an answer fails
-// whichever test asked for it.
+// What the contract describes of answers, each status, header and member, is what the
+// sandbox gives; anything else in an answer fails whichever test asked for it.
 func TestEverythingDescribedIsGiven(t *testing.T) {
 	contract, err := contracttest.New(docs.OpenAPI)
 	if err != nil {
@@ -140,7 +140,8 @@ func TestEverythingDescribedIsGiven(t *testing.T) {
 	}
 }
 
-// And what it describes of requests, each header, parameter and member, is what the sandbox looks for, no more and no less.
+// And what it describes of requests, each header, parameter and member, is what the
+// sandbox looks for, no more and no less.
 func TestEverythingDescribedIsLookedFor(t *testing.T) {
 	asked := map[string]bool{}
 	newWalk(t, theContract(), func(call, where, name string) { asked[call+" "+where+" "+name] = true }).everywhere(t)
@@ -157,8 +158,8 @@ func TestEverythingDescribedIsLookedFor(t *testing.T) {
 	}
 }
 
-// What the contract describes inside LoginFields, a string that holds JSON, signs in; so does the object that a vendor's client
-// sends, which the contract's words mention alone.
+// What the contract describes inside LoginFields, a string that holds JSON, signs in; so
+// does the object that a vendor's client sends, which the contract's words mention alone.
 func TestEveryDescribedLoginFieldSignsIn(t *testing.T) {
 	w := newWorld(t, sandbox.Options{SignInLimit: -1})
 	u := w.register(t, `{}`).DeviceToken
@@ -171,7 +172,8 @@ func TestEveryDescribedLoginFieldSignsIn(t *testing.T) {
 		"email":              {nil, `{"email": "` + sandbox.AdminEmail + `"}`, sandbox.AdminPassword},
 		"DeviceToken":        {inInstance, `{"DeviceToken": "` + u + `"}`, sandbox.InstanceKey},
 	} {
-		if described := slices.Contains(theContract().Asked(), "POST /v1/Auth/Login body LoginFields/"+what); described != strings.HasPrefix(what, "(text)") {
+		if described := slices.Contains(theContract().
+			Asked(), "POST /v1/Auth/Login body LoginFields/"+what); described != strings.HasPrefix(what, "(text)") {
 			t.Errorf("%s is described: %v", what, described)
 		}
 		w.signIn(t, c.h, c.fields, c.password).want(t, 200)
@@ -201,7 +203,8 @@ func TestTheContractIsServed(t *testing.T) {
 	}
 }
 
-// Each thing that is assumed has a name: the contract lists it, the sandbox's code says where it acts by it, and the page for people has it as a row.
+// Each thing that is assumed has a name: the contract lists it, the sandbox's code says
+// where it acts by it, and the page for people has it as a row.
 func TestEveryAssumptionIsListed(t *testing.T) {
 	var listed struct {
 		Assumed map[string]struct{ What, Assumed string } `yaml:"x-assumed"`
@@ -244,7 +247,8 @@ func TestEveryAssumptionIsListed(t *testing.T) {
 
 var assumed = regexp.MustCompile(`\bassumed(?::(?: |\s*// )([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*))?`)
 
-// assumedInCode are the names in comments such as "(assumed: page)". A comment that says so without a name fails.
+// assumedInCode are the names in comments such as "(assumed: page)". A comment that says
+// so without a name fails.
 func assumedInCode(t *testing.T) map[string]bool {
 	t.Helper()
 	var files []string
@@ -266,7 +270,8 @@ func assumedInCode(t *testing.T) map[string]bool {
 		}
 		for _, m := range assumed.FindAllStringSubmatch(string(code), -1) {
 			if m[1] == "" {
-				t.Errorf("%s: something is assumed that has no name; call it (assumed: name) and list it in the contract's x-assumed", file)
+				t.Errorf("%s: something is assumed that has no name; call it (assumed: name) and list it in the "+
+					"contract's x-assumed", file)
 			}
 			for _, name := range strings.Split(m[1], ", ") {
 				named[name] = true

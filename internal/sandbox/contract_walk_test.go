@@ -36,19 +36,25 @@ var asForm = headers{"Content-Type": "text/plain"}
 // huge is larger than any body may be.
 var huge = `{"x": "` + strings.Repeat("x", 30_000_000) + `"}`
 
-// newWalk begins a walk all of whose answers are held to a contract. asked, if it is given, is told of all that a call looks for in its request.
+// newWalk begins a walk all of whose answers are held to a contract. asked, if it is
+// given, is told of all that a call looks for in its request.
 func newWalk(t *testing.T, contract *contracttest.Contract, asked func(call, where, name string)) *walk {
 	t.Helper()
 	w := &walk{world: newCompanies(t), strict: newWorld(t, sandbox.Options{NoMultiple: true})}
 	for _, each := range []*world{w.world, w.strict} {
-		each.client = &http.Client{Transport: contract.Transport(sandbox.Transport(each.box), contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })}
+		each.client = &http.Client{Transport: contract.Transport(sandbox.Transport(each.box),
+			contracttest.Hold{Answers: true}, func(err error) {
+				t.Error(err)
+			})}
 		each.box.OnAsked(asked)
 	}
 	w.in = headers{"InstanceId": id(111), "InstanceKey": id(9111)}
 	w.u = w.do(t, "POST", createPath, w.in, `{"LastName": "x", "UserFields": {}}`).want(t, 200).tokens(t)
-	w.other = w.do(t, "POST", createPath, headers{"InstanceId": id(211), "InstanceKey": id(9211)}, `{}`).want(t, 200).tokens(t)
+	w.other = w.do(t, "POST", createPath, headers{"InstanceId": id(211), "InstanceKey": id(9211)}, `{}`).
+		want(t, 200).tokens(t)
 	w.active = id(77)
-	line := `{"DeviceToken": "` + w.active + `", "ActivityStatus": "Active", "AccountInfo": {"InstanceId": "` + id(111) + `"}}`
+	line := `{"DeviceToken": "` + w.active + `", "ActivityStatus": "Active", "AccountInfo": {"InstanceId": "` +
+		id(111) + `"}}`
 	if _, err := w.box.Import(t.Context(), strings.NewReader(line)); err != nil {
 		t.Fatal(err)
 	}
@@ -106,10 +112,12 @@ func (w *walk) signingIn(t *testing.T) {
 	w.strict.signIn(t, nil, `"{}"`, "x").want(t, 429)
 }
 
-// asAdminOrNot has the calls that want an admin: signed in, not signed in, as a user, and with a body that is none.
+// asAdminOrNot has the calls that want an admin: signed in, not signed in, as a user, and
+// with a body that is none.
 func (w *walk) asAdminOrNot(t *testing.T) {
 	t.Helper()
-	there := `{"DeviceToken": "` + w.u.DeviceToken + `", "ToInstanceId": "` + id(112) + `", "ToInstanceKey": "` + id(9112) + `"}`
+	there := `{"DeviceToken": "` + w.u.DeviceToken + `", "ToInstanceId": "` + id(112) + `", "ToInstanceKey": "` +
+		id(9112) + `"}`
 	for _, c := range []struct{ method, path, good, bad string }{
 		{"GET", usersPath + "/find?LastName=x&IncludeAccountInfo=true&ShowInactiveUsers=true", "", usersPath + "/find"},
 		{"POST", usersPath + "/GetFilteredPage", `{"PageNumber": 1, "PageSize": 1}`, ""},
@@ -124,9 +132,11 @@ func (w *walk) asAdminOrNot(t *testing.T) {
 		{"POST", "/v1/applications/" + id(11) + "/instances", `{"name": "n", "status": 2}`, ""},
 		{"POST", "/v1/companies/" + id(1) + "/applications", `{"name": "n", "createDefaultGroup": true}`, ""},
 		{"PATCH", "/v1/Instances/" + id(111) + "?Name=n", "", "/v1/Instances/" + id(111) + "?Status=3"},
-		{"PATCH", "/v1/Applications/applications/" + id(11) + "?Name=n", "", "/v1/Applications/applications/" + id(11) + "?Status=2"},
+		{"PATCH", "/v1/Applications/applications/" + id(11) + "?Name=n", "",
+			"/v1/Applications/applications/" + id(11) + "?Status=2"},
 		{"GET", "/indicators/admin/v3/Statistics?UserId=" + w.u.DeviceToken, "", "/indicators/admin/v3/Statistics"},
-		{"GET", "/indicators/admin/v3/Statistics/Dates?UserId=" + w.u.DeviceToken, "", "/indicators/admin/v3/Statistics/Dates?UserId=x"},
+		{"GET", "/indicators/admin/v3/Statistics/Dates?UserId=" + w.u.DeviceToken, "",
+			"/indicators/admin/v3/Statistics/Dates?UserId=x"},
 		{"GET", heartbeatPath + "/" + w.u.DeviceToken + "/latest", "", heartbeatPath + "/x/latest"},
 		{"POST", heartbeatPath + "/latest", `{"DeviceTokens": ["` + w.active + `"]}`, ""},
 	} {
@@ -148,7 +158,8 @@ func (w *walk) asAdminOrNot(t *testing.T) {
 	w.try(t, 404, "POST", usersPath+"/instances/change", w.admin, nobody)
 	w.try(t, 200, "POST", usersPath+"/instances/change", w.admin, strings.ReplaceAll(there, "112", "111"))
 	for _, path := range []string{
-		"/indicators/admin/v3/Statistics?UserId=", "/indicators/admin/v3/Statistics/Dates?UserId=", heartbeatPath + "/{}/latest",
+		"/indicators/admin/v3/Statistics?UserId=", "/indicators/admin/v3/Statistics/Dates?UserId=",
+		heartbeatPath + "/{}/latest",
 	} {
 		at := func(token string) string {
 			if strings.Contains(path, "{}") {
@@ -159,20 +170,23 @@ func (w *walk) asAdminOrNot(t *testing.T) {
 		w.try(t, 200, "GET", at(w.active), w.admin, "")
 		w.try(t, 404, "GET", at(id(5)), w.admin, "")
 	}
-	for _, path := range []string{"/v1/Instances/" + id(111) + "?Name=n", "/v1/Applications/applications/" + id(11) + "?Name=n"} {
+	for _, path := range []string{"/v1/Instances/" + id(111) + "?Name=n",
+		"/v1/Applications/applications/" + id(11) + "?Name=n"} {
 		w.try(t, 413, "PATCH", path, w.admin, huge)
 	}
 }
 
 func (w *walk) hierarchy(t *testing.T) {
 	t.Helper()
-	for path, key := range map[string]string{"/v1/Instances/" + id(111): "InstanceId", "/v1/Applications/applications/" + id(11): "AppToken"} {
+	for path, key := range map[string]string{"/v1/Instances/" + id(111): "InstanceId",
+		"/v1/Applications/applications/" + id(11): "AppToken"} {
 		w.try(t, 401, "DELETE", path, nil, "")
 		w.try(t, 403, "DELETE", path, w.user, "")
 		w.do(t, "DELETE", path, w.admin, "").want(t, 422, key)
 	}
 	for _, call := range []string{
-		"PATCH /v1/Instances/", "DELETE /v1/Instances/", "PATCH /v1/Applications/applications/", "DELETE /v1/Applications/applications/",
+		"PATCH /v1/Instances/", "DELETE /v1/Instances/", "PATCH /v1/Applications/applications/",
+		"DELETE /v1/Applications/applications/",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		w.try(t, 200, method, path+id(5), w.admin, "")

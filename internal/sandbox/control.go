@@ -109,8 +109,8 @@ func (s *Sandbox) control(r *http.Request) fault.Response {
 	return plain(http.StatusOK, result)
 }
 
-// foreign refuses what a page of another site may make a browser send: a request for another host, as after a change
-// of a DNS record, or with another origin.
+// foreign refuses what a page of another site may make a browser send: a request for
+// another host, as after a change of a DNS record, or with another origin.
 func (s *Sandbox) foreign(r *http.Request) (refusal fault.Response, refused bool) {
 	hosts := s.hosts.Load()
 	if hosts != nil && !slices.Contains(*hosts, strings.ToLower(r.Host)) {
@@ -236,7 +236,8 @@ func (s *Sandbox) expireTokens(r *http.Request, b body) (any, error) {
 // showKeys is the public key of JWTs, as a JSON Web Key Set.
 func (s *Sandbox) showKeys(r *http.Request, _ body) (any, error) { return s.server.KeySet(r.Context()) }
 
-// putUser adds a user, a line of an export, or puts it in the place of the one with its DeviceToken.
+// putUser adds a user, a line of an export, or puts it in the place of the one with its
+// DeviceToken.
 func (s *Sandbox) putUser(r *http.Request, b body) (any, error) {
 	if b[""] == nil {
 		return nil, failure.New(failure.Invalid, "the body must be a user, as an export has it")

@@ -84,7 +84,8 @@ func TestTheClockMoves(t *testing.T) {
 	w.control(t, "POST", "clock", `{"Advance": "soon"}`, 422)
 	w.control(t, "POST", "clock", `{}`, 422)
 	w.control(t, "POST", "clock", `[`, 400)
-	for _, body := range []string{`{"Advance": "2000000h"}`, `{"Advance": "-2000000h"}`, `{"To": "2200-01-01T00:00:00Z"}`} {
+	for _, body := range []string{`{"Advance": "2000000h"}`, `{"Advance": "-2000000h"}`,
+		`{"To": "2200-01-01T00:00:00Z"}`} {
 		w.control(t, "POST", "clock", body, 422)
 	}
 	w.control(t, "POST", "clock", `{"Advance": "700000h"}`, 200)
@@ -96,9 +97,10 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	w.control(t, "PUT", "faults", `{"Faults": ["POST /v1/Registration/create: 503"]}`, 200)
 	w.do(t, "POST", "/v1/Registration/create", theInstance, `{}`).want(t, 503)
 	for body, want := range map[string]string{
-		`{"Faults": ["nonsense"]}`:                         "no : after the path",
-		`{"Faults": "*: 503"}`:                             "a list of texts",
-		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "there is no call /v1/registrations; the nearest is POST /v1/Registration/create",
+		`{"Faults": ["nonsense"]}`: "no : after the path",
+		`{"Faults": "*: 503"}`:     "a list of texts",
+		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "there is no call /v1/registrations; the nearest is POST " +
+			"/v1/Registration/create",
 	} {
 		if got := w.control(t, "PUT", "faults", body, 422); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", body, got)
@@ -109,7 +111,8 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	}
 	w.control(t, "DELETE", "faults", "", 200)
 	w.register(t, `{}`)
-	if got := w.control(t, "GET", "counters", "", 200); got != `{"Calls":{"POST /v1/Registration/create":{"200":1,"503":1}},"Faults":1,"Requests":2,"Users":1}` {
+	if got := w.control(t, "GET", "counters", "",
+		200); got != `{"Calls":{"POST /v1/Registration/create":{"200":1,"503":1}},"Faults":1,"Requests":2,"Users":1}` {
 		t.Error(got)
 	}
 }
@@ -117,14 +120,16 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 func TestTheLastRequestsAreRemembered(t *testing.T) {
 	w := newWorld(t, sandbox.Options{Control: true})
 	for range 250 {
-		w.do(t, "POST", "/v1/Registration/create", theInstance.and(headers{"X-Request-Id": "r"}), `{"Email": "ada@example.com", "Password": "p4ssword"}`)
+		w.do(t, "POST", "/v1/Registration/create", theInstance.and(headers{"X-Request-Id": "r"}),
+			`{"Email": "ada@example.com", "Password": "p4ssword"}`)
 	}
 	var got struct{ Requests []sandbox.Exchange }
 	if err := json.Unmarshal([]byte(w.control(t, "GET", "requests", "", 200)), &got); err != nil {
 		t.Fatal(err)
 	}
 	last := got.Requests[len(got.Requests)-1]
-	if len(got.Requests) < 100 || len(got.Requests) > 200 || last.Status != 200 || last.Path != "/v1/Registration/create" || last.RequestID != "r" ||
+	if len(got.Requests) < 100 || len(got.Requests) > 200 || last.Status != 200 ||
+		last.Path != "/v1/Registration/create" || last.RequestID != "r" ||
 		last.Body != `{"Email":"ada@example.com","Password":"[redacted]"}` {
 		t.Errorf("%d, %+v", len(got.Requests), last)
 	}
@@ -169,19 +174,22 @@ func TestNoSecretIsShownWhereverItStands(t *testing.T) {
 	w.do(t, "DELETE", "/v1/Management/users/"+jwt, nil, "").want(t, 401)
 	w.do(t, "GET", "/_sandbox/"+jwt, nil, "")
 	all := log.String() + w.control(t, "GET", "requests", "", 200)
-	if strings.Contains(all, "eyJ") || strings.Contains(all, "SECRET") || strings.Count(all, "/v1/Management/users/[redacted]") != 2 {
+	if strings.Contains(all, "eyJ") || strings.Contains(all, "SECRET") ||
+		strings.Count(all, "/v1/Management/users/[redacted]") != 2 {
 		t.Error(all)
 	}
 }
 
-// A back-end that resets between its tests finds the same users each time, DeviceTokens that were drawn included.
+// A back-end that resets between its tests finds the same users each time, DeviceTokens
+// that were drawn included.
 func TestAResetBringsBackWhatItBeganWith(t *testing.T) {
 	for name, dir := range map[string]string{"memory": "", "folder": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, sandbox.Options{Control: true, Dir: dir, FaultSeed: 3})
 			n, err := w.box.Begin(t.Context(), sandbox.Start{
-				Import: strings.NewReader(`{"UserProfile": {"FirstName": "Ada"}}` + "\n" + `{"DeviceToken": "` + id(1) + `", "UserFields": {"ClientId": "c-1"}}`),
-				Fleet:  seed.Fleet{Users: 20, Seed: 7},
+				Import: strings.NewReader(`{"UserProfile": {"FirstName": "Ada"}}` + "\n" + `{"DeviceToken": "` + id(1) +
+					`", "UserFields": {"ClientId": "c-1"}}`),
+				Fleet: seed.Fleet{Users: 20, Seed: 7},
 			})
 			if err != nil || n != 2 {
 				t.Fatal(n, err)
@@ -239,8 +247,9 @@ func TestTheControlAPIIsForThisHostAlone(t *testing.T) {
 		host, kind, origin, body string
 		status                   int
 	}{
-		"its own host":             {"", "application/json", "", `{}`, 200},
-		"localhost":                {"localhost:" + url[strings.LastIndex(url, ":")+1:], "application/json; charset=utf-8", "", `{}`, 200},
+		"its own host": {"", "application/json", "", `{}`, 200},
+		"localhost": {"localhost:" + url[strings.LastIndex(url, ":")+1:], "application/json; charset=utf-8",
+			"", `{}`, 200},
 		"its own origin":           {"", "application/json", url, `{}`, 200},
 		"no body":                  {"", "", "", ``, 200},
 		"another name of the host": {"evil.example", "application/json", "", `{}`, 403},
@@ -252,7 +261,8 @@ func TestTheControlAPIIsForThisHostAlone(t *testing.T) {
 		"no content type":          {"", "", "", `{}`, 415},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/_sandbox/tokens/expire", strings.NewReader(c.body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/_sandbox/tokens/expire",
+				strings.NewReader(c.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -285,7 +295,8 @@ func TestAUserIsPutAsAnExportHasIt(t *testing.T) {
 	if p := w.find(t, as, "DeviceToken="+id(1)); len(p) != 1 || p[0].UserProfile["FirstName"] != "Eve" {
 		t.Errorf("got %+v", p)
 	}
-	r := send(t, &http.Client{Transport: sandbox.Transport(w.box)}, "http://sandbox", "GET", heartbeatPath+"/"+id(1)+"/latest", as, "")
+	r := send(t, &http.Client{Transport: sandbox.Transport(w.box)}, "http://sandbox", "GET",
+		heartbeatPath+"/"+id(1)+"/latest", as, "")
 	if !strings.Contains(r.Raw, `"GPSPermissionGranted":false`) || !strings.Contains(r.Raw, `"LowPowerMode":true`) {
 		t.Error(r.Raw)
 	}
@@ -317,7 +328,8 @@ func TestTheKeyOfJWTsIsPublished(t *testing.T) {
 	signed, signature, _ := strings.Cut(token[strings.Index(token, ".")+1:], ".")
 	head, _, _ := strings.Cut(token, ".")
 	digest := sha256.Sum256([]byte(head + "." + signed))
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], number(signature).FillBytes(make([]byte, key.Size()))); err != nil {
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], number(signature).
+		FillBytes(make([]byte, key.Size()))); err != nil {
 		t.Error(err)
 	}
 }

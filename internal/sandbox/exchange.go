@@ -24,7 +24,8 @@ type exchange struct {
 	entry Exchange
 }
 
-// Exchange is what is remembered of a request. Secrets are redacted in Body, and JWTs in Path and RequestID.
+// Exchange is what is remembered of a request. Secrets are redacted in Body, and JWTs in
+// Path and RequestID.
 type Exchange struct {
 	Time      time.Time // the sandbox's
 	Method    string
@@ -149,8 +150,8 @@ func redactJSON(data []byte) (text string, ok bool) {
 	return string(data), err == nil
 }
 
-// redactField returns a field's value without secrets. LoginFields are a JSON object in a text; anything else there has
-// no names to go by.
+// redactField returns a field's value without secrets. LoginFields are a JSON object in a
+// text; anything else there has no names to go by.
 func redactField(name string, v any) any {
 	text, isText := v.(string)
 	switch {

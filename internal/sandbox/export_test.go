@@ -4,7 +4,8 @@ package sandbox
 // (UserFields/ClientId), there or not. It comes before the first request.
 func (s *Sandbox) OnAsked(fn func(call, where, name string)) { s.server.Asked = fn }
 
-// Routes lists the calls in code, method and path, for the tests that compare them with the contract.
+// Routes lists the calls in code, method and path, for the tests that compare them with
+// the contract.
 func Routes() []string {
 	box, err := Open(Options{})
 	if err != nil {

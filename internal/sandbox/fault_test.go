@@ -34,8 +34,10 @@ func faultOf(t testing.TB, text string) fault.Fault {
 
 func TestTextsThatAreNoFault(t *testing.T) {
 	for _, text := range []string{
-		"", "POST /v1/x", "v1/x: 503", "POST /*: ", "POST /*: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%", "*: sleepy",
-		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB", "*: 503 xml",
+		"", "POST /v1/x", "v1/x: 503", "POST /*: ", "POST /*: 503,", "a b c: 503", "* : 99", "*: 503 101%", "*: 503 x%",
+		"*: sleepy",
+		"*: latency", "*: latency soon", "*: latency 10ms±20ms", "*: latency 2h", "*: huge", "*: huge -1MB", "*: huge 5GB",
+		"*: 503 xml",
 		"*: 429 retry-after", "*: drop-after html", "*: reset before", "*: slow -1s",
 	} {
 		if f, err := fault.Parse(text); !failure.Is(err, failure.Invalid) {
@@ -55,26 +57,33 @@ func openWith(text string) error {
 
 func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
 	for text, want := range map[string]string{
-		"POST /v1/Registration/creat: 503":     "there is no call /v1/Registration/creat; the nearest is POST /v1/Registration/create",
-		"/v1/Auth/Logn: 503":                   "there is no call /v1/Auth/Logn; the nearest is POST /v1/Auth/Login",
-		"/v2/Registration/*: 503":              "there is no call /v2/Registration/*; the nearest is POST /v1/Registration/create",
-		"GET /v1/Management/users/a/b: 503":    "there is no call /v1/Management/users/a/b; the nearest is GET /v1/Management/users",
-		"GET /v1/Management/users/find/*: 503": "there is no call /v1/Management/users/find/*; the nearest is GET /v1/Management/users/find",
-		"GET /V1/instances/{InstanceId}: 503":  "there is no call /V1/instances/{InstanceId}; the nearest is GET /v1/Instances/{InstanceId}",
-		"/healthz: 503":                        "there is no call /healthz; the nearest is",
-		"GET /v1/Registration/create: 503":     "/v1/Registration/create is called with POST, not with GET",
-		"POST /v1/Management/users/FIND: 503":  "/v1/Management/users/FIND is called with GET or DELETE, not with POST",
-		"DELETE /v1/Management/users: 503":     "/v1/Management/users is called with GET or PUT, not with DELETE",
-		"PATCH /v1/Management/*: 503":          "/v1/Management/* is called with GET or POST or PUT or DELETE, not with PATCH",
-		"FETCH *: 503":                         "no call has the method FETCH",
+		"POST /v1/Registration/creat: 503": "there is no call /v1/Registration/creat; the nearest is POST " +
+			"/v1/Registration/create",
+		"/v1/Auth/Logn: 503": "there is no call /v1/Auth/Logn; the nearest is POST /v1/Auth/Login",
+		"/v2/Registration/*: 503": "there is no call /v2/Registration/*; the nearest is POST " +
+			"/v1/Registration/create",
+		"GET /v1/Management/users/a/b: 503": "there is no call /v1/Management/users/a/b; the nearest is GET " +
+			"/v1/Management/users",
+		"GET /v1/Management/users/find/*: 503": "there is no call /v1/Management/users/find/*; the nearest is GET " +
+			"/v1/Management/users/find",
+		"GET /V1/instances/{InstanceId}: 503": "there is no call /V1/instances/{InstanceId}; the nearest is GET " +
+			"/v1/Instances/{InstanceId}",
+		"/healthz: 503":                       "there is no call /healthz; the nearest is",
+		"GET /v1/Registration/create: 503":    "/v1/Registration/create is called with POST, not with GET",
+		"POST /v1/Management/users/FIND: 503": "/v1/Management/users/FIND is called with GET or DELETE, not with POST",
+		"DELETE /v1/Management/users: 503":    "/v1/Management/users is called with GET or PUT, not with DELETE",
+		"PATCH /v1/Management/*: 503":         "/v1/Management/* is called with GET or POST or PUT or DELETE, not with PATCH",
+		"FETCH *: 503":                        "no call has the method FETCH",
 	} {
 		if err := openWith(text); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 	for _, text := range []string{
-		"*: 503", "* *: 503", "GET *: 503", "/*: 503", "/v1/*: 503", "post /V1/registration/CREATE/: 503", "/v1/Management/us*: 503", "POST /v1/registration/create*: 503",
-		"DELETE /v1/Management/users/{DeviceToken}: 503", "DELETE /v1/Management/users/8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70: 503", "/v1/Management/users/8f14*: 503",
+		"*: 503", "* *: 503", "GET *: 503", "/*: 503", "/v1/*: 503", "post /V1/registration/CREATE/: 503",
+		"/v1/Management/us*: 503", "POST /v1/registration/create*: 503",
+		"DELETE /v1/Management/users/{DeviceToken}: 503",
+		"DELETE /v1/Management/users/8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70: 503", "/v1/Management/users/8f14*: 503",
 		"GET /v1/Instances/{InstanceId}: 503", "GET /v1/{any}/{any}/{any}: 503", "POST /v1/Registration/CreateMultiple: 503",
 	} {
 		if err := openWith(text); err != nil {
@@ -83,9 +92,11 @@ func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
 	}
 }
 
-// The accounts host keeps to the case of its paths, so there two calls differ in a letter's case alone.
+// The accounts host keeps to the case of its paths, so there two calls differ in a
+// letter's case alone.
 func TestAFaultStrikesTheCallThatItNames(t *testing.T) {
-	w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "/v1/Applications/*: 503"), faultOf(t, "/v1/auth/*: 504")}})
+	w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, "/v1/Applications/*: 503"),
+		faultOf(t, "/v1/auth/*: 504")}})
 	application := "/v1/Applications/" + seed.ApplicationID
 	w.do(t, "GET", application, nil, "").want(t, 503)
 	w.do(t, "GET", strings.ToLower(application)+"/instances", nil, "").want(t, 401)
@@ -140,8 +151,10 @@ func TestEffects(t *testing.T) {
 		"wrong-type": {func(r *http.Response, b string, _ error) bool {
 			return r.Header.Get("Content-Type") == "text/html" && json.Valid([]byte(b))
 		}, true},
-		"latency 1ms±1ms": {func(r *http.Response, _ string, err error) bool { return err == nil && r.StatusCode == 200 }, true},
-		"503 0%":          {func(r *http.Response, _ string, _ error) bool { return r.StatusCode == 200 }, true},
+		"latency 1ms±1ms": {func(r *http.Response, _ string, err error) bool {
+			return err == nil && r.StatusCode == 200
+		}, true},
+		"503 0%": {func(r *http.Response, _ string, _ error) bool { return r.StatusCode == 200 }, true},
 	} {
 		for _, through := range []string{"socket", "process"} {
 			t.Run(text+" through the "+through, func(t *testing.T) {
@@ -161,7 +174,8 @@ func TestEffects(t *testing.T) {
 					body, err = io.ReadAll(resp.Body)
 					_ = resp.Body.Close()
 				}
-				if (resp == nil && !strings.HasPrefix(text, "drop") && !strings.HasPrefix(text, "reset")) || !c.check(resp, string(body), err) {
+				if (resp == nil && !strings.HasPrefix(text, "drop") && !strings.HasPrefix(text, "reset")) ||
+					!c.check(resp, string(body), err) {
 					t.Errorf("got %v %.200q %v", resp, body, err)
 				}
 				p := w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1}`)
@@ -195,7 +209,8 @@ func TestAFaultSpeaksAsTheCallsHostDoes(t *testing.T) {
 	}
 }
 
-// A reset is what a firewall does: the client's system says so, and an orderly end is something else.
+// A reset is what a firewall does: the client's system says so, and an orderly end is
+// something else.
 func TestAResetIsNoOrderlyEnd(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -288,7 +303,8 @@ func TestEveryRequestHasALogLine(t *testing.T) {
 	cancel()
 	w.box.ServeHTTP(httptest.NewRecorder(), registration(ctx)) // by a client that goes away
 	for _, want := range []string{
-		"path=/healthz status=200", "path=/_sandbox/clock status=200", "path=/_sandbox/nothing status=404", "path=/nowhere status=404",
+		"path=/healthz status=200", "path=/_sandbox/clock status=200", "path=/_sandbox/nothing status=404",
+		"path=/nowhere status=404",
 		"path=/_sandbox/faults status=200", "path=/v1/Registration/create status=0",
 	} {
 		if strings.Count(log.String(), want) != 1 {
@@ -299,12 +315,14 @@ func TestEveryRequestHasALogLine(t *testing.T) {
 
 func TestALogLinePerRequestWithoutSecrets(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true, Faults: []fault.Fault{faultOf(t, "GET *: 503")}})
+	w := newWorld(t, sandbox.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)), Control: true,
+		Faults: []fault.Fault{faultOf(t, "GET *: 503")}})
 	u := w.register(t, `{}`)
 	w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200)
 	w.do(t, "GET", "/nowhere?secret=1", headers{"X-Request-Id": "r-9"}, "")
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[2], `"method":"GET","path":"/nowhere","status":503,`) || !strings.Contains(lines[2], `"request_id":"r-9","fault":"503"`) {
+	if len(lines) != 3 || !strings.Contains(lines[2], `"method":"GET","path":"/nowhere","status":503,`) ||
+		!strings.Contains(lines[2], `"request_id":"r-9","fault":"503"`) {
 		t.Error(log.String())
 	}
 	seen := log.String() + w.do(t, "GET", "/_sandbox/requests", nil, "").Raw

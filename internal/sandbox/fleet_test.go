@@ -32,7 +32,8 @@ func (w *world) export(t testing.TB) string {
 }
 
 func TestTheSameSeedTheSameFleet(t *testing.T) {
-	a, b, c := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{Dir: t.TempDir()}), newWorld(t, sandbox.Options{})
+	a, b, c := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{Dir: t.TempDir()}),
+		newWorld(t, sandbox.Options{})
 	a.fill(t, 1200, 7)
 	b.fill(t, 1200, 7)
 	c.fill(t, 1200, 8)
@@ -74,10 +75,13 @@ func TestAFleetIsPlausible(t *testing.T) {
 
 // mobileNumbers are those of the countries of a fleet in E.164, whole.
 var mobileNumbers = map[string]string{
-	"United States of America": `\+1[2-9]\d{2}[2-9][2-9]\d{5}`, "Canada": `\+1(204|250|403|416|514|604|613|780|819|902|905)[2-9][2-9]\d{5}`,
-	"Germany": `\+4915\d{9}`, "Brazil": `\+55[1-9]\d9\d{8}`, "India": `\+91[6-9]\d{9}`, "United Kingdom": `\+447[4-9]\d{8}`, "France": `\+33[67]\d{8}`,
-	"Spain": `\+34[67]\d{8}`, "Italy": `\+393\d{9}`, "Mexico": `\+52(33|55|81)\d{8}`, "Netherlands": `\+316[1-58]\d{7}`, "Poland": `\+48[5-8]\d{8}`,
-	"Japan": `\+81[789]0\d{8}`, "Australia": `\+614\d{8}`, "South Africa": `\+27[678]\d{8}`, "Turkey": `\+905\d{9}`,
+	"United States of America": `\+1[2-9]\d{2}[2-9][2-9]\d{5}`,
+	"Canada":                   `\+1(204|250|403|416|514|604|613|780|819|902|905)[2-9][2-9]\d{5}`,
+	"Germany":                  `\+4915\d{9}`, "Brazil": `\+55[1-9]\d9\d{8}`, "India": `\+91[6-9]\d{9}`,
+	"United Kingdom": `\+447[4-9]\d{8}`, "France": `\+33[67]\d{8}`,
+	"Spain": `\+34[67]\d{8}`, "Italy": `\+393\d{9}`, "Mexico": `\+52(33|55|81)\d{8}`, "Netherlands": `\+316[1-58]\d{7}`,
+	"Poland": `\+48[5-8]\d{8}`,
+	"Japan":  `\+81[789]0\d{8}`, "Australia": `\+614\d{8}`, "South Africa": `\+27[678]\d{8}`, "Turkey": `\+905\d{9}`,
 }
 
 func TestEveryUserOfAFleetIsPlausible(t *testing.T) {
@@ -91,19 +95,23 @@ func TestEveryUserOfAFleetIsPlausible(t *testing.T) {
 		}
 		where[inner] = outer
 	}
-	for _, u := range w.list(t, w.asAdmin(t), `{"PageNumber": 1, "PageSize": 1000, "Sort": "LastName", "ShowInactiveUsers": true}`).Users {
+	for _, u := range w.list(t, w.asAdmin(t),
+		`{"PageNumber": 1, "PageSize": 1000, "Sort": "LastName", "ShowInactiveUsers": true}`).Users {
 		text := func(name string) string { value, _ := u.UserProfile[name].(string); return value }
 		emails[text("Email")], phones[text("Phone")], countries[text("Country")] = true, true, true
 		inside(districts, text("District"), text("Country"))
 		inside(cities, text("City"), text("District"))
-		if want := mobileNumbers[text("Country")]; want == "" || !regexp.MustCompile("^"+want+"$").MatchString(text("Phone")) {
+		if want := mobileNumbers[text("Country")]; want == "" || !regexp.MustCompile("^"+want+"$").
+			MatchString(text("Phone")) {
 			t.Errorf("a phone of %s: %s", text("Country"), text("Phone"))
 		}
-		if born, registered := text("Birthday"), u.DateCreated; born[:4] > "2007" || registered < "2023" || registered >= "2026" {
+		if born, registered := text("Birthday"), u.DateCreated; born[:4] > "2007" || registered < "2023" ||
+			registered >= "2026" {
 			t.Errorf("born %s, registered %s", born, registered)
 		}
 		device := u.MobileDevice
-		if (u.ActivityStatus == "No Data") != (device["DeviceModel"] == nil) || (device["DeviceModel"] == nil) != (device["OsType"] == nil) {
+		if (u.ActivityStatus == "No Data") != (device["DeviceModel"] == nil) ||
+			(device["DeviceModel"] == nil) != (device["OsType"] == nil) {
 			t.Errorf("%s with a phone %v", u.ActivityStatus, device)
 		}
 		if os := device["OsType"]; os != nil && (*os == "iOS") != strings.HasPrefix(*device["DeviceModel"], "iPhone") {
@@ -113,7 +121,8 @@ func TestEveryUserOfAFleetIsPlausible(t *testing.T) {
 	if len(emails) != 1000 || len(phones) != 1000 || len(countries) != len(mobileNumbers) {
 		t.Errorf("%d addresses, %d phones, %d countries", len(emails), len(phones), len(countries))
 	}
-	for city, want := range map[string]string{"Boston": "Massachusetts", "Montréal": "Québec", "München": "Bayern", "Mumbai": "Maharashtra"} {
+	for city, want := range map[string]string{"Boston": "Massachusetts", "Montréal": "Québec", "München": "Bayern",
+		"Mumbai": "Maharashtra"} {
 		if cities[city] != want {
 			t.Errorf("%s is in %q", city, cities[city])
 		}
@@ -134,7 +143,8 @@ func TestWhatIsExportedCanBeImported(t *testing.T) {
 		if w.export(t) != lines {
 			t.Error("what was imported is exported otherwise")
 		}
-		if _, err := w.box.Import(t.Context(), strings.NewReader(lines)); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "line 1: ") {
+		if _, err := w.box.Import(t.Context(), strings.NewReader(lines)); !failure.Is(err, failure.Invalid) ||
+			!strings.Contains(err.Error(), "line 1: ") {
 			t.Errorf("the same users again: %v", err)
 		}
 	})
@@ -150,7 +160,8 @@ func TestImportedLines(t *testing.T) {
 		t.Fatalf("%d, %v", n, err)
 	}
 	p := w.find(t, w.asAdmin(t), "ClientId=c-1")
-	if len(p) != 1 || p[0].DeviceToken != "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70" || p[0].DateCreated != "2025-01-02T03:04:05" || *p[0].AccountInfo["InstanceId"] != sandbox.InstanceID {
+	if len(p) != 1 || p[0].DeviceToken != "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70" ||
+		p[0].DateCreated != "2025-01-02T03:04:05" || *p[0].AccountInfo["InstanceId"] != sandbox.InstanceID {
 		t.Errorf("got %+v", p)
 	}
 	for text, want := range map[string]string{
@@ -160,7 +171,8 @@ func TestImportedLines(t *testing.T) {
 		`{"UserProfile": {"Gender": "F"}}`:     "Gender",
 		`{"AccountInfo": {"InstanceId": "x"}}`: "no instance",
 	} {
-		if _, err := w.box.Import(t.Context(), strings.NewReader(text)); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), want) {
+		if _, err := w.box.Import(t.Context(), strings.NewReader(text)); !failure.Is(err, failure.Invalid) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -14,16 +14,20 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// Whatever bytes and headers come, on each route: never a 500, never a panic, and always an envelope or nothing.
+// Whatever bytes and headers come, on each route: never a 500, never a panic, and always
+// an envelope or nothing.
 func FuzzRoutes(f *testing.F) {
 	routes := sandbox.Routes()
 	w := newWorld(f, sandbox.Options{SignInLimit: -1})
 	admin, user := w.asAdmin(f), bearer(w.register(f, `{}`).AccessToken.Token)
 	for i := range routes {
 		for _, body := range []string{
-			``, `{}`, `[]`, `null`, `{"Quantity": 1}`, `{"Quantity": 1e99}`, `{"PageNumber": 1, "PageSize": 1, "Sort": "Desc", "DateCreatedTo": "0001-01-01"}`,
-			`{"LoginFields": "{\"Devicetoken\": 7}", "Password": []}`, `{"LoginFields": {}, "Password": ""}`, `{"AccessToken": "a.b.c", "RefreshToken": ""}`,
-			`{"FirstName": "\u0000\ud800", "UserFields": [[]], "Birthday": "9999-99-99", "ChildrenCount": 1e308}`, `{"UserFields": {"ClientId": {}}}`,
+			``, `{}`, `[]`, `null`, `{"Quantity": 1}`, `{"Quantity": 1e99}`,
+			`{"PageNumber": 1, "PageSize": 1, "Sort": "Desc", "DateCreatedTo": "0001-01-01"}`,
+			`{"LoginFields": "{\"Devicetoken\": 7}", "Password": []}`, `{"LoginFields": {}, "Password": ""}`,
+			`{"AccessToken": "a.b.c", "RefreshToken": ""}`,
+			`{"FirstName": "\u0000\ud800", "UserFields": [[]], "Birthday": "9999-99-99", "ChildrenCount": 1e308}`,
+			`{"UserFields": {"ClientId": {}}}`,
 			`{"DeviceToken": "{", "ToInstanceId": 7, "ToInstanceKey": null}`,
 		} {
 			f.Add(uint8(i), uint8(i), "x", "a=b", body, "application/json", sandbox.InstanceID)
@@ -38,7 +42,8 @@ func FuzzRoutes(f *testing.F) {
 		req := httptest.NewRequest(method, "/", iotest.DataErrReader(strings.NewReader(body)))
 		req.URL.Path, req.URL.RawQuery = path, query
 		req.Header = http.Header{
-			"Content-Type": {kind}, "Instanceid": {id}, "Instancekey": {sandbox.InstanceKey}, "Userdevicetoken": {id}, "Devicetoken": {id}, "X-Request-Id": {segment},
+			"Content-Type": {kind}, "Instanceid": {id}, "Instancekey": {sandbox.InstanceKey}, "Userdevicetoken": {id},
+			"Devicetoken": {id}, "X-Request-Id": {segment},
 		}
 		for name, value := range []headers{nil, admin, user}[int(as)%3] {
 			req.Header.Set(name, value)
@@ -54,21 +59,24 @@ func FuzzRoutes(f *testing.F) {
 	})
 }
 
-// Whatever a head says, on each route: the answer is one that the contract describes, and nobody is let in by what was not issued.
+// Whatever a head says, on each route: the answer is one that the contract describes, and
+// nobody is let in by what was not issued.
 func FuzzHeads(f *testing.F) {
 	routes := sandbox.Routes()
 	w := newWorld(f, sandbox.Options{SignInLimit: -1})
 	u, key := w.register(f, `{}`), []byte("not the sandbox's key")
 	heads := []string{"", "Bearer", "Bearer ", "bearer x", "Bearer a.b.c", "Basic YTpi"}
 	for _, genuine := range []string{u.AccessToken.Token, strings.TrimPrefix(w.asAdmin(f)["Authorization"], "Bearer ")} {
-		heads = append(heads, forged(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, genuine), forged(f, jwt.SigningMethodHS256, key, genuine),
+		heads = append(heads, forged(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, genuine),
+			forged(f, jwt.SigningMethodHS256, key, genuine),
 			forged(f, jwt.SigningMethodHS512, key, genuine), "Bearer "+genuine[:strings.LastIndex(genuine, ".")+1])
 	}
 	for i := range routes {
 		for _, authorization := range heads {
 			f.Add(uint8(i), authorization, sandbox.InstanceID, sandbox.InstanceKey, "X-Request-Id", "r")
 		}
-		f.Add(uint8(i), "", "{"+sandbox.InstanceID+"}", strings.ToUpper(sandbox.InstanceKey), "Content-Type", "application/json; charset=\x00")
+		f.Add(uint8(i), "", "{"+sandbox.InstanceID+"}", strings.ToUpper(sandbox.InstanceKey), "Content-Type",
+			"application/json; charset=\x00")
 		f.Add(uint8(i), "", sandbox.InstanceID+" ", "urn:uuid:"+sandbox.InstanceKey, "Content-Length", "-1")
 		f.Add(uint8(i), "", "", "\xff", "Devicetoken", u.DeviceToken)
 	}
@@ -77,7 +85,8 @@ func FuzzHeads(f *testing.F) {
 		req := httptest.NewRequest(method, "/", strings.NewReader(`{}`))
 		req.URL.Path = path
 		req.Header = http.Header{
-			"Content-Type": {"application/json"}, "Authorization": {authorization}, "Instanceid": {id}, "Instancekey": {key}, "Userdevicetoken": {id}, "Devicetoken": {id},
+			"Content-Type": {"application/json"}, "Authorization": {authorization}, "Instanceid": {id}, "Instancekey": {key},
+			"Userdevicetoken": {id}, "Devicetoken": {id},
 		}
 		req.Header.Set(name, value)
 		out := httptest.NewRecorder()
@@ -105,16 +114,22 @@ func forged(t testing.TB, method jwt.SigningMethod, key any, genuine string) str
 	return "Bearer " + text
 }
 
-// Whatever comes to the control API: it answers in JSON and never fails, the faults that it has taken can be set again, and once they and the clock are
-// put back the sandbox does what it did.
+// Whatever comes to the control API: it answers in JSON and never fails, the faults that
+// it has taken can be set again, and once they and the clock are put back the sandbox
+// does what it did.
 func FuzzControl(f *testing.F) {
 	w := newWorld(f, sandbox.Options{SignInLimit: -1, Control: true})
 	for _, call := range []struct{ method, path, body string }{
-		{"GET", "faults", ``}, {"PUT", "faults", `{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3s, 503 html 1%, huge 1KB"]}`},
-		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422"]}`}, {"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
-		{"GET", "clock", ``}, {"POST", "clock", `{"Advance": "25h"}`}, {"POST", "clock", `{"Advance": "-876000h", "To": 7}`}, {"POST", "clock", `{"To": "2030-01-01T00:00:00+14:00"}`},
-		{"DELETE", "clock", ``}, {"POST", "tokens/expire", ``}, {"POST", "tokens/expire", `{"DeviceToken": "{", "devicetoken": null}`}, {"GET", "counters", ``},
-		{"GET", "requests", `{"Password": "x"}`}, {"POST", "reset", `null`}, {"BREW", "//", `{"Faults": {}}`}, {"POST", "clock/", "\xff"},
+		{"GET", "faults", ``}, {"PUT", "faults",
+			`{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3s, 503 html 1%, huge 1KB"]}`},
+		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422"]}`},
+		{"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
+		{"GET", "clock", ``}, {"POST", "clock", `{"Advance": "25h"}`},
+		{"POST", "clock", `{"Advance": "-876000h", "To": 7}`}, {"POST", "clock", `{"To": "2030-01-01T00:00:00+14:00"}`},
+		{"DELETE", "clock", ``}, {"POST", "tokens/expire", ``},
+		{"POST", "tokens/expire", `{"DeviceToken": "{", "devicetoken": null}`}, {"GET", "counters", ``},
+		{"GET", "requests", `{"Password": "x"}`}, {"POST", "reset", `null`}, {"BREW", "//", `{"Faults": {}}`},
+		{"POST", "clock/", "\xff"},
 	} {
 		f.Add(call.method, call.path, call.body)
 	}
@@ -122,7 +137,8 @@ func FuzzControl(f *testing.F) {
 		ask := func(method, path, body string) *httptest.ResponseRecorder {
 			req := httptest.NewRequest("GET", "/", strings.NewReader(body))
 			req.Method, req.URL.Path = method, path
-			req.Header = http.Header{"Content-Type": {"application/json"}, "Instanceid": {sandbox.InstanceID}, "Instancekey": {sandbox.InstanceKey}}
+			req.Header = http.Header{"Content-Type": {"application/json"}, "Instanceid": {sandbox.InstanceID},
+				"Instancekey": {sandbox.InstanceKey}}
 			out := httptest.NewRecorder()
 			w.box.ServeHTTP(out, req)
 			return out
@@ -145,7 +161,8 @@ func FuzzControl(f *testing.F) {
 	})
 }
 
-// Whatever method and path come: what the contract describes is answered as it says, and so is what it does not describe.
+// Whatever method and path come: what the contract describes is answered as it says, and
+// so is what it does not describe.
 func FuzzCalls(f *testing.F) {
 	w := newWorld(f, sandbox.Options{SignInLimit: -1})
 	admin := w.asAdmin(f)["Authorization"]
@@ -176,7 +193,8 @@ func FuzzCalls(f *testing.F) {
 // A layout, an import and a record of another version must not bring the sandbox down either.
 func FuzzImport(f *testing.F) {
 	for _, line := range []string{
-		`{}`, `{"UserProfile": {"FirstName": null}, "UserFields": [{"ClientId": "x"}]}`, `{"MobileDevice": {"OsType": null}}`, `{"Status": 3, "DateCreated": "x"}`,
+		`{}`, `{"UserProfile": {"FirstName": null}, "UserFields": [{"ClientId": "x"}]}`,
+		`{"MobileDevice": {"OsType": null}}`, `{"Status": 3, "DateCreated": "x"}`,
 		`{"AccountInfo": {"InstanceId": "` + sandbox.InstanceID + `"}}`, "{}\n{}", "[", "",
 	} {
 		f.Add(line)

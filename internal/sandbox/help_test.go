@@ -38,8 +38,9 @@ func (c *clock) Move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// world is a sandbox, its clock, and a client that goes through no socket. Whatever a test is about, each answer must fit the contract, unless the
-// sandbox has faults, or a call at another path.
+// world is a sandbox, its clock, and a client that goes through no socket. Whatever a
+// test is about, each answer must fit the contract, unless the sandbox has faults, or a
+// call at another path.
 type world struct {
 	*clock
 	box    *sandbox.Sandbox

@@ -15,8 +15,8 @@ import (
 // id is a UUID of a test's own layout.
 func id(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 
-// twoCompanies has company 1 with application 11 (instances 111 and 112) and 12 (instance 121), and company 2 with 21
-// and 211; one admin for each level of permission.
+// twoCompanies has company 1 with application 11 (instances 111 and 112) and 12 (instance
+// 121), and company 2 with 21 and 211; one admin for each level of permission.
 const twoCompanies = `
 Companies:
 - Id: 00000000-0000-4000-8000-000000000001
@@ -62,7 +62,8 @@ func (w *world) as(t testing.TB, name string) headers {
 
 func TestThreeLevelsOfPermission(t *testing.T) {
 	w := newCompanies(t)
-	for name, want := range map[string][3]int{"company": {1, 0, 0}, "app": {0, 1, 0}, "instance": {0, 0, 1}, "nobody": {}} {
+	for name, want := range map[string][3]int{"company": {1, 0, 0}, "app": {0, 1, 0}, "instance": {0, 0, 1},
+		"nobody": {}} {
 		r := w.do(t, "GET", "/auth/permissions", w.as(t, name), "")
 		if !strings.Contains(r.Raw, `"status":200,"title":"","errors":[]`) {
 			t.Errorf("no camelCase: %s", r.Raw)
@@ -80,7 +81,8 @@ func TestThreeLevelsOfPermission(t *testing.T) {
 	}
 }
 
-// What does not exist, or may not be seen, is HTTP 200 and a null Result; and the paths' case counts (live).
+// What does not exist, or may not be seen, is HTTP 200 and a null Result; and the paths'
+// case counts (live).
 func TestTheAccountsHost(t *testing.T) {
 	w := newCompanies(t)
 	for _, c := range []struct{ as, path, want string }{
@@ -93,7 +95,8 @@ func TestTheAccountsHost(t *testing.T) {
 		{"company", "/v1/companies/" + id(1) + "/applications", `"Id":"` + id(12)},
 		{"company", "/v1/companies/" + id(2) + "/applications", `"Result":null`},
 		{"app", "/v1/companies/" + id(1) + "/applications", `"Result":null`},
-		{"app", "/v1/applications/" + id(11) + "/instances?includeDeactivated=true", `"Status":"Deactivated","InviteCode":""`},
+		{"app", "/v1/applications/" + id(11) + "/instances?includeDeactivated=true",
+			`"Status":"Deactivated","InviteCode":""`},
 	} {
 		if r := w.do(t, "GET", c.path, w.as(t, c.as), "").want(t, 200); !strings.Contains(r.Raw, c.want) {
 			t.Errorf("%s as %s: %s", c.path, c.as, r.Raw)
@@ -106,7 +109,8 @@ func TestTheAccountsHost(t *testing.T) {
 	if r := w.do(t, "GET", "/v1/companies/"+id(1)+"/applications", as, ""); strings.Contains(r.Raw, "Instances") {
 		t.Errorf("instances where there are none: %s", r.Raw)
 	}
-	for _, path := range []string{"/v1/instances/" + id(111), "/v1/applications/" + id(11), "/v1/Companies/" + id(1) + "/applications", "/Auth/permissions"} {
+	for _, path := range []string{"/v1/instances/" + id(111), "/v1/applications/" + id(11),
+		"/v1/Companies/" + id(1) + "/applications", "/Auth/permissions"} {
 		w.do(t, "GET", path, as, "").want(t, 404)
 	}
 }
@@ -128,17 +132,20 @@ func TestAnAdminSeesAndChangesOnlyItsOwn(t *testing.T) {
 		}
 	}
 	as := w.as(t, "app")
-	w.do(t, "POST", "/v1/Management/users/GetFilteredPage", as, `{"PageNumber": 1, "PageSize": 10, "InstanceIds": ["`+id(121)+`"]}`).want(t, 403)
+	w.do(t, "POST", "/v1/Management/users/GetFilteredPage", as,
+		`{"PageNumber": 1, "PageSize": 10, "InstanceIds": ["`+id(121)+`"]}`).want(t, 403)
 	w.do(t, "DELETE", "/v1/Management/users/"+users[121], as, "").want(t, 403)
 	w.do(t, "PUT", "/v1/Management/users", forUser(as, users[211]), `{}`).want(t, 403)
 	w.do(t, "DELETE", "/v1/Management/users/"+users[112], as, "").want(t, 200)
 }
 
-// A list may name things at each of the three levels. One that the admin may not see is refused; those that it may see and that do not overlap leave nobody.
+// A list may name things at each of the three levels. One that the admin may not see is
+// refused; those that it may see and that do not overlap leave nobody.
 func TestAListIsAboutWhatAllThatItNamesHaveInCommon(t *testing.T) {
 	w := newCompanies(t)
 	for _, n := range []int{111, 112, 121, 211} {
-		w.do(t, "POST", "/v1/Registration/create", headers{"InstanceId": id(n), "InstanceKey": id(9000 + n)}, `{}`).want(t, 200)
+		w.do(t, "POST", "/v1/Registration/create", headers{"InstanceId": id(n), "InstanceKey": id(9000 + n)}, `{}`).
+			want(t, 200)
 	}
 	for _, c := range []struct {
 		as, companies, applications, instances string
@@ -155,7 +162,8 @@ func TestAListIsAboutWhatAllThatItNamesHaveInCommon(t *testing.T) {
 		{"instance", "", id(11), id(112), 403, 0},
 	} {
 		body := `{"PageNumber": 1, "PageSize": 10`
-		for name, id := range map[string]string{"CompanyIds": c.companies, "ApplicationIds": c.applications, "InstanceIds": c.instances} {
+		for name, id := range map[string]string{"CompanyIds": c.companies, "ApplicationIds": c.applications,
+			"InstanceIds": c.instances} {
 			if id != "" {
 				body += fmt.Sprintf(`, %q: [%q]`, name, id)
 			}
@@ -172,7 +180,8 @@ func TestAListIsAboutWhatAllThatItNamesHaveInCommon(t *testing.T) {
 }
 
 func TestALayoutsMistakesAreNamedAllAtOnce(t *testing.T) {
-	_, err := seed.ReadLayout(strings.NewReader(`{"Companies": [{"Id": "x", "Applications": [{"Id": "` + id(1) + `", "Status": "Gone",
+	_, err := seed.ReadLayout(strings.NewReader(`{"Companies": [{"Id": "x", "Applications": [{"Id": "` + id(1) +
+		`", "Status": "Gone",
 		"Instances": [{"Id": "` + id(1) + `", "Key": "k"}]}]}], "Admins": [{"Email": "a", "Companies": ["` + id(9) + `"]}]}`))
 	if !failure.Is(err, failure.Invalid) {
 		t.Fatalf("got %v", err)

@@ -27,7 +27,8 @@ func TestASettledLayoutIsThatOfTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := seed.Credentials{
-		InstanceID: "00000000-0000-4000-8000-000000000001", InstanceKey: "00000000-0000-4000-8000-0000000000f1", AdminEmail: "Zoe@example.com", AdminPassword: "one",
+		InstanceID: "00000000-0000-4000-8000-000000000001", InstanceKey: "00000000-0000-4000-8000-0000000000f1",
+		AdminEmail: "Zoe@example.com", AdminPassword: "one",
 	}
 	credentials := func() seed.Credentials {
 		t.Helper()
@@ -73,7 +74,8 @@ func TestALayoutFileThatIsDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := sandbox.Open(sandbox.Options{Dir: dir})
-	if !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "layout.yaml") || !failure.HasReason(err, sandbox.ReasonLayoutFile) {
+	if !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), "layout.yaml") ||
+		!failure.HasReason(err, sandbox.ReasonLayoutFile) {
 		t.Errorf("got %v", err)
 	}
 	preset := seed.DefaultLayout()

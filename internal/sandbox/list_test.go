@@ -97,9 +97,11 @@ func TestPages(t *testing.T) {
 			number     int
 			names      string
 			prev, next bool
-		}{{1, "Cy ada", false, true}, {2, "Eve Bob", true, true}, {3, "Dan", true, false}, {4, "", true, false}, {2, "Eve Bob", true, true}} {
+		}{{1, "Cy ada", false, true}, {2, "Eve Bob", true, true}, {3, "Dan", true, false}, {4, "", true, false},
+			{2, "Eve Bob", true, true}} {
 			p := w.list(t, as, fmt.Sprintf(`{"PageNumber": %d, "PageSize": 2, "Sort": "ChildrenCount", "ShowInactiveUsers": true}`, c.number))
-			if p.names() != c.names || p.HasPreviousPage != c.prev || p.HasNextPage != c.next || p.TotalUsers != 5 || p.TotalPages != 3 || p.CurrentPage != c.number {
+			if p.names() != c.names || p.HasPreviousPage != c.prev || p.HasNextPage != c.next || p.TotalUsers != 5 ||
+				p.TotalPages != 3 || p.CurrentPage != c.number {
 				t.Errorf("page %d: %s %+v", c.number, p.names(), p)
 			}
 		}
@@ -110,21 +112,24 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// A long list is walked along the sort's index with the place remembered from page to page; it must be the same list as
-// one sorted all at once, filtered or not, and a change in between must not disturb it.
+// A long list is walked along the sort's index with the place remembered from page to
+// page; it must be the same list as one sorted all at once, filtered or not, and a change
+// in between must not disturb it.
 func TestAWalkThroughALongListMissesNobody(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		const all = 2200
 		total := 0
 		for ; total < all*2/3; total += 100 { // who has no name
-			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).want(t, 200)
+			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).
+				want(t, 200)
 		}
 		for ; total < all; total++ {
 			w.register(t, fmt.Sprintf(`{"CreateAccessToken": false, "Country": "UK", "FirstName": "n%04d"}`, (total*7919)%all))
 		}
 		as := w.asAdmin(t)
 		for _, body := range []string{
-			`"Sort": "FirstName"`, `"Sort": "FirstNameDesc"`, `"Sort": "FirstNameDesc", "ActivityStatuses": ["NoData"]`, `"Sort": "DateCreatedDesc"`,
+			`"Sort": "FirstName"`, `"Sort": "FirstNameDesc"`, `"Sort": "FirstNameDesc", "ActivityStatuses": ["NoData"]`,
+			`"Sort": "DateCreatedDesc"`,
 		} {
 			seen := map[string]bool{}
 			last, nameless := "", false

@@ -34,9 +34,11 @@ func TestRegisteringGivesTokensForFiveDays(t *testing.T) {
 		}
 		for name, want := range map[string]any{
 			"sub": got.DeviceToken, "DeviceToken": dashless(got.DeviceToken), "InstanceId": dashless(sandbox.InstanceID),
-			"CompanyId": dashless(seed.CompanyID), "AppId": dashless(seed.ApplicationID), "iss": "webApi", "aud": "https://user.telematicssdk.com",
-			"SdkEnableTracking": "True", "SdkEnableLogging": "False", "SdkEnabled": "True", "IsAdmin": "False", "Sdk": "True", "SdkClientId": "",
-			"nbf": float64(w.Now().Unix()), "iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
+			"CompanyId": dashless(seed.CompanyID), "AppId": dashless(seed.ApplicationID), "iss": "webApi",
+			"aud":               "https://user.telematicssdk.com",
+			"SdkEnableTracking": "True", "SdkEnableLogging": "False", "SdkEnabled": "True", "IsAdmin": "False", "Sdk": "True",
+			"SdkClientId": "",
+			"nbf":         float64(w.Now().Unix()), "iat": float64(w.Now().Unix()), "exp": float64(w.Now().Unix() + 432000),
 		} {
 			if claims[name] != want {
 				t.Errorf("claim %s is %v, want %v", name, claims[name], want)
@@ -55,8 +57,10 @@ func TestTheFormOf2019(t *testing.T) {
 		t.Errorf("signed by %v", head["alg"])
 	}
 	for name, want := range map[string]any{
-		"RefreshToken": *got.RefreshToken, "InstanceKey": sandbox.InstanceKey, "DeviceToken": got.DeviceToken, "InstanceId": sandbox.InstanceID,
-		"CompanyId": "3", "SdkEnableTracking": "True", "SdkEnableRealTimeLocation": "False", "RefreshTokenExpiredDate": "2026-11-29T12:00:00Z",
+		"RefreshToken": *got.RefreshToken, "InstanceKey": sandbox.InstanceKey, "DeviceToken": got.DeviceToken,
+		"InstanceId": sandbox.InstanceID,
+		"CompanyId":  "3", "SdkEnableTracking": "True", "SdkEnableRealTimeLocation": "False",
+		"RefreshTokenExpiredDate": "2026-11-29T12:00:00Z",
 	} {
 		if claims[name] != want {
 			t.Errorf("claim %s is %v, want %v", name, claims[name], want)
@@ -82,7 +86,8 @@ func parts(t *testing.T, jwt string) (head, claims map[string]any) {
 
 func TestEachUsersJWTHasAClientId(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	for body, want := range map[string]any{`{"UserFields": {"ClientId": "c-\"1\""}}`: `c-"1"`, `{"UserFields": {"ClientId": ""}}`: "", `{}`: ""} {
+	for body, want := range map[string]any{`{"UserFields": {"ClientId": "c-\"1\""}}`: `c-"1"`,
+		`{"UserFields": {"ClientId": ""}}`: "", `{}`: ""} {
 		u := w.register(t, body)
 		fresh := w.refresh(t, u.AccessToken.Token, *u.RefreshToken).want(t, 200).tokens(t)
 		for _, jwt := range []string{u.AccessToken.Token, fresh.AccessToken.Token} {
@@ -129,7 +134,8 @@ func TestInstanceHeadersAreChecked(t *testing.T) {
 		"malformed":        {headers{"InstanceId": "x", "InstanceKey": sandbox.InstanceKey}, 422, []string{"InstanceId"}},
 		"wrong key":        {headers{"InstanceId": sandbox.InstanceID, "InstanceKey": seed.SecondInstanceKey}, 401, nil},
 		"unknown instance": {headers{"InstanceId": seed.CompanyID, "InstanceKey": sandbox.InstanceKey}, 401, nil},
-		"upper case":       {headers{"INSTANCEID": strings.ToUpper(sandbox.InstanceID), "instancekey": strings.ToUpper(sandbox.InstanceKey)}, 200, nil},
+		"upper case": {headers{"INSTANCEID": strings.ToUpper(sandbox.InstanceID),
+			"instancekey": strings.ToUpper(sandbox.InstanceKey)}, 200, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.do(t, "POST", "/v1/Registration/create", c.h, `{}`).want(t, c.status, c.keys...)
@@ -138,7 +144,8 @@ func TestInstanceHeadersAreChecked(t *testing.T) {
 	}
 }
 
-// Paths go without regard to case on the user host; the vendor's clients spell them in several ways, and field names too.
+// Paths go without regard to case on the user host; the vendor's clients spell them in
+// several ways, and field names too.
 func TestOtherClientsSpellings(t *testing.T) {
 	w := newWorld(t, sandbox.Options{SignInLimit: -1})
 	for _, path := range []string{"/v1/Registration/Create", "/V1/REGISTRATION/CREATE", "/v1/registration/create/"} {
@@ -146,12 +153,14 @@ func TestOtherClientsSpellings(t *testing.T) {
 	}
 	got := w.register(t, `{"firstName": "Ada", "lastname": "L", "userFields": [{"clientId": "c-1", "EnableRealtimeLocation": "true"}], "Shoe": 43}`)
 	p := w.find(t, w.asAdmin(t), "devicetoken="+got.DeviceToken)
-	if len(p) != 1 || p[0].UserProfile["FirstName"] != "Ada" || p[0].UserFields[0]["ClientId"] != "c-1" || p[0].UserFields[0]["EnableRealTimeLocation"] != true {
+	if len(p) != 1 || p[0].UserProfile["FirstName"] != "Ada" || p[0].UserFields[0]["ClientId"] != "c-1" ||
+		p[0].UserFields[0]["EnableRealTimeLocation"] != true {
 		t.Errorf("read back %+v", p)
 	}
 	for range 20 { // of one name in two spellings the last counts, always
 		got = w.register(t, `{"FirstName": "Ada", "LastName": "L", "firstname": "Grace", "FIRSTNAME": "Joan"}`)
-		if p = w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken); p[0].UserProfile["FirstName"] != "Joan" || p[0].UserProfile["LastName"] != "L" {
+		if p = w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken); p[0].UserProfile["FirstName"] != "Joan" ||
+			p[0].UserProfile["LastName"] != "L" {
 			t.Fatalf("read back %+v", p)
 		}
 	}
@@ -167,9 +176,12 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		as := w.asAdmin(t)
 		p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&IncludeAccountInfo=true&ShowInactiveUsers=true")[0]
 		for name, want := range map[string]any{
-			"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address", "Gender": "Female",
-			"Birthday": "1989-02-17T00:00:00", "MaritalStatus": "1", "ChildrenCount": 3.0, "Country": "UK", "District": "Westminster",
-			"City": "London", "Address": "12 St James's Square", "ImageUrl": "https://example.com/a.png", "ExternalImageUrl": "https://example.com/a.png",
+			"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address",
+			"Gender":   "Female",
+			"Birthday": "1989-02-17T00:00:00", "MaritalStatus": "1", "ChildrenCount": 3.0, "Country": "UK",
+			"District": "Westminster",
+			"City":     "London", "Address": "12 St James's Square", "ImageUrl": "https://example.com/a.png",
+			"ExternalImageUrl": "https://example.com/a.png",
 		} {
 			if p.UserProfile[name] != want {
 				t.Errorf("%s is %v, want %v", name, p.UserProfile[name], want)
@@ -179,13 +191,16 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 			t.Errorf("got %+v", p)
 		}
 		f := p.UserFields[0]
-		if len(p.UserFields) != 1 || f["EnableTracking"] != false || f["EnableLogging"] != true || f["EnableRealTimeLocation"] != true || f["Enabled"] != false || f["ClientId"] != "c-1" {
+		if len(p.UserFields) != 1 || f["EnableTracking"] != false || f["EnableLogging"] != true ||
+			f["EnableRealTimeLocation"] != true || f["Enabled"] != false || f["ClientId"] != "c-1" {
 			t.Errorf("UserFields %v", p.UserFields)
 		}
 		if n := p.AccountInfo["InstanceName"]; n == nil || *n != "Common" {
 			t.Errorf("AccountInfo %v", p.AccountInfo)
 		}
-		if p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&ShowInactiveUsers=True")[0]; p.AccountInfo["InstanceName"] != nil || *p.AccountInfo["InstanceId"] != sandbox.InstanceID {
+		if p := w.find(t, as, "DeviceToken="+got.DeviceToken+
+			"&ShowInactiveUsers=True")[0]; p.AccountInfo["InstanceName"] != nil ||
+			*p.AccountInfo["InstanceId"] != sandbox.InstanceID {
 			t.Errorf("names that were not asked for: %v", p.AccountInfo)
 		}
 	})
@@ -194,17 +209,21 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 func TestAUserOfWhomNothingWasSaid(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.find(t, w.asAdmin(t), "DeviceToken="+w.register(t, `{}`).DeviceToken)[0]
-	if p.UserProfile["Gender"] != "None" || !strings.HasSuffix(p.UserProfile["ImageUrl"].(string), "/ic_no_avatar_white.png") || p.UserProfile["ExternalImageUrl"] != nil {
+	if p.UserProfile["Gender"] != "None" ||
+		!strings.HasSuffix(p.UserProfile["ImageUrl"].(string), "/ic_no_avatar_white.png") ||
+		p.UserProfile["ExternalImageUrl"] != nil {
 		t.Errorf("profile %v", p.UserProfile)
 	}
-	if f := p.UserFields[0]; f["EnableTracking"] != true || f["EnableLogging"] != false || f["EnableRealTimeLocation"] != false || f["Enabled"] != true || f["ClientId"] != nil {
+	if f := p.UserFields[0]; f["EnableTracking"] != true || f["EnableLogging"] != false ||
+		f["EnableRealTimeLocation"] != false || f["Enabled"] != true || f["ClientId"] != nil {
 		t.Errorf("UserFields %v", f)
 	}
 }
 
 func TestWhatCannotBeConvertedIsNamedAllAtOnce(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"Gender": "F", "Birthday": "yesterday", "ChildrenCount": "many", "CustomToken": "x",
+	w.do(t, "POST", "/v1/Registration/create", theInstance,
+		`{"Gender": "F", "Birthday": "yesterday", "ChildrenCount": "many", "CustomToken": "x",
 		"FirstName": {}, "UserFields": {"EnableLogging": "maybe"}}`).
 		want(t, 422, "FirstName", "Gender", "Birthday", "ChildrenCount", "CustomToken", "UserFields.EnableLogging")
 	for _, body := range []string{"", "null", "[]", "{", `"x"`} {
@@ -225,10 +244,12 @@ func TestACustomTokenIsTheDeviceToken(t *testing.T) {
 func TestAnInviteCodeChoosesTheInstance(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	got := w.register(t, `{"InstanceInviteCode": "sandbox2"}`)
-	if p := w.find(t, w.asAdmin(t), "DeviceToken="+got.DeviceToken)[0]; *p.AccountInfo["InstanceId"] != seed.SecondInstanceID {
+	if p := w.find(t, w.asAdmin(t), "DeviceToken="+
+		got.DeviceToken)[0]; *p.AccountInfo["InstanceId"] != seed.SecondInstanceID {
 		t.Errorf("registered into %s", *p.AccountInfo["InstanceId"])
 	}
-	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"InstanceInviteCode": "none"}`).want(t, 422, "InstanceInviteCode")
+	w.do(t, "POST", "/v1/Registration/create", theInstance, `{"InstanceInviteCode": "none"}`).
+		want(t, 422, "InstanceInviteCode")
 }
 
 func TestRegisteringManyAtOnce(t *testing.T) {
@@ -244,7 +265,8 @@ func TestRegisteringManyAtOnce(t *testing.T) {
 			t.Errorf("UserFields %v", f)
 		}
 		for _, n := range []int{0, -1, 101} {
-			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).want(t, 422, "Quantity")
+			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).
+				want(t, 422, "Quantity")
 		}
 		w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
 	})
@@ -264,7 +286,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	if r.Header.Get("Allow") != "POST" {
 		t.Errorf("Allow: %s", r.Header.Get("Allow"))
 	}
-	w.do(t, "POST", "/v1/Registration/create", theInstance.and(headers{"Content-Type": "application/x-www-form-urlencoded"}), "a=b").want(t, 415)
+	w.do(t, "POST", "/v1/Registration/create",
+		theInstance.and(headers{"Content-Type": "application/x-www-form-urlencoded"}), "a=b").want(t, 415)
 }
 
 func TestTheRequestIdComesBack(t *testing.T) {
@@ -277,12 +300,14 @@ func TestTheRequestIdComesBack(t *testing.T) {
 	}
 }
 
-// The same random source and clock give the same tokens, so that tests of clients can pin what they print.
+// The same random source and clock give the same tokens, so that tests of clients can pin
+// what they print.
 func TestAGivenSourceMakesEverythingRepeatable(t *testing.T) {
 	form := sandbox.Options{JWTForm: server.JWT2019} // the key of the other is the system's in any case
 	a, b := newWorld(t, form), newWorld(t, form)
 	one, two := a.register(t, `{}`), b.register(t, `{}`)
-	if one.DeviceToken != two.DeviceToken || one.AccessToken.Token != two.AccessToken.Token || *one.RefreshToken != *two.RefreshToken {
+	if one.DeviceToken != two.DeviceToken || one.AccessToken.Token != two.AccessToken.Token ||
+		*one.RefreshToken != *two.RefreshToken {
 		t.Errorf("%+v and %+v", one, two)
 	}
 	b.Move(time.Second)
@@ -294,15 +319,17 @@ func TestAGivenSourceMakesEverythingRepeatable(t *testing.T) {
 // By default the service's leniency; with Strict what it is not known to take is refused.
 func TestWhatIsLenientAndWhatIsStrict(t *testing.T) {
 	lenient, strict := newWorld(t, sandbox.Options{}), newWorld(t, sandbox.Options{Strict: true})
-	inBraces := headers{"InstanceId": "{" + strings.ToUpper(sandbox.InstanceID) + "}", "InstanceKey": dashless(sandbox.InstanceKey)}
+	inBraces := headers{"InstanceId": "{" + strings.ToUpper(sandbox.InstanceID) + "}",
+		"InstanceKey": dashless(sandbox.InstanceKey)}
 	const path = "/v1/Registration/create"
 	for name, c := range map[string]struct {
 		path, body string
 		h          headers
 		strict     int
 	}{
-		"UUIDs as .NET writes them":  {path, `{}`, inBraces, 200},
-		"as it is documented":        {path, `{"FirstName": "Ada", "ChildrenCount": 2, "UserFields": {"EnableLogging": true}}`, theInstance, 200},
+		"UUIDs as .NET writes them": {path, `{}`, inBraces, 200},
+		"as it is documented": {path,
+			`{"FirstName": "Ada", "ChildrenCount": 2, "UserFields": {"EnableLogging": true}}`, theInstance, 200},
 		"a number for a string":      {path, `{"FirstName": 7}`, theInstance, 422},
 		"a string for a number":      {path, `{"ChildrenCount": "2"}`, theInstance, 422},
 		"a string for a boolean":     {path, `{"UserFields": {"EnableLogging": "True"}}`, theInstance, 422},

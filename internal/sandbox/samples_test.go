@@ -17,8 +17,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 )
 
-// sample is a request as the vendor's pages and clients write it, with the answer that was seen or is stated: its names and kinds, and its
-// values, save for texts that are "...".
+// sample is a request as the vendor's pages and clients write it, with the answer that
+// was seen or is stated: its names and kinds, and its values, except texts that are
+// "...".
 type sample struct {
 	name               string
 	method, path, body string
@@ -58,7 +59,8 @@ func userSample(account, wallets string) string {
 	return `{"DeviceToken": "...", "DateCreated": "...", "Status": "Active", "ActivityStatus": "No Data", "UserProfile": {"FirstName": null, "LastName": null,
 		"Gender": "None", "Birthday": null, "MaritalStatus": null, "ChildrenCount": null, "Address": null, "Country": null, "District": null, "City": null,
 		"Nickname": null, "Email": "email@mail.com", "Phone": null, "ImageUrl": "https://user.telematicssdk.com/Files/DefaultImages/ic_no_avatar_white.png",
-		"ExternalImageUrl": null}, "MobileDevice": ` + deviceSample + `, "AccountInfo": ` + account + `, "UserWallets": ` + wallets + `, "IdentityId": null,
+		"ExternalImageUrl": null}, "MobileDevice": ` + deviceSample + `, "AccountInfo": ` + account + `, "UserWallets": ` +
+		wallets + `, "IdentityId": null,
 		"IdentityProvider": null, "UserFields": [{"ClientId": null, "EnableLogging": false, "EnableRealTimeLocation": false, "EnableTracking": true, "Enabled": true}]}`
 }
 
@@ -72,14 +74,19 @@ func registrationSamples() []sample {
 			"Phone": "+12345565", "Email": "email2@mail.com"}`, issued),
 		create("create with nothing said", `{}`, issued),
 		create("create without a JWT", `{"CreateAccessToken": false}`, noTokens),
-		create("create by the vendor's page", `{"CreateAccessToken": true, "FirstName": "string", "LastName": "string", "Nickname": "string", "Phone": "string",
+		create("create by the vendor's page",
+			`{"CreateAccessToken": true, "FirstName": "string", "LastName": "string", "Nickname": "string", "Phone": "string",
 			"Email": "string", "Gender": "None", "Birthday": "2019-12-13T06:19:18.837Z", "MaritalStatus": "string", "ChildrenCount": 0, "Country": "string",
 			"District": "string", "City": "string", "Status": "Active", "Address": "string", "ImageUrl": "string", "InstanceInviteCode": "`+sandbox.InviteCode+`",
 			"UserFields": {"EnableTracking": true, "EnableLogging": false, "Enabled": true, "ClientId": "string"}}`, issued),
-		create("create with a token of one's own", `{"CustomToken": "11111111-2222-4333-8444-555555555555"}`, strings.Replace(issued, "...", "11111111-2222-4333-8444-555555555555", 1)),
-		{"create by the vendor's clients", "POST", "/v1/Registration/Create", `{"firstName": "Ada", "maritalStatus": "4"}`, theInstance, 200, resultSample(issued)},
-		{"create with what cannot be converted", "POST", "/v1/Registration/create", `{"Gender": "F"}`, theInstance, 422, refusedSample(422, "Gender")},
-		{"create many by the vendor's page", "POST", server.DefaultMultiplePath, `{"Quantity": 1, "CreateAccessToken": true, "CustomFields": {"EnableTracking": true,
+		create("create with a token of one's own", `{"CustomToken": "11111111-2222-4333-8444-555555555555"}`,
+			strings.Replace(issued, "...", "11111111-2222-4333-8444-555555555555", 1)),
+		{"create by the vendor's clients", "POST", "/v1/Registration/Create", `{"firstName": "Ada", "maritalStatus": "4"}`,
+			theInstance, 200, resultSample(issued)},
+		{"create with what cannot be converted", "POST", "/v1/Registration/create", `{"Gender": "F"}`, theInstance, 422,
+			refusedSample(422, "Gender")},
+		{"create many by the vendor's page", "POST", server.DefaultMultiplePath,
+			`{"Quantity": 1, "CreateAccessToken": true, "CustomFields": {"EnableTracking": true,
 			"EnableLogging": false, "Enabled": true}}`, theInstance, 200, resultSample("[" + issued + "]")},
 	}
 }
@@ -89,15 +96,20 @@ func signInSamples(u, old tokens) []sample {
 		return fmt.Sprintf(`{"LoginFields":%s,"Password":%q}`, fields, password)
 	}
 	admin := strconv.Quote(`{"email":"` + sandbox.AdminEmail + `"}`)
-	asAdmin, asUser := `{"AccessToken": `+jwtSample+`, "RefreshToken": "..."}`, `{"DeviceToken": "`+u.DeviceToken+`", "AccessToken": `+jwtSample+`, "RefreshToken": "..."}`
+	asAdmin, asUser := `{"AccessToken": `+jwtSample+`, "RefreshToken": "..."}`,
+		`{"DeviceToken": "`+u.DeviceToken+`", "AccessToken": `+jwtSample+`, "RefreshToken": "..."}`
 	refresh := fmt.Sprintf(`{"AccessToken": %q, "RefreshToken": %q}`, old.AccessToken.Token, *old.RefreshToken)
 	return []sample{
 		{"admin sign-in", "POST", loginPath, login(admin, sandbox.AdminPassword), nil, 200, resultSample(asAdmin)},
 		{"admin sign-in with a wrong password", "POST", loginPath, login(admin, "x"), nil, 401, refusedSample(401)},
-		{"user sign-in", "POST", loginPath, login(userLogin(u.DeviceToken), sandbox.InstanceKey), inInstance, 200, resultSample(asUser)},
-		{"user sign-in with another inner name", "POST", loginPath, login(strconv.Quote(`{"DeviceToken":"`+u.DeviceToken+`"}`), sandbox.InstanceKey), inInstance, 401, ""},
-		{"user sign-in by the Android client", "POST", loginPath, login(`{"DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey), inInstance, 200, resultSample(asUser)},
-		{"refresh, with an instance by the Android client", "POST", refreshPath, refresh, theInstance, 200, resultSample(`{"DeviceToken": "...", "AccessToken": ` + jwtSample + `, "RefreshToken": "..."}`)},
+		{"user sign-in", "POST", loginPath, login(userLogin(u.DeviceToken), sandbox.InstanceKey), inInstance, 200,
+			resultSample(asUser)},
+		{"user sign-in with another inner name", "POST", loginPath,
+			login(strconv.Quote(`{"DeviceToken":"`+u.DeviceToken+`"}`), sandbox.InstanceKey), inInstance, 401, ""},
+		{"user sign-in by the Android client", "POST", loginPath,
+			login(`{"DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey), inInstance, 200, resultSample(asUser)},
+		{"refresh, with an instance by the Android client", "POST", refreshPath, refresh, theInstance, 200,
+			resultSample(`{"DeviceToken": "...", "AccessToken": ` + jwtSample + `, "RefreshToken": "..."}`)},
 		{"refresh with what is spent", "POST", refreshPath, refresh, nil, 401, refusedSample(401)},
 	}
 }
@@ -105,25 +117,33 @@ func signInSamples(u, old tokens) []sample {
 func userSamples(u tokens, admin headers) []sample {
 	own := theInstance.and(bearer(u.AccessToken.Token))
 	patch := admin.and(headers{"Content-Type": patchJSON, "accept": "application/json"})
-	page := `{"InstanceIds": ["` + sandbox.InstanceID + `"], "ApplicationIds": [], "CompanyIds": [], "PageNumber": 1, "PageSize": 50, "IncludeAccountInfo": true,
+	page := `{"InstanceIds": ["` + sandbox.InstanceID +
+		`"], "ApplicationIds": [], "CompanyIds": [], "PageNumber": 1, "PageSize": 50, "IncludeAccountInfo": true,
 		"Sort": "DateCreatedDesc", "ActivityStatuses": [], "ShowInactiveUsers": true, "SearchTerm": "%s"}`
 	flags := `{"UserFields": {"Enabled": true, "EnableTracking": true, "EnableLogging": false, "EnableRealTimeLocation": false}}`
 	return []sample{
-		{"find", "GET", usersPath + "/find?Email=email@mail.com", "", admin, 200, resultSample("[" + userSample(idsSample, "[]") + "]")},
-		{"find with names", "GET", usersPath + "/find?DeviceToken=" + u.DeviceToken + "&IncludeAccountInfo=true", "", admin, 200, resultSample("[" + userSample(namesSample, "[]") + "]")},
+		{"find", "GET", usersPath + "/find?Email=email@mail.com", "", admin, 200,
+			resultSample("[" + userSample(idsSample, "[]") + "]")},
+		{"find with names", "GET", usersPath + "/find?DeviceToken=" + u.DeviceToken + "&IncludeAccountInfo=true", "", admin,
+			200, resultSample("[" + userSample(namesSample, "[]") + "]")},
 		{"find nobody", "GET", usersPath + "/find?ClientId=nobody", "", admin, 200, resultSample("[]")},
 		{"find as a user", "GET", usersPath + "/find?ClientId=nobody", "", own, 403, refusedSample(403)},
-		{"list", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, "email@"), patch, 200, resultSample(`{"Users": [` + userSample(namesSample, "null") + `],
+		{"list", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, "email@"), patch, 200,
+			resultSample(`{"Users": [` + userSample(namesSample, "null") + `],
 			"HasPreviousPage": false, "HasNextPage": false, "TotalUsers": 1, "TotalPages": 1, "CurrentPage": 1}`)},
-		{"list nobody", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, "nobody"), patch, 200, resultSample(`{"Users": [], "HasPreviousPage": false,
+		{"list nobody", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, "nobody"), patch, 200,
+			resultSample(`{"Users": [], "HasPreviousPage": false,
 			"HasNextPage": false, "TotalUsers": 0, "TotalPages": 0, "CurrentPage": 1}`)},
-		{"list without a JWT", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, ""), headers{"Content-Type": patchJSON}, 401, ""},
+		{"list without a JWT", "POST", usersPath + "/GetFilteredPage", fmt.Sprintf(page, ""),
+			headers{"Content-Type": patchJSON}, 401, ""},
 		{"own profile", "GET", usersPath, "", own, 200, resultSample(userSample(idsSample, "[]"))},
 		{"update", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": u.DeviceToken}), 200, doneSample},
-		{"update of nobody", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": seed.CompanyID}), 404, refusedSample(404)},
+		{"update of nobody", "PUT", usersPath, flags, patch.and(headers{"UserDeviceToken": seed.CompanyID}), 404,
+			refusedSample(404)},
 		{"update that says not whose", "PUT", usersPath, flags, patch, 422, refusedSample(422, "UserDeviceToken")},
 		{"update own", "PUT", usersPath, flags, own.and(headers{"DeviceToken": u.DeviceToken}), 200, doneSample},
-		{"move", "POST", usersPath + "/instances/change", `{"DeviceToken": "` + u.DeviceToken + `", "ToInstanceId": "` + seed.SecondInstanceID + `",
+		{"move", "POST", usersPath + "/instances/change",
+			`{"DeviceToken": "` + u.DeviceToken + `", "ToInstanceId": "` + seed.SecondInstanceID + `",
 			"ToInstanceKey": "` + seed.SecondInstanceKey + `"}`, patch, 200, doneSample},
 		{"join by code", "POST", usersPath + "/instances/change/" + sandbox.InviteCode, "", own, 200, doneSample},
 		{"delete", "DELETE", usersPath + "/" + u.DeviceToken, "", admin, 200, doneSample},
@@ -139,29 +159,40 @@ func hierarchySamples(admin headers) []sample {
 	both := strings.TrimSuffix(applicationSample, "}") + `, "Instances": [` + short + `, ` + short + `]}`
 	nowhere := sandbox.AdminEmail
 	return []sample{
-		{"permissions", "GET", "/auth/permissions", "", admin, 200, `{"result": {"userId": "...", "isGod": false, "companiesPermissions": [{"companyId":
+		{"permissions", "GET", "/auth/permissions", "", admin, 200,
+			`{"result": {"userId": "...", "isGod": false, "companiesPermissions": [{"companyId":
 			"` + seed.CompanyID + `", "companyIntId": 1, "roleId": "..."}], "appsPermissions": [], "instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
-		get("instance", "/v1/Instances/"+sandbox.InstanceID, strings.Replace(instanceSample, `"Description": "..."`, `"Description": "Default group"`, 1)),
+		get("instance", "/v1/Instances/"+sandbox.InstanceID,
+			strings.Replace(instanceSample, `"Description": "..."`, `"Description": "Default group"`, 1)),
 		get("no such instance", "/v1/Instances/"+nowhere, "null"),
 		get("application", "/v1/Applications/"+seed.ApplicationID, applicationSample),
 		get("application with its instances", "/v1/Applications/"+seed.ApplicationID+"?includeInstances=true", both),
 		get("no such application", "/v1/Applications/"+nowhere+"?includeInstances=true", "null"),
 		get("a company's applications", "/v1/companies/"+seed.CompanyID+"/applications", "["+applicationSample+"]"),
 		get("no such company", "/v1/companies/"+nowhere+"/applications", "null"),
-		get("an application's instances", "/v1/applications/"+seed.ApplicationID+"/instances", "["+instanceSample+", "+instanceSample+"]"),
+		get("an application's instances", "/v1/applications/"+seed.ApplicationID+"/instances",
+			"["+instanceSample+", "+instanceSample+"]"),
 		get("instances of no application", "/v1/applications/"+nowhere+"/instances", "null"),
 		{"in another case", "GET", "/v1/instances/" + sandbox.InstanceID, "", admin, 404, ""},
-		{"new application", "POST", "/v1/companies/" + seed.CompanyID + "/applications", `{"name": "n", "description": "d", "status": 1,
-			"createDefaultGroup": true}`, admin, 200, resultSample(`{"AppId": "...", "Instances": [{"Id": "...", "Key": "..."}]}`)},
+		{"new application", "POST", "/v1/companies/" + seed.CompanyID + "/applications",
+			`{"name": "n", "description": "d", "status": 1,
+			"createDefaultGroup": true}`, admin, 200,
+			resultSample(`{"AppId": "...", "Instances": [{"Id": "...", "Key": "..."}]}`)},
 		{"new instance", "POST", "/v1/applications/" + seed.ApplicationID + "/instances", `{"name": "n"}`, admin, 200,
 			resultSample(`{"Id": "...", "Key": "..."}`)},
-		{"change an instance", "PATCH", "/v1/Instances/" + seed.SecondInstanceID + "?Name=n&Description=d&Status=2", "", admin, 200, doneSample},
-		{"an application with users", "DELETE", "/v1/Applications/applications/" + seed.ApplicationID, "", admin, 422, refusedSample(422, "AppToken")},
-		{"an instance with users", "DELETE", "/v1/Instances/" + sandbox.InstanceID, "", admin, 422, refusedSample(422, "InstanceId")},
+		{"change an instance", "PATCH", "/v1/Instances/" + seed.SecondInstanceID + "?Name=n&Description=d&Status=2", "",
+			admin, 200, doneSample},
+		{"an application with users", "DELETE", "/v1/Applications/applications/" + seed.ApplicationID, "", admin, 422,
+			refusedSample(422, "AppToken")},
+		{"an instance with users", "DELETE", "/v1/Instances/" + sandbox.InstanceID, "", admin, 422,
+			refusedSample(422, "InstanceId")},
 		{"an instance that is gone", "DELETE", "/v1/Instances/" + seed.CompanyID, "", admin, 200, resultSample("null")},
-		{"an application that is gone", "DELETE", "/v1/Applications/applications/" + seed.CompanyID, "", admin, 200, resultSample("null")},
-		{"change an application", "PATCH", "/v1/Applications/applications/" + seed.ApplicationID + "?Name=n", "", admin, 200, doneSample},
-		get("an instance by its code", "/v1/applications/"+seed.ApplicationID+"/instances/"+sandbox.InviteCode, instanceSample),
+		{"an application that is gone", "DELETE", "/v1/Applications/applications/" + seed.CompanyID, "", admin, 200,
+			resultSample("null")},
+		{"change an application", "PATCH", "/v1/Applications/applications/" + seed.ApplicationID + "?Name=n", "", admin,
+			200, doneSample},
+		get("an instance by its code", "/v1/applications/"+seed.ApplicationID+"/instances/"+sandbox.InviteCode,
+			instanceSample),
 	}
 }
 
@@ -170,24 +201,31 @@ func activitySamples(u tokens, admin headers) []sample {
 		return sample{name, "GET", path, "", admin, 200, resultSample(result)}
 	}
 	return []sample{
-		get("no trips", "/indicators/admin/v3/Statistics/Dates?UserId="+u.DeviceToken, `{"LatestTripDate": null, "LatestScoringDate": null}`),
-		get("no levels", "/indicators/admin/v3/Statistics?UserId="+u.DeviceToken, `{"PermissionsLevel": null, "TrustLevel": null}`),
+		get("no trips", "/indicators/admin/v3/Statistics/Dates?UserId="+u.DeviceToken,
+			`{"LatestTripDate": null, "LatestScoringDate": null}`),
+		get("no levels", "/indicators/admin/v3/Statistics?UserId="+u.DeviceToken,
+			`{"PermissionsLevel": null, "TrustLevel": null}`),
 		get("no device status", heartbeatPath+"/"+u.DeviceToken+"/latest", "null"),
 	}
 }
 
-// The published samples: what they send is taken, and what they got is what the sandbox answers. Every operation that the vendor's page states or
-// that was seen live has one. (The limit on sign-ins has a test of its own.)
+// The published samples: what they send is taken, and what they got is what the sandbox
+// answers. Every operation that the vendor's page states or that was seen live has one.
+// (The limit on sign-ins has a test of its own.)
 func TestPublishedSamples(t *testing.T) {
 	contract, err := contracttest.New(docs.OpenAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWorld(t, sandbox.Options{SignInLimit: -1})
-	w.client = &http.Client{Transport: contract.Transport(sandbox.Transport(w.box), contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })}
+	w.client = &http.Client{Transport: contract.Transport(sandbox.Transport(w.box), contracttest.Hold{Answers: true},
+		func(err error) {
+			t.Error(err)
+		})}
 	admin := w.asAdmin(t)
 	u, old := w.register(t, `{"Email": "email@mail.com"}`), w.register(t, `{}`)
-	for _, c := range slices.Concat(registrationSamples(), signInSamples(u, old), userSamples(u, admin), hierarchySamples(admin), activitySamples(old, admin)) {
+	for _, c := range slices.Concat(registrationSamples(), signInSamples(u, old), userSamples(u, admin),
+		hierarchySamples(admin), activitySamples(old, admin)) {
 		t.Run(c.name, func(t *testing.T) {
 			r := w.do(t, c.method, c.path, c.h, c.body)
 			if r.HTTP != c.status {
@@ -212,14 +250,16 @@ func TestPublishedSamples(t *testing.T) {
 	for path, item := range contract.Doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			source, _ := op.Extensions["x-source"].(string)
-			if (strings.Contains(source, "live") || strings.Contains(source, "seed")) && !slices.Contains(contract.Seen(), method+" "+path+" 200") {
+			if (strings.Contains(source, "live") || strings.Contains(source, "seed")) &&
+				!slices.Contains(contract.Seen(), method+" "+path+" 200") {
 				t.Errorf("%s %s is %s, and has no sample", method, path, source)
 			}
 		}
 	}
 }
 
-// likeSample holds an answer to a sample: the same names, kinds and values; "..." is any text but an empty one.
+// likeSample holds an answer to a sample: the same names, kinds and values; "..." is any
+// text but an empty one.
 func likeSample(t *testing.T, at string, got, want any) {
 	t.Helper()
 	switch want := want.(type) {

@@ -77,14 +77,16 @@ func TestWhoServesTheFolderGetsTheRequests(t *testing.T) {
 	}
 	register()
 
-	if err := other.box.Reset(t.Context()); !failure.HasReason(err, sandbox.ReasonServed) || !strings.Contains(err.Error(), url) {
+	if err := other.box.Reset(t.Context()); !failure.HasReason(err, sandbox.ReasonServed) ||
+		!strings.Contains(err.Error(), url) {
 		t.Errorf("Reset: %v", err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sandbox.Serve(t.Context(), other.box, ln, nil); !failure.HasReason(err, sandbox.ReasonServed) || !strings.Contains(err.Error(), url) {
+	if err := sandbox.Serve(t.Context(), other.box, ln, nil); !failure.HasReason(err, sandbox.ReasonServed) ||
+		!strings.Contains(err.Error(), url) {
 		t.Errorf("a second server: %v", err)
 	}
 
@@ -99,7 +101,8 @@ func TestWhoServesTheFolderGetsTheRequests(t *testing.T) {
 
 func TestTheNoteOfADeadServerIsIgnored(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "serving.json"), []byte(`{"URL": "http://127.0.0.1:1", "PID": 1}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "serving.json"), []byte(`{"URL": "http://127.0.0.1:1", "PID": 1}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	newWorld(t, sandbox.Options{Dir: dir}).register(t, `{}`)
@@ -114,7 +117,8 @@ func TestRequestsUnderWayFinishWhenTheServerStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(conn, "POST /v1/Registration/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nInstanceId: %s\r\nInstanceKey: %s\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+	_, err = fmt.Fprintf(conn, "POST /v1/Registration/create HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+		"application/json\r\nInstanceId: %s\r\nInstanceKey: %s\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
 		sandbox.InstanceID, sandbox.InstanceKey)
 	if err != nil {
 		t.Fatal(err)

@@ -26,8 +26,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// The test binary is also the other process: with -sandbox.register it registers users in a folder and prints each
-// DeviceToken as soon as it has it.
+// The test binary is also the other process: with -sandbox.register it registers users in
+// a folder and prints each DeviceToken as soon as it has it.
 var (
 	childFolder = flag.String("sandbox.register", "", "be a process that registers users in this folder")
 	childUsers  = flag.Int("sandbox.users", 0, "how many")
@@ -68,7 +68,8 @@ func registerAsChild(dir string, users int) {
 }
 
 func registration(ctx context.Context) *http.Request {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://sandbox/v1/Registration/create", strings.NewReader(`{"City": "Bonn"}`))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://sandbox/v1/Registration/create",
+		strings.NewReader(`{"City": "Bonn"}`))
 	if err != nil {
 		panic(err)
 	}
@@ -152,7 +153,8 @@ func TestAKilledProcessLosesNoUserThatItAnswered(t *testing.T) {
 	}
 }
 
-// Two sandboxes on one folder are to each other as two processes are: the file's lock is the descriptor's.
+// Two sandboxes on one folder are to each other as two processes are: the file's lock is
+// the descriptor's.
 func TestUnderContinuousLoadOthersGetTheirTurn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -190,8 +192,8 @@ func TestUnderContinuousLoadOthersGetTheirTurn(t *testing.T) {
 	wg.Wait()
 }
 
-// Between two requests of one process another gets in, however long that process then does something else: else two
-// commands that wait for each other would wait forever.
+// Between two requests of one process another gets in, however long that process then
+// does something else: else two commands that wait for each other would wait forever.
 func TestNobodyHoldsTheFolderBetweenRequests(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -43,14 +43,15 @@ func TestSignInsThatAreRefused(t *testing.T) {
 		status           int
 		keys             []string
 	}{
-		"wrong password":          {nil, admin, "x", 401, nil},
-		"unknown admin":           {nil, `"{\"email\":\"x@example.com\"}"`, "x", 401, nil},
-		"no InstanceId":           {nil, userLogin(u), sandbox.InstanceKey, 422, []string{"InstanceId"}},
-		"wrong key":               {inInstance, userLogin(u), seed.SecondInstanceKey, 401, nil},
-		"another instance's user": {headers{"InstanceId": seed.SecondInstanceID}, userLogin(u), seed.SecondInstanceKey, 401, nil},
-		"unknown user":            {inInstance, userLogin(seed.CompanyID), sandbox.InstanceKey, 401, nil},
-		"no JSON inside":          {nil, `"x"`, "x", 422, []string{"LoginFields"}},
-		"no LoginFields":          {nil, `null`, "x", 422, []string{"LoginFields"}},
+		"wrong password": {nil, admin, "x", 401, nil},
+		"unknown admin":  {nil, `"{\"email\":\"x@example.com\"}"`, "x", 401, nil},
+		"no InstanceId":  {nil, userLogin(u), sandbox.InstanceKey, 422, []string{"InstanceId"}},
+		"wrong key":      {inInstance, userLogin(u), seed.SecondInstanceKey, 401, nil},
+		"another instance's user": {headers{"InstanceId": seed.SecondInstanceID}, userLogin(u),
+			seed.SecondInstanceKey, 401, nil},
+		"unknown user":   {inInstance, userLogin(seed.CompanyID), sandbox.InstanceKey, 401, nil},
+		"no JSON inside": {nil, `"x"`, "x", 422, []string{"LoginFields"}},
+		"no LoginFields": {nil, `null`, "x", 422, []string{"LoginFields"}},
 	} {
 		t.Run(name, func(t *testing.T) { w.signIn(t, c.h, c.fields, c.password).want(t, c.status, c.keys...) })
 	}
@@ -68,20 +69,25 @@ func TestAnotherSpellingOfDevicetokenGetsABare401(t *testing.T) {
 	}
 }
 
-// The vendor's Android library sends an object, with DeviceToken in it; its other names and paths are as here, too.
+// The vendor's Android library sends an object, with DeviceToken in it; its other names
+// and paths are as here, too.
 func TestTheAndroidLibrarysWay(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	u := w.do(t, "POST", "/v1/Registration/Create", theInstance.and(headers{"Content-Type": "application/json; charset=UTF-8"}),
+	u := w.do(t, "POST", "/v1/Registration/Create",
+		theInstance.and(headers{"Content-Type": "application/json; charset=UTF-8"}),
 		`{"birthday": "1990-05-31T00:00:00", "childrenCount": 2, "email": "ada@example.com", "firstName": "Ada", "gender": "Female", "maritalStatus": "null", "userFields": {"ClientId": "c-1"}}`).
 		want(t, 200).tokens(t)
-	u = w.signIn(t, inInstance, `{"Phone": null, "DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey).want(t, 200).tokens(t)
-	u = w.do(t, "POST", "/v1/Auth/RefreshToken", theInstance, fmt.Sprintf(`{"accessToken": %q, "refreshToken": %q}`, u.AccessToken.Token, *u.RefreshToken)).
+	u = w.signIn(t, inInstance, `{"Phone": null, "DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey).
+		want(t, 200).tokens(t)
+	u = w.do(t, "POST", "/v1/Auth/RefreshToken", theInstance,
+		fmt.Sprintf(`{"accessToken": %q, "refreshToken": %q}`, u.AccessToken.Token, *u.RefreshToken)).
 		want(t, 200).tokens(t)
 	own := theInstance.and(bearer(u.AccessToken.Token)).and(headers{"DeviceToken": u.DeviceToken})
 	w.do(t, "PUT", "/v1/Management/Users", own, `{"address": "Bonn", "userFields": {"ClientId": "c-2"}}`).want(t, 200)
 	var p person
 	w.do(t, "GET", "/v1/Management/users", own, "").want(t, 200).into(t, &p)
-	if p.UserProfile["Address"] != "Bonn" || p.UserProfile["Birthday"] != "1990-05-31T00:00:00" || p.UserFields[0]["ClientId"] != "c-2" {
+	if p.UserProfile["Address"] != "Bonn" || p.UserProfile["Birthday"] != "1990-05-31T00:00:00" ||
+		p.UserFields[0]["ClientId"] != "c-2" {
 		t.Errorf("got %+v", p)
 	}
 	w.signIn(t, inInstance, `{"Email": "`+sandbox.AdminEmail+`"}`, sandbox.AdminPassword).want(t, 200)
@@ -119,14 +125,16 @@ func TestFiveSignInsAMinuteAreNoOffence(t *testing.T) {
 
 func (w *world) refresh(t testing.TB, access, refresh string) reply {
 	t.Helper()
-	return w.do(t, "POST", "/v1/auth/refreshtoken", nil, fmt.Sprintf(`{"AccessToken": %q, "RefreshToken": %q}`, access, refresh))
+	return w.do(t, "POST", "/v1/auth/refreshtoken", nil,
+		fmt.Sprintf(`{"AccessToken": %q, "RefreshToken": %q}`, access, refresh))
 }
 
 func TestARefreshTokenIsSpentByItsUse(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		for name, old := range map[string]tokens{"user": w.register(t, `{}`), "admin": w.admin(t)} {
 			fresh := w.refresh(t, old.AccessToken.Token, *old.RefreshToken).want(t, 200).tokens(t)
-			if *fresh.RefreshToken == *old.RefreshToken || fresh.AccessToken.Token == old.AccessToken.Token || fresh.DeviceToken != old.DeviceToken {
+			if *fresh.RefreshToken == *old.RefreshToken || fresh.AccessToken.Token == old.AccessToken.Token ||
+				fresh.DeviceToken != old.DeviceToken {
 				t.Errorf("%s: %+v after %+v", name, fresh, old)
 			}
 			w.refresh(t, old.AccessToken.Token, *old.RefreshToken).want(t, 401)

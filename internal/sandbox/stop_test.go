@@ -13,7 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// pipes is a listener whose connections are pipes in the process, so that a server's waits pass in no time.
+// pipes is a listener whose connections are pipes in the process, so that a server's
+// waits pass in no time.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -53,9 +54,11 @@ func (p *pipes) begin(t *testing.T, text string) net.Conn {
 	return conn
 }
 
-// A server stops whatever its clients do, and what they had done is there: only a request that neither comes nor goes on is waited for, and then cut off.
+// A server stops whatever its clients do, and what they had done is there: only a request
+// that neither comes nor goes on is waited for, and then cut off.
 func TestAServerStopsThoughItsClientsDoNotGoOn(t *testing.T) {
-	post := fmt.Sprintf("POST /v1/Registration/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nInstanceId: %s\r\nInstanceKey: %s\r\n",
+	post := fmt.Sprintf("POST /v1/Registration/create HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+		"application/json\r\nInstanceId: %s\r\nInstanceKey: %s\r\n",
 		sandbox.InstanceID, sandbox.InstanceKey)
 	for name, c := range map[string]struct {
 		sent  string

@@ -15,10 +15,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// Transport serves a handler in this process: its requests go through no socket. A request's context ends the wait
-// for the answer; the handler sees the same context. Bodies are copied, both ways, and come as a whole. A handler that
-// aborts (http.ErrAbortHandler) looks like a connection that broke. The error of a Sandbox that cannot be had, such as
-// ErrServed, is the round trip's error; nothing was sent then.
+// Transport serves a handler in this process: its requests go through no socket. A
+// request's context ends the wait for the answer; the handler sees the same context.
+// Bodies are copied, both ways, and come as a whole. A handler that aborts
+// (http.ErrAbortHandler) looks like a connection that broke. The error of a Sandbox that
+// cannot be had, such as ErrServed, is the round trip's error; nothing was sent then.
 func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
@@ -150,7 +151,8 @@ func (w *recorder) Write(p []byte) (int, error) {
 // Flush implements http.Flusher: what was written counts as sent.
 func (w *recorder) Flush() { w.WriteHeader(http.StatusOK) }
 
-// response is the answer as a client sees it. One that broke off after its head ends in io.ErrUnexpectedEOF.
+// response is the answer as a client sees it. One that broke off after its head ends in
+// io.ErrUnexpectedEOF.
 func (w *recorder) response(err error) (*http.Response, error) {
 	if err != nil && (w.sent == nil || !errors.Is(err, errDropped)) {
 		return nil, err
@@ -176,8 +178,8 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// Mount returns a transport to a sandbox in a folder: to box, in this process, or, while another process serves the
-// folder, to that one, through socket.
+// Mount returns a transport to a sandbox in a folder: to box, in this process, or, while
+// another process serves the folder, to that one, through socket.
 func Mount(box *Sandbox, socket http.RoundTripper) http.RoundTripper {
 	return &mount{inside: Transport(box), socket: socket}
 }
@@ -237,7 +239,8 @@ func bodyOf(r *http.Request) ([]byte, error) {
 	return data, errors.Join(err, r.Body.Close())
 }
 
-// withBody returns a copy of the request. It has no GetBody: what was sent is not sent again by the transport.
+// withBody returns a copy of the request. It has no GetBody: what was sent is not sent
+// again by the transport.
 func withBody(r *http.Request, data []byte) *http.Request {
 	out := r.Clone(r.Context())
 	out.GetBody, out.Body = nil, http.NoBody

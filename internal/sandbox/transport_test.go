@@ -23,7 +23,8 @@ func TestTheHandlerSeesARequestAsAServerWould(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if r.RequestURI != "/a?b=c" || r.Host != "sandbox" || r.RemoteAddr == "" || string(body) != "hello" || r.ContentLength != 5 {
+		if r.RequestURI != "/a?b=c" || r.Host != "sandbox" || r.RemoteAddr == "" || string(body) != "hello" ||
+			r.ContentLength != 5 {
 			t.Errorf("%s %s %s %q", r.RequestURI, r.Host, r.RemoteAddr, body)
 		}
 		w.Header().Set("X-One", "1")
@@ -41,7 +42,8 @@ func TestTheHandlerSeesARequestAsAServerWould(t *testing.T) {
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != http.StatusTeapot || string(body) != "there" || resp.ContentLength != 5 || resp.Header.Get("X-One") != "1" || resp.Header.Get("X-Late") != "" {
+	if resp.StatusCode != http.StatusTeapot || string(body) != "there" || resp.ContentLength != 5 ||
+		resp.Header.Get("X-One") != "1" || resp.Header.Get("X-Late") != "" {
 		t.Errorf("%d %q %v", resp.StatusCode, body, resp.Header)
 	}
 }
@@ -53,7 +55,9 @@ func TestTheRequestsContextEndsTheWait(t *testing.T) {
 			ctx  func() (context.Context, context.CancelFunc)
 			want error
 		}{
-			"deadline": {func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), time.Second) }, context.DeadlineExceeded},
+			"deadline": {func() (context.Context, context.CancelFunc) {
+				return context.WithTimeout(t.Context(), time.Second)
+			}, context.DeadlineExceeded},
 			"cancelled": {func() (context.Context, context.CancelFunc) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)

@@ -15,7 +15,8 @@ func TestAnUpdateChangesOnlyWhatWasSent(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		u := w.register(t, `{"FirstName": "Ada", "City": "London", "UserFields": {"ClientId": "c-1", "EnableTracking": false}}`)
 		as := w.asAdmin(t)
-		r := w.do(t, "PUT", "/v1/Management/users", forUser(as, u.DeviceToken).and(headers{"Content-Type": "application/json-patch+json"}),
+		r := w.do(t, "PUT", "/v1/Management/users", forUser(as, u.DeviceToken).
+			and(headers{"Content-Type": "application/json-patch+json"}),
 			`{"LastName": "Lovelace", "City": null, "ExternalImageUrl": "https://example.com/b.png", "IdentityId": "i-1", "UserFields": {"EnableLogging": true}}`).want(t, 200)
 		if r.Result != nil {
 			t.Errorf("there is a Result: %s", r.Raw)
@@ -24,7 +25,8 @@ func TestAnUpdateChangesOnlyWhatWasSent(t *testing.T) {
 		if len(p) != 1 {
 			t.Fatal("not found by the new name")
 		}
-		for name, want := range map[string]any{"FirstName": "Ada", "LastName": "Lovelace", "City": nil, "ImageUrl": "https://example.com/b.png"} {
+		for name, want := range map[string]any{"FirstName": "Ada", "LastName": "Lovelace", "City": nil,
+			"ImageUrl": "https://example.com/b.png"} {
 			if p[0].UserProfile[name] != want {
 				t.Errorf("%s is %v", name, p[0].UserProfile[name])
 			}
@@ -36,7 +38,8 @@ func TestAnUpdateChangesOnlyWhatWasSent(t *testing.T) {
 	})
 }
 
-// Written Active, Deactivated or Deleted; read Active or Inactive (live). Deleted is a soft state: the user is still there.
+// Written Active, Deactivated or Deleted; read Active or Inactive (live). Deleted is a
+// soft state: the user is still there.
 func TestStatusIsWrittenAndReadInDifferentWords(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	u := w.register(t, `{}`).DeviceToken
@@ -67,7 +70,8 @@ func TestAUsersOwnCalls(t *testing.T) {
 	w.do(t, "PUT", path, own.and(headers{"UserDeviceToken": other.DeviceToken}), `{"Nickname": "al"}`).want(t, 403)
 	w.do(t, "PUT", path, own, `{"Nickname": "al"}`).want(t, 422, "DeviceToken")
 	w.do(t, "GET", path, bearer(me.AccessToken.Token), "").want(t, 422, "InstanceId", "InstanceKey")
-	w.do(t, "GET", path, bearer(me.AccessToken.Token).and(headers{"InstanceId": seed.SecondInstanceID, "InstanceKey": seed.SecondInstanceKey}), "").want(t, 403)
+	w.do(t, "GET", path, bearer(me.AccessToken.Token).
+		and(headers{"InstanceId": seed.SecondInstanceID, "InstanceKey": seed.SecondInstanceKey}), "").want(t, 403)
 	w.do(t, "GET", path, theInstance.and(w.asAdmin(t)), "").want(t, 403)
 }
 
@@ -154,7 +158,8 @@ func TestMovingAndJoining(t *testing.T) {
 		}
 		const path = "/v1/Management/users/instances/change"
 		move := func(key string) reply {
-			return w.do(t, "POST", path, as, `{"DeviceToken": "`+u.DeviceToken+`", "ToInstanceId": "`+seed.SecondInstanceID+`", "ToInstanceKey": "`+key+`"}`)
+			return w.do(t, "POST", path, as,
+				`{"DeviceToken": "`+u.DeviceToken+`", "ToInstanceId": "`+seed.SecondInstanceID+`", "ToInstanceKey": "`+key+`"}`)
 		}
 		move(sandbox.InstanceKey).want(t, 422, "ToInstanceKey")
 		move(seed.SecondInstanceKey).want(t, 200)

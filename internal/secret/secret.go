@@ -74,7 +74,8 @@ func (s *String) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler: null is an unset secret, anything but a string an error.
+// UnmarshalJSON implements json.Unmarshaler: null is an unset secret, anything but a
+// string an error.
 func (s *String) UnmarshalJSON(data []byte) error {
 	var value string
 	if err := json.Unmarshal(data, &value); err != nil {

@@ -64,7 +64,9 @@ func TestListIsTheTruth(t *testing.T) {
 				delete(m, "prod/"+alice)
 			})
 		},
-		"it is gone":         func(_ *testing.T, dir string, _ Backend) { _ = os.Remove(filepath.Join(dir, "keyring.index")) },
+		"it is gone": func(_ *testing.T, dir string, _ Backend) {
+			_ = os.Remove(filepath.Join(dir, "keyring.index"))
+		},
 		"it is damaged":      func(t *testing.T, dir string, _ Backend) { spoil(t, dir, `{"prod":{"adm`) },
 		"it is empty":        func(t *testing.T, dir string, _ Backend) { spoil(t, dir, "") },
 		"it is not an index": func(t *testing.T, dir string, _ Backend) { spoil(t, dir, framedIndex(`["admin"]`)) },

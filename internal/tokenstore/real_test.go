@@ -202,8 +202,8 @@ func unlockCollection(t *testing.T, conn *dbus.Conn) {
 	}
 }
 
-// A bus without a Secret Service is recognized at once; one that could start it is asked to on a desktop
-// alone.
+// A bus without a Secret Service is recognized at once; one that could start it is asked
+// to on a desktop alone.
 func TestRealKeyringNoService(t *testing.T) {
 	needReal(t)
 	for name, c := range map[string]struct {

@@ -33,17 +33,22 @@ const (
 func (c *chain) device() {
 	d := c.facts.Device.Value
 	if !c.facts.Device.Known {
-		for _, l := range []link{linkHeartbeat, linkGPSAllowed, linkMotion, linkGPS, linkPrecise, linkLowPower, linkNetwork, linkRooted} {
+		for _, l := range []link{linkHeartbeat, linkGPSAllowed, linkMotion, linkGPS, linkPrecise, linkLowPower, linkNetwork,
+			linkRooted} {
 			c.add(FromDevice, l, Unknown, c.facts.Device.why(), RemedyNone)
 		}
 		return
 	}
 	c.heartbeat()
-	c.value(linkGPSAllowed, d.GPSPermission, true, Broken, "granted", "not granted: allow location, Always, in the phone's settings")
-	c.value(linkMotion, d.MotionPermission, true, Broken, "granted", "not granted: allow motion and fitness in the phone's settings")
+	c.value(linkGPSAllowed, d.GPSPermission, true, Broken, "granted",
+		"not granted: allow location, Always, in the phone's settings")
+	c.value(linkMotion, d.MotionPermission, true, Broken, "granted",
+		"not granted: allow motion and fitness in the phone's settings")
 	c.value(linkGPS, d.GPS, true, Broken, "on", "off: switch on location services on the phone")
-	c.value(linkPrecise, d.LowPreciseLocation, false, Warning, "on", "off: allow the precise location in the phone's settings")
-	c.value(linkLowPower, d.LowPowerMode, false, Warning, "off", "on: the system holds the app back; exclude it from power saving")
+	c.value(linkPrecise, d.LowPreciseLocation, false, Warning, "on",
+		"off: allow the precise location in the phone's settings")
+	c.value(linkLowPower, d.LowPowerMode, false, Warning, "off",
+		"on: the system holds the app back; exclude it from power saving")
 	c.network()
 	rooted := either(d.Rooted, d.Jailbreak)
 	c.value(linkRooted, rooted, false, Warning, "no", "yes: rooted or jailbroken; positions may be forged")

@@ -110,8 +110,8 @@ type Report struct {
 	Checks      []Check
 }
 
-// Explain returns the chain of checks: each source's in the order in which a support agent would ask.
-// Where the user does not exist there is nothing after that.
+// Explain returns the chain of checks: each source's in the order in which a support
+// agent would ask. Where the user does not exist there is nothing after that.
 func Explain(f Facts) Report {
 	r := Report{DeviceToken: f.DeviceToken}
 	c := &chain{facts: f, now: f.Now}

@@ -94,9 +94,11 @@ func (s *Sources) Missing(why string) Facts {
 	return Facts{Now: s.Now(), InstanceID: s.InstanceID, User: Said[*userservice.User](nil), Missing: why}
 }
 
-// unreachable reports whether an error says nothing of the user: the source, or the way to it, failed.
+// unreachable reports whether an error says nothing of the user: the source, or the way
+// to it, failed.
 func unreachable(err error) bool {
-	return !failure.Is(err, failure.Unauthorized) && !failure.Is(err, failure.Interrupted) && !failure.Is(err, failure.Invalid)
+	return !failure.Is(err, failure.Unauthorized) && !failure.Is(err, failure.Interrupted) &&
+		!failure.Is(err, failure.Invalid)
 }
 
 // asked is what came of asking a source.

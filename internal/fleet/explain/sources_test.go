@@ -87,7 +87,8 @@ func TestASourceThatIsNotAvailable(t *testing.T) {
 	}
 }
 
-// What a source says by refusing: the phone's calls may not be there; who may not read the user is told.
+// What a source says by refusing: the phone's calls may not be there; who may not read
+// the user is told.
 func TestASourceThatRefuses(t *testing.T) {
 	t.Parallel()
 	refuse := func(code failure.Code, reason failure.Reason) func(context.Context) error {
@@ -101,11 +102,14 @@ func TestASourceThatRefuses(t *testing.T) {
 		check   string
 		detail  string
 	}{
-		"nobody has the DeviceToken": {FromUser, refuse(failure.NotFound, ""), "", VerdictBroken, "User", "no user has this DeviceToken"},
-		"the user may not be read":   {FromUser, refuse(failure.Unauthorized, ""), failure.Unauthorized, "", "", ""},
-		"a call that is not there":   {FromDevice, refuse(failure.NotFound, ""), "", VerdictOK, "HeartbeatDate", notAvailable},
-		"a call that is forbidden":   {FromTrips, refuse(failure.Unauthorized, ""), "", VerdictOK, "LatestTripDate", notAvailable},
-		"a phone that never reported": {FromDevice, refuse(failure.NotFound, userservice.ReasonNothingReported), "", VerdictBroken,
+		"nobody has the DeviceToken": {FromUser, refuse(failure.NotFound, ""), "", VerdictBroken, "User",
+			"no user has this DeviceToken"},
+		"the user may not be read": {FromUser, refuse(failure.Unauthorized, ""), failure.Unauthorized, "", "", ""},
+		"a call that is not there": {FromDevice, refuse(failure.NotFound, ""), "", VerdictOK, "HeartbeatDate", notAvailable},
+		"a call that is forbidden": {FromTrips, refuse(failure.Unauthorized, ""), "", VerdictOK, "LatestTripDate",
+			notAvailable},
+		"a phone that never reported": {FromDevice, refuse(failure.NotFound, userservice.ReasonNothingReported), "",
+			VerdictBroken,
 			"HeartbeatDate", "none: the phone has never reported"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,7 +112,8 @@ func (c *chain) phone(u *userservice.User) {
 	c.add(FromUser, linkSignedIn, Good, words(", ", m.DeviceModel, words(" ", m.OsType, m.OsVersion)), RemedyNone)
 	versions := words(", ", prefixed("app ", m.AppVersion), prefixed("SDK ", m.SdkVersion))
 	if m.SdkVersion == "" {
-		c.add(FromUser, linkVersions, Warning, words(", ", versions, "no SDK version: the app may run without the SDK"), RemedyNone)
+		c.add(FromUser, linkVersions, Warning, words(", ", versions, "no SDK version: the app may run without the SDK"),
+			RemedyNone)
 		return
 	}
 	c.add(FromUser, linkVersions, Good, versions, RemedyNone)
@@ -168,7 +169,8 @@ func (c *chain) leftOn() {
 	c.mustBeOff(u, linkRealTime, RemedyStopRealTime, "on: streaming the position drains the battery")
 	if isOn(u, linkRealTime.name) == true {
 		c.add(FromUser, linkSwitches, Unknown,
-			"the flag is on; the application's switch in the console and the SDK's in the app must agree, and cannot be read", RemedyNone)
+			"the flag is on; the application's switch in the console and the SDK's in the app must agree, and cannot be read",
+			RemedyNone)
 	}
 }
 

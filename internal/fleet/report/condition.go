@@ -34,7 +34,8 @@ func ParseCondition(text string) (Condition, error) {
 	}
 	c.limit, _ = strconv.ParseFloat(parts[3], 64) // the form has it
 	if !c.figure(parts[1]) {
-		return Condition{}, fmt.Errorf("%q is not a figure: use users, %s, an activity status, or GROUP:VALUE with a group of %s",
+		return Condition{}, fmt.Errorf("%q is not a figure: use users, %s, an activity status, or GROUP:VALUE with a "+
+			"group of %s",
 			parts[1], strings.Join(flagNames(), ", "), strings.Join(Groups, ", "))
 	}
 	if c.percent && c.By == "" {

@@ -27,7 +27,8 @@ func (r *Report) WriteProm(w io.Writer, instanceID string, now time.Time) error 
 		name := "telematicsctl_users_by_" + group.name
 		metric(name, group.help)
 		for _, f := range r.Group(group.by) {
-			fmt.Fprintf(&b, "%s{instance_id=%s,%s=%s} %d\n", name, promLabel(instanceID), group.label, promLabel(f.Value), f.Users)
+			fmt.Fprintf(&b, "%s{instance_id=%s,%s=%s} %d\n", name, promLabel(instanceID), group.label,
+				promLabel(f.Value), f.Users)
 		}
 	}
 	metric("telematicsctl_users_registered_last_week", "Users registered in the ISO week before this one.")

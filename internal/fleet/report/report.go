@@ -37,8 +37,9 @@ type Flags struct{ EnableTracking, EnableLogging, EnableRealTimeLocation, Enable
 // New returns a report of nobody.
 func New() *Report {
 	return &Report{By: By{
-		ActivityStatus: map[string]int{}, OsType: map[string]int{}, SdkVersion: map[string]int{}, AppVersion: map[string]int{},
-		Country: map[string]int{}, Registered: map[string]int{},
+		ActivityStatus: map[string]int{}, OsType: map[string]int{}, SdkVersion: map[string]int{},
+		AppVersion: map[string]int{},
+		Country:    map[string]int{}, Registered: map[string]int{},
 	}}
 }
 

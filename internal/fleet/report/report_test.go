@@ -75,7 +75,8 @@ func TestWeeks(t *testing.T) {
 		}
 	}
 	weeks := small().RecentWeeks(4)
-	if got := fmt.Sprint(weeks); got != "[{Registered 2026-W01 2} {Registered 2026-W02 0} {Registered 2026-W03 0} {Registered 2026-W04 1}]" {
+	if got := fmt.Sprint(weeks); got != "[{Registered 2026-W01 2} {Registered 2026-W02 0} {Registered 2026-W03 0} "+
+		"{Registered 2026-W04 1}]" {
 		t.Error(got)
 	}
 	if got := report.New().RecentWeeks(4); got != nil {
@@ -85,10 +86,13 @@ func TestWeeks(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	for text, holds := range map[string]bool{
-		"logging>0": true, "logging>1": false, "logging >= 1": true, "EnableLogging=1": true, "enable-logging!=1": false, "realtime==0": true,
-		"users<100": true, "users>=5": false, "lost>0": true, "nodata>25%": false, "No Data>=25%": true, "error>0": false, "active<=50%": true,
-		"SdkVersion:7.0.4>2": true, "sdk-version:9>0": false, "country:germany=2": true, "OsType:>0": true, "Registered:2026-W01=2": true,
-		"flags:logging>0": true, "ActivityStatus:NoData=1": true, "tracking<74.9%": false,
+		"logging>0": true, "logging>1": false, "logging >= 1": true, "EnableLogging=1": true, "enable-logging!=1": false,
+		"realtime==0": true,
+		"users<100":   true, "users>=5": false, "lost>0": true, "nodata>25%": false, "No Data>=25%": true, "error>0": false,
+		"active<=50%":        true,
+		"SdkVersion:7.0.4>2": true, "sdk-version:9>0": false, "country:germany=2": true, "OsType:>0": true,
+		"Registered:2026-W01=2": true,
+		"flags:logging>0":       true, "ActivityStatus:NoData=1": true, "tracking<74.9%": false,
 	} {
 		c, err := report.ParseCondition(text)
 		if err != nil {
@@ -99,7 +103,8 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s: %v of %+v", text, got, f)
 		}
 	}
-	for _, text := range []string{"", "logging", "logging>", "logging>many", "shoe>1", "Shoe:1>1", "users>5%", ">5", "flags:shoe>1", "logging>0 users>0"} {
+	for _, text := range []string{"", "logging", "logging>", "logging>many", "shoe>1", "Shoe:1>1", "users>5%", ">5",
+		"flags:shoe>1", "logging>0 users>0"} {
 		if c, err := report.ParseCondition(text); err == nil {
 			t.Errorf("%q is read as %+v", text, c)
 		}
@@ -120,7 +125,8 @@ func TestTheTextForPrometheus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"# HELP telematicsctl_users Users of the instance.\n# TYPE telematicsctl_users gauge\ntelematicsctl_users{instance_id=\"i-1\"} 5\n",
+		"# HELP telematicsctl_users Users of the instance.\n# TYPE telematicsctl_users " +
+			"gauge\ntelematicsctl_users{instance_id=\"i-1\"} 5\n",
 		`telematicsctl_users_by_activity{instance_id="i-1",activity_status="No Data"} 1` + "\n",
 		`telematicsctl_users_by_flag{instance_id="i-1",flag="EnableLogging"} 1` + "\n",
 		`telematicsctl_users_by_country{instance_id="i-1",country="a\"b\\c\nd"} 1` + "\n",

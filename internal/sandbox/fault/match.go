@@ -14,8 +14,9 @@ type Call struct {
 
 func split(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// Bind ties faults to the calls that there are. Its error, of code invalid, says which fault names none, and what is
-// nearest: a fault that applies to nothing would make a test pass that tests nothing.
+// Bind ties faults to the calls that there are. Its error, of code invalid, says which
+// fault names none, and what is nearest: a fault that applies to nothing would make a
+// test pass that tests nothing.
 func Bind(list []Fault, all []Call) error {
 	for i := range list {
 		if err := list[i].bind(all); err != nil {
@@ -115,7 +116,8 @@ func matches(exact bool, a, b string) bool {
 	}
 }
 
-// nearest returns the call whose path is most like the fault's; of several the first with its method, else the first.
+// nearest returns the call whose path is most like the fault's; of several the first with
+// its method, else the first.
 func (f *Fault) nearest(all []Call) Call {
 	best, least := all[0], -1
 	said, open := strings.CutSuffix(strings.ToLower(f.path), "*")

@@ -1,4 +1,5 @@
-// Package fault makes a sandbox fail on purpose: the grammar of faults, the calls they apply to, and their effects.
+// Package fault makes a sandbox fail on purpose: the grammar of faults, the calls they
+// apply to, and their effects.
 package fault
 
 import (
@@ -58,8 +59,8 @@ huge 64MB, wrong-type, envelope [STATUS], or a status such as 503, optionally
 followed by json, html or empty (its body) and retry-after 30s. After reset or a
 status, "after" carries the call out anyway.`
 
-// Parse reads a fault; its error, of code invalid, says what is wrong with the text. Whether there is such a call is
-// for Bind to say.
+// Parse reads a fault; its error, of code invalid, says what is wrong with the text.
+// Whether there is such a call is for Bind to say.
 func Parse(text string) (Fault, error) {
 	f := Fault{text: strings.TrimSpace(text)}
 	where, what, ok := strings.Cut(f.text, ":")

@@ -28,7 +28,9 @@ func (k *check) value(at, source string, schema, value any) {
 	if own := textOf(s["x-source"]); own != "" {
 		source = own
 	}
-	if want := typesOf(s["type"]); want != nil && !slices.ContainsFunc(want, func(t string) bool { return isType(value, t) }) {
+	if want := typesOf(s["type"]); want != nil && !slices.ContainsFunc(want, func(t string) bool {
+		return isType(value, t)
+	}) {
 		k.report(at, source, "is %s, not %s", typeOf(value), strings.Join(want, " or "))
 		return
 	}

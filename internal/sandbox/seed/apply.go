@@ -23,7 +23,8 @@ func (l Layout) Same(other Layout) bool {
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
-// Credentials are what one needs to be a client of a sandbox: its first instance, and its first admin.
+// Credentials are what one needs to be a client of a sandbox: its first instance, and its
+// first admin.
 type Credentials struct {
 	InstanceID, InstanceKey   string
 	AdminEmail, AdminPassword string
@@ -44,7 +45,8 @@ func (l Layout) Credentials() Credentials {
 	return c
 }
 
-// Changes returns what makes the layout, which has been checked, out of an empty state. newUUID draws the admins' ids.
+// Changes returns what makes the layout, which has been checked, out of an empty state.
+// newUUID draws the admins' ids.
 func (l Layout) Changes(newUUID func() uuid.UUID) []store.Change {
 	var out []store.Change
 	applications, instances := 0, 0

@@ -7,14 +7,15 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// ExtendedData are the members of a device status that are inside the member of this name (assumed: heartbeats).
+// ExtendedData are the members of a device status that are inside the member of this name
+// (assumed: heartbeats).
 var ExtendedData = []string{
 	"Application", "DeviceModel", "DeviceOSVersion", "GPSPermissionGranted", "MotionPermissionGranted",
 	"LowPowerMode", "LowPreciseLocation", "JailBreak", "Rooted", "SDKVersion",
 }
 
-// Heartbeat returns the device status of a user: the one that was set, or one that is plausible for what is known of
-// the phone; nil for a phone that never signed in.
+// Heartbeat returns the device status of a user: the one that was set, or one that is
+// plausible for what is known of the phone; nil for a phone that never signed in.
 func Heartbeat(u *store.User, now time.Time) store.Values {
 	if u.Heartbeat != nil || u.Activity == "" {
 		return u.Heartbeat
@@ -45,8 +46,8 @@ func Heartbeat(u *store.User, now time.Time) store.Values {
 
 const dateShape = "2006-01-02T15:04:05"
 
-// Trips returns the dates of a user's last trip and scoring: those that were set, or plausible ones; nil where there
-// never was one.
+// Trips returns the dates of a user's last trip and scoring: those that were set, or
+// plausible ones; nil where there never was one.
 func Trips(u *store.User, now time.Time) store.Values {
 	if u.Trips != nil {
 		return u.Trips

@@ -11,13 +11,15 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// Fleet says how many plausible users there are. The same seed makes the same users, up to the shorter of two fleets.
+// Fleet says how many plausible users there are. The same seed makes the same users, up
+// to the shorter of two fleets.
 type Fleet struct {
 	Users int
 	Seed  uint64
 }
 
-// The time in which a fleet was registered. It is fixed, so that the same seed makes the same fleet on any day.
+// The time in which a fleet was registered. It is fixed, so that the same seed makes the
+// same fleet on any day.
 var fleetBegan = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 
 const fleetSpan = 3 * 365 * 24 * time.Hour
@@ -75,7 +77,8 @@ var (
 	}
 )
 
-// Next makes the next user. It draws the same number of values whatever they are, so that nothing shifts.
+// Next makes the next user. It draws the same number of values whatever they are, so that
+// nothing shifts.
 func (m *Maker) Next() *store.User {
 	first, last := one(m, firstNames), one(m, lastNames)
 	where := pick(m, countries)

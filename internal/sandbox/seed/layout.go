@@ -1,5 +1,5 @@
-// Package seed is what a sandbox begins with: a layout of companies, applications, instances and admins, and a fleet of
-// plausible users.
+// Package seed is what a sandbox begins with: a layout of companies, applications,
+// instances and admins, and a fleet of plausible users.
 package seed
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// The presets of a sandbox without a layout of its own. They are in every copy of the program, so they guard nothing;
-// the UUIDs are plainly not real ones.
+// The presets of a sandbox without a layout of its own. They are in every copy of the
+// program, so they guard nothing; the UUIDs are plainly not real ones.
 const (
 	CompanyID     = "5a4db0c5-0000-4000-8000-00000000000c"
 	ApplicationID = "5a4db0c5-0000-4000-8000-00000000000a"
@@ -32,8 +32,8 @@ const (
 	SecondInviteCode  = "SANDBOX2"
 )
 
-// Layout is what a sandbox has before the first user: companies with their applications and instances,
-// and the admins with what each may act on.
+// Layout is what a sandbox has before the first user: companies with their applications
+// and instances, and the admins with what each may act on.
 type Layout struct {
 	Companies []LayoutCompany `yaml:"Companies"`
 	Admins    []LayoutAdmin   `yaml:"Admins"`
@@ -46,7 +46,8 @@ type LayoutCompany struct {
 	Applications []LayoutApplication `yaml:"Applications"`
 }
 
-// LayoutApplication is an application and its instances. Status is Active or Deactivated, Active where it is empty.
+// LayoutApplication is an application and its instances. Status is Active or Deactivated,
+// Active where it is empty.
 type LayoutApplication struct {
 	ID          string           `yaml:"Id"`
 	Name        string           `yaml:"Name"`
@@ -66,7 +67,8 @@ type LayoutInstance struct {
 	InviteCode  string `yaml:"InviteCode"`
 }
 
-// LayoutAdmin is an admin and the ids of what it may act on: all of a company, all of an application, one instance.
+// LayoutAdmin is an admin and the ids of what it may act on: all of a company, all of an
+// application, one instance.
 type LayoutAdmin struct {
 	Email        string   `yaml:"Email"`
 	Password     string   `yaml:"Password"`
@@ -101,8 +103,8 @@ const (
 	Deactivated = "Deactivated"
 )
 
-// ReadLayout reads a layout in YAML or JSON, with the names of the fields of Layout. Its error, of code invalid, has an
-// entry for each mistake.
+// ReadLayout reads a layout in YAML or JSON, with the names of the fields of Layout. Its
+// error, of code invalid, has an entry for each mistake.
 func ReadLayout(r io.Reader) (Layout, error) {
 	const what = "invalid layout"
 	var l Layout

@@ -12,8 +12,8 @@ type country struct {
 // place is a city in its district, with the area code where mobile numbers have one.
 type place struct{ district, city, area string }
 
-// countries are where a fleet lives, each with its part of it. The numbering plans are those that the countries
-// publish.
+// countries are where a fleet lives, each with its part of it. The numbering plans are
+// those that the countries publish.
 var countries = []share[country]{
 	{0.4, country{"United States of America", "+1ANN#####", []place{
 		{"Massachusetts", "Boston", "617"}, {"Massachusetts", "Worcester", "508"},

@@ -9,8 +9,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// The accounts host's writes (live). A status is written as 1, active, or 2, deactivated. What is out of reach is null,
-// as what there is not (assumed: reach).
+// The accounts host's writes (live). A status is written as 1, active, or 2, deactivated.
+// What is out of reach is null, as what there is not (assumed: reach).
 
 // statusOf reads a status that is written as a number; "" where it is not given.
 func statusOf(r *reading, name string) string {
@@ -61,7 +61,8 @@ func (c *call) newInstance(st *store.State, app *store.Application, n created) *
 	}
 }
 
-// createApplication creates an application of a company, with an instance where createDefaultGroup says so.
+// createApplication creates an application of a company, with an instance where
+// createDefaultGroup says so.
 func (c *call) createApplication() answer {
 	r, bad := c.fields()
 	n := readCreated(r)
@@ -154,7 +155,8 @@ func (c *call) changeInstance() answer {
 	})
 }
 
-// changeApplication changes an application by the query, as an instance is changed (assumed: application-patch).
+// changeApplication changes an application by the query, as an instance is changed
+// (assumed: application-patch).
 func (c *call) changeApplication() answer {
 	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
 		app := c.application(st, a)

@@ -33,10 +33,12 @@ func with(result any) answer {
 	return answer{status: http.StatusOK, result: data, err: err}
 }
 
-// nothing is how the accounts host says that there is no such thing: HTTP 200 and a null Result (live).
+// nothing is how the accounts host says that there is no such thing: HTTP 200 and a null
+// Result (live).
 func nothing() answer { return answer{status: http.StatusOK, result: json.RawMessage("null")} }
 
-// refuse returns a failure without entries, with the status's own name as its title (assumed: entries).
+// refuse returns a failure without entries, with the status's own name as its title
+// (assumed: entries).
 func refuse(status int) answer { return answer{status: status, title: http.StatusText(status)} }
 
 // invalid returns a validation failure with one entry for each field (live).
@@ -47,7 +49,8 @@ func invalid(mistakes ...failure.Field) answer {
 
 func mistake(key, message string) failure.Field { return failure.Field{Key: key, Message: message} }
 
-// blocked is the answer to who tries too often (live; that it says for how long is assumed: sign-in-limit).
+// blocked is the answer to who tries too often (live; that it says for how long is
+// assumed: sign-in-limit).
 func blocked(wait time.Duration) answer {
 	a := refuse(http.StatusTooManyRequests)
 	a.header = map[string]string{"Retry-After": strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)}

@@ -31,8 +31,8 @@ func (c *call) answerPair(fn func(*store.State) (answer, *pair, []store.Change))
 	return with(out)
 }
 
-// signIn signs in an admin or a user. Every try whose body is JSON counts against the address's limit, refused or not
-// (assumed: sign-in-limit).
+// signIn signs in an admin or a user. Every try whose body is JSON counts against the
+// address's limit, refused or not (assumed: sign-in-limit).
 func (c *call) signIn() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -111,9 +111,9 @@ func (c *call) address() string {
 	return host
 }
 
-// refresh renews a pair by the old JWT, expired or not, and the refresh token, which is spent by it. Whatever is wrong
-// with the two gets 401. That a refreshed JWT lives as long as one from a sign-in is live; that the old one lives on is
-// assumed: refreshed.
+// refresh renews a pair by the old JWT, expired or not, and the refresh token, which is
+// spent by it. Whatever is wrong with the two gets 401. That a refreshed JWT lives as
+// long as one from a sign-in is live; that the old one lives on is assumed: refreshed.
 func (c *call) refresh() answer {
 	r, bad := c.fields()
 	if bad != nil {
@@ -154,8 +154,8 @@ const (
 	signInBlock  = time.Hour
 )
 
-// countSignIn counts a sign-in from an address; wait is how long the address is blocked, 0 if it is not. One over the
-// limit within a minute blocks for an hour (live).
+// countSignIn counts a sign-in from an address; wait is how long the address is blocked,
+// 0 if it is not. One over the limit within a minute blocks for an hour (live).
 func countSignIn(was *store.SignIns, address string, limit int, now time.Time) (is *store.SignIns, wait time.Duration) {
 	is = &store.SignIns{Address: address, Times: []time.Time{now.UTC()}}
 	if was == nil {
@@ -175,13 +175,14 @@ func countSignIn(was *store.SignIns, address string, limit int, now time.Time) (
 	return is, 0
 }
 
-// deviceTokenKey is the inner name of a user's sign-in, exactly so in a string; any other spelling gets a 401 without a
-// body (live).
+// deviceTokenKey is the inner name of a user's sign-in, exactly so in a string; any other
+// spelling gets a 401 without a body (live).
 const deviceTokenKey = "Devicetoken"
 
-// loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an object (client). The names in
-// an object go without regard to case, as the vendor's Android library writes DeviceToken there (for email that is
-// assumed: login-object); in a string they are exact (live).
+// loginFields reads the LoginFields of a sign-in: a string that holds JSON (live), or an
+// object (client). The names in an object go without regard to case, as the vendor's
+// Android library writes DeviceToken there (for email that is assumed: login-object); in
+// a string they are exact (live).
 func loginFields(raw json.RawMessage, strict bool) (map[string]string, bool) {
 	var inner string
 	if json.Unmarshal(raw, &inner) == nil {
@@ -202,8 +203,8 @@ func loginFields(raw json.RawMessage, strict bool) (map[string]string, bool) {
 	return out, true
 }
 
-// register registers one user. What a token that is taken and an invite code that is none get is assumed: taken,
-// invite.
+// register registers one user. What a token that is taken and an invite code that is none
+// get is assumed: taken, invite.
 func (c *call) register() answer {
 	if _, _, r := c.credentials(); r != nil {
 		return *r
@@ -258,8 +259,8 @@ func (c *call) newUser(st *store.State, in *store.Instance, ch change) *store.Us
 	return u
 }
 
-// registerMany registers many users at once. Its path, the shape of its answer and the largest Quantity are assumed:
-// many.
+// registerMany registers many users at once. Its path, the shape of its answer and the
+// largest Quantity are assumed: many.
 func (c *call) registerMany() answer {
 	if _, _, r := c.credentials(); r != nil {
 		return *r

@@ -18,7 +18,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// object is a JSON object with its names in lower case: the service reads names without regard to case (client).
+// object is a JSON object with its names in lower case: the service reads names without
+// regard to case (client).
 type object map[string]json.RawMessage
 
 // parseObject reads a body; anything but an object is a mistake.
@@ -37,7 +38,8 @@ func parseObject(data []byte) (object, []failure.Field) {
 	return o, nil
 }
 
-// readAgain takes the members in the order of the text, so that of names that differ in case alone the last counts.
+// readAgain takes the members in the order of the text, so that of names that differ in
+// case alone the last counts.
 func (o object) readAgain(data []byte) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	_, err := d.Token() // {
@@ -55,8 +57,9 @@ func (o object) readAgain(data []byte) {
 
 func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
 
-// reading takes values out of an object and lists what is wrong with them. It converts where the service does:
-// numbers and booleans in strings, and the reverse (live). A strict one does not, and knows what was not looked for.
+// reading takes values out of an object and lists what is wrong with them. It converts
+// where the service does: numbers and booleans in strings, and the reverse (live). A
+// strict one does not, and knows what was not looked for.
 type reading struct {
 	object
 	given    []string // the names as they were written
@@ -81,7 +84,8 @@ func (r *reading) member(name string) (raw json.RawMessage, sent bool) {
 	return raw, sent
 }
 
-// wrongs returns the mistakes; a strict reading adds the names that are unknown, or of another case.
+// wrongs returns the mistakes; a strict reading adds the names that are unknown, or of
+// another case.
 func (r *reading) wrongs() []failure.Field {
 	if r.strict {
 		for _, name := range r.given {
@@ -120,10 +124,12 @@ func scalar(raw json.RawMessage) (string, bool) {
 	}
 }
 
-// text returns a value as a string; ok is false where it is missing, null, or not a scalar, which is a mistake.
+// text returns a value as a string; ok is false where it is missing, null, or not a
+// scalar, which is a mistake.
 func (r *reading) text(name string) (value string, ok bool) { return r.kind(name, "a string", '"') }
 
-// kind returns a value that a strict reading takes only in its own kind, by the first character of its JSON.
+// kind returns a value that a strict reading takes only in its own kind, by the first
+// character of its JSON.
 func (r *reading) kind(name, kind string, own ...byte) (value string, ok bool) {
 	raw, _ := r.member(name)
 	if isNull(raw) {
@@ -181,7 +187,8 @@ func (r *reading) enum(name string, spellings []string) (value string, ok bool) 
 	return "", false
 }
 
-// uuid returns a UUID in any of the forms that .NET writes; a strict reading takes the one with dashes.
+// uuid returns a UUID in any of the forms that .NET writes; a strict reading takes the
+// one with dashes.
 func (r *reading) uuid(name string) (value uuid.UUID, ok bool) {
 	text, ok := r.text(name)
 	if !ok || text == "" {
@@ -242,8 +249,8 @@ func (r *reading) moment(name string) (value time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// inner returns an object inside; a list of one stands for its content, as the service gives it back so (assumed:
-// conversion). It is nil where it is missing or null.
+// inner returns an object inside; a list of one stands for its content, as the service
+// gives it back so (assumed: conversion). It is nil where it is missing or null.
 func (r *reading) inner(name string) *reading {
 	raw, _ := r.member(name)
 	if isNull(raw) {
@@ -265,8 +272,9 @@ func (r *reading) inner(name string) *reading {
 	return in
 }
 
-// isJSON reports whether a content type is one that the service takes for JSON: application/json and its relatives,
-// such as the application/json-patch+json of the published samples (live; that others get 415 is assumed: content-type).
+// isJSON reports whether a content type is one that the service takes for JSON:
+// application/json and its relatives, such as the application/json-patch+json of the
+// published samples (live; that others get 415 is assumed: content-type).
 func isJSON(contentType string) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
 	kind = strings.TrimSpace(kind)

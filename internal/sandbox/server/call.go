@@ -41,7 +41,8 @@ func (c *call) change(fn func(*store.State) (answer, []store.Change)) (a answer)
 	return a
 }
 
-// askedIn is who is told of the names that the call looks for in a part of its request. It is nil but in tests.
+// askedIn is who is told of the names that the call looks for in a part of its request.
+// It is nil but in tests.
 func (c *call) askedIn(where string) func(name string) {
 	if c.Asked == nil {
 		return nil
@@ -56,8 +57,8 @@ func (c *call) header(name string) string {
 	return c.r.Header.Get(name)
 }
 
-// query reads the call's query. Names go without regard to case (assumed: names); of a name that comes twice the first
-// counts.
+// query reads the call's query. Names go without regard to case (assumed: names); of a
+// name that comes twice the first counts.
 func (c *call) query() func(name string) string {
 	asked := c.askedIn("query")
 	values := map[string]string{}
@@ -91,7 +92,8 @@ func (c *call) param(name string) (id uuid.UUID, ok bool) {
 	return id, err == nil
 }
 
-// credentials reads the headers InstanceId and InstanceKey: missing or malformed 422 (assumed: headers).
+// credentials reads the headers InstanceId and InstanceKey: missing or malformed 422
+// (assumed: headers).
 func (c *call) credentials() (id, key uuid.UUID, r refused) {
 	id, wrongID := c.headerUUID("InstanceId")
 	key, wrongKey := c.headerUUID("InstanceKey")
@@ -108,7 +110,8 @@ func (c *call) credentials() (id, key uuid.UUID, r refused) {
 	return id, key, &bad
 }
 
-// instanceOf finds the instance of the headers: a wrong key or an unknown instance gets 401 (assumed: wrong-key).
+// instanceOf finds the instance of the headers: a wrong key or an unknown instance gets
+// 401 (assumed: wrong-key).
 func (c *call) instanceOf(st *store.State) (*store.Instance, refused) {
 	id, key, r := c.credentials()
 	if r != nil {
@@ -128,8 +131,8 @@ type who struct {
 	in    *store.Instance
 }
 
-// caller reads the JWT: missing, forged, expired, or of somebody who is gone gets a 401 without a body (live; that it
-// names the scheme is assumed: challenge).
+// caller reads the JWT: missing, forged, expired, or of somebody who is gone gets a 401
+// without a body (live; that it names the scheme is assumed: challenge).
 func (c *call) caller(st *store.State) (who, refused) {
 	token, ok := bearer(c.header("Authorization"))
 	if !ok {

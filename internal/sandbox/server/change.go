@@ -24,7 +24,8 @@ type text struct {
 	there bool
 }
 
-// change is what the body of a registration or of an update says of a user. What it does not say stays.
+// change is what the body of a registration or of an update says of a user. What it does
+// not say stays.
 type change struct {
 	values map[string]text // by the names of fields
 	status string          // Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not set
@@ -38,8 +39,8 @@ type change struct {
 // birthdayShape is how a Birthday is kept and read: no zone (live).
 const birthdayShape = "2006-01-02T15:04:05.999999999"
 
-// profileFields returns the fields that a user's profile holds, from the table: at the top of a body, and not about
-// the registration itself.
+// profileFields returns the fields that a user's profile holds, from the table: at the
+// top of a body, and not about the registration itself.
 var profileFields = sync.OnceValue(func() []*field.Field {
 	var out []*field.Field
 	for _, f := range field.All(field.Create | field.Update) {
@@ -61,7 +62,8 @@ var flagFields = sync.OnceValue(func() []*field.Field {
 	return out
 })
 
-// flagOf reports whether a telematics parameter is on; by default Enabled and EnableTracking are (seed).
+// flagOf reports whether a telematics parameter is on; by default Enabled and
+// EnableTracking are (seed).
 func flagOf(u *store.User, name string) bool {
 	if value, ok := u.Fields.Get(name); ok {
 		return value == "true"
@@ -69,8 +71,9 @@ func flagOf(u *store.User, name string) bool {
 	return name == "EnableTracking" || name == "Enabled"
 }
 
-// readChange takes a change out of a body. The service does not validate texts (live); only what cannot be converted
-// to the field's type is a mistake. Unknown fields are ignored (assumed: names).
+// readChange takes a change out of a body. The service does not validate texts (live);
+// only what cannot be converted to the field's type is a mistake. Unknown fields are
+// ignored (assumed: names).
 func readChange(r *reading, use field.Use) change {
 	c := change{values: map[string]text{}, createToken: true}
 	for _, f := range profileFields() {
@@ -151,7 +154,7 @@ func readProfile(r *reading, f *field.Field, name string) (value string, ok bool
 	}
 }
 
-// apply makes the change to a user, which nobody else has yet.
+// apply makes the change to a user, which no other goroutine has yet.
 func (c change) apply(u *store.User) {
 	if len(u.Fields) == 0 && u.Fields == nil {
 		u.Fields = make(store.Values, 0, len(c.values))

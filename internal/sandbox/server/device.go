@@ -48,7 +48,8 @@ func (c *call) statisticsDates() answer {
 	})
 }
 
-// statistics is how much of its permissions a user's phone grants, of what the service answers here.
+// statistics is how much of its permissions a user's phone grants, of what the service
+// answers here.
 func (c *call) statistics() answer {
 	query := c.query()
 	for _, name := range []string{"StartDate", "EndDate"} { // (assumed: days)
@@ -79,7 +80,8 @@ func isDay(text string) bool {
 	return err == nil
 }
 
-// statusText returns a device status as JSON: the numbers and booleans as such (assumed: heartbeats).
+// statusText returns a device status as JSON: the numbers and booleans as such (assumed:
+// heartbeats).
 func (c *call) statusText(u *store.User) map[string]any {
 	all := seed.Heartbeat(u, c.now)
 	if all == nil {
@@ -119,8 +121,8 @@ func (c *call) deviceStatus() answer {
 	})
 }
 
-// deviceStatuses is the last device status of up to 20 users; those that are unknown or out of reach are left out
-// (assumed: heartbeats).
+// deviceStatuses is the last device status of up to 20 users; those that are unknown or
+// out of reach are left out (assumed: heartbeats).
 func (c *call) deviceStatuses() answer {
 	r, bad := c.fields()
 	tokens := r.uuids("DeviceTokens")

@@ -104,8 +104,8 @@ func permitted(st *store.State, company, application, instance uuid.UUID) (p per
 	return p, true
 }
 
-// instance finds an instance of the path. What does not exist is nil (live), and what is out of reach too (assumed:
-// reach).
+// instance finds an instance of the path. What does not exist is nil (live), and what is
+// out of reach too (assumed: reach).
 func (c *call) instance(st *store.State, a admin) *store.Instance {
 	id, _ := c.param("InstanceId")
 	if i := st.Instance(id); a.reaches(i) {
@@ -114,8 +114,9 @@ func (c *call) instance(st *store.State, a admin) *store.Instance {
 	return nil
 }
 
-// application finds an application of the path that the admin may see, by its own permission or by its company's. An
-// admin of an instance alone sees no application (assumed: reach).
+// application finds an application of the path that the admin may see, by its own
+// permission or by its company's. An admin of an instance alone sees no application
+// (assumed: reach).
 func (c *call) application(st *store.State, a admin) *store.Application {
 	id, _ := c.param("AppId")
 	app := st.Application(id)
@@ -201,7 +202,8 @@ func (c *call) listApplications() answer {
 	})
 }
 
-// listInstances lists those of an application, in full; deactivated ones where they are asked for (live).
+// listInstances lists those of an application, in full; deactivated ones where they are
+// asked for (live).
 func (c *call) listInstances() answer {
 	return c.viewAsAdmin(func(st *store.State, a admin) answer {
 		app := c.application(st, a)

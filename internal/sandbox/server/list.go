@@ -38,7 +38,8 @@ type listQuery struct {
 	filter                             filter
 }
 
-// filter is what the users of a list must be, and their order. Text is compared without regard to case.
+// filter is what the users of a list must be, and their order. Text is compared without
+// regard to case.
 type filter struct {
 	search, country, city string
 	activities            []string // as they are read; none is all
@@ -49,9 +50,9 @@ type filter struct {
 	desc                  bool
 }
 
-// list lists a page of users. The vendor's table calls Sort, IncludeAccountInfo and ShowInactiveUsers required as
-// well, but clients leave them out: then the list goes by DateCreated, without names, active users only (assumed:
-// list-defaults).
+// list lists a page of users. The vendor's table calls Sort, IncludeAccountInfo and
+// ShowInactiveUsers required as well, but clients leave them out: then the list goes by
+// DateCreated, without names, active users only (assumed: list-defaults).
 func (c *call) list() answer {
 	r, bad := c.fields()
 	q := readList(r)
@@ -162,9 +163,10 @@ func readSort(r *reading) (by string, desc bool) {
 	return "", false
 }
 
-// within returns the instances that the list is about: those within the admin's reach that are under all that was
-// named. ok is false where something was named that the admin may not see (assumed: reach); things that it may see and
-// that have nothing in common are under no instance.
+// within returns the instances that the list is about: those within the admin's reach
+// that are under all that was named. ok is false where something was named that the admin
+// may not see (assumed: reach); things that it may see and that have nothing in common
+// are under no instance.
 func (q listQuery) within(st *store.State, a admin) (ids map[uuid.UUID]bool, ok bool) {
 	reach := a.instances()
 	meant := slices.Clone(reach)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// route is one call of the service. A segment in braces stands for any one segment, its text a parameter.
+// route is one call of the service. A segment in braces stands for any one segment, its
+// text a parameter.
 type route struct {
 	method string
 	path   string
@@ -56,8 +57,9 @@ func routes(o Options) []route {
 	return all
 }
 
-// match finds the route of a request, with or without a slash at the end of its path (live), unless it is strict. A
-// doubled slash matches nothing (live). Where only the method is wrong, allowed lists those that are right.
+// match finds the route of a request, with or without a slash at the end of its path
+// (live), unless it is strict. A doubled slash matches nothing (live). Where only the
+// method is wrong, allowed lists those that are right.
 func match(all []route, method, path string, strict bool) (found *route, params map[string]string, allowed []string) {
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strict && strings.HasSuffix(path, "/") {
 		return nil, nil, nil

@@ -1,7 +1,9 @@
-// Package server answers every call of the service by the rules that are known of the real one, over a store.
+// Package server answers every call of the service by the rules that are known of the
+// real one, over a store.
 //
-// It shares nothing with the client of the service but the table of fields and the contract in docs/openapi.yaml, so
-// that a mistake of one does not hide a mistake of the other.
+// It shares nothing with the client of the service but the table of fields and the
+// contract in docs/openapi.yaml, so that a mistake of one does not hide a mistake of the
+// other.
 package server
 
 import (
@@ -63,8 +65,8 @@ type Server struct {
 // New makes a server.
 func New(o Options) *Server { return &Server{Options: o, routes: routes(o)} }
 
-// ReadBody reads a request's body, of the methods that have one. ok is false where it cannot be; the response says
-// why.
+// ReadBody reads a request's body, of the methods that have one. ok is false where it
+// cannot be; the response says why.
 func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
 		return nil, refusal, true
@@ -132,7 +134,8 @@ func (s *Server) NewUUID() uuid.UUID {
 	return id
 }
 
-// Expire makes all JWTs of a user expire at once, or, without one, all JWTs. It is false where the user is unknown.
+// Expire makes all JWTs of a user expire at once, or, without one, all JWTs. It is false
+// where the user is unknown.
 func (s *Server) Expire(ctx context.Context, token uuid.UUID) (known bool, err error) {
 	err = s.Store.Update(ctx, func(st *store.State) []store.Change {
 		if token == uuid.Nil {

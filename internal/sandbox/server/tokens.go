@@ -33,8 +33,9 @@ const (
 	audience     = "https://user.telematicssdk.com"
 )
 
-// claims are a JWT's, in the forms of 2026 and of 2019 (live). Generation is the sandbox's own: it makes JWTs expire at
-// once. What more there may be in those of the real service is not known (assumed: jwt-size).
+// claims are a JWT's, in the forms of 2026 and of 2019 (live). Generation is the
+// sandbox's own: it makes JWTs expire at once. What more there may be in those of the
+// real service is not known (assumed: jwt-size).
 type claims struct {
 	Issuer    string           `json:"iss"`
 	Audience  string           `json:"aud,omitempty"`
@@ -164,7 +165,8 @@ func hash(refresh string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// pairSubject is whom a JWT's refresh tokens are kept for: a DeviceToken, or an admin's email address.
+// pairSubject is whom a JWT's refresh tokens are kept for: a DeviceToken, or an admin's
+// email address.
 func pairSubject(cl *claims) string {
 	if cl.DeviceToken != "" {
 		return cl.Subject
@@ -172,8 +174,8 @@ func pairSubject(cl *claims) string {
 	return strings.ToLower(cl.Email)
 }
 
-// sign makes the answer with a pair. It is called when the changes are kept and others may go on: a signature takes
-// a while.
+// sign makes the answer with a pair. It is called when the changes are kept and others
+// may go on: a signature takes a while.
 func (c *call) sign(p pair) (issued, error) {
 	method, key, err := c.signer(c.r.Context())
 	if err != nil {
@@ -270,7 +272,8 @@ func (s *Server) KeySet(ctx context.Context) (any, error) {
 
 var errExpired = errors.New("the JWT has expired")
 
-// verify reads a JWT of this state. Where only the time is against it the claims come with errExpired.
+// verify reads a JWT of this state. Where only the time is against it the claims come
+// with errExpired.
 func verify(st *store.State, token string, now time.Time) (*claims, error) {
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return verifyKey(st, t) },

@@ -24,8 +24,8 @@ const batch = 5000
 // ReasonLine is that of a line that cannot be imported.
 const ReasonLine failure.Reason = "sandbox-import"
 
-// Fill adds a fleet. Users of the fleet who are there already stay as they are. It ends early, with the context's
-// error, between two batches.
+// Fill adds a fleet. Users of the fleet who are there already stay as they are. It ends
+// early, with the context's error, between two batches.
 func (s *Server) Fill(ctx context.Context, fleet seed.Fleet) error {
 	var maker *seed.Maker
 	for done := 0; done < fleet.Users; done += batch {
@@ -55,8 +55,8 @@ func (s *Server) Fill(ctx context.Context, fleet seed.Fleet) error {
 	return nil
 }
 
-// Export writes every user as it is read, one JSON object a line, in the order of registration. It returns how many.
-// Users who come or go meanwhile may be there or not.
+// Export writes every user as it is read, one JSON object a line, in the order of
+// registration. It returns how many. Users who come or go meanwhile may be there or not.
 func (s *Server) Export(ctx context.Context, w io.Writer) (int, error) {
 	out := bufio.NewWriter(w)
 	total, place := 0, 0
@@ -111,10 +111,11 @@ type imported struct {
 	DeviceStatus, Statistics store.Values
 }
 
-// Import adds the users of JSON Lines as Export writes them, and returns how many. A user without a DeviceToken gets
-// one; one without an instance comes into the first. A line that cannot be used, or whose DeviceToken is taken, ends
-// it with an error of code invalid that names the line; the lines before it may have been taken. keep, unless it is
-// nil, is given each user that was taken as a line of Export.
+// Import adds the users of JSON Lines as Export writes them, and returns how many. A user
+// without a DeviceToken gets one; one without an instance comes into the first. A line
+// that cannot be used, or whose DeviceToken is taken, ends it with an error of code
+// invalid that names the line; the lines before it may have been taken. keep, unless it
+// is nil, is given each user that was taken as a line of Export.
 func (s *Server) Import(ctx context.Context, r io.Reader, keep func(line []byte)) (int, error) {
 	in := bufio.NewReader(r)
 	total, line := 0, 0

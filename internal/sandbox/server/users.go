@@ -35,7 +35,8 @@ func (a admin) instances() []*store.Instance {
 	return out
 }
 
-// user finds a user that the admin may act on: unknown 404 (live), outside its reach 403 (assumed: reach).
+// user finds a user that the admin may act on: unknown 404 (live), outside its reach 403
+// (assumed: reach).
 func (a admin) user(token uuid.UUID) (*store.User, refused) {
 	u := a.state.User(token)
 	if u == nil {
@@ -47,7 +48,8 @@ func (a admin) user(token uuid.UUID) (*store.User, refused) {
 	return u, nil
 }
 
-// criteria are those of a find but DeviceToken. Text is compared without regard to case (assumed: text).
+// criteria are those of a find but DeviceToken. Text is compared without regard to case
+// (assumed: text).
 var criteria = []string{"Email", "Phone", "ClientId", "FullName", "LastName", "FirstName"}
 
 // query of a find: all that is given must hold.
@@ -60,8 +62,8 @@ type finding struct {
 	names    bool
 }
 
-// find finds users by any of the criteria, all of which must hold. A deactivated user is not found unless
-// ShowInactiveUsers is true (live).
+// find finds users by any of the criteria, all of which must hold. A deactivated user is
+// not found unless ShowInactiveUsers is true (live).
 func (c *call) find() answer {
 	f, r := c.finding()
 	return c.viewAsAdmin(func(st *store.State, a admin) answer {
@@ -223,7 +225,8 @@ func (c *call) updateUser() answer {
 	})
 }
 
-// updated is the user whom an update means. A user may say so in either header (assumed: own-header).
+// updated is the user whom an update means. A user may say so in either header (assumed:
+// own-header).
 func (c *call) updated(st *store.State) (*store.User, refused) {
 	w, r := c.caller(st)
 	if r != nil {
@@ -265,7 +268,8 @@ func (c *call) deleteUser() answer {
 	})
 }
 
-// move moves a user into another instance; its id and key must fit (what else gets is assumed: move-key).
+// move moves a user into another instance; its id and key must fit (what else gets is
+// assumed: move-key).
 func (c *call) move() answer {
 	r, bad := c.fields()
 	var values [3]uuid.UUID
@@ -297,7 +301,8 @@ func (c *call) move() answer {
 	})
 }
 
-// join moves a user by an invite code, with the user's JWT (what an unknown code gets is assumed: invite).
+// join moves a user by an invite code, with the user's JWT (what an unknown code gets is
+// assumed: invite).
 func (c *call) join() answer {
 	return c.change(func(st *store.State) (answer, []store.Change) {
 		w, no := c.asUser(st)

@@ -94,8 +94,8 @@ var profileNames = sync.OnceValue(func() []string {
 	return out
 })
 
-// appendProfile writes the profile. The photo has two names: ExternalImageUrl is what was given, ImageUrl what to show
-// (live). Gender is None where it was not given (live).
+// appendProfile writes the profile. The photo has two names: ExternalImageUrl is what was
+// given, ImageUrl what to show (live). Gender is None where it was not given (live).
 func appendProfile(b []byte, u *store.User) []byte {
 	names := profileNames()
 	for i, f := range profileFields() {

@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// apply makes a change. It is the only way in which a state changes, from the file as from a request.
+// apply makes a change. It is the only way in which a state changes, from the file as
+// from a request.
 func (s *State) apply(c *Change) {
 	switch {
 	case c.User != nil:

@@ -13,7 +13,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
-// noteFile says where the process that holds the folder serves it. It is believed only while the lock is taken.
+// noteFile says where the process that holds the folder serves it. It is believed only
+// while the lock is taken.
 const noteFile = "serving.json"
 
 // holdWait is how long a server waits for the lock: others hold it for the time of a request.
@@ -22,8 +23,8 @@ const holdWait = 5 * time.Second
 // ReasonServed is that of a folder that another process serves; the subject is its URL.
 const ReasonServed failure.Reason = "sandbox-served"
 
-// ErrServed says that another process serves the folder at URL: the request was not carried out, and is to be sent
-// there.
+// ErrServed says that another process serves the folder at URL: the request was not
+// carried out, and is to be sent there.
 type ErrServed struct {
 	URL string
 	PID int
@@ -54,8 +55,8 @@ func (s *Store) removeNote() error {
 	return nil
 }
 
-// Hold keeps the folder for this process until Close, and tells the others that it is served at url. It fails, of
-// code failed, where another process serves it.
+// Hold keeps the folder for this process until Close, and tells the others that it is
+// served at url. It fails, of code failed, where another process serves it.
 func (s *Store) Hold(ctx context.Context, url string) error {
 	if s.options.Dir == "" {
 		return nil

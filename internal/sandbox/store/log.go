@@ -13,8 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// The file is a log of changes. Each line is a checksum (CRC-32C, eight hexadecimal digits), a blank and JSON: the
-// first the format, each other one a list of changes that were made together.
+// The file is a log of changes. Each line is a checksum (CRC-32C, eight hexadecimal
+// digits), a blank and JSON: the first the format, each other one a list of changes that
+// were made together.
 
 // formatVersion changes whenever what is stored can no longer be read as it was.
 const formatVersion = 3
@@ -69,8 +70,9 @@ func parseFormat(line []byte) error {
 	return nil
 }
 
-// replay applies the lines of data to a state and returns how many bytes they are: a last line without an end was
-// cut off by the end of a process and does not count. first says that data begins with the format.
+// replay applies the lines of data to a state and returns how many bytes they are: a last
+// line without an end was cut off by the end of a process and does not count. first says
+// that data begins with the format.
 func replay(s *State, data []byte, first bool) (used int, changes int, err error) {
 	end := bytes.LastIndexByte(data, '\n') + 1
 	lines := bytes.Split(data[:end], []byte{'\n'})

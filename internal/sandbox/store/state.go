@@ -29,7 +29,8 @@ type User struct {
 	place int // in State.users
 }
 
-// A Company is the first of three levels, above Application and Instance. Number counts from 1 within a level.
+// A Company is the first of three levels, above Application and Instance. Number counts
+// from 1 within a level.
 type Company struct {
 	ID     uuid.UUID `json:"Id"`
 	Number int
@@ -54,7 +55,8 @@ type Instance struct {
 	Name, Description, Status, InviteCode string
 }
 
-// Admin may act on what is under the companies and applications, and on the instances, that it names.
+// Admin may act on what is under the companies and applications, and on the instances,
+// that it names.
 type Admin struct {
 	ID                                 uuid.UUID `json:"Id"`
 	Email, Password                    string
@@ -201,7 +203,8 @@ func (s *State) Expired(subject string, now time.Time) []Change {
 	return out
 }
 
-// Page returns part of a list that make computes, and its length. The list of a key is kept until the next change.
+// Page returns part of a list that make computes, and its length. The list of a key is
+// kept until the next change.
 func (s *State) Page(key string, from, n int, compute func() []*User) (users []*User, total int) {
 	s.pagesMu.Lock()
 	defer s.pagesMu.Unlock()

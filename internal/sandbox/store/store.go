@@ -1,8 +1,10 @@
-// Package store keeps the sandbox's data in memory, and in a file where it has a folder: a log of changes, which
-// processes share by a lock that each holds for the time of a request.
+// Package store keeps the sandbox's data in memory, and in a file where it has a folder:
+// a log of changes, which processes share by a lock that each holds for the time of a
+// request.
 //
-// A change is in the file before it is acknowledged, so that it survives the end of the process (not that of the
-// machine). Each process reads what the others have appended before it answers.
+// A change is in the file before it is acknowledged, so that it survives the end of the
+// process (not that of the machine). Each process reads what the others have appended
+// before it answers.
 package store
 
 import (
@@ -26,7 +28,8 @@ const (
 	lockFile = "sandbox.lock"
 	// lockPoll is how often a lock that another process holds is tried.
 	lockPoll = 2 * time.Millisecond
-	// compactFrom is from how many changes on a file is compacted when it is read, if most of them are superseded.
+	// compactFrom is from how many changes on a file is compacted when it is read, if
+	// most of them are superseded.
 	compactFrom = 20000
 )
 
@@ -39,7 +42,8 @@ type Options struct {
 	Init func() []Change // what an empty store begins with
 }
 
-// Store keeps a State. It is safe for use by many goroutines, and a folder for use by many processes.
+// Store keeps a State. It is safe for use by many goroutines, and a folder for use by
+// many processes.
 type Store struct {
 	options Options
 	turn    chan struct{} // the one request in the folder at a time, where it is not held
@@ -115,8 +119,9 @@ func (s *Store) Update(ctx context.Context, fn func(*State) []Change) error {
 	return nil
 }
 
-// acquire takes the store, and the folder's lock with it unless it is held, and reads what others have written. It
-// waits for other processes as long as the context allows; it is ErrServed where one holds the folder and serves it.
+// acquire takes the store, and the folder's lock with it unless it is held, and reads
+// what others have written. It waits for other processes as long as the context allows;
+// it is ErrServed where one holds the folder and serves it.
 func (s *Store) acquire(ctx context.Context) (release func(), err error) {
 	if s.alone() {
 		s.mu.Lock()
@@ -209,7 +214,8 @@ func (s *Store) load(path string) error {
 	s.state, s.offset = newState(), 0
 	changes, err := s.readOn()
 	if err == nil && changes > compactFrom && changes > 2*s.state.size() {
-		// Where another process has the file open, some systems do not let it be replaced: it stays as it is.
+		// Where another process has the file open, some systems do not let it be
+		// replaced: it stays as it is.
 		if s.rewrite() != nil {
 			err = s.open(path)
 		}

@@ -28,7 +28,8 @@ func everything() []store.Change {
 	when := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	user := &store.User{
 		Token: token, Instance: id(3), Created: when, Status: "Deactivated", Activity: "Active",
-		Fields:     store.Values{{Name: "FirstName", Text: "Ada"}, {Name: "City", Text: "München"}, {Name: "EnableLogging", Text: "true"}},
+		Fields: store.Values{{Name: "FirstName", Text: "Ada"}, {Name: "City", Text: "München"},
+			{Name: "EnableLogging", Text: "true"}},
 		Device:     store.Values{{Name: "OsType", Text: "iOS"}},
 		Heartbeat:  store.Values{{Name: "LowPowerMode", Text: "true"}},
 		Trips:      store.Values{{Name: "LatestTripDate", Text: "2026-11-20T08:00:00"}},
@@ -38,9 +39,11 @@ func everything() []store.Change {
 		{Secret: []byte("secret")},
 		{PrivateKey: []byte("private key")},
 		{Company: &store.Company{ID: id(1), Number: 1, Name: "One"}},
-		{Application: &store.Application{ID: id(2), Number: 1, Company: id(1), Name: "App", Status: "Active", Environment: "test"}},
+		{Application: &store.Application{ID: id(2), Number: 1, Company: id(1), Name: "App", Status: "Active",
+			Environment: "test"}},
 		{Instance: &store.Instance{
-			ID: id(3), Number: 1, Application: id(2), Company: id(1), Key: id(4), Name: "Common", Status: "Active", InviteCode: "C",
+			ID: id(3), Number: 1, Application: id(2), Company: id(1), Key: id(4), Name: "Common", Status: "Active",
+			InviteCode: "C",
 		}},
 		{Admin: &store.Admin{ID: id(5), Email: "a@example.com", Password: "p", Companies: []uuid.UUID{id(1)}}},
 		{User: user},
@@ -87,8 +90,9 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// The golden file pins the format: what an earlier version has written is read as it was meant, and what is written now
-// is the same but for the first line, which has an id of its own.
+// The golden file pins the format: what an earlier version has written is read as it was
+// meant, and what is written now is the same but for the first line, which has an id of
+// its own.
 func TestTheFormatIsTheGoldenFiles(t *testing.T) {
 	s, path := open(t, nil)
 	put(t, s, everything()...)
@@ -102,7 +106,8 @@ func TestTheFormatIsTheGoldenFiles(t *testing.T) {
 	_, gotChanges, _ := bytes.Cut(got, []byte("\n"))
 	_, wantChanges, _ := bytes.Cut(want, []byte("\n"))
 	if !bytes.Equal(gotChanges, wantChanges) {
-		t.Errorf("the format has changed: raise formatVersion, and run `go test ./internal/sandbox/store -update`:\n%s\n%s", gotChanges, wantChanges)
+		t.Errorf("the format has changed: raise formatVersion, and run `go test ./internal/sandbox/store -update`:\n%s\n%s",
+			gotChanges, wantChanges)
 	}
 	again, _ := open(t, want)
 	check(t, again)
@@ -150,7 +155,8 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, path := open(t, c.data)
 			err := s.View(t.Context(), func(*store.State) {})
-			if !failure.HasReason(err, store.ReasonDamaged) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			if !failure.HasReason(err, store.ReasonDamaged) || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), path) {
 				t.Errorf("got %v", err)
 			}
 			if !bytes.Equal(read(t, path), c.data) {

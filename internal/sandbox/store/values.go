@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// Values are texts by the names of fields, kept as a JSON object: a field that is added to the table
-// moves nothing. A name without a value is null, and is not kept.
+// Values are texts by the names of fields, kept as a JSON object: a field that is added
+// to the table moves nothing. A name without a value is null, and is not kept.
 type Values []Value
 
 // Value is one field's.
@@ -79,8 +79,8 @@ func (v *Values) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parsePlain reads what MarshalJSON writes where nothing is escaped, which is most of a large file; ok is false for
-// anything else. The texts share one string.
+// parsePlain reads what MarshalJSON writes where nothing is escaped, which is most of a
+// large file; ok is false for anything else. The texts share one string.
 func parsePlain(data []byte) (out Values, ok bool) {
 	if len(data) < 2 || data[0] != '{' || data[len(data)-1] != '}' || bytes.IndexByte(data, '\\') >= 0 {
 		return nil, false
