@@ -96,7 +96,8 @@ func (j *JobFlags) AddInput(c *cobra.Command, what string) {
 	f.StringVar(&j.MaxInput, "max-input", maxInputGiB, "maximum `size` of the input")
 	f.BoolVar(&j.Input.NoValidate, "no-validate", false, "send values as they are")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(input.Formats(), cobra.ShellCompDirectiveNoFileComp))
-	j.group(c, groupInput, "file", "format", "encoding", "separator", "sheet", "date-format", "map", "ignore-unknown", "key", "max-input", "no-validate")
+	j.group(c, groupInput, "file", "format", "encoding", "separator", "sheet", "date-format", "map", "ignore-unknown",
+		"key", "max-input", "no-validate")
 }
 
 // AddSelection adds the flags that say which rows of the input the job is about.
@@ -212,7 +213,8 @@ func (j *JobFlags) Check(wrong *Wrong) {
 }
 
 func (j *JobFlags) checkInput(wrong *Wrong) {
-	if j.Input.Format = strings.ToLower(j.Input.Format); j.Input.Format != "" && !slices.Contains(input.Formats(), j.Input.Format) {
+	j.Input.Format = strings.ToLower(j.Input.Format)
+	if j.Input.Format != "" && !slices.Contains(input.Formats(), j.Input.Format) {
 		wrong.Add("--format", "must be one of %s, not %q", strings.Join(input.Formats(), ", "), j.Input.Format)
 	}
 	if _, err := parseSize(j.MaxInput); err != nil {

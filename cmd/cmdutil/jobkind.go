@@ -84,7 +84,8 @@ func (r *JobRun) OpenInput(ctx context.Context, o input.Options) (*input.File, e
 	spec := r.Job.Spec
 	o.Name, o.Path, o.Now = spec.Input.Name, r.Job.InputPath(), r.App.Now()
 	o.Format, o.Encoding, o.Separator, o.Sheet = r.Input.Format, r.Input.Encoding, r.Input.Separator, r.Input.Sheet
-	o.DateFormat, o.Map, o.IgnoreUnknown, o.Loose = r.Input.DateFormat, r.Input.Map, r.Input.IgnoreUnknown, r.Input.NoValidate
+	o.DateFormat, o.Map, o.IgnoreUnknown, o.Loose = r.Input.DateFormat, r.Input.Map, r.Input.IgnoreUnknown,
+		r.Input.NoValidate
 	return input.Open(ctx, o, nil)
 }
 
@@ -143,7 +144,8 @@ func SummaryText(past string, t job.Tally) string {
 		done = t.Done() - t.Count(job.Failed, job.Unknown, job.Stale)
 	}
 	text := fmt.Sprintf("%d of %s %s", done, Count(t.Requested, "user", "users"), past)
-	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Confirmed, job.Existing, job.Unchanged, job.Failed, job.Unknown, job.Stale} {
+	for _, o := range []job.Outcome{job.Created, job.Updated, job.Deleted, job.Moved, job.Confirmed, job.Existing,
+		job.Unchanged, job.Failed, job.Unknown, job.Stale} {
 		if n := t.Count(o); n > 0 && string(o) != past {
 			text += fmt.Sprintf(", %d %s", n, o)
 		}

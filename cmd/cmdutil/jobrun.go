@@ -89,7 +89,8 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	if r.InstanceErr != nil {
 		return r.InstanceErr
 	}
-	req := job.ResumeRequest{ID: info.ID, Host: r.Session.API.Host(), Instance: r.Instance.ID, Outputs: flags.Outputs(), DryRun: flags.DryRun}
+	req := job.ResumeRequest{ID: info.ID, Host: r.Session.API.Host(), Instance: r.Instance.ID, Outputs: flags.Outputs(),
+		DryRun: flags.DryRun}
 	if r.kind.Derives {
 		req.KeyCheck = r.deriver.KeyCheck()
 	}
@@ -101,7 +102,8 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 		return r.hold(ctx, j, "job resume")
 	}
 	if again.IncludeUnknown {
-		a.Streams.Warn("rows whose outcome is unknown are sent again: a user who was created although the answer was lost is created twice")
+		a.Streams.Warn("rows whose outcome is unknown are sent again: a user who was created " +
+			"although the answer was lost is created twice")
 	}
 	j, n, err := jobs.Retry(ctx, req, again.IncludeUnknown)
 	if err != nil {
@@ -207,8 +209,9 @@ func (r *jobRun) request(c JobCommand) (job.Request, error) {
 	settings, err := json.Marshal(keptSettings{Command: c.Command, SkipInvalid: c.Flags.SkipInvalid, Raw: c.Flags.Raw})
 	req := job.Request{
 		Operation: c.Kind.Operation, Profile: r.Session.Profile.Name, Host: r.Session.API.Host(), Instance: r.Instance.ID,
-		MaxInput: c.Flags.InputSize(), Options: options, Settings: settings, Selection: c.Flags.Selection(), Outputs: c.Flags.Outputs(),
-		Once: c.Once, Anonymous: c.Anonymous, Restart: c.Flags.Restart, DryRun: c.Flags.DryRun,
+		MaxInput: c.Flags.InputSize(), Options: options, Settings: settings, Selection: c.Flags.Selection(),
+		Outputs: c.Flags.Outputs(),
+		Once:    c.Once, Anonymous: c.Anonymous, Restart: c.Flags.Restart, DryRun: c.Flags.DryRun,
 	}
 	if r.InstanceErr != nil {
 		req.Anonymous, req.DryRun = true, true
@@ -287,7 +290,8 @@ func (r *jobRun) plan(ctx context.Context) error {
 	case plan.Invalid > 0 && !r.kept.SkipInvalid:
 		return r.invalidRows(ctx, plan)
 	case plan.Requested == 0 && spec.Selection.Shards == 0:
-		return failure.Newf(failure.Invalid, "--match, --offset and --limit select none of %s", Count(plan.Rows, "row", "rows"))
+		return failure.Newf(failure.Invalid, "--match, --offset and --limit select none of %s",
+			Count(plan.Rows, "row", "rows"))
 	case r.InstanceErr != nil && !r.DryRun:
 		return r.InstanceErr
 	}
@@ -313,7 +317,8 @@ func (r *jobRun) invalidRows(ctx context.Context, plan job.Plan) error {
 	if err != nil {
 		return err
 	}
-	return groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", plan.Invalid, Count(plan.Rows, "row", "rows"), Are(plan.Invalid)))
+	return groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", plan.Invalid, Count(plan.Rows, "row", "rows"),
+		Are(plan.Invalid)))
 }
 
 func (r *jobRun) ask(ctx context.Context, requested int) error {

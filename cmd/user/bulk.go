@@ -64,13 +64,15 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	f.StringVar(&o.deviceToken, "device-token", "", "`server` lets the service choose DeviceTokens")
 	f.BoolVar(&o.accessTokens, "create-access-token", false, "get and store the users' tokens")
 	flags := addFieldFlags(c, registerFlags())
-	cmdutil.GroupFlags(c, "Users", "quantity", "max-quantity", "set", "run", "batch-size", "device-token", "create-access-token", "tracking", "logging", "realtime", "enabled")
+	cmdutil.GroupFlags(c, "Users", "quantity", "max-quantity", "set", "run", "batch-size", "device-token",
+		"create-access-token", "tracking", "logging", "realtime", "enabled")
 	c.MarkFlagsMutuallyExclusive("file", "quantity")
 	o.job.AddSelection(c)
 	o.job.AddOutputs(c, true)
 	o.job.AddSpeed(c)
 	o.job.AddRestart(c)
-	_ = c.RegisterFlagCompletionFunc("device-token", cobra.FixedCompletions([]string{"server"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("device-token", cobra.FixedCompletions([]string{"server"},
+		cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("set", completeAssignment)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if f.Changed("quantity") == f.Changed("file") {
@@ -109,7 +111,8 @@ func bulk(ctx context.Context, a *cmdutil.App, o *bulkOptions) error {
 		return err
 	}
 	if options.Server {
-		a.Streams.Warn("the service chooses the DeviceTokens: a registration whose answer is lost is not retried, and its outcome is unknown")
+		a.Streams.Warn("the service chooses the DeviceTokens: a registration whose answer is lost " +
+			"is not retried, and its outcome is unknown")
 	}
 	return a.RunJob(ctx, cmdutil.JobCommand{
 		Kind: registerKind, Command: "user bulk", Flags: &o.job, Options: options,
@@ -161,10 +164,12 @@ func (o *bulkOptions) check(a *cmdutil.App) (registerOptions, error) {
 func (o *bulkOptions) checkQuantity(wrong *cmdutil.Wrong, out *registerOptions) {
 	wrong.AtLeast("--quantity", o.quantity, 1)
 	if o.quantity > o.maxQuantity {
-		wrong.Add("--quantity", "%d is more than %d: raise --max-quantity if that is what you mean", o.quantity, o.maxQuantity)
+		wrong.Add("--quantity", "%d is more than %d: raise --max-quantity if that is what you mean", o.quantity,
+			o.maxQuantity)
 	}
 	out.Quantity = o.quantity
-	for _, name := range o.job.Given("file", "no-validate", "key", "max-input", "offset", "limit", "shard", "results", "failed-out", "tokens-out", "raw",
+	for _, name := range o.job.Given("file", "no-validate", "key", "max-input", "offset", "limit", "shard", "results",
+		"failed-out", "tokens-out", "raw",
 		"concurrency", "rate", "retries", "patience", "max-failures", "progress", "restart", "dry-run", "skip-invalid") {
 		wrong.Add(name, "is for --file")
 	}
@@ -193,7 +198,8 @@ type registerOptions struct {
 }
 
 func (o *registerOptions) templates(a *cmdutil.App, loose bool) (*operation.Templates, error) {
-	return operation.ParseTemplates(o.Set, operation.TemplateOptions{Use: field.Create, Run: o.Run, Rows: o.Quantity, Now: a.Now(), SkipValidation: loose})
+	return operation.ParseTemplates(o.Set, operation.TemplateOptions{Use: field.Create, Run: o.Run, Rows: o.Quantity,
+		Now: a.Now(), SkipValidation: loose})
 }
 
 // mayGroup reports whether register many can carry all that is asked for.

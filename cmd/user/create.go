@@ -10,7 +10,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
@@ -92,7 +91,7 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	if err != nil {
 		return err
 	}
-	rec, err := createRecord(ctx, s, o, body)
+	rec, err := createRecord(ctx, a, s, o, body)
 	if err != nil {
 		return err
 	}
@@ -140,33 +139,6 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		return failure.Prefix(err, "user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
-}
-
-// createRecord says who the user is.
-func createRecord(ctx context.Context, s *cmdutil.Session, o createOptions, body field.Set) (job.Record, error) {
-	deriver, err := s.Deriver(ctx)
-	if err != nil {
-		return job.Record{}, err
-	}
-	rule := identity.Rule{Deriver: deriver, Drawn: true, Seed: identity.NewSeed()}
-	rule.Preference = identity.DefaultPreference(body.Text("ClientId") != "", identity.Random)
-	if o.key != "" {
-		if rule.Preference, err = identity.ParsePreference(o.key); err != nil {
-			return job.Record{}, failure.InvalidFields("invalid flags", []failure.Field{{Key: "--key",
-				Message: failure.From(err).Message}})
-		}
-	}
-	row := identity.Row{N: 1, Cells: body, All: body}
-	if rule.NeedsCount() {
-		rule.Note(row)
-	}
-	key, err := rule.Key(row)
-	if err != nil {
-		return job.Record{}, err
-	}
-	rec := job.Record{N: 1, ClientID: body.Text("ClientId"), Fields: body}
-	rec.DeviceToken, rec.Random = rule.Token(key)
-	return rec, nil
 }
 
 func retryOf(a *cmdutil.App) operation.Retry {

@@ -67,7 +67,8 @@ func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, er
 }
 
 func openUsers(ctx context.Context, r *cmdutil.JobRun, users *operation.NewUsers) (*input.File, error) {
-	o := input.Options{Use: field.File, KeyOptional: users.Templates.Has(field.Get("ClientId")), MayBeEmpty: users.Templates.Len() > 0}
+	o := input.Options{Use: field.File, KeyOptional: users.Templates.Has(field.Get("ClientId")),
+		MayBeEmpty: users.Templates.Len() > 0}
 	o.Select = func() func(*input.Row) bool {
 		selected, err := users.Select()
 		if err != nil {
@@ -87,7 +88,8 @@ func openUsers(ctx context.Context, r *cmdutil.JobRun, users *operation.NewUsers
 }
 
 // ruleOf says who the rows are.
-func ruleOf(ctx context.Context, r *cmdutil.JobRun, o *registerOptions, users *operation.NewUsers) (*identity.Rule, error) {
+func ruleOf(ctx context.Context, r *cmdutil.JobRun, o *registerOptions, users *operation.NewUsers) (*identity.Rule,
+	error) {
 	deriver, err := r.Deriver(ctx)
 	if err != nil {
 		return nil, err
@@ -137,7 +139,8 @@ func warnOfContent(r *cmdutil.JobRun, p identity.Preference) {
 	}
 	switch p.Rest {
 	case identity.Content:
-		r.App.Streams.Warn("rows without a key are known by their content: a row that is edited later is a new user (name a key with --key)")
+		r.App.Streams.Warn("rows without a key are known by their content: a row that is edited later " +
+			"is a new user (name a key with --key)")
 	case identity.Random:
 		if r.Job.Spec.Input != nil && r.Flags.Restart {
 			r.App.Streams.Warn("rows without a key are registered as new users: --restart creates them again")
@@ -145,9 +148,11 @@ func warnOfContent(r *cmdutil.JobRun, p identity.Preference) {
 	}
 }
 
-func registerOperation(ctx context.Context, r *cmdutil.JobRun, o *registerOptions, users *operation.NewUsers) (*operation.Register, error) {
+func registerOperation(ctx context.Context, r *cmdutil.JobRun, o *registerOptions,
+	users *operation.NewUsers) (*operation.Register, error) {
 	api := r.Session.API.Once()
-	op := &operation.Register{API: api, Instance: r.Instance, AccessTokens: o.AccessTokens, ServiceTime: api.ServiceTime, GroupSize: o.BatchSize}
+	op := &operation.Register{API: api, Instance: r.Instance, AccessTokens: o.AccessTokens, ServiceTime: api.ServiceTime,
+		GroupSize: o.BatchSize}
 	if o.BatchSize > 0 {
 		op.Custom, _ = users.Templates.Fill(1, field.Set{})
 	}
@@ -170,5 +175,6 @@ func membershipOf(s *cmdutil.Session, api *userservice.Client, in userservice.In
 }
 
 func tooManyTokens(n int) string {
-	return fmt.Sprintf("the token store takes the tokens of at most %d users in one run, not of %d: add --tokens-out FILE", largestStored, n)
+	return fmt.Sprintf("the token store takes the tokens of at most %d users in one run, not of %d: "+
+		"add --tokens-out FILE", largestStored, n)
 }

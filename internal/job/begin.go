@@ -232,6 +232,12 @@ func (s *Store) isOther(id, identity string) bool {
 	return err == nil && other != identity
 }
 
+// CheckKey refuses an identity key that is not the one last used for the instance of that service;
+// check is its identity.Deriver.KeyCheck. It is for what derives users without a job.
+func (s *Store) CheckKey(host, instance, check string) error {
+	return s.checkKey(host, instance, check)
+}
+
 // checkKey refuses an identity key that is not the one last used for the instance.
 func (s *Store) checkKey(host, instance, check string) error {
 	if check == "" {
