@@ -20,6 +20,13 @@ func (r *jobRun) run(ctx context.Context) error {
 		return err
 	}
 	sends := !r.DryRun && !r.Job.Finished()
+	release := func() {}
+	if sends {
+		if release, err = r.reserveFiles(spec.Requested); err != nil {
+			return err
+		}
+		defer func() { release() }()
+	}
 	if sends && r.parts.Start != nil {
 		if err := r.parts.Start(ctx, spec.Requested); err != nil {
 			return err
@@ -50,6 +57,7 @@ func (r *jobRun) run(ctx context.Context) error {
 		Emit:   func(row job.Row) error { return r.emit(emitting, meter, row) },
 	})
 	meter.Stop()
+	release() // what was held is written now
 	closeErr := r.out.End(summary)
 	// Whatever ended the run, what was done is kept: a second Ctrl-C ends it.
 	defer r.App.Saving()()

@@ -3,7 +3,9 @@ package cmdutil
 import (
 	"context"
 	"io"
+	"os"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/input"
@@ -22,6 +24,37 @@ func (s *Session) Deriver(ctx context.Context) (identity.Deriver, error) {
 		return identity.Deriver{}, err
 	}
 	return identity.NewDeriver(in.ID, key), nil
+}
+
+// bytesOfRow is what a row of a file of results takes, about.
+const bytesOfRow = 200
+
+// reserveFiles makes sure, before anything is sent, that --results and --failed-out can be written:
+// by rights, by links, and by room on the disk, which is held until release.
+func (r *jobRun) reserveFiles(rows int) (release func(), err error) {
+	var held []*atomicfile.Output
+	release = func() {
+		for _, out := range held {
+			out.Discard()
+		}
+		held = nil
+	}
+	o := r.Job.Spec.Outputs
+	for _, file := range []struct{ what, path string }{{"the results", o.Results}, {"the failed rows", o.FailedOut}} {
+		if info, err := os.Stat(file.path); file.path == "" || err == nil && !info.Mode().IsRegular() {
+			continue // none, or a pipe or a device, whose reader would see it end
+		}
+		out, err := atomicfile.Create(file.path, 0o600)
+		if err == nil {
+			held = append(held, out)
+			err = out.Reserve(int64(rows) * bytesOfRow)
+		}
+		if err != nil {
+			release()
+			return nil, atomicfile.Failure(failure.Failed, file.what+" cannot be written to "+file.path, file.path, err)
+		}
+	}
+	return release, nil
 }
 
 // writeFiles writes --results and --failed-out, however the run has ended. Rows
