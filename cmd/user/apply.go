@@ -48,7 +48,7 @@ Nobody is removed, unless --absent says so; without a terminal that also needs
   telematicsctl user apply --file drivers.csv --absent deactivate --confirm 3`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runApply(c.Context(), a, &o, c.Flags().Changed("confirm"))
+			return runApply(c.Context(), a, &o, c.Flags().Changed)
 		},
 	}
 	o.add(c)
@@ -63,7 +63,7 @@ Nobody is removed, unless --absent says so; without a terminal that also needs
 }
 
 // check reads the flags, and reports all mistakes at once.
-func (o *applyFlags) check() error {
+func (o *applyFlags) check(given func(flag string) bool) error {
 	var wrong cmdutil.Wrong
 	o.planOptions.check(&wrong)
 	var err error
@@ -76,6 +76,11 @@ func (o *applyFlags) check() error {
 		for _, name := range o.Given("concurrency", "rate", "retries", "patience", "max-failures", "progress") {
 			wrong.Add(name, "goes with --file")
 		}
+		for _, name := range []string{"absent", "scope", "keep", "grace", "blank", "name", "ledger", "moves", "expect-rows"} {
+			if given(name) {
+				wrong.Add("--"+name, "goes with --file")
+			}
+		}
 	}
 	if o.confirm < 0 {
 		wrong.Add("--confirm", "must not be negative")
@@ -83,8 +88,8 @@ func (o *applyFlags) check() error {
 	return wrong.Err()
 }
 
-func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, confirmed bool) error {
-	if err := o.check(); err != nil {
+func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, given func(flag string) bool) error {
+	if err := o.check(given); err != nil {
 		return err
 	}
 	p, err := a.Printer(ctx)
@@ -94,7 +99,7 @@ func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, confirmed bool
 	if err != nil {
 		return err
 	}
-	x := &applying{app: a, o: o, printer: p, confirmed: confirmed}
+	x := &applying{app: a, o: o, printer: p, confirmed: given("confirm")}
 	switch {
 	case o.plan != "":
 		return x.saved(ctx)
@@ -324,8 +329,8 @@ func (x *applying) confirm(ctx context.Context, plan *apply.Plan) error {
 		}
 	}
 	if given != n {
-		return failure.Newf(failure.Invalid, "nothing was sent: the plan removes %d users (%d to deactivate, %d to delete), not %d", n,
-			plan.Summary.Deactivate, plan.Summary.Delete, given)
+		return failure.Newf(failure.Invalid, "nothing was sent: the plan removes %s (%d to deactivate, %d to delete), not %d",
+			cmdutil.Count(n, "user", "users"), plan.Summary.Deactivate, plan.Summary.Delete, given)
 	}
 	x.app.Flags.Yes = true // it is the answer for a protected profile, too
 	return nil

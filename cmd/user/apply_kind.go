@@ -143,11 +143,7 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 			return nil
 		}
 		parts.Finish = func(ctx context.Context) error {
-			return x.ledger.Update(ctx, func(l *apply.Ledger) {
-				for _, row := range x.rows {
-					l.Settled(row, r.App.Now())
-				}
-			})
+			return x.ledger.Update(ctx, func(l *apply.Ledger) { l.Settled(x.rows, r.App.Now()) })
 		}
 	}
 	return parts, nil

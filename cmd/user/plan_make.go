@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -33,6 +35,7 @@ type planning struct {
 
 // makePlan reads the file and the users, and compares them. It sends nothing but reads.
 func makePlan(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o *planOptions) (*apply.Plan, *apply.Ledger, error) {
+	defer limitPlanMemory()()
 	p := &planning{app: a, o: o, session: s}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
@@ -49,6 +52,19 @@ func makePlan(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o *planOp
 	}
 	p.lastSeen(ctx, plan)
 	return plan, p.ledger, nil
+}
+
+// planMemory is the heap up to which garbage is not in the way: what a million rows take.
+const planMemory = 96 << 20
+
+// limitPlanMemory keeps the heap small while a plan is made. A GOMEMLIMIT of the environment is left
+// as it is.
+func limitPlanMemory() (restore func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	debug.SetMemoryLimit(planMemory)
+	return func() { debug.SetMemoryLimit(math.MaxInt64) }
 }
 
 func (p *planning) close() {
@@ -174,7 +190,7 @@ func (p *planning) users(rows apply.Rows, absent apply.Absent) apply.Users {
 			return first.Total, p.lookUp(ctx, rows, do)
 		}
 		total := first.Total
-		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true}) {
+		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Seen: apply.Seen()}) {
 			if err != nil {
 				return 0, err
 			}

@@ -15,34 +15,36 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// entry is what is kept of a row while the users are read: 56 bytes, whatever the row says. Rows are
-// told apart by 128 bits of what they are known by.
+// entry is what is kept of a row while the users are read: 40 bytes, whatever the row says. That a
+// user is the row's by the hash alone is made sure of before anything is planned for it.
 type entry struct {
-	hash, check uint64
-	digest      uint64 // of what the row says
-	mask        uint32 // the fields that it says, by their place in index.columns
-	n           int32
-	user        uuid.UUID // who matches; zero for nobody
+	hash   uint64 // of what the row is known by
+	digest uint64 // of what the row says
+	mask   uint32 // the fields that it says, by their place in index.columns
+	n      int32
+	user   uuid.UUID // who matches; zero for nobody
 }
 
 // index finds the row that a user is named by.
 type index struct {
-	a, b    maphash.Seed
+	seed    maphash.Seed
 	columns []*field.Field
 	entries []entry // by hash and check
 }
 
-func newIndex(ctx context.Context, rows Rows, columns []*field.Field) (*index, error) {
-	x := &index{a: maphash.MakeSeed(), b: maphash.MakeSeed(), columns: columns}
+// newIndex reads the rows, of which there are about so many.
+func newIndex(ctx context.Context, rows Rows, about int, columns []*field.Field) (*index, error) {
+	x := &index{seed: maphash.MakeSeed(), columns: columns, entries: make([]entry, 0, about)}
 	err := rows(ctx, func(r Row) error {
 		if err := checkClears(r); err != nil {
 			return err
 		}
 		name, value := r.known()
 		e := entry{n: int32(r.N), mask: x.mask(&r.Set)} //nolint:gosec // a file has fewer rows
-		e.hash, e.check = x.sums(name, value)
+		e.hash = x.sum(name, value)
 		e.digest = x.digest(&r.Set, e.mask)
 		x.entries = append(x.entries, e)
 		return nil
@@ -50,12 +52,10 @@ func newIndex(ctx context.Context, rows Rows, columns []*field.Field) (*index, e
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(x.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.check, b.check))
-	})
+	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
 	for i := 1; i < len(x.entries); i++ {
 		a, b := x.entries[i-1], x.entries[i]
-		if a.hash == b.hash && a.check == b.check {
+		if a.hash == b.hash {
 			return nil, failure.Newf(failure.Invalid, "rows %d and %d name the same user", min(a.n, b.n), max(a.n, b.n)).
 				Because(ReasonDuplicate, "")
 		}
@@ -63,10 +63,10 @@ func newIndex(ctx context.Context, rows Rows, columns []*field.Field) (*index, e
 	return x, nil
 }
 
-func (x *index) sums(name, value string) (hash, check uint64) {
-	text := name + "\x00" + value
-	return maphash.String(x.a, text), maphash.String(x.b, text)
-}
+func (x *index) sum(name, value string) uint64 { return maphash.String(x.seed, knownAs(name, value)) }
+
+// knownAs is what a row, or a user, is known by.
+func knownAs(name, value string) string { return name + "\x00" + value }
 
 func (x *index) mask(set *field.Set) (mask uint32) {
 	for i, f := range x.columns {
@@ -81,7 +81,7 @@ func (x *index) mask(set *field.Set) (mask uint32) {
 // another form may have another digest.
 func (x *index) digest(set *field.Set, mask uint32) uint64 {
 	var h maphash.Hash
-	h.SetSeed(x.a)
+	h.SetSeed(x.seed)
 	for i, f := range x.columns {
 		if mask&(1<<i) == 0 {
 			continue
@@ -120,12 +120,27 @@ func form(f *field.Field, v any) string {
 
 // find returns the row that is known by a value; nil for none.
 func (x *index) find(name, value string) *entry {
-	hash, check := x.sums(name, value)
-	i, ok := slices.BinarySearchFunc(x.entries, entry{hash: hash, check: check}, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.check, b.check))
-	})
+	i, ok := slices.BinarySearchFunc(x.entries, x.sum(name, value), func(e entry, hash uint64) int { return cmp.Compare(e.hash, hash) })
 	if !ok {
 		return nil
 	}
 	return &x.entries[i]
 }
+
+// Seen returns what remembers the users that a list has given, in 8 bytes a user and the room of a
+// map. Two users whom it takes for one are missing in the list, which is complete only with all.
+func Seen() fleet.Seen { return &seen{seed: maphash.MakeSeed(), users: map[uint64]struct{}{}} }
+
+type seen struct {
+	seed  maphash.Seed
+	users map[uint64]struct{}
+}
+
+// Has implements fleet.Seen.
+func (s *seen) Has(u userservice.User) bool {
+	_, ok := s.users[maphash.String(s.seed, u.DeviceToken)]
+	return ok
+}
+
+// Add implements fleet.Seen.
+func (s *seen) Add(u userservice.User) { s.users[maphash.String(s.seed, u.DeviceToken)] = struct{}{} }

@@ -1,11 +1,15 @@
 package apply
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,7 +30,7 @@ import (
 type Ledger struct {
 	Path string
 	state
-	users   map[uuid.UUID]owned
+	users   []owned // by their DeviceTokens
 	written map[writtenKey]written
 }
 
@@ -40,9 +44,10 @@ type state struct {
 }
 
 type owned struct {
-	adopted  bool  // created by an apply, or in its file; else only seen
-	ours     bool  // an apply has deactivated the user
-	inactive int64 // since when, in seconds since 1970; 0 for not known
+	user     uuid.UUID
+	inactive uint32 // since when the user is deactivated, in seconds since 1970; 0 for not known
+	adopted  bool   // created by an apply, or in its file; else only seen
+	ours     bool   // an apply has deactivated the user
 }
 
 type writtenKey struct {
@@ -57,28 +62,28 @@ type written struct {
 	At       int64
 }
 
-// ledgerFile is a ledger on disk.
-type ledgerFile struct {
+// ledgerHead is the first line of a ledger on disk; a line a user and a line a value follow.
+type ledgerHead struct {
+	Ledger int // the version
+	Users  int
 	state
-	Users   []ledgerUser
-	Written []ledgerValue `json:",omitempty"`
 }
 
-type ledgerUser struct {
+// ledgerLine is a line of a ledger: of a user, or of a value that was written.
+type ledgerLine struct {
 	DeviceToken   uuid.UUID
-	InactiveSince int64 `json:",omitempty"`
-	Deactivated   bool  `json:",omitempty"` // by an apply
-	Seen          bool  `json:",omitempty"` // absent and in scope only
-}
+	InactiveSince uint32 `json:",omitempty"`
+	Deactivated   bool   `json:",omitempty"` // by an apply
+	Seen          bool   `json:",omitempty"` // absent and in scope only
 
-type ledgerValue struct {
-	DeviceToken uuid.UUID
-	Field       string
-	written
+	Field string `json:",omitempty"`
+	To    string `json:",omitempty"`
+	From  string `json:",omitempty"`
+	Times int    `json:",omitempty"`
+	At    int64  `json:",omitempty"`
 }
 
 const (
-	ledgerKind    = "ledger"
 	ledgerVersion = 1
 	ledgerWait    = 10 * time.Second
 	writtenKept   = 90 * 24 * time.Hour
@@ -86,36 +91,75 @@ const (
 
 // OpenLedger reads a ledger; one that does not exist is empty. It must be of the same instance.
 func OpenLedger(path, host, instance string) (*Ledger, error) {
-	l := &Ledger{Path: path, state: state{Instance: strings.ToLower(instance), Host: host}, users: map[uuid.UUID]owned{},
-		written: map[writtenKey]written{}}
-	data, err := os.ReadFile(path)
+	l := &Ledger{Path: path, state: state{Instance: strings.ToLower(instance), Host: host}, written: map[writtenKey]written{}}
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	content, err := atomicfile.Unframe(ledgerKind, ledgerVersion, data)
-	var f ledgerFile
-	if err == nil && json.Unmarshal(content, &f) != nil {
-		err = atomicfile.ErrDamaged
+	if err == nil {
+		err = l.read(bufio.NewReaderSize(f, 1<<16))
+		_ = f.Close() // it was only read
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	if f.Instance != l.Instance || f.Host != host {
-		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s of %s, not of %s of %s", path, f.Instance, f.Host,
-			instance, host).
-			Because(ReasonLedger, path)
-	}
-	l.state = f.state
-	for _, u := range f.Users {
-		l.users[u.DeviceToken] = owned{adopted: !u.Seen, ours: u.Deactivated, inactive: u.InactiveSince}
-	}
-	for _, v := range f.Written {
-		l.written[writtenKey{v.DeviceToken, v.Field}] = v.written
+	if l.Instance != strings.ToLower(instance) || l.Host != host {
+		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s of %s, not of %s of %s", path, l.Instance, l.Host,
+			instance, host).Because(ReasonLedger, path)
 	}
 	return l, nil
+}
+
+// read reads the lines of a ledger. The last one is the checksum of those before.
+func (l *Ledger) read(in *bufio.Reader) error {
+	var h ledgerHead
+	sum, line := sha256.New(), []byte(nil)
+	for first := true; ; first = false {
+		next, err := in.ReadSlice('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err != nil || len(next) == 0 {
+			return atomicfile.ErrDamaged
+		}
+		line = append(line[:0], next...)
+		if text, ok := strings.CutPrefix(string(line), sumPrefix); ok && !first {
+			if _, err := in.ReadByte(); text != hex.EncodeToString(sum.Sum(nil))+"\n" || !errors.Is(err, io.EOF) {
+				return atomicfile.ErrDamaged
+			}
+			return nil
+		}
+		_, _ = sum.Write(line)
+		switch {
+		case !first:
+			err = l.take(line)
+		case json.Unmarshal(line, &h) != nil || h.Ledger == 0:
+			return errors.New("not a ledger")
+		case h.Ledger > ledgerVersion:
+			return atomicfile.ErrNewer
+		default:
+			l.state = h.state
+			l.users = make([]owned, 0, min(max(h.Users, 0), 1<<22))
+		}
+		if err != nil {
+			return atomicfile.ErrDamaged
+		}
+	}
+}
+
+const sumPrefix = "sha256 "
+
+func (l *Ledger) take(line []byte) error {
+	var v ledgerLine
+	if err := json.Unmarshal(line, &v); err != nil {
+		return err
+	}
+	if v.Field != "" {
+		l.written[writtenKey{v.DeviceToken, v.Field}] = written{v.To, v.From, v.Times, v.At}
+		return nil
+	}
+	l.users = append(l.users, owned{v.DeviceToken, v.InactiveSince, !v.Seen, v.Deactivated})
+	return nil
 }
 
 func unreadable(path string, err error) error {
@@ -126,19 +170,50 @@ func unreadable(path string, err error) error {
 // Known reports whether the file was applied before.
 func (l *Ledger) Known() bool { return !l.Applied.IsZero() }
 
+func seconds(t time.Time) uint32 { return uint32(t.Unix()) } //nolint:gosec // until 2106
+
 // Has reports whether a user was adopted.
-func (l *Ledger) Has(user uuid.UUID) bool { return l.users[user].adopted }
+func (l *Ledger) Has(user uuid.UUID) bool { return l.of(user).adopted }
+
+// find returns the place of a user, or the one that the user would have.
+func (l *Ledger) find(user uuid.UUID) (int, bool) {
+	return slices.BinarySearchFunc(l.users, user, func(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) })
+}
+
+// of returns what is known of a user; nothing where the ledger does not have it.
+func (l *Ledger) of(user uuid.UUID) owned {
+	if i, ok := l.find(user); ok {
+		return l.users[i]
+	}
+	return owned{user: user}
+}
+
+// put changes what is known of users, by one pass over all.
+func (l *Ledger) put(changed map[uuid.UUID]owned) {
+	for i := range l.users {
+		if u, ok := changed[l.users[i].user]; ok {
+			l.users[i] = u
+			delete(changed, u.user)
+		}
+	}
+	l.users = slices.Grow(l.users, len(changed))
+	for _, u := range changed {
+		l.users = append(l.users, u)
+	}
+	slices.SortFunc(l.users, func(a, b owned) int { return bytes.Compare(a.user[:], b.user[:]) })
+	l.users = slices.DeleteFunc(l.users, func(u owned) bool { return u == owned{user: u.user} })
+}
 
 // Owns reports whether the file owns a user.
 func (l *Ledger) Owns(user uuid.UUID) bool { return l.Has(user) }
 
 // Deactivated reports whether an apply has deactivated a user.
-func (l *Ledger) Deactivated(user uuid.UUID) bool { return l.users[user].ours }
+func (l *Ledger) Deactivated(user uuid.UUID) bool { return l.of(user).ours }
 
 // InactiveSince returns since when a user is known to be deactivated; zero where it is not known.
 func (l *Ledger) InactiveSince(user uuid.UUID) time.Time {
-	if at := l.users[user].inactive; at != 0 {
-		return time.Unix(at, 0).UTC()
+	if at := l.of(user).inactive; at != 0 {
+		return time.Unix(int64(at), 0).UTC()
 	}
 	return time.Time{}
 }
@@ -169,21 +244,26 @@ func (l *Ledger) Update(ctx context.Context, change func(*Ledger)) error {
 }
 
 func (l *Ledger) save() error {
-	f := ledgerFile{state: l.state, Users: make([]ledgerUser, 0, len(l.users))}
-	for token, u := range l.users {
-		f.Users = append(f.Users, ledgerUser{token, u.inactive, u.ours, !u.adopted})
-	}
-	slices.SortFunc(f.Users, func(a, b ledgerUser) int { return strings.Compare(string(a.DeviceToken[:]), string(b.DeviceToken[:])) })
-	for _, k := range slices.SortedFunc(maps.Keys(l.written), func(a, b writtenKey) int {
-		return strings.Compare(string(a.user[:])+a.field, string(b.user[:])+b.field)
-	}) {
-		f.Written = append(f.Written, ledgerValue{k.user, k.field, l.written[k]})
-	}
-	content, err := json.Marshal(f)
+	err := atomicfile.Write(l.Path, 0o600, func(w io.Writer) error {
+		out, sum := bufio.NewWriterSize(w, 1<<16), sha256.New()
+		e := json.NewEncoder(io.MultiWriter(out, sum))
+		if err := e.Encode(ledgerHead{ledgerVersion, len(l.users), l.state}); err != nil {
+			return err
+		}
+		for _, u := range l.users {
+			if err := e.Encode(ledgerLine{DeviceToken: u.user, InactiveSince: u.inactive, Deactivated: u.ours, Seen: !u.adopted}); err != nil {
+				return err
+			}
+		}
+		for k, v := range l.written {
+			if err := e.Encode(ledgerLine{DeviceToken: k.user, Field: k.field, To: v.To, From: v.From, Times: v.Times, At: v.At}); err != nil {
+				return err
+			}
+		}
+		_, _ = out.WriteString(sumPrefix + hex.EncodeToString(sum.Sum(nil)) + "\n") // Flush has the error
+		return out.Flush()
+	})
 	if err != nil {
-		return err
-	}
-	if err := atomicfile.WriteFile(l.Path, atomicfile.Frame(ledgerKind, ledgerVersion, content), 0o600); err != nil {
 		return atomicfile.Failure(failure.Failed, "the ledger cannot be written", l.Path, err)
 	}
 	return nil
@@ -194,15 +274,15 @@ func (l *Ledger) Begin(p *Plan, now time.Time) {
 	if p.Head.Input != nil {
 		l.Rows, l.Ended, l.Applied = p.Head.Input.Rows, p.Head.Input.Ended, now.UTC()
 	}
-	for _, user := range p.Adopt {
-		l.adopt(user)
-	}
+	l.adopt(p.Adopt)
+	changed := map[uuid.UUID]owned{}
 	for _, user := range p.Inactive {
-		if u := l.users[user]; u.inactive == 0 {
-			u.inactive = now.Unix()
-			l.users[user] = u
+		if u := l.of(user); u.inactive == 0 {
+			u.inactive = seconds(now)
+			changed[user] = u
 		}
 	}
+	l.put(changed)
 	for k, w := range l.written {
 		if now.Sub(time.Unix(w.At, 0)) > writtenKept {
 			delete(l.written, k)
@@ -210,47 +290,61 @@ func (l *Ledger) Begin(p *Plan, now time.Time) {
 	}
 }
 
-func (l *Ledger) adopt(user uuid.UUID) {
-	u := l.users[user]
-	u.adopted = true
-	l.users[user] = u
-}
-
-// Settled records what became of an action.
-func (l *Ledger) Settled(row job.Row, now time.Time) {
-	switch row.Outcome {
-	case job.Created, job.Existing, job.Confirmed:
-		l.adopt(row.DeviceToken)
-	case job.Moved:
-		l.adopt(row.DeviceToken)
-	case job.Deleted:
-		delete(l.users, row.DeviceToken)
-	case job.Updated, job.Unchanged:
-		l.changed(row, now)
+// adopt adds users, or marks those that are there as adopted.
+func (l *Ledger) adopt(users []uuid.UUID) {
+	known := len(l.users)
+	l.users = slices.Grow(l.users, len(users))
+	for _, user := range users {
+		if i, ok := slices.BinarySearchFunc(l.users[:known], user, func(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) }); ok {
+			l.users[i].adopted = true
+			continue
+		}
+		l.users = append(l.users, owned{user: user, adopted: true})
 	}
+	l.put(nil)
+	l.users = slices.CompactFunc(l.users, func(a, b owned) bool { return a.user == b.user })
 }
 
-func (l *Ledger) changed(row job.Row, now time.Time) {
-	u := l.users[row.DeviceToken]
-	switch Kind(row.Action) {
-	case Deactivate:
+// Settled records what became of the actions of a run.
+func (l *Ledger) Settled(rows []job.Row, now time.Time) {
+	changed := map[uuid.UUID]owned{}
+	for _, row := range rows {
+		user := row.DeviceToken
+		u, ok := changed[user]
+		if !ok {
+			u = l.of(user)
+		}
+		switch row.Outcome {
+		case job.Created, job.Existing, job.Confirmed, job.Moved:
+			u.adopted = true
+		case job.Deleted:
+			u = owned{user: user}
+		case job.Updated, job.Unchanged:
+			u = l.changed(u, row, now)
+		}
+		changed[user] = u
+	}
+	l.put(changed)
+}
+
+func (l *Ledger) changed(u owned, row job.Row, now time.Time) owned {
+	switch {
+	case Kind(row.Action) == Deactivate:
 		u.ours = u.ours || row.Outcome == job.Updated
 		if u.inactive == 0 {
-			u.inactive = now.Unix()
+			u.inactive = seconds(now)
 		}
-		l.users[row.DeviceToken] = u
-	case Update:
-		if row.Outcome != job.Updated {
-			return
-		}
+	case Kind(row.Action) == Update && row.Outcome == job.Updated:
 		for _, c := range row.Changes {
-			l.wrote(row.DeviceToken, c, now)
-			if c.Field == "Status" && c.To == "Active" && (u.ours || u.inactive != 0) {
+			if !row.Earlier {
+				l.wrote(row.DeviceToken, c, now)
+			}
+			if c.Field == "Status" && c.To == "Active" {
 				u.ours, u.inactive = false, 0
-				l.users[row.DeviceToken] = u
 			}
 		}
 	}
+	return u
 }
 
 func (l *Ledger) wrote(user uuid.UUID, c job.Change, now time.Time) {

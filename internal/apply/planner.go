@@ -55,6 +55,7 @@ type planner struct {
 type current struct {
 	token    uuid.UUID
 	instance string // where it is another than the plan's
+	known    string // what its row is known by
 	values   field.Set
 }
 
@@ -66,7 +67,11 @@ func Make(ctx context.Context, rows Rows, users Users, o Options) (*Plan, error)
 	p := &planner{Options: o, rows: rows, differ: map[int32]*current{}}
 	p.plan.Head = o.Head
 	var err error
-	if p.index, err = newIndex(ctx, rows, o.Columns); err != nil {
+	about := 0
+	if o.Head.Input != nil {
+		about = o.Head.Input.Rows
+	}
+	if p.index, err = newIndex(ctx, rows, about, o.Columns); err != nil {
 		return nil, err
 	}
 	total, err := users(ctx, func(u *userservice.User) error { return p.user(u) })
@@ -89,7 +94,7 @@ func (p *planner) user(u *userservice.User) error {
 	if err != nil {
 		return failure.Newf(failure.Failed, "the service lists a user without a DeviceToken: %.80q", u.DeviceToken)
 	}
-	e, key, keyField := p.find(token, u)
+	e, key, keyField, known := p.find(token, u)
 	if e == nil {
 		p.absent(token, u, keyField, key)
 		return nil
@@ -105,13 +110,13 @@ func (p *planner) user(u *userservice.User) error {
 		p.plan.Adopt = append(p.plan.Adopt, token)
 	}
 	if p.index.digest(&u.Fields, e.mask) != e.digest || p.returns(token, u) {
-		p.differ[e.n] = &current{token: token, values: p.kept(u)}
+		p.differ[e.n] = &current{token: token, known: known, values: p.kept(u)}
 	}
 	return nil
 }
 
-// find returns the row that names a user, and what it, or else the user, is known by.
-func (p *planner) find(token uuid.UUID, u *userservice.User) (e *entry, key, keyField string) {
+// find returns the row that names a user, what the user is called, and what the row is known by.
+func (p *planner) find(token uuid.UUID, u *userservice.User) (e *entry, key, keyField, known string) {
 	key, keyField = token.String(), deviceTokenKey
 	for i := len(p.Keys) - 1; i >= 0; i-- {
 		f := p.Keys[i]
@@ -121,13 +126,13 @@ func (p *planner) find(token uuid.UUID, u *userservice.User) (e *entry, key, key
 		}
 		key, keyField = text, f.Name
 		if found := p.index.find(f.Name, text); found != nil {
-			e = found
+			e, known = found, knownAs(f.Name, text)
 		}
 	}
 	if found := p.index.find(deviceTokenKey, token.String()); found != nil {
-		e = found
+		e, known = found, knownAs(deviceTokenKey, token.String())
 	}
-	return e, key, keyField
+	return e, key, keyField, known
 }
 
 // returns reports whether a user whom an apply has deactivated is in the file again.
@@ -206,6 +211,8 @@ func (p *planner) compare(ctx context.Context) error {
 			if a := p.update(&r, from); a != nil {
 				updates = append(updates, *a)
 			}
+		case p.differ[e.n] != nil && p.differ[e.n].known != knownAs(r.known()):
+			return failure.New(failure.Failed, "two keys have one hash: run the command again")
 		case p.differ[e.n] != nil:
 			if a := p.update(&r, p.differ[e.n]); a != nil {
 				updates = append(updates, *a)

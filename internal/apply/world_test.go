@@ -296,9 +296,7 @@ func (p *planner) send(t fataler, plan *apply.Plan) []job.Row {
 	out := p.carryOut(t, plan)
 	err := p.ledger.Update(context.Background(), func(l *apply.Ledger) {
 		l.Begin(plan, p.now)
-		for _, row := range out {
-			l.Settled(row, p.now)
-		}
+		l.Settled(out, p.now)
 	})
 	if err != nil {
 		t.Fatal(err)
