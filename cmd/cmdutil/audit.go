@@ -3,6 +3,7 @@ package cmdutil
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type Recorder struct {
 	session *Session
 	log     *audit.Log
 	warn    sync.Once
-	earlier map[uint64]bool // the users whom earlier runs of a job have recorded
+	earlier []uint64 // sorted: the users whom earlier runs of a job have recorded
 }
 
 // Recorder returns what records the changes that the session makes.
@@ -71,20 +72,16 @@ func (r *Recorder) Resume(ctx context.Context, jobID string, begun time.Time) {
 	if r == nil {
 		return
 	}
-	r.earlier = map[uint64]bool{}
-	filter := audit.Filter{Since: begun.Truncate(time.Second), InstanceID: r.session.InstanceID()}
-	_, err := r.log.Each(ctx, filter, func(e audit.Entry) error {
-		if id, err := uuid.Parse(e.DeviceToken); err == nil && e.Job == jobID {
-			r.earlier[shortened(id)] = true
-		}
-		return nil
-	})
-	r.warnOf(err)
+	r.warnOf(r.log.OfJob(ctx, jobID, begun, func(id uuid.UUID) { r.earlier = append(r.earlier, shortened(id)) }))
+	slices.Sort(r.earlier)
 }
 
 // Earlier is Row of a row that an earlier run has settled: it is recorded unless it was.
 func (r *Recorder) Earlier(ctx context.Context, command, operation, jobID string, row job.Row) {
-	if r != nil && !r.earlier[shortened(row.DeviceToken)] {
+	if r == nil {
+		return
+	}
+	if _, ok := slices.BinarySearch(r.earlier, shortened(row.DeviceToken)); !ok {
 		r.Row(ctx, command, operation, jobID, row)
 	}
 }
