@@ -27,7 +27,7 @@ func TestManyUsersChangedKilledAndGivenAgain(t *testing.T) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPut {
 				changes.Add(1)
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the service is slow, so that a kill hits
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -250,7 +250,7 @@ func TestTheProxyReportsWhereTheServiceDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := append(d.secrets, sandbox.InstanceKey, sandbox.AdminPassword,
+	secrets := append(slices.Clone(d.secrets), sandbox.InstanceKey, sandbox.AdminPassword,
 		strings.ReplaceAll(sandbox.InstanceKey, "-", ""))
 	if len(secrets) < 20 || bytes.Count(recording, []byte("\n")) != report.Exchanges {
 		t.Errorf("%d secrets; %d exchanges", len(secrets), report.Exchanges)

@@ -35,7 +35,7 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 		started := false
 		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
 		if len(w.Args) > 0 && strings.HasPrefix(w.Args[0], cobra.ShellCompRequestCmd) {
-			cmdutil.CompleteRest(root, k) // of no use to a command, and it takes its time
+			cmdutil.CompleteRest(root, k) //nolint:contextcheck // a completion has no context; it costs commands time
 		}
 		root.SetArgs(w.Args)
 		root.SetIn(w.Streams.In)

@@ -171,7 +171,7 @@ func (p *platform) gitLabJob(t *testing.T) {
 	for name, value := range job.Variables {
 		more = append(more, name+"="+value)
 	}
-	script := append(job.BeforeScript, `printenv | grep '^TELEMATICS_' >&2`,
+	script := append(slices.Clone(job.BeforeScript), `printenv | grep '^TELEMATICS_' >&2`,
 		`TELEMATICSCTL_TOKEN_STORE=memory "$TELEMATICSCTL" user create`, "false")
 	out, errs, err := p.run(t, strings.Join(script, "\n"), more...)
 	env := variables(errs)
