@@ -131,7 +131,7 @@ func (p *planning) options(ctx context.Context) (apply.Options, error) {
 	now := p.app.Now().UTC()
 	head := apply.Head{
 		Tool: "telematicsctl " + p.app.Version, Made: now, Listed: now, Profile: p.session.Profile.Name, Host: p.session.API.Host(),
-		Instance: p.id, Input: &p.in, Blank: "leaves the value alone", Ledger: p.ledger.Path,
+		Instance: p.id, Input: &p.in, Blank: "leaves the value alone", Ledger: p.ledger.Path, Grace: p.o.grace, Keep: p.o.keep, Moves: p.o.moves,
 	}
 	if p.o.blank == blankClears {
 		head.Blank = "clears the value"

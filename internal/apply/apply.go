@@ -150,6 +150,9 @@ type Head struct {
 	Columns  []string // the fields that the file owns
 	Absent   Absent
 	Scope    string `json:",omitempty"`
+	Grace    string `json:",omitempty"`
+	Keep     string `json:",omitempty"` // the file of users who are exempt
+	Moves    bool   `json:",omitempty"`
 	Blank    string // what a blank cell does: "leaves the value alone" or "clears the value"
 	Ledger   string `json:",omitempty"` // the path of the ledger
 	Listed   time.Time
