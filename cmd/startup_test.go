@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// Every command pays for what packages do when they are initialized: together they must stay under 2 ms, and the stripped binary under
-// 20.5 MB. Where they do not, the test names the packages that take longest.
+// Every command pays for what packages do when they are initialized: together they must
+// stay under 2 ms, and the stripped binary under 20 MiB. Where they do not, the test
+// names the packages that take longest.
 func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	t.Parallel()
 	const mostBytes, mostTime, runs = 20 << 20, 2 * time.Millisecond, 20
@@ -36,7 +37,8 @@ func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	if info.Size() > mostBytes {
 		t.Errorf("the stripped binary has %d bytes, more than %d", info.Size(), mostBytes)
 	}
-	// Other work on the machine interrupts packages at random and makes none quick: of each, the best run counts.
+	// Other work on the machine interrupts packages at random and makes none quick: of
+	// each, the best run counts.
 	best := map[string]time.Duration{}
 	for range runs {
 		for name, took := range initTimes(t, binary) {
