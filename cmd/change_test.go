@@ -63,6 +63,22 @@ func TestOneQuestionBeforeAChange(t *testing.T) {
 			command: "user update client:c-2002 --city Bonn --logging on", typed: "y", protected: true,
 			asks: "Set City to Bonn, EnableLogging to on for 1 user (c-2002)?",
 		},
+		"a registration names the user": {
+			command: "user create --first-name Grace --last-name Hopper --client-id c-2003", typed: "y", protected: true,
+			asks: "Profile prod is protected. Register 1 user (Grace Hopper, c-2003)? [y/N]",
+		},
+		"registrations are counted": {
+			command: "user bulk --quantity 3", typed: "y", protected: true,
+			asks: "Profile prod is protected. Register 3 users? [y/N]",
+		},
+		"a call is quoted": {
+			command: "api POST /v1/Registration/create", typed: "n", protected: true, exit: 2,
+			asks: "Profile prod is protected. Send POST /v1/Registration/create? [y/N]",
+		},
+		"a plan is summed up": {
+			command: "user apply --file DIR/people.csv", typed: "y", protected: true,
+			asks: "Profile prod is protected. Apply changes to 1 user (Plan: 1 to create, 0 to update",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +92,11 @@ func TestOneQuestionBeforeAChange(t *testing.T) {
 				h.writeConfig(t, strings.Replace(text, "{}", "{protected: on}", 1))
 			}
 			h.terminal = true
-			_, errs := h.tell(t, c.exit, c.command, c.typed+"\n")
+			people := filepath.Join(h.dir, "people.csv")
+			if err := os.WriteFile(people, []byte("ClientId\nc-2004\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, errs := h.tell(t, c.exit, strings.Replace(c.command, "DIR/people.csv", people, 1), c.typed+"\n")
 			if c.asks == "" {
 				if strings.Contains(errs, "?") {
 					t.Errorf("it asked: %s", errs)

@@ -14,6 +14,25 @@ import (
 // hintedCommand finds the commands in a hint.
 var hintedCommand = regexp.MustCompile("`telematicsctl ([^`]+)`")
 
+// A 403 says whose JWT was used, where it came from, and whose is needed.
+func TestHintOfA403(t *testing.T) {
+	t.Parallel()
+	const user = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
+	for name, c := range map[string]struct {
+		reason  failure.Reason
+		subject string
+		want    string
+	}{
+		"a user's":   {auth.ReasonForbiddenUser, user, "the JWT of user " + user + " was used, and an admin's is needed: sign in with `"},
+		"an admin's": {auth.ReasonForbiddenAdmin, auth.Admin, "the JWT of the admin was used, and one of an admin with rights to this user or instance is needed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantIn(t, (&cmdutil.App{}).Hint(&failure.Error{Reason: c.reason, Subject: c.subject}), c.want)
+		})
+	}
+}
+
 // Each reason of internal/auth has a hint, and a command in it is one that the command tree knows, with the profile and
 // the file that were given. The script hints-are-runnable runs those that can succeed.
 func TestHintsOfSignInAreCommands(t *testing.T) {

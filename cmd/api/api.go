@@ -221,7 +221,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 		as = userservice.AsUser(as.Subject, in)
 	}
 	if !isRead(r) {
-		if err := s.BeforeChange(ctx); err != nil {
+		if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Send " + r.Method + " " + render.Sanitize(r.Path)}); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ var view = render.View[entry]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e entry) any { return e.DeviceToken }},
 		{Head: "OPERATION", Name: "Operation", Cell: func(e entry) any { return e.Operation }},
 		{Head: "CHANGES", Name: "Changes", Cell: func(e entry) any { return ChangesText(e.Changes) }},
-		{Head: "OUTCOME", Name: "Outcome", Style: func(e entry) render.Style { return cmdutil.OutcomeStyle(e.Outcome) }, Cell: func(e entry) any { return e.Outcome }},
+		cmdutil.OutcomeColumn(func(e entry) string { return e.Outcome }),
 		{Head: "COMMAND", Name: "Command", Wide: true, Cell: func(e entry) any { return e.Command }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(e entry) any { return e.Profile }},
 		{Head: "INSTANCE", Name: "InstanceId", Wide: true, Cell: func(e entry) any { return e.InstanceID }},

@@ -28,7 +28,7 @@ var signedOutView = render.View[signedOut]{
 	Columns: []render.Column[signedOut]{
 		{Head: "SUBJECT", Name: "Subject", Cell: func(s signedOut) any { return s.Subject }},
 		{Head: "PROFILE", Name: "Profile", Cell: func(s signedOut) any { return s.Profile }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(s signedOut) any { return s.Outcome }},
+		cmdutil.OutcomeColumn(func(s signedOut) string { return s.Outcome }),
 	},
 	ID: func(s signedOut) string { return deviceToken(s.Subject) },
 }

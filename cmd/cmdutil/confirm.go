@@ -11,14 +11,17 @@ import (
 // "Set EnableTracking to off for 1 user (Ada Lovelace, c-2001)".
 type Change struct {
 	What  string // before the users: "Set EnableTracking to off for", "Delete"
-	Users int
+	Users int    // 0 where What says it all
 	Whom  string // who the only user is: "Ada Lovelace, c-2001"; "" where that is not known
 	Then  string // after the users: " for good, with all telematics data"; begins with a space
 	Asks  bool   // is asked in any profile; where there are several users, their number is typed
 }
 
 func (c Change) String() string {
-	text := c.What + " " + Count(c.Users, "user", "users")
+	text := c.What
+	if c.Users > 0 {
+		text += " " + Count(c.Users, "user", "users")
+	}
 	if c.Users == 1 && c.Whom != "" {
 		text += " (" + c.Whom + ")"
 	}
@@ -75,19 +78,6 @@ func (k *App) confirmNumber(ctx context.Context, what string, n int) error {
 	if answer != strconv.Itoa(n) {
 		return failure.New(failure.Invalid, "nothing was changed: the number was not confirmed")
 	}
-	return nil
-}
-
-// BeforeChange is ConfirmChange of a command that has no more to say than that it changes the
-// profile.
-func (s *Session) BeforeChange(ctx context.Context) error {
-	s.noteTarget()
-	if s.Profile.Protected {
-		if err := s.app.Confirm(ctx, "Profile "+s.Profile.Name+" is protected. Change it?"); err != nil {
-			return err
-		}
-	}
-	s.app.changed.Store(true)
 	return nil
 }
 

@@ -18,14 +18,16 @@ var authHints = map[failure.Reason]hint{
 	auth.ReasonSignedOut: func(a *App, e *failure.Error) string {
 		return a.signInHint(e.Subject)
 	},
-	auth.ReasonForbiddenUser: func(a *App, _ *failure.Error) string {
-		return "the service does not let a user do this: " + a.signInHint(auth.Admin)
+	auth.ReasonForbiddenUser: func(a *App, e *failure.Error) string {
+		return "the JWT of user " + e.Subject + a.fromEnvironment() + " was used, and an admin's is needed: " +
+			a.signInHint(auth.Admin)
 	},
 	auth.ReasonForbiddenAdmin: func(a *App, _ *failure.Error) string {
+		text := "the JWT of the admin" + a.fromEnvironment() + " was used, and one of an admin with rights to this user or instance is needed: "
 		if a.hasEnvToken() {
-			return "this admin may not do this, or not to this user: " + useStoredTokens
+			return text + useStoredTokens
 		}
-		return "this admin may not do this, or not to this user: sign in as another with " + a.Command("auth", "login")
+		return text + "sign in as another with " + a.Command("auth", "login")
 	},
 	auth.ReasonNewTokenRefused: func(a *App, e *failure.Error) string {
 		return "the service refuses even a JWT that it has just issued: " + a.signInHint(e.Subject)
@@ -105,6 +107,14 @@ func (a *App) profile() (p config.Profile, ok bool) {
 	}
 	p, err := a.config.Resolve()
 	return p, err == nil
+}
+
+// fromEnvironment says of a JWT that it is the environment's, where it is.
+func (a *App) fromEnvironment() string {
+	if a.hasEnvToken() {
+		return " in TELEMATICSCTL_ACCESS_TOKEN"
+	}
+	return ""
 }
 
 func (a *App) hasEnvToken() bool { return a.config != nil && !a.config.AccessToken.IsZero() }

@@ -69,8 +69,7 @@ type JobParts struct {
 	// HideTokens has a dry run print no DeviceTokens: the service will choose them.
 	HideTokens bool
 
-	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done;
-	// nil is Session.BeforeChange.
+	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done.
 	Confirm func(ctx context.Context, requested int) error
 	Start   func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing
 	Settled func(ctx context.Context, row job.Row) error   // for each row, before it is printed; nil for nothing

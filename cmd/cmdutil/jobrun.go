@@ -274,7 +274,7 @@ func (r *jobRun) plan(ctx context.Context) error {
 		if r.Job.Finished() || r.DryRun {
 			return nil
 		}
-		return r.ask(ctx, spec.Requested)
+		return r.parts.Confirm(ctx, spec.Requested)
 	}
 	plan := job.Plan{Rows: r.parts.Rows, Requested: r.parts.Rows}
 	var err error
@@ -296,7 +296,7 @@ func (r *jobRun) plan(ctx context.Context) error {
 		return r.InstanceErr
 	}
 	if !r.DryRun {
-		if err := r.ask(ctx, plan.Requested); err != nil {
+		if err := r.parts.Confirm(ctx, plan.Requested); err != nil {
 			return err
 		}
 	}
@@ -319,13 +319,6 @@ func (r *jobRun) invalidRows(ctx context.Context, plan job.Plan) error {
 	}
 	return groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", plan.Invalid, Count(plan.Rows, "row", "rows"),
 		Are(plan.Invalid)))
-}
-
-func (r *jobRun) ask(ctx context.Context, requested int) error {
-	if r.parts.Confirm != nil {
-		return r.parts.Confirm(ctx, requested)
-	}
-	return r.Session.BeforeChange(ctx)
 }
 
 func (r *jobRun) noteResumed() {

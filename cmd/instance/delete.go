@@ -31,7 +31,7 @@ var deletedView = render.View[deleted]{
 	Columns: []render.Column[deleted]{
 		{Head: "INSTANCE", Name: "InstanceId", Cell: func(d deleted) any { return d.InstanceID }},
 		{Head: "NAME", Name: "Name", Cell: func(d deleted) any { return d.Name }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(d deleted) any { return d.Outcome }},
+		cmdutil.OutcomeColumn(func(d deleted) string { return d.Outcome }),
 		{Head: "USERS DELETED", Name: "Users", Cell: func(d deleted) any { return d.Users }},
 	},
 	ID: func(d deleted) string { return d.InstanceID },

@@ -49,7 +49,8 @@ var infoView = render.View[info]{
 	Columns: []render.Column[info]{
 		{Head: "JOB", Name: "Job", Cell: func(s info) any { return s.Job }},
 		{Head: "OPERATION", Name: "Operation", Cell: func(s info) any { return s.Operation }},
-		{Head: "STATE", Name: "State", Cell: func(s info) any { return s.State }},
+		{Head: "STATE", Name: "State", Style: func(s info) render.Style { return cmdutil.OutcomeStyle(s.State) },
+			Cell: func(s info) any { return s.State }},
 		{Head: "PROFILE", Name: "Profile", Cell: func(s info) any { return s.Profile }},
 		{Head: "INPUT", Name: "Input", Cell: func(s info) any { return s.Input }},
 		{Head: "ROWS", Name: "Requested", Cell: func(s info) any { return s.Requested }},

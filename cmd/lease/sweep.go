@@ -29,7 +29,7 @@ var endedView = render.View[ended]{
 		{Head: "LEASE", Name: "Lease", Cell: func(e ended) any { return e.Lease }},
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e ended) any { return e.DeviceToken }},
 		{Head: "FIELD", Name: "Field", Cell: func(e ended) any { return e.Field }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(e ended) any { return e.Outcome }},
+		cmdutil.OutcomeColumn(func(e ended) string { return e.Outcome }),
 		{Head: "ERROR", Name: "Error", Cell: func(e ended) any { return e.Error }},
 	},
 	ID: func(e ended) string { return e.DeviceToken },

@@ -35,7 +35,7 @@ func reportedView(showTokens bool) render.View[reported] {
 		}})
 	}
 	v.Columns = append(v.Columns,
-		render.Column[reported]{Head: "OUTCOME", Name: "Outcome", Cell: func(r reported) any { return r.Outcome }},
+		cmdutil.OutcomeColumn(func(r reported) string { return r.Outcome }),
 		render.Column[reported]{Head: "ERROR", Name: "Error", Cell: func(r reported) any { return r.Error }})
 	return v
 }

@@ -23,7 +23,7 @@ type removed struct {
 var removedView = render.View[removed]{
 	Columns: []render.Column[removed]{
 		{Head: "SUBJECT", Name: "Subject", Cell: func(r removed) any { return r.Subject }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(r removed) any { return r.Outcome }},
+		cmdutil.OutcomeColumn(func(r removed) string { return r.Outcome }),
 		{Head: "ERROR", Name: "Error", Cell: func(r removed) any { return r.Error }},
 	},
 	ID: func(r removed) string { return r.Subject },

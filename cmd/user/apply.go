@@ -293,6 +293,7 @@ func (x *applying) reverse(ctx context.Context) error {
 	if err := x.app.Confirm(ctx, question); err != nil {
 		return err
 	}
+	x.app.Flags.Yes = true // it is the answer for a protected profile, too
 	return x.run(ctx, plan, "undo of job "+info.ID, true)
 }
 

@@ -31,7 +31,7 @@ var applyView = render.View[applyShown]{
 		{Head: "ACTION", Name: "Action", Cell: func(s applyShown) any { return s.Action }},
 		{Head: "KEY", Name: "Key", Cell: func(s applyShown) any { return s.Key }},
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(s applyShown) any { return s.DeviceToken }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(s applyShown) any { return s.Outcome }},
+		cmdutil.OutcomeColumn(func(s applyShown) string { return s.Outcome }),
 		{Head: "ERROR", Name: "Error", Cell: func(s applyShown) any { return s.Error }},
 	},
 	ID: func(s applyShown) string { return s.DeviceToken },
@@ -129,7 +129,14 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 			return userservice.Instance{ID: info.ID, Key: info.Key}, err
 		},
 	}
-	parts := &cmdutil.JobParts{Operation: op, Source: op, Rows: len(x.plan.Actions), Check: apply.CheckStale}
+	parts := &cmdutil.JobParts{
+		Operation: op, Source: op, Rows: len(x.plan.Actions), Check: apply.CheckStale,
+		Confirm: func(ctx context.Context, requested int) error {
+			return r.Session.ConfirmChange(ctx, cmdutil.Change{
+				What: "Apply changes to", Users: requested, Then: " (" + x.summary.Text() + ")",
+			})
+		},
+	}
 	if o.Ledger != "" {
 		if x.ledger, err = apply.OpenLedger(o.Ledger, r.Session.API.Host(), r.Instance.ID); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ var BulkView = render.View[BulkUser]{
 		{Head: "ROW", Name: "Row", Cell: func(u BulkUser) any { return u.Row }},
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u BulkUser) any { return u.DeviceToken }},
 		{Head: "CLIENT ID", Name: "ClientId", Cell: func(u BulkUser) any { return u.ClientID }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(u BulkUser) any { return u.Outcome }},
+		cmdutil.OutcomeColumn(func(u BulkUser) string { return u.Outcome }),
 		{Head: "ERROR", Name: "Error", Cell: func(u BulkUser) any { return u.Error }},
 	},
 	ID: func(u BulkUser) string { return u.DeviceToken },

@@ -28,7 +28,7 @@ type changed struct {
 var changedView = render.View[changed]{
 	Columns: []render.Column[changed]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
+		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
 		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
 		{Head: "USER", Name: "User", Cell: func(c changed) any { return c.whom }},
 		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
@@ -39,7 +39,7 @@ var changedView = render.View[changed]{
 // screenView is what a person sees: who, rather than the DeviceToken, which -o wide has.
 var screenView = render.View[changed]{
 	Columns: []render.Column[changed]{
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(c changed) any { return c.Outcome }},
+		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
 		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
 		{Head: "USER", Name: "User", Cell: func(c changed) any {
 			if c.whom == "" {

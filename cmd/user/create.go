@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,7 +105,7 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		}
 		defer release()
 	}
-	if err := s.BeforeChange(ctx); err != nil {
+	if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec)}); err != nil {
 		return err
 	}
 	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: wanted, ServiceTime: s.API.ServiceTime}
@@ -139,6 +140,15 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		return failure.Prefix(err, "user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
+}
+
+// whomCreated names the user in a question: "Ada Lovelace, c-1001".
+func whomCreated(body field.Set, rec job.Record) string {
+	name := strings.TrimSpace(body.Text("FirstName") + " " + body.Text("LastName"))
+	if text := strings.Trim(name+", "+rec.ClientID, ", "); text != "" {
+		return text
+	}
+	return rec.DeviceToken.String()
 }
 
 func retryOf(a *cmdutil.App) operation.Retry {

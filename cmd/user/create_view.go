@@ -39,7 +39,7 @@ var createdView = render.View[created]{
 	Columns: []render.Column[created]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u created) any { return u.DeviceToken }},
 		{Head: "CLIENT ID", Name: "ClientId", Cell: func(u created) any { return u.ClientID }},
-		{Head: "OUTCOME", Name: "Outcome", Cell: func(u created) any { return u.Outcome }},
+		cmdutil.OutcomeColumn(func(u created) string { return u.Outcome }),
 		{Head: "TOKENS", Name: "AccessToken.Stored", Cell: func(u created) any { return u.AccessToken.Stored }},
 		{Head: "EXPIRES", Name: "AccessToken.ExpiresAt", Cell: func(u created) any { return u.AccessToken.ExpiresAt }},
 	},

@@ -39,7 +39,12 @@ func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, er
 	if users.Selector, err = operation.NewSelector(r.Job.Spec.Selection); err != nil {
 		return nil, err
 	}
-	parts := &cmdutil.JobParts{Source: users, Rows: o.Quantity, HideTokens: o.BatchSize > 1}
+	parts := &cmdutil.JobParts{
+		Source: users, Rows: o.Quantity, HideTokens: o.BatchSize > 1,
+		Confirm: func(ctx context.Context, requested int) error {
+			return r.Session.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: requested})
+		},
+	}
 	if r.Job.Spec.Input != nil {
 		if parts.File, err = openUsers(ctx, r, users); err != nil {
 			return nil, err
