@@ -42,7 +42,7 @@ var view = render.View[entry]{
 		{Head: "TIME", Name: "Time", Cell: func(e entry) any { return e.Time }},
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e entry) any { return e.DeviceToken }},
 		{Head: "OPERATION", Name: "Operation", Cell: func(e entry) any { return e.Operation }},
-		{Head: "CHANGES", Name: "Changes", Cell: func(e entry) any { return ChangesText(e.Changes) }},
+		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(e entry) any { return ChangesText(e.Changes) }},
 		cmdutil.OutcomeColumn(func(e entry) string { return e.Outcome }),
 		{Head: "COMMAND", Name: "Command", Wide: true, Cell: func(e entry) any { return e.Command }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(e entry) any { return e.Profile }},

@@ -1,7 +1,33 @@
 package cmdutil
 
-// EditDistance returns how many letters must be changed, added, removed or swapped with
-// their neighbor to make one word of the other.
+import "strings"
+
+// Nearest returns the one of the known words that was probably meant: two letters differ at most,
+// and less than half of them. Case and the part before the last dot do not count. "" is none.
+func Nearest(text string, known []string) string {
+	best, least := "", 3
+	for _, word := range known {
+		short := word[strings.LastIndexByte(word, '.')+1:]
+		for _, form := range []string{word, short} {
+			d := EditDistance(strings.ToLower(form), strings.ToLower(text))
+			if d < least && 2*d < max(len(text), 2) {
+				best, least = word, d
+			}
+		}
+	}
+	return best
+}
+
+// DidYouMean returns " (did you mean X?)", or "" where nothing known is like the text.
+func DidYouMean(text string, known []string) string {
+	if near := Nearest(text, known); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}
+
+// EditDistance returns how many letters must be changed, added, removed or swapped with their
+// neighbor to make one word of the other.
 func EditDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

@@ -65,7 +65,7 @@ var treeView = render.View[line]{Columns: []render.Column[line]{
 	{Head: "ID", Cell: func(l line) any { return l.id }},
 	{Head: "STATUS", Cell: func(l line) any { return l.status }},
 	{Head: "PROFILES", Cell: func(l line) any { return l.profiles }},
-}}
+}, ID: func(l line) string { return l.id }}
 
 func newList(k *cmdutil.App) *cobra.Command {
 	var throwAway bool

@@ -4,6 +4,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,6 +112,9 @@ func newList(a *cmdutil.App) *cobra.Command {
 			out := make([]info, len(list))
 			for i, s := range list {
 				out[i] = newInfo(s)
+				if a.Streams.OutTTY && (a.Flags.Output == "" || a.Flags.Output == render.Table) {
+					out[i].Input = filepath.Base(out[i].Input) // the folder is in -o wide
+				}
 			}
 			return cmdutil.PrintList(c.Context(), a, infoView, out, "There are no jobs")
 		},

@@ -30,7 +30,7 @@ var endedView = render.View[ended]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e ended) any { return e.DeviceToken }},
 		{Head: "FIELD", Name: "Field", Cell: func(e ended) any { return e.Field }},
 		cmdutil.OutcomeColumn(func(e ended) string { return e.Outcome }),
-		{Head: "ERROR", Name: "Error", Cell: func(e ended) any { return e.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(e ended) any { return e.Error }},
 	},
 	ID: func(e ended) string { return e.DeviceToken },
 }

@@ -127,7 +127,7 @@ func printOne(ctx context.Context, k *cmdutil.App, s shown) error {
 	}
 	view := render.View[row]{Columns: []render.Column[row]{
 		{Head: "SETTING", Cell: func(r row) any { return r.name }},
-		{Head: "VALUE", Cell: func(r row) any { return r.value }},
+		{Head: "VALUE", Wrap: true, Cell: func(r row) any { return r.value }},
 		{Head: "SOURCE", Cell: func(r row) any { return s.Sources[r.name] }},
 	}}
 	return render.List(p, view, []row{
@@ -192,6 +192,9 @@ func (s *shown) asSandbox(cfg *config.Config) error {
 	}
 	for _, key := range []string{"instance_id", "instance_key", "token_store", "admin_email"} {
 		s.Sources[key] = config.SourceBuiltIn
+	}
+	for _, key := range []string{"protected", "audit", "keep_days", "register_multiple_path"} {
+		s.Sources[key] = cmp.Or(s.Sources[key], config.SourceDefault)
 	}
 	return nil
 }

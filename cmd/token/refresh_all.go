@@ -36,7 +36,7 @@ func reportedView(showTokens bool) render.View[reported] {
 	}
 	v.Columns = append(v.Columns,
 		cmdutil.OutcomeColumn(func(r reported) string { return r.Outcome }),
-		render.Column[reported]{Head: "ERROR", Name: "Error", Cell: func(r reported) any { return r.Error }})
+		render.Column[reported]{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(r reported) any { return r.Error }})
 	return v
 }
 

@@ -24,7 +24,7 @@ var removedView = render.View[removed]{
 	Columns: []render.Column[removed]{
 		{Head: "SUBJECT", Name: "Subject", Cell: func(r removed) any { return r.Subject }},
 		cmdutil.OutcomeColumn(func(r removed) string { return r.Outcome }),
-		{Head: "ERROR", Name: "Error", Cell: func(r removed) any { return r.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(r removed) any { return r.Error }},
 	},
 	ID: func(r removed) string { return r.Subject },
 }

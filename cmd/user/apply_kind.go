@@ -32,7 +32,7 @@ var applyView = render.View[applyShown]{
 		{Head: "KEY", Name: "Key", Cell: func(s applyShown) any { return s.Key }},
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(s applyShown) any { return s.DeviceToken }},
 		cmdutil.OutcomeColumn(func(s applyShown) string { return s.Outcome }),
-		{Head: "ERROR", Name: "Error", Cell: func(s applyShown) any { return s.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(s applyShown) any { return s.Error }},
 	},
 	ID: func(s applyShown) string { return s.DeviceToken },
 }

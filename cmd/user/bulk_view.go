@@ -31,7 +31,7 @@ var BulkView = render.View[BulkUser]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u BulkUser) any { return u.DeviceToken }},
 		{Head: "CLIENT ID", Name: "ClientId", Cell: func(u BulkUser) any { return u.ClientID }},
 		cmdutil.OutcomeColumn(func(u BulkUser) string { return u.Outcome }),
-		{Head: "ERROR", Name: "Error", Cell: func(u BulkUser) any { return u.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(u BulkUser) any { return u.Error }},
 	},
 	ID: func(u BulkUser) string { return u.DeviceToken },
 }

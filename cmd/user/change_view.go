@@ -29,9 +29,9 @@ var changedView = render.View[changed]{
 	Columns: []render.Column[changed]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
 		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
-		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
+		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(c changed) any { return changesText(c.Changes) }},
 		{Head: "USER", Name: "User", Cell: func(c changed) any { return c.whom }},
-		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(c changed) any { return c.Error }},
 	},
 	ID: func(c changed) string { return c.DeviceToken },
 }
@@ -40,14 +40,14 @@ var changedView = render.View[changed]{
 var screenView = render.View[changed]{
 	Columns: []render.Column[changed]{
 		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
-		{Head: "CHANGES", Name: "Changes", Cell: func(c changed) any { return changesText(c.Changes) }},
+		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(c changed) any { return changesText(c.Changes) }},
 		{Head: "USER", Name: "User", Cell: func(c changed) any {
 			if c.whom == "" {
 				return c.DeviceToken
 			}
 			return c.whom
 		}},
-		{Head: "ERROR", Name: "Error", Cell: func(c changed) any { return c.Error }},
+		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(c changed) any { return c.Error }},
 	},
 	ID: func(c changed) string { return c.DeviceToken },
 }

@@ -208,7 +208,8 @@ func columnOf(name string) (render.Column[userservice.User], error) {
 			return c, nil
 		}
 	}
-	return render.Column[userservice.User]{}, fmt.Errorf("%q is not one of %s", name, strings.Join(userView.Names(), ", "))
+	return render.Column[userservice.User]{}, fmt.Errorf("%q is not one of %s%s", name,
+		strings.Join(userView.Names(), ", "), cmdutil.DidYouMean(name, userView.Names()))
 }
 
 func parseOnOff(text string) (bool, error) {
@@ -241,7 +242,7 @@ func oneOf(text string, values []string) (string, error) {
 			return v, nil
 		}
 	}
-	return "", fmt.Errorf("%q is not one of %s", text, strings.Join(values, ", "))
+	return "", fmt.Errorf("%q is not one of %s%s", text, strings.Join(values, ", "), cmdutil.DidYouMean(text, values))
 }
 
 func listUsers(ctx context.Context, k *cmdutil.App, o listOptions) error {

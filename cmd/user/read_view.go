@@ -103,7 +103,7 @@ type detail struct {
 
 var cardView = render.View[detail]{Columns: []render.Column[detail]{
 	{Head: "FIELD", Name: "Field", Cell: func(d detail) any { return d.Field }},
-	{Head: "VALUE", Name: "Value", Cell: func(d detail) any { return d.Value }},
+	{Head: "VALUE", Name: "Value", Wrap: true, Cell: func(d detail) any { return d.Value }},
 }}
 
 // card lists all that is known of a user, in the order in which a person asks: who, what

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
@@ -12,7 +13,7 @@ import (
 const humanTime = "2006-01-02 15:04 UTC"
 
 // cell is one cell as text, not yet cleaned. It is words where it may be shortened to fit
-// a narrow terminal.
+// a narrow terminal: a UUID is not, as it is there to be copied.
 type cell struct {
 	text  string
 	words bool
@@ -26,7 +27,7 @@ func newCell(value any, human bool, now time.Time) cell {
 	case nil:
 		return cell{}
 	case string:
-		return cell{text: v, words: true}
+		return cell{text: v, words: uuid.Validate(v) != nil}
 	case time.Time:
 		return cell{text: moment(v, human, now)}
 	}

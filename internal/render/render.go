@@ -119,6 +119,7 @@ type Column[T any] struct {
 	Head string // the head on a terminal, as it is to be read: DEVICE TOKEN
 	Name string // the head in CSV, the service's own name: DeviceToken; "" is Head
 	Wide bool   // shown only by Wide, by CSV, or when it is asked for by name
+	Wrap bool   // too long a cell is wrapped on a terminal, not shortened
 	// Style says how a cell stands out on a terminal that takes color; nil is plain.
 	// Color never says anything that the text does not.
 	Style func(T) Style

@@ -53,8 +53,9 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 	s := &Stream[T]{view: view, now: p.opts.Now, err: view.Check(p)}
 	s.view.Columns, _ = view.columns(p) // Check has the error
 	var heads, names []string
+	var wraps []bool
 	for _, c := range s.view.Columns {
-		heads, names = append(heads, c.Head), append(names, c.name())
+		heads, names, wraps = append(heads, c.Head), append(names, c.name()), append(wraps, c.Wrap)
 	}
 	switch format := view.format(p); {
 	case p.Queried():
@@ -70,7 +71,9 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 	case format == CSV:
 		s.items = &csvRows{out: csv.NewWriter(out), names: names, clean: p.opts.TTY}
 	case p.opts.TTY:
-		s.items = &page{out: out, heads: heads, color: p.opts.Color, width: p.opts.Width}
+		s.items = &page{
+			out: out, heads: heads, wraps: wraps, color: p.opts.Color, all: p.opts.Format == Wide, width: p.opts.Width,
+		}
 	default:
 		s.items = tabbed{out}
 	}

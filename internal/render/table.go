@@ -30,8 +30,10 @@ func init() { twwidth.SetEastAsian(false) }
 type page struct {
 	out   io.Writer
 	heads []string
+	wraps []bool // columns that are wrapped rather than shortened
 	color bool
-	width int // of the terminal; 0 where it is unknown
+	all   bool // every column is shown in full: what does not fit is expanded
+	width int  // of the terminal; 0 where it is unknown
 
 	rows   [][]string
 	styles [][]Style
@@ -41,13 +43,23 @@ type page struct {
 	total  int    // the table's width
 	widths []int  // of the columns; nil until the page is laid out
 	cut    []bool // columns that are shortened
+
+	expanded bool // each row is written as lines of its own
+	begun    bool // one was
 }
 
 func (p *page) add(r row) error {
 	cells := r.cells(true)
 	line, styles := texts(cells), stylesOf(cells)
+	if p.expanded {
+		return p.expand(line, styles)
+	}
 	if p.widths != nil {
-		_, err := io.WriteString(p.out, p.later(pick(p.shown, line), pick(p.shown, styles)))
+		var b strings.Builder
+		for _, part := range p.wrapped(pick(p.shown, line)) {
+			b.WriteString(p.later(part, pick(p.shown, styles)))
+		}
+		_, err := io.WriteString(p.out, b.String())
 		return err
 	}
 	if p.words == nil {
@@ -75,14 +87,21 @@ func (p *page) close(any) error {
 // layOut writes the header and the rows that were kept, and lets these go.
 func (p *page) layOut() error {
 	p.leaveOutEmpty()
+	if p.all && p.width > 0 && p.natural() > p.width {
+		return p.expandAll()
+	}
 	for p.total = p.measure(); p.total > p.width && p.width > 0 && p.leaveOutLast(); {
 		p.total = p.measure()
 	}
+	var rows [][]string
 	for i, line := range p.rows {
-		p.rows[i] = pick(p.shown, line)
-		p.shorten(p.rows[i])
-		p.paint(p.rows[i], pick(p.shown, p.styles[i]))
+		for _, part := range p.wrapped(pick(p.shown, line)) {
+			p.shorten(part)
+			p.paint(part, pick(p.shown, p.styles[i]))
+			rows = append(rows, part)
+		}
 	}
+	p.rows = rows
 	var b bytes.Buffer
 	if err := p.draw(&b); err != nil {
 		return err
@@ -100,6 +119,31 @@ func (p *page) layOut() error {
 	}
 	_, err := io.WriteString(p.out, out.String())
 	return err
+}
+
+// expandAll writes the rows that were kept as lines of their own, as all later ones will be.
+func (p *page) expandAll() error {
+	p.expanded = true
+	for i, line := range p.rows {
+		if err := p.expand(line, p.styles[i]); err != nil {
+			return err
+		}
+	}
+	p.rows, p.styles = nil, nil
+	return nil
+}
+
+// natural returns the width of the table if nothing is shortened.
+func (p *page) natural() int {
+	total := len(gap) * (len(p.shown) - 1)
+	for _, i := range p.shown {
+		widest := twwidth.Width(p.heads[i])
+		for _, line := range p.rows {
+			widest = max(widest, twwidth.Width(line[i]))
+		}
+		total += widest
+	}
+	return total
 }
 
 // leaveOutEmpty leaves in the columns that are not empty in every row.
@@ -145,9 +189,7 @@ func (p *page) paint(line []string, styles []Style) {
 		return
 	}
 	for at, text := range line {
-		if styles[at] != Plain && text != "" {
-			line[at] = "\x1b[" + string(styles[at]) + "m" + text + "\x1b[0m"
-		}
+		line[at] = p.styled(text, styles[at])
 	}
 }
 
