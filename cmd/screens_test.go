@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -133,8 +134,11 @@ func (s *screen) show(t *testing.T, line string) string {
 			t.Errorf("%s: it can move the cursor: %q", line, l)
 		}
 	}
-	return fmt.Sprintf("$ telematicsctl %s\n%s=> %d\n\n", line, all.String(), exit)
+	return fmt.Sprintf("$ telematicsctl %s\n%s=> %d\n\n", line, jobID.ReplaceAllString(all.String(), "${1}0123456789ab"), exit)
 }
+
+// jobID finds the IDs of jobs, which depend on the folder of their input.
+var jobID = regexp.MustCompile(`(?m)(^Job |^)[0-9a-f]{12}\b`)
 
 // firstDifference returns the lines in which two texts begin to differ.
 func firstDifference(got, want string) string {
