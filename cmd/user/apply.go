@@ -206,7 +206,11 @@ func (x *applying) resume(ctx context.Context, ledger, host, instance string) er
 		}
 		x.app.Streams.Note("An earlier apply of this file was not finished")
 		err := x.app.ResumeJob(ctx, []cmdutil.JobKind{newApplyKind(&applyRun{silent: true})}, info.ID, &x.o.JobFlags, nil)
-		if err != nil && !failure.Is(err, failure.Partial) && !failure.Is(err, failure.Rejected) && !failure.Is(err, failure.NotFound) {
+		switch failure.CodeOf(err) {
+		case failure.Partial, failure.Rejected, failure.NotFound: // of rows, which are planned anew
+			err = nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -321,7 +325,8 @@ func (x *applying) confirm(ctx context.Context, plan *apply.Plan) error {
 			x.show(plan)
 		}
 		users := cmdutil.Count(n, "user is", "users are")
-		text, err := x.app.Streams.Line(ctx, users+" removed from profile "+plan.Head.Profile+": type the number", "--confirm "+strconv.Itoa(n))
+		question := users + " removed from profile " + plan.Head.Profile + ": type the number"
+		text, err := x.app.Streams.Line(ctx, question, "--confirm "+strconv.Itoa(n))
 		if err != nil {
 			return err
 		}

@@ -120,7 +120,9 @@ func form(f *field.Field, v any) string {
 
 // find returns the row that is known by a value; nil for none.
 func (x *index) find(name, value string) *entry {
-	i, ok := slices.BinarySearchFunc(x.entries, x.sum(name, value), func(e entry, hash uint64) int { return cmp.Compare(e.hash, hash) })
+	i, ok := slices.BinarySearchFunc(x.entries, x.sum(name, value), func(e entry, hash uint64) int {
+		return cmp.Compare(e.hash, hash)
+	})
 	if !ok {
 		return nil
 	}

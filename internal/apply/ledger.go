@@ -91,7 +91,8 @@ const (
 
 // OpenLedger reads a ledger; one that does not exist is empty. It must be of the same instance.
 func OpenLedger(path, host, instance string) (*Ledger, error) {
-	l := &Ledger{Path: path, state: state{Instance: strings.ToLower(instance), Host: host}, written: map[writtenKey]written{}}
+	l := &Ledger{Path: path, written: map[writtenKey]written{}}
+	l.state = state{Instance: strings.ToLower(instance), Host: host}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -177,8 +178,10 @@ func (l *Ledger) Has(user uuid.UUID) bool { return l.of(user).adopted }
 
 // find returns the place of a user, or the one that the user would have.
 func (l *Ledger) find(user uuid.UUID) (int, bool) {
-	return slices.BinarySearchFunc(l.users, user, func(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) })
+	return slices.BinarySearchFunc(l.users, user, byUser)
 }
+
+func byUser(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) }
 
 // of returns what is known of a user; nothing where the ledger does not have it.
 func (l *Ledger) of(user uuid.UUID) owned {
@@ -251,12 +254,14 @@ func (l *Ledger) save() error {
 			return err
 		}
 		for _, u := range l.users {
-			if err := e.Encode(ledgerLine{DeviceToken: u.user, InactiveSince: u.inactive, Deactivated: u.ours, Seen: !u.adopted}); err != nil {
+			line := ledgerLine{DeviceToken: u.user, InactiveSince: u.inactive, Deactivated: u.ours, Seen: !u.adopted}
+			if err := e.Encode(line); err != nil {
 				return err
 			}
 		}
 		for k, v := range l.written {
-			if err := e.Encode(ledgerLine{DeviceToken: k.user, Field: k.field, To: v.To, From: v.From, Times: v.Times, At: v.At}); err != nil {
+			line := ledgerLine{DeviceToken: k.user, Field: k.field, To: v.To, From: v.From, Times: v.Times, At: v.At}
+			if err := e.Encode(line); err != nil {
 				return err
 			}
 		}
@@ -295,7 +300,7 @@ func (l *Ledger) adopt(users []uuid.UUID) {
 	known := len(l.users)
 	l.users = slices.Grow(l.users, len(users))
 	for _, user := range users {
-		if i, ok := slices.BinarySearchFunc(l.users[:known], user, func(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) }); ok {
+		if i, ok := slices.BinarySearchFunc(l.users[:known], user, byUser); ok {
 			l.users[i].adopted = true
 			continue
 		}
@@ -352,7 +357,8 @@ func (l *Ledger) wrote(user uuid.UUID, c job.Change, now time.Time) {
 	if !ok {
 		return
 	}
-	k, w := writtenKey{user, f.Name}, written{To: form(f, value(f, c.To)), From: form(f, value(f, c.From)), Times: 1, At: now.Unix()}
+	k := writtenKey{user, f.Name}
+	w := written{To: form(f, value(f, c.To)), From: form(f, value(f, c.From)), Times: 1, At: now.Unix()}
 	if before := l.written[k]; before.To == w.To && before.From == w.From {
 		w.Times = before.Times + 1
 	}
