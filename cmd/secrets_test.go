@@ -124,7 +124,7 @@ func everyCommand() []line {
 		plain("profile remove other --yes"),
 		plain("auth logout --all"),
 		{args: strings.Fields("sandbox serve --addr 127.0.0.1:0"), fails: true}, // it is interrupted at once
-		plain("sandbox proxy --addr 127.0.0.1:0 --to https://user.example.invalid"),
+		{args: strings.Fields("sandbox proxy --addr 127.0.0.1:0 --to https://user.example.invalid"), fails: true},
 		plain("sandbox reset"),
 		plain("version"),
 		plain("environment"),

@@ -286,11 +286,12 @@ func (s *Session) IdentityKey(ctx context.Context) (secret.String, error) {
 	return i.Key, err
 }
 
-// storedIdentityKey asks the token store, unless the profile never wrote to it: a run by the
-// environment alone needs none.
+// storedIdentityKey asks the token store, unless the profile never wrote to it. Only a profile of
+// the file can have one there: a run by the environment alone needs no store.
 func (s *Session) storedIdentityKey(ctx context.Context) (secret.String, error) {
-	if s.given {
-		return secret.String{}, nil
+	cfg, err := s.app.Config()
+	if err != nil || s.given || !cfg.Has(s.Profile.Name) {
+		return secret.String{}, err
 	}
 	usage, err := s.app.usageOf(s.Profile)
 	if err != nil {
