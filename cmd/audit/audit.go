@@ -7,13 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
@@ -95,10 +94,28 @@ for 90 days. Changes made by other means, such as in the console, are not in it.
 		RunE: func(c *cobra.Command, _ []string) error { return list(c.Context(), k, o) },
 	}
 	c.Flags().StringVar(&o.since, "since", "", "only changes of this last `time` (90m, 36h, 7d)")
-	c.Flags().StringVar(&o.token, "token", "", "only changes of the user with this `DeviceToken`")
+	c.Flags().StringVar(&o.token, "token", "", "only changes of the user with this `TOKEN`")
 	c.Flags().BoolVar(&o.all, "all-profiles", false, "changes by all profiles")
 	cmdutil.AddColumns(c, k, view.Names())
 	return c
+}
+
+// deviceToken returns the DeviceToken of a TOKEN: one that names a user by a key is looked up.
+func deviceToken(ctx context.Context, k *cmdutil.App, text string) (string, error) {
+	token, err := fleet.ParseToken(text)
+	if err != nil {
+		return "", failure.InvalidFields("invalid flags",
+			[]failure.Field{{Key: "--token", Message: failure.From(err).Message}})
+	}
+	if token.Field == nil {
+		return token.DeviceToken.String(), nil
+	}
+	s, err := k.Session(1, false)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = s.Close() }()
+	return s.DeviceToken(ctx, token)
 }
 
 func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
@@ -118,12 +135,9 @@ func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
 		f.Since = k.Now().Add(-d)
 	}
 	if o.token != "" {
-		id, err := field.ParseServiceUUID(o.token)
-		if err != nil || id == uuid.Nil {
-			return failure.InvalidFields("invalid flags",
-				[]failure.Field{{Key: "--token", Message: fmt.Sprintf("%q is not a UUID", o.token)}})
+		if f.DeviceToken, err = deviceToken(ctx, k, o.token); err != nil {
+			return err
 		}
-		f.DeviceToken = id.String()
 	}
 	cfg, err := k.Config()
 	if err != nil {

@@ -1,21 +1,25 @@
 package cmdutil
 
-import "strings"
+import (
+	"strings"
 
-// Nearest returns the one of the known words that was probably meant: two letters differ at most,
-// and less than half of them. Case and the part before the last dot do not count. "" is none.
+	"github.com/telematicsctl/telematicsctl/internal/field"
+)
+
+// Nearest returns the one of the known words that was probably meant; the part before its last dot
+// does not count. "" is none.
 func Nearest(text string, known []string) string {
-	best, least := "", 3
+	whole := map[string]string{}
+	var forms []string
 	for _, word := range known {
-		short := word[strings.LastIndexByte(word, '.')+1:]
-		for _, form := range []string{word, short} {
-			d := EditDistance(strings.ToLower(form), strings.ToLower(text))
-			if d < least && 2*d < max(len(text), 2) {
-				best, least = word, d
+		for _, form := range []string{word, word[strings.LastIndexByte(word, '.')+1:]} {
+			if _, ok := whole[form]; !ok {
+				whole[form], forms = word, append(forms, form)
 			}
 		}
 	}
-	return best
+	form, _ := field.Nearest(text, forms)
+	return whole[form]
 }
 
 // DidYouMean returns " (did you mean X?)", or "" where nothing known is like the text.

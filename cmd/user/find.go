@@ -76,6 +76,16 @@ func (o *findOptions) check() error {
 	return failure.InvalidFields("invalid flags", wrong)
 }
 
+// normalized returns a query with its values as the tool writes them: the service compares exactly.
+func normalized(q userservice.FindQuery) userservice.FindQuery {
+	for name, value := range map[string]*string{
+		"Email": &q.Email, "Phone": &q.Phone, "ClientId": &q.ClientID, "FirstName": &q.FirstName, "LastName": &q.LastName,
+	} {
+		*value = field.Get(name).Normalize(*value)
+	}
+	return q
+}
+
 func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -89,6 +99,9 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 	}
 	defer func() { _ = s.Close() }()
 	found, err := s.API.Find(ctx, userservice.AsAdmin(), o.query)
+	if written := normalized(o.query); err == nil && len(found) == 0 && written != o.query {
+		found, err = s.API.Find(ctx, userservice.AsAdmin(), written)
+	}
 	if err != nil {
 		return err
 	}
