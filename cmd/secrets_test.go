@@ -159,7 +159,7 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 		"the store memory":         {behaves, keptPassword, keptWrong, "memory", oneForm, false},
 		"a store that is not here": {behaves, keptPassword, keptWrong, "keyring", oneForm, false},
 		"a refusal that echoes": {echoes(http.StatusUnprocessableEntity), keptPassword, keptWrong, "file",
-			oneForm, false},
+			errorForms, false},
 		"a 401 that echoes":        {echoes(http.StatusUnauthorized), keptPassword, keptWrong, "file", oneForm, false},
 		"an echoed short password": {echoes(http.StatusUnauthorized), keptPassword, keptShort, "memory", oneForm, false},
 		"a 200 that only echoes":   {echoes(http.StatusOK), keptPassword, keptWrong, "file", oneForm, false},
