@@ -3,9 +3,6 @@ package user
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/apply"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/filelock"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
@@ -117,115 +113,6 @@ type applying struct {
 	confirmed bool
 }
 
-// runningWait is how long the lock of a file's apply is waited for.
-const runningWait = 300 * time.Millisecond
-
-// anew applies a file: what an earlier apply of it has not finished is resumed first.
-func (x *applying) anew(ctx context.Context) error {
-	path, host, instance, err := x.place()
-	if err != nil {
-		return err
-	}
-	release, err := filelock.Acquire(ctx, path+".running", runningWait)
-	var held *filelock.HeldError
-	if errors.As(err, &held) {
-		return failure.New(failure.Failed, "another process applies this file").Because(job.ReasonRunning, "")
-	}
-	if err != nil {
-		return failure.Wrap(failure.Failed, "the ledger cannot be locked", err)
-	}
-	defer release()
-	if err := x.resume(ctx, path, host, instance); err != nil {
-		return err
-	}
-	plan, ledger, err := x.make(ctx)
-	if err != nil {
-		return err
-	}
-	if err := x.o.checked.limits.Check(plan); err != nil {
-		return err
-	}
-	x.notes(plan)
-	if len(plan.Actions) == 0 {
-		if err := ledger.Update(ctx, func(l *apply.Ledger) { l.Begin(plan, x.app.Now()) }); err != nil {
-			return err
-		}
-		return x.nothing(plan)
-	}
-	if err := x.confirm(ctx, plan); err != nil {
-		return err
-	}
-	return x.run(ctx, plan, x.o.File, true)
-}
-
-// place returns the path of the ledger, and the host and the instance that the file is applied to.
-func (x *applying) place() (path, host, instance string, err error) {
-	s, err := x.app.Session(1, true)
-	if err != nil {
-		return "", "", "", err
-	}
-	defer func() { _ = s.Close() }()
-	if instance, err = profileInstance(s); err != nil {
-		return "", "", "", err
-	}
-	cfg, err := x.app.Config()
-	if err != nil {
-		return "", "", "", err
-	}
-	host = s.API.Host()
-	path, err = x.o.ledgerPath(cfg.StateDir, host, instance)
-	return path, host, instance, err
-}
-
-func (x *applying) make(ctx context.Context) (*apply.Plan, *apply.Ledger, error) {
-	s, err := x.app.Session(2, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = s.Close() }()
-	return makePlan(ctx, x.app, s, &x.o.planOptions)
-}
-
-// resumeWithin is how old an unfinished apply may be that is resumed.
-const resumeWithin = 24 * time.Hour
-
-// resume finishes what an earlier apply of the same file has begun.
-func (x *applying) resume(ctx context.Context, ledger, host, instance string) error {
-	jobs, err := x.app.Jobs()
-	if err != nil {
-		return err
-	}
-	all, err := jobs.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, info := range all {
-		if info.Operation != apply.Name || info.Err != nil || info.Host != host || !strings.EqualFold(info.Instance, instance) ||
-			info.State != job.Stopped || x.app.Now().Sub(info.Updated) > resumeWithin || ledgerOf(info.Spec) != ledger {
-			continue
-		}
-		x.app.Streams.Note("An earlier apply of this file was not finished")
-		err := x.app.ResumeJob(ctx, []cmdutil.JobKind{newApplyKind(&applyRun{silent: true})}, info.ID, &x.o.JobFlags, nil)
-		switch failure.CodeOf(err) {
-		case failure.Partial, failure.Rejected, failure.NotFound: // of rows, which are planned anew
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ledgerOf returns the ledger of a job.
-func ledgerOf(spec job.Spec) string {
-	var kept struct{ Kind applyOptions }
-	if json.Unmarshal(spec.Options, &kept) != nil {
-		return ""
-	}
-	return kept.Kind.Ledger
-}
-
 // saved applies a saved plan.
 func (x *applying) saved(ctx context.Context) error {
 	plan, err := readPlan(x.o.plan)
@@ -261,44 +148,6 @@ func (x *applying) saved(ctx context.Context) error {
 		return err
 	}
 	return x.run(ctx, plan, x.o.plan, false)
-}
-
-// reverse applies the inverse of what a job has done.
-func (x *applying) reverse(ctx context.Context) error {
-	jobs, err := x.app.Jobs()
-	if err != nil {
-		return err
-	}
-	info, err := jobs.Find(ctx, x.o.undo)
-	if err == nil {
-		err = info.Err
-	}
-	if err != nil {
-		return err
-	}
-	if info.Operation != apply.Name {
-		return failure.Newf(failure.Invalid, "job %s is of %s, not of user apply: it cannot be undone", info.ID, info.Operation)
-	}
-	now := x.app.Now().UTC()
-	undo := apply.NewUndo(apply.Head{
-		Tool: "telematicsctl " + x.app.Version, Made: now, Listed: now, Profile: info.Profile, Host: info.Host, Instance: info.Instance,
-		Undoes: info.ID, Ledger: ledgerOf(info.Spec), Absent: apply.AbsentIgnore,
-	})
-	if err := jobs.Rows(ctx, info.ID, func(row job.Row) error { undo.Add(row); return nil }); err != nil {
-		return err
-	}
-	plan := undo.Plan()
-	x.notes(plan)
-	if len(plan.Actions) == 0 {
-		return x.nothing(plan)
-	}
-	x.show(plan)
-	question := fmt.Sprintf("Undo %s of job %s?", cmdutil.Count(len(plan.Actions), "change", "changes"), info.ID)
-	if err := x.app.Confirm(ctx, question); err != nil {
-		return err
-	}
-	x.app.Flags.Yes = true // it is the answer for a protected profile, too
-	return x.run(ctx, plan, "undo of job "+info.ID, true)
 }
 
 // notes says what the plan is, and what it leaves out.

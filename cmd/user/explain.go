@@ -2,21 +2,17 @@ package user
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/fleet/explain"
 	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
-	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -111,42 +107,6 @@ func explainUsers(ctx context.Context, k *cmdutil.App, o explainOptions) error {
 		err = closeErr
 	}
 	return err
-}
-
-// explainTargets are the users that the command is about: one, or those of a file.
-type targets struct {
-	single fleet.Token
-	file   *input.Targets
-}
-
-func explainTargets(ctx context.Context, k *cmdutil.App, o explainOptions) (targets, func(), error) {
-	if o.file == "" {
-		t, err := fleet.ParseToken(o.token)
-		if err != nil {
-			err = failure.InvalidFields("invalid argument", []failure.Field{{Key: "TOKEN", Message: err.Error()}})
-		}
-		return targets{single: t}, func() {}, err
-	}
-	var keys []*field.Field
-	var wrong []failure.Field
-	for name := range strings.SplitSeq(o.key, ",") {
-		f, ok := field.Lookup(strings.TrimSpace(name))
-		if !ok || !fleet.Findable(f) {
-			wrong = append(wrong, failure.Field{Key: "--key", Message: fmt.Sprintf("users cannot be found by %q", name)})
-		}
-		keys = append(keys, f)
-	}
-	if err := failure.InvalidFields("invalid flags", wrong); err != nil {
-		return targets{}, nil, err
-	}
-	file, err := input.OpenTargets(ctx, input.Options{Name: o.file, Now: k.Now(), Keys: keys}, k.Streams.In)
-	if err != nil {
-		return targets{}, nil, err
-	}
-	for _, w := range file.Warnings() {
-		k.Streams.Warn(w)
-	}
-	return targets{file: file}, func() { _ = file.Close() }, nil
 }
 
 // signIn chooses who asks, and signs in before the two seconds of a source begin.
@@ -264,95 +224,3 @@ func (e *explainer) each(ctx context.Context, all targets, do func(explained) er
 	}
 	return flush()
 }
-
-func tokenOf(t input.Target) fleet.Token {
-	if t.DeviceToken == "" {
-		return fleet.ByKey(field.Get(t.KeyField), t.Key)
-	}
-	id, _ := uuid.Parse(t.DeviceToken) // it is canonical
-	return fleet.Token{DeviceToken: id}
-}
-
-// finish makes the report, with a command for each remedy.
-func (e *explainer) finish(f explain.Facts) explained {
-	r := explain.Explain(f)
-	out := explained{DeviceToken: r.DeviceToken, Verdict: string(r.Verdict), who: f.Name()}
-	here := f.User.Value == nil || strings.EqualFold(f.User.Value.AccountInfo.InstanceID, f.InstanceID)
-	profile := e.app.Flags.Profile
-	if !here {
-		profile = e.profileOf(f.User.Value.AccountInfo.InstanceID)
-	}
-	for _, c := range r.Checks {
-		fix := ""
-		if args := e.fixArgs(c.Remedy, r.DeviceToken); args != nil && (here || profile != "") {
-			fix = e.app.CommandLine(profile, args...)
-		}
-		out.Checks = append(out.Checks, check{c.Name, string(c.State), c.Detail, fix, c})
-	}
-	return out
-}
-
-// fixArgs returns the command of a remedy; nil for none.
-func (e *explainer) fixArgs(r explain.Remedy, deviceToken string) []string {
-	switch r {
-	case explain.RemedyActivate:
-		return []string{"user", "update", deviceToken, "--status", "active"}
-	case explain.RemedyEnable:
-		return []string{"user", "set-enabled", "on", deviceToken}
-	case explain.RemedyTrack:
-		return []string{"user", "set-tracking", "on", deviceToken}
-	case explain.RemedyStopLogging:
-		return []string{"user", "set-logging", "off", deviceToken}
-	case explain.RemedyStopRealTime:
-		return []string{"user", "set-realtime", "off", deviceToken}
-	case explain.RemedyMoveHere:
-		return []string{"user", "move", deviceToken, "--to-profile", e.profile}
-	}
-	return nil
-}
-
-// profileOf returns the profile of an instance; "" where none of the configuration is.
-func (e *explainer) profileOf(instanceID string) string {
-	cfg, err := e.app.Config()
-	if err != nil {
-		return ""
-	}
-	for _, name := range cfg.Names() {
-		if p, err := cfg.FromFile(name); err == nil && strings.EqualFold(p.InstanceID, instanceID) {
-			return name
-		}
-	}
-	return ""
-}
-
-// explained is the report on a user, as it is printed.
-type explained struct {
-	DeviceToken string
-	Verdict     string
-	Checks      []check
-
-	who string // for people
-}
-
-// check is one link of the chain, as it is printed.
-type check struct {
-	Check, State, Detail, Fix string
-
-	of explain.Check
-}
-
-// checkRow is a check as a row of a table.
-type checkRow struct {
-	user explained
-	check
-}
-
-// checkView prints checks where a program reads lines.
-var checkView = render.View[checkRow]{Columns: []render.Column[checkRow]{
-	{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(r checkRow) any { return r.user.DeviceToken }},
-	{Head: "CHECK", Name: "Check", Cell: func(r checkRow) any { return r.Check }},
-	{Head: "STATE", Name: "State", Style: func(r checkRow) render.Style { return stateStyle(r.State) },
-		Cell: func(r checkRow) any { return r.State }},
-	{Head: "DETAIL", Name: "Detail", Cell: func(r checkRow) any { return r.Detail }},
-	{Head: "FIX", Name: "Fix", Cell: func(r checkRow) any { return r.Fix }},
-}}

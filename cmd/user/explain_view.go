@@ -212,3 +212,35 @@ func continued(command string, width int) string {
 	})
 	return "  " + strings.Join(fill(words, width-4), " \\\n    ")
 }
+
+// explained is the report on a user, as it is printed.
+type explained struct {
+	DeviceToken string
+	Verdict     string
+	Checks      []check
+
+	who string // for people
+}
+
+// check is one link of the chain, as it is printed.
+type check struct {
+	Check, State, Detail, Fix string
+
+	of explain.Check
+}
+
+// checkRow is a check as a row of a table.
+type checkRow struct {
+	user explained
+	check
+}
+
+// checkView prints checks where a program reads lines.
+var checkView = render.View[checkRow]{Columns: []render.Column[checkRow]{
+	{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(r checkRow) any { return r.user.DeviceToken }},
+	{Head: "CHECK", Name: "Check", Cell: func(r checkRow) any { return r.Check }},
+	{Head: "STATE", Name: "State", Style: func(r checkRow) render.Style { return stateStyle(r.State) },
+		Cell: func(r checkRow) any { return r.State }},
+	{Head: "DETAIL", Name: "Detail", Cell: func(r checkRow) any { return r.Detail }},
+	{Head: "FIX", Name: "Fix", Cell: func(r checkRow) any { return r.Fix }},
+}}
