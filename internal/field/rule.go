@@ -108,7 +108,11 @@ func (f *Field) parseEnum(s string) (string, error) {
 			return v, nil
 		}
 	}
-	return "", invalid(s, "not one of "+strings.Join(f.Values, ", "))
+	why := "not one of " + strings.Join(f.Values, ", ")
+	if near, ok := Nearest(s, f.Values); ok {
+		why += " (did you mean " + near + "?)"
+	}
+	return "", invalid(s, why)
 }
 
 func parseBool(text string) (value, ok bool) {

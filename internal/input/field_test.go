@@ -103,7 +103,7 @@ func TestFieldCases(t *testing.T) {
 			`11@12 {"Birthday":"1990-12-31T00:00:00Z"`, `18@19 {"Birthday":"1990-12-31T00:00:00Z"`}, nil},
 		{"p10_dates.csv", input.Options{DateFormat: "m/d/yyyy"},
 			[]string{`1@2 {"Birthday":"1984-08-25T00:00:00Z"`, `2@3 {"Birthday":"1984-08-25T00:00:00Z"`,
-				`Birthday: not a date in ISO 8601 (1990-05-31), in 2 rows: row 3 (line 4) "25/08/1984"`}, nil},
+				`Birthday: not a date as m/d/yyyy or in ISO 8601 (1990-05-31), in 2 rows: row 3 (line 4) "25/08/1984"`}, nil},
 		{"p13_blank_quote.csv", input.Options{},
 			[]string{`1@2 {"FirstName":"Mia","Address":"Ring 1, Ulm","UserFields":{"ClientId":"k1"}}`}, []string{"mistakes"}},
 		{"space_after_comma_quotes.csv", input.Options{},

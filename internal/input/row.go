@@ -60,6 +60,9 @@ func (f *File) setValue(row *Row, column string, m meaning, text string) {
 		text = f.isoDate(text)
 	}
 	v, err := m.field.ParseText(text, f.options.Now)
+	if rule := (*field.RuleError)(nil); errors.As(err, &rule) && rule.Why == field.NotISODate && f.dateLayout != "" {
+		err = &field.RuleError{Value: rule.Value, Why: "not a date as " + f.options.DateFormat + " or in ISO 8601 (1990-05-31)"}
+	}
 	switch {
 	case err == nil && strings.IndexByte(text, 0) >= 0:
 		err = errNUL
