@@ -213,6 +213,7 @@ func (j *changeJob) settled(ctx context.Context, row job.Row) error {
 }
 
 func (j *changeJob) finish(ctx context.Context) error {
+	j.leases.noteLasting()
 	var err error
 	if j.backup != nil {
 		err = j.backup.close()

@@ -68,6 +68,7 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	}
 	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, view, render.Frame{})}
 	err = run.all(ctx, targets)
+	ch.leases.noteLasting()
 	if c.wait && run.done > 0 && (err == nil || failure.Is(err, failure.Partial)) {
 		return errors.Join(err, ch.leases.wait(ctx, k, s, ch))
 	}

@@ -24,6 +24,7 @@ type leasing struct {
 	length  time.Duration
 	earlier []lease.Lease // that were open when the command began
 	waits   bool          // the command itself ends them
+	lasting int           // users who have the value already, and under no lease
 
 	mu      sync.Mutex
 	writing bool
@@ -108,7 +109,17 @@ func (l *leasing) extend(ctx context.Context, id uuid.UUID, change field.Set) er
 			return err
 		}
 	}
+	l.lasting++
 	return nil
+}
+
+// noteLasting says that users who had the value before keep it.
+func (l *leasing) noteLasting() {
+	if l == nil || l.lasting == 0 {
+		return
+	}
+	l.session.Note(cmdutil.Count(l.lasting, "user has", "users have") +
+		" this value already, and not for a time: --for changes nothing there, and nothing is put back")
 }
 
 // earlierOf returns the lease that a user's flag was under when the command began.
