@@ -67,6 +67,8 @@ var screenLines = []string{
 	"user set-logging --undo client:c-2001",
 	"user explain client:c-2001",
 	"user report",
+	"user plan --file drivers.csv",
+	"user plan --file drivers.csv --absent delete",
 	"job list",
 	"audit list",
 	"auth status",

@@ -62,7 +62,7 @@ func (p *planPrinter) print(plan *apply.Plan) error {
 	case p.markdown:
 		return p.write(planMarkdown(plan, p.all))
 	case p.printer.Format() == render.Table && len(p.app.Flags.Columns) == 0:
-		return render.Text(p.printer, planText(plan, p.all))
+		return render.Text(p.printer, render.Fold(planText(plan, p.all), p.app.Streams.Width))
 	}
 	out := render.NewStream(p.printer, planView,
 		render.Frame{Head: struct{ Summary apply.Summary }{plan.Summary}, Key: "Actions"})

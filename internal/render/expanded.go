@@ -59,6 +59,21 @@ func wrap(text string, width int) []string {
 	return append(parts, text)
 }
 
+// Fold wraps the lines of a text that are wider than so many columns; what follows is indented. 0 is
+// no limit.
+func Fold(text string, width int) string {
+	if width < 2*narrow {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if twwidth.Width(line) > width {
+			lines[i] = strings.Join(wrap(line, width-4), "\n    ")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // wrapped returns the lines of a row: columns that are wrapped go on in lines of their own.
 func (p *page) wrapped(line []string) [][]string {
 	lines := [][]string{line}
