@@ -176,7 +176,7 @@ type torture struct {
 	t           *testing.T
 	service     *service
 	home        string
-	in, results string
+	in, results string // results is "" for a command that writes none
 	total       int
 	args        []string // of another command than `user bulk`
 }
@@ -284,7 +284,10 @@ func (j *torture) command() (*exec.Cmd, *bytes.Buffer) {
 	args := []string{"user", "bulk", "--file", j.in, "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o",
 		"jsonl", "--retries", "20"}
 	if j.args != nil {
-		args = append(slices.Clone(j.args), "--results", j.results, "--concurrency", strconv.Itoa(atOnce), "-o", "jsonl")
+		args = append(slices.Clone(j.args), "-o", "jsonl")
+	}
+	if j.args != nil && j.results != "" {
+		args = append(args, "--results", j.results, "--concurrency", strconv.Itoa(atOnce))
 	}
 	if *tortureRate != "" {
 		args = append(args, "--rate", *tortureRate)
