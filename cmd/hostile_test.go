@@ -35,7 +35,9 @@ func TestHostileUsersInEveryFormat(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, map[string]any{"DeviceToken": explainedToken, "UserProfile": map[string]any{"FirstName": value},
 				"UserFields": map[string]any{"ClientId": "h-1"}}, nil)
-			for _, line := range []string{"user list", "user find --device-token " + explainedToken, "user get " + explainedToken} {
+			for _, line := range []string{
+				"user list", "user find --device-token " + explainedToken, "user get " + explainedToken,
+			} {
 				for _, format := range []string{"table", "wide", "csv", "json", "jsonl", "yaml"} {
 					for _, width := range []int{0, 80} {
 						b.width = width

@@ -51,7 +51,7 @@ var view = render.View[entry]{
 	ID: func(e entry) string { return e.DeviceToken },
 }
 
-// ChangesText returns changes in a line: "EnableLogging false → true, City Bonn → Berlin".
+// ChangesText returns changes in a line: "EnableLogging off → on, City Bonn → Berlin".
 func ChangesText(changes []audit.Change) string {
 	parts := make([]string, len(changes))
 	for i, c := range changes {
@@ -69,6 +69,11 @@ func valueText(v any) string {
 			return `""`
 		}
 		return v
+	case bool:
+		if v {
+			return "on"
+		}
+		return "off"
 	default:
 		return fmt.Sprint(v)
 	}

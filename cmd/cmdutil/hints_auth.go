@@ -23,7 +23,8 @@ var authHints = map[failure.Reason]hint{
 			a.signInHint(auth.Admin)
 	},
 	auth.ReasonForbiddenAdmin: func(a *App, _ *failure.Error) string {
-		text := "the JWT of the admin" + a.fromEnvironment() + " was used, and one of an admin with rights to this user or instance is needed: "
+		text := "the JWT of the admin" + a.fromEnvironment() + " was used, and " +
+			"one of an admin with rights to this user or instance is needed: "
 		if a.hasEnvToken() {
 			return text + useStoredTokens
 		}
