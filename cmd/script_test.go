@@ -111,6 +111,7 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"service":   serviceCommand,
+			"recovers":  recovers,
 			"capture":   capture,
 			"lines":     lines,
 			"contains":  contains,
@@ -138,6 +139,15 @@ func serviceCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for name, value := range environment(url) {
 		ts.Setenv(name, value)
 	}
+}
+
+// recovers makes the service well, at the address that it has.
+func recovers(ts *testscript.TestScript, neg bool, args []string) {
+	behind, ok := recoveries.Load(ts.Getenv("TELEMATICSCTL_USER_URL"))
+	if neg || len(args) != 0 || !ok {
+		ts.Fatalf("usage: recovers, after service KIND")
+	}
+	behind.(*recovering).recovered.Store(true)
 }
 
 func startService(e *testscript.Env, kind string) error {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,8 +64,27 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 	if !ok {
 		return "", nil, fmt.Errorf("no service of kind %q", kind)
 	}
-	s := httptest.NewServer(handler)
-	return s.URL, func() { s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil
+	behind := &recovering{now: handler, well: box}
+	s := httptest.NewServer(behind)
+	recoveries.Store(s.URL, behind)
+	return s.URL, func() { recoveries.Delete(s.URL); s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil
+}
+
+// recoveries are the services that run, by their URL.
+var recoveries sync.Map
+
+// recovering is a service that is what it is until it recovers.
+type recovering struct {
+	now, well http.Handler
+	recovered atomic.Bool
+}
+
+func (r *recovering) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if r.recovered.Load() {
+		r.well.ServeHTTP(w, req)
+		return
+	}
+	r.now.ServeHTTP(w, req)
 }
 
 // lost does what it is asked to, and drops the connection instead of answering, at every

@@ -65,9 +65,13 @@ func (r *jobRun) writeFiles(ctx context.Context) error {
 		return nil
 	}
 	table := r.table()
-	if table == nil {
-		return failure.Newf(failure.Failed, "the files cannot be written: the input of job %s was removed", r.Job.Spec.ID).
-			Because(job.ReasonInputGone, r.Job.Spec.ID)
+	if table == nil { // the job was finished before, and its input removed: no row has changed since
+		for _, file := range []struct{ what, path string }{{"Results", o.Results}, {"The failed rows", o.FailedOut}} {
+			if file.path != "" {
+				r.App.Streams.Note(file.what + " are as the last run wrote them to " + file.path)
+			}
+		}
+		return nil
 	}
 	if o.Results != "" {
 		blank, err := r.Job.WriteResults(ctx, o.Results, table, r.rowWriter(o.Results))

@@ -107,7 +107,8 @@ func TestTheCopyOfTheInputIsPrivateAndSwept(t *testing.T) {
 			t.Errorf("%s is still there", gone)
 		}
 	}
-	_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: id, Instance: "I-1", KeyCheck: "key-1"})
+	_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: id, Host: "https://service", Instance: "I-1",
+		KeyCheck: "key-1"})
 	reason(t, err, job.ReasonInputGone)
 	want(t, b.must(&register{service: b.service}, numbered(50)), "created 50") // the command has the input
 }

@@ -173,7 +173,7 @@ func TestUnknownRowsAreSentAgainOnlyWhenAskedFor(t *testing.T) {
 	}
 	op := &register{service: b.service, group: 5}
 	want(t, b.must(op, anonymous(20)), "created 15, unknown 5")
-	req := job.ResumeRequest{ID: b.only().ID, Instance: "I-1", KeyCheck: "key-1"}
+	req := job.ResumeRequest{ID: b.only().ID, Host: "https://service", Instance: "I-1", KeyCheck: "key-1"}
 	for _, c := range []struct {
 		include bool
 		rows    int
@@ -233,7 +233,8 @@ func TestAnUnfinishedJobGivenAgain(t *testing.T) {
 			if err := errors.Join(j.Commit(t.Context(), job.Plan{Rows: 100, Requested: 100}), j.Close()); err != nil {
 				t.Fatal(err)
 			}
-			_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: old, Instance: "I-1", KeyCheck: "key-1"})
+			_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: old, Host: "https://service", Instance: "I-1",
+				KeyCheck: "key-1"})
 			reason(t, err, job.ReasonReplaced)
 		})
 	}
@@ -254,7 +255,8 @@ func TestAJobThatAnotherProcessRunsIsRefused(t *testing.T) {
 	if f := failure.From(err); f.Subject != j.Spec.ID || f.Code.Exit() != 1 {
 		t.Errorf("the error is %#v", f)
 	}
-	_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: j.Spec.ID, Instance: "I-1", KeyCheck: "key-1"})
+	_, err = b.store.Resume(t.Context(), job.ResumeRequest{ID: j.Spec.ID, Host: "https://service", Instance: "I-1",
+		KeyCheck: "key-1"})
 	reason(t, err, job.ReasonRunning)
 	reason(t, b.store.Remove(t.Context(), j.Spec.ID), job.ReasonRunning)
 	if err := j.Close(); err != nil {
@@ -341,5 +343,33 @@ func TestAFolderThatCannotBeWrittenIsFoundOutFirst(t *testing.T) {
 	reason(t, err, atomicfile.ReasonNotAFile)
 	if b.requests != 0 {
 		t.Error("something was sent")
+	}
+}
+
+// An ID says nothing of where the job belongs: it is resumed there, or not at all.
+func TestAJobIsResumedAtItsOwnServiceAndInstanceOnly(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*job.ResumeRequest){
+		"another instance": func(r *job.ResumeRequest) { r.Instance = "I-2" },
+		"another service":  func(r *job.ResumeRequest) { r.Host = "https://staging" },
+		"neither":          nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.interrupted(&register{service: b.service}, numbered(100))
+			req := job.ResumeRequest{ID: b.only().ID, Host: "https://service", Instance: "I-1", KeyCheck: "key-1"}
+			if change != nil {
+				change(&req)
+				_, err := b.store.Resume(t.Context(), req)
+				reason(t, err, job.ReasonOtherJob)
+				return
+			}
+			j, err := b.store.Resume(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = j.Close()
+		})
 	}
 }

@@ -36,6 +36,10 @@ func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err er
 		return nil, failure.Newf(failure.Invalid, "job %s is about instance %s, not %s",
 			info.ID, info.Instance, req.Instance).
 			Because(ReasonOtherJob, info.Profile)
+	case info.Host != req.Host:
+		return nil, failure.Newf(failure.Invalid, "job %s is about the service at %s, not %s",
+			info.ID, info.Host, req.Host).
+			Because(ReasonOtherJob, info.Profile)
 	}
 	check := req.KeyCheck
 	if info.KeyCheck == "" {
@@ -58,10 +62,18 @@ func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err er
 	if err := j.adopt(ctx, info.ID, req.DryRun); err != nil {
 		return nil, err
 	}
-	if !j.finished && j.Spec.Input != nil && j.InputPath() == "" {
-		return nil, inputGone(info.ID)
+	outputs := j.Spec.Outputs.or(req.Outputs)
+	if j.Spec.Input != nil && j.InputPath() == "" {
+		switch {
+		case !j.finished:
+			return nil, inputGone(info.ID)
+		case outputs.Results != j.Spec.Outputs.Results, outputs.FailedOut != j.Spec.Outputs.FailedOut:
+			return nil, failure.Newf(failure.Failed,
+				"job %s is finished, and the copy of its input was removed: no other files can be written", info.ID).
+				Because(ReasonInputGone, info.ID)
+		}
 	}
-	return j, j.setOutputs(j.Spec.Outputs.or(req.Outputs))
+	return j, j.setOutputs(outputs)
 }
 
 func inputGone(id string) error {
