@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
@@ -76,6 +77,7 @@ type merger struct {
 	next    []func() ([]string, error, bool)
 	create  func([]string) RowWriter
 	out     RowWriter
+	row     int   // the column of the row's number
 	outcome int   // the column of the outcome
 	keep    []int // the input's columns that files of results repeat
 	tally   Tally
@@ -102,6 +104,9 @@ func (m *merger) take(n, shard int, cells []string) error {
 			return err
 		}
 	}
+	if cellAt(got, m.row) != strconv.Itoa(n) {
+		return m.wrong(i, fmt.Sprintf("it has row %s in place of row %d", cellAt(got, m.row), n), nil)
+	}
 	for column, from := range m.keep {
 		if column >= len(got) || got[column] != cellAt(cells, from) {
 			return m.wrong(i, fmt.Sprintf("it has another row in place of row %d", n), nil)
@@ -116,14 +121,14 @@ func (m *merger) take(n, shard int, cells []string) error {
 // begin takes the columns from the first results.
 func (m *merger) begin(i int) error {
 	head := slices.Clone(m.shards[i].Header())
-	for _, name := range []string{DeviceTokenColumn, OutcomeColumn, ErrorColumn} {
+	for _, name := range []string{RowColumn, DeviceTokenColumn, OutcomeColumn, ErrorColumn} {
 		if !slices.Contains(head, name) {
 			return m.wrong(i, "it has no column "+name, nil)
 		}
 	}
-	m.outcome = slices.Index(head, OutcomeColumn)
+	m.row, m.outcome = slices.Index(head, RowColumn), slices.Index(head, OutcomeColumn)
 	for from, name := range m.in.Header() {
-		if !isOneOf(name, []string{DeviceTokenColumn, OutcomeColumn, ErrorColumn}) {
+		if !isOneOf(name, []string{RowColumn, DeviceTokenColumn, OutcomeColumn, ErrorColumn}) {
 			m.keep = append(m.keep, from)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
@@ -30,8 +31,9 @@ type RowWriter interface {
 type NewRowWriter func(w io.Writer, header []string) RowWriter
 
 // The columns that files of results add to the input's own; one of the same name
-// in the input gives way.
+// in the input gives way. Row is the row's number in the input.
 const (
+	RowColumn         = "Row"
 	DeviceTokenColumn = "DeviceToken"
 	OutcomeColumn     = "Outcome"
 	ErrorColumn       = "Error"
@@ -40,20 +42,21 @@ const (
 // Results writes every row of the job with its outcome, and returns how many have
 // none: no run has come to them.
 func (j *Job) Results(ctx context.Context, w io.Writer, in Table, create NewRowWriter) (blank int, err error) {
-	columns := []string{DeviceTokenColumn, OutcomeColumn, ErrorColumn}
-	err = j.rows(ctx, w, in, create, columns, columns, func(e journal.Entry) []string {
+	columns := []string{RowColumn, DeviceTokenColumn, OutcomeColumn, ErrorColumn}
+	err = j.rows(ctx, w, in, create, columns, columns, func(n int, e journal.Entry) []string {
+		row := strconv.Itoa(n)
 		outcome := outcomeOf(e)
 		token := tokenText(e.DeviceToken)
 		switch {
 		case outcome == "":
 			blank++
-			return []string{"", "", ""}
+			return []string{row, "", "", ""}
 		case outcome == Failed && j.Spec.Operation == registerName:
 			token = "" // it belongs to nobody, as far as is known
 		case e.State == journal.Sent:
-			return []string{token, string(outcome), noAnswer}
+			return []string{row, token, string(outcome), noAnswer}
 		}
-		return []string{token, string(outcome), e.Text}
+		return []string{row, token, string(outcome), e.Text}
 	})
 	return blank, err
 }
@@ -82,14 +85,14 @@ type Leftovers struct {
 func (j *Job) WriteFailed(ctx context.Context, path string, in Table, create NewRowWriter,
 	withToken bool) (Leftovers, error) {
 	var left Leftovers
-	columns := []string{ErrorColumn}
-	drop := []string{OutcomeColumn, ErrorColumn}
+	columns := []string{RowColumn, ErrorColumn}
+	drop := []string{RowColumn, OutcomeColumn, ErrorColumn}
 	if withToken {
-		columns = []string{DeviceTokenColumn, ErrorColumn}
+		columns = []string{RowColumn, DeviceTokenColumn, ErrorColumn}
 		drop = append(drop, DeviceTokenColumn)
 	}
 	err := writeOutput("the failed rows", path, func(w io.Writer) error {
-		return j.rows(ctx, w, in, create, columns, drop, func(e journal.Entry) []string {
+		return j.rows(ctx, w, in, create, columns, drop, func(n int, e journal.Entry) []string {
 			switch outcomeOf(e) {
 			case Failed:
 				left.Failed++
@@ -103,9 +106,9 @@ func (j *Job) WriteFailed(ctx context.Context, path string, in Table, create New
 				return nil
 			}
 			if withToken {
-				return []string{tokenText(e.DeviceToken), e.Text}
+				return []string{strconv.Itoa(n), tokenText(e.DeviceToken), e.Text}
 			}
-			return []string{e.Text}
+			return []string{strconv.Itoa(n), e.Text}
 		})
 	})
 	return left, err
@@ -122,7 +125,7 @@ func writeOutput(what, path string, fill func(io.Writer) error) error {
 
 // rows writes the rows for which more returns values of the added columns.
 func (j *Job) rows(ctx context.Context, w io.Writer, in Table, create NewRowWriter, add, drop []string,
-	more func(journal.Entry) []string) error {
+	more func(int, journal.Entry) []string) error {
 	var keep []int
 	var header []string
 	for i, name := range in.Header() {
@@ -137,7 +140,7 @@ func (j *Job) rows(ctx context.Context, w io.Writer, in Table, create NewRowWrit
 		if err != nil {
 			return unusable(j.Spec.ID, err)
 		}
-		values := more(e)
+		values := more(n, e)
 		if values == nil {
 			return nil
 		}

@@ -70,13 +70,14 @@ func TestFilesOfResultsHaveTheInputsColumnsAndTheOutcomes(t *testing.T) {
 	if err != nil || blank != 0 {
 		t.Fatal(blank, err)
 	}
-	want := fmt.Sprintf("Name,ClientId,DeviceToken,Outcome,Error\nAda,c-1,%s,created,\nBob,c-2,,failed,400\nCy,,%s,created,\n", tokenOf(1), tokenOf(3))
+	want := fmt.Sprintf("Name,ClientId,Row,DeviceToken,Outcome,Error\n"+
+		"Ada,c-1,1,%s,created,\nBob,c-2,2,,failed,400\nCy,,3,%s,created,\n", tokenOf(1), tokenOf(3))
 	if got := readFile(t, filepath.Join(dir, "results.csv")); got != want {
 		t.Errorf("the results are\n%s, not\n%s", got, want)
 	}
 	for withToken, want := range map[bool]string{
-		false: "Name,ClientId,Error\nBob,c-2,400\n",
-		true:  fmt.Sprintf("Name,ClientId,DeviceToken,Error\nBob,c-2,%s,400\n", tokenOf(2)),
+		false: "Name,ClientId,Row,Error\nBob,c-2,2,400\n",
+		true:  fmt.Sprintf("Name,ClientId,Row,DeviceToken,Error\nBob,c-2,2,%s,400\n", tokenOf(2)),
 	} {
 		left, err := j.WriteFailed(t.Context(), filepath.Join(dir, "failed.csv"), in, newCSV, withToken)
 		if got := readFile(t, filepath.Join(dir, "failed.csv")); err != nil || got != want || left.Failed != 1 {
@@ -102,7 +103,7 @@ func (s shards) Cells(ctx context.Context, yield func(int, int, []string) error)
 func shardOf(name string, rows ...[]string) job.ShardResults {
 	return job.ShardResults{
 		Name:   name,
-		Header: func() []string { return []string{"Name", "DeviceToken", "Outcome", "Error"} },
+		Header: func() []string { return []string{"Name", "Row", "DeviceToken", "Outcome", "Error"} },
 		Rows: func(_ context.Context, yield func([]string) error) error {
 			for _, r := range rows {
 				if err := yield(r); err != nil {
@@ -117,16 +118,18 @@ func shardOf(name string, rows ...[]string) job.ShardResults {
 func TestMergeJoinsTheResultsOfShards(t *testing.T) {
 	t.Parallel()
 	in := shards{table{[]string{"Name"}, [][]string{{"Ada"}, {"Bob"}, {"Cy"}}}, 2}
-	ada, bob, cy := []string{"Ada", "t1", "created", ""}, []string{"Bob", "", "failed", "400"}, []string{"Cy", "",
-		"", ""}
+	ada, bob, cy := []string{"Ada", "1", "t1", "created", ""}, []string{"Bob", "2", "", "failed", "400"},
+		[]string{"Cy", "3", "", "", ""}
 	for name, c := range map[string]struct {
 		one, two job.ShardResults
 		wrong    string // the file that is named
 	}{
-		"whole":                   {shardOf("1.csv", ada, cy), shardOf("2.csv", bob), ""},
-		"a row is not in them":    {shardOf("1.csv", ada), shardOf("2.csv", bob), "1.csv"},
-		"there is one row more":   {shardOf("1.csv", ada, cy), shardOf("2.csv", bob, bob), "2.csv"},
-		"they are the wrong way":  {shardOf("2.csv", bob), shardOf("1.csv", ada, cy), "2.csv"},
+		"whole":                  {shardOf("1.csv", ada, cy), shardOf("2.csv", bob), ""},
+		"a row is not in them":   {shardOf("1.csv", ada), shardOf("2.csv", bob), "1.csv"},
+		"there is one row more":  {shardOf("1.csv", ada, cy), shardOf("2.csv", bob, bob), "2.csv"},
+		"they are the wrong way": {shardOf("2.csv", bob), shardOf("1.csv", ada, cy), "2.csv"},
+		"two rows alike, the other one's number": {shardOf("1.csv", []string{"Ada", "3", "t1", "created", ""}, cy),
+			shardOf("2.csv", bob), "1.csv"},
 		"a row that is another's": {shardOf("1.csv", ada, bob), shardOf("2.csv", bob), "1.csv"},
 		"a file that cannot be read": {job.ShardResults{Name: "1.csv", Header: shardOf("").Header,
 			Rows: func(context.Context,
@@ -146,7 +149,7 @@ func TestMergeJoinsTheResultsOfShards(t *testing.T) {
 				}
 				return
 			}
-			if want := "Name,DeviceToken,Outcome,Error\nAda,t1,created,\nBob,,failed,400\nCy,,,\n"; err != nil ||
+			if want := "Name,Row,DeviceToken,Outcome,Error\nAda,1,t1,created,\nBob,2,,failed,400\nCy,3,,,\n"; err != nil ||
 				out.String() != want {
 				t.Errorf("%v; it is\n%s", err, out.String())
 			}
