@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ import (
 // with real signals and exit statuses. It differs from main in the waits between retries
 // alone.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"telematicsctl": func() {
+	testscript.Main(underNohup{m}, map[string]func(){"telematicsctl": func() {
 		ctx, stop := cmd.Interruptible(context.Background())
 		defer stop()
 		os.Exit(cmd.Run(ctx, cmdutil.Env{
@@ -42,6 +43,15 @@ func TestMain(m *testing.M) {
 			Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})
+}
+
+// underNohup runs tests that send SIGHUP to their children where the tests themselves were started with it ignored:
+// a signal that is handled is reset in a child, one that is ignored stays so.
+type underNohup struct{ *testing.M }
+
+func (u underNohup) Run() int {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	return u.M.Run()
 }
 
 // The scripts are the specification that a reader meets first: each is a user at work, in
