@@ -10,7 +10,7 @@ import (
 )
 
 // Every reason for which a job is not run, or does not end well, has a hint. The scripts job-hints and
-// job-reasons make them happen.
+// job-reasons make some of them happen.
 func TestEveryReasonOfAJobHasAHint(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../internal/job/*.go")

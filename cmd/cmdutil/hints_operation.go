@@ -20,6 +20,9 @@ var operationHints = map[failure.Reason]hint{
 	operation.ReasonTaken:   fixed("choose another CustomToken or ClientId, or delete or move that user first"),
 	operation.ReasonMatch:   fixed("give `--match` a column and a regular expression, as in `--match City=^Ber`"),
 	operation.ReasonNoAdmin: keyNeedsAdmin,
+	operation.ReasonSameKey: func(_ *App, e *failure.Error) string {
+		return "tell the rows apart by their numbers, as in `--set '" + e.Subject + "=test-{{.N}}'`"
+	},
 
 	operation.ReasonOtherInstance: otherProfile,
 

@@ -283,6 +283,11 @@ func (r *jobRun) plan(ctx context.Context) error {
 			return err
 		}
 	}
+	if s, ok := r.parts.Source.(interface{ CheckKeys(context.Context) error }); ok {
+		if err := s.CheckKeys(ctx); err != nil {
+			return err
+		}
+	}
 	if plan.Requested, plan.Invalid, err = countRequested(ctx, r.parts.Source, plan.Invalid == 0); err != nil {
 		return err
 	}

@@ -173,3 +173,26 @@ func TestCellsWinOverTemplates(t *testing.T) {
 		t.Errorf("got %+v", all)
 	}
 }
+
+// Rows that templates give the same key would be one user.
+func TestTemplatesThatGiveTwoRowsTheSameKey(t *testing.T) {
+	t.Parallel()
+	const lastDigit = `ClientId=ci-{{slice (printf "%02d" .N) 1}}`
+	for name, c := range map[string]struct {
+		keys, template string
+		says           string
+	}{
+		"the last digit of the number": {"client-id,random", lastDigit, `rows 1 and 11 have the same ClientId "ci-1"`},
+		"a key for each":               {"client-id,random", "ClientId=ci-{{.N}}", ""},
+		"not the key":                  {"random", lastDigit, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := newUsers(t, nil, c.keys, job.Selection{}, c.template).CheckKeys(t.Context())
+			if (c.says == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), c.says) ||
+				!failure.HasReason(err, operation.ReasonSameKey)) {
+				t.Errorf("%v, not %q", err, c.says)
+			}
+		})
+	}
+}
