@@ -205,7 +205,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func deviceToken(ctx context.Context, k *cmdutil.App, text string) (string, erro
 	if token.Field == nil {
 		return token.DeviceToken.String(), nil
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return "", err
 	}

@@ -82,7 +82,7 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, signedInView); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

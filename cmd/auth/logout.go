@@ -58,7 +58,7 @@ func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, signedOutView); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func showStatus(ctx context.Context, k *cmdutil.App, asked string) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

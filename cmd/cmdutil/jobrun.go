@@ -156,7 +156,7 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	if r.jobs, err = a.Jobs(); err != nil {
 		return nil, err
 	}
-	if r.Session, err = a.Session(flags.Concurrency, true); err != nil {
+	if r.Session, err = a.Session(SessionOptions{InFlight: flags.Concurrency, WaitsAlone: true}); err != nil {
 		return nil, err
 	}
 	r.restore = limitMemory(flags.Concurrency)

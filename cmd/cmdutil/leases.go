@@ -66,7 +66,7 @@ func (s *Session) warnOfLeases() {
 func (k *App) InstanceOf(ctx context.Context, profile string) (userservice.Instance, error) {
 	other := &App{Env: k.Env, Flags: k.Flags, noLeaseWarning: true}
 	other.Flags.Profile = profile
-	s, err := other.Session(1, false)
+	s, err := other.Session(SessionOptions{})
 	if err != nil {
 		return userservice.Instance{}, err
 	}

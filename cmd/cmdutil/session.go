@@ -38,10 +38,14 @@ type Session struct {
 	keyFor func(context.Context) (secret.String, error)
 }
 
-// Session makes the way to the service. Nothing is opened, asked or sent yet, save what
-// the profile's values must say. workers is how many requests will be in flight;
-// bulk tells that a wait for the sign-in limit is worth it without a person.
-func (k *App) Session(workers int, bulk bool) (*Session, error) {
+// SessionOptions say how a command uses the service.
+type SessionOptions struct {
+	InFlight   int  // requests in flight at most; 1 where 0
+	WaitsAlone bool // waits for the limit of sign-ins although nobody is at a terminal: giving up would cost more
+}
+
+// Session makes the way to the service by the profile in force. Nothing is opened, asked or sent yet.
+func (k *App) Session(o SessionOptions) (*Session, error) {
 	cfg, err := k.Config()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 			return nil, err
 		}
 	}
-	transport, err := s.transport(cfg, workers)
+	transport, err := s.transport(cfg, max(o.InFlight, 1))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func (k *App) Session(workers int, bulk bool) (*Session, error) {
 	s.keyFor = once(s.readKey)
 	s.Auth = auth.New(auth.Options{
 		API: s.API, Store: s.Store, Profile: p.Name, Dir: s.dir(cfg), Now: k.Now, EnvToken: cfg.AccessToken,
-		Guard: k.guard(s.dir(cfg), bulk), Instance: s.Instance, Saving: k.Saving,
+		Guard: k.guard(s.dir(cfg), o.WaitsAlone), Instance: s.Instance, Saving: k.Saving,
 		AdminEmail: s.adminEmail(), AdminPassword: s.adminPassword(cfg), AskPassword: k.askPassword(),
 		Timeout: k.Flags.Timeout, OnLockWait: k.noteLockWait(),
 	})

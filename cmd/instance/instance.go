@@ -43,7 +43,7 @@ func open(k *cmdutil.App) (*config.Config, *cmdutil.Session, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := k.Session(8, true) // in a pipeline nobody gives the command again
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: 8, WaitsAlone: true}) // in a pipeline nobody gives the command again
 	return cfg, s, err
 }
 

@@ -74,7 +74,7 @@ func newRemove(k *cmdutil.App) *cobra.Command {
 
 func timerOf(k *cmdutil.App) (lease.Timer, error) {
 	k.WithoutLeaseWarning()
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return lease.Timer{}, err
 	}

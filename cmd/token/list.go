@@ -16,7 +16,7 @@ when their AccessTokens are valid. It prints no tokens.`,
 		Example: "  telematicsctl token list\n  telematicsctl token list -o ids",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := k.Session(1, false)
+			s, err := k.Session(cmdutil.SessionOptions{})
 			if err != nil {
 				return err
 			}

@@ -53,7 +53,7 @@ func printToken(ctx context.Context, k *cmdutil.App, args []string, ignoreGuard 
 	if err := view.Check(p); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func refresh(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

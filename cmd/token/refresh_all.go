@@ -45,7 +45,7 @@ func refreshAll(ctx context.Context, k *cmdutil.App, o refreshOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, view); err != nil {
 		return err
 	}
-	s, err := k.Session(o.concurrency, true)
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: o.concurrency, WaitsAlone: true})
 	if err != nil {
 		return err
 	}

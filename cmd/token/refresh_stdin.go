@@ -33,7 +33,7 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 		return err
 	}
 	defer k.Saving()() // until the new pair is printed
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 	if err := cmdutil.CheckOutput(ctx, k, removedView); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

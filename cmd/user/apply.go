@@ -119,7 +119,7 @@ func (x *applying) saved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := x.app.Session(1, true)
+	s, err := x.app.Session(cmdutil.SessionOptions{WaitsAlone: true})
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (x *applying) anew(ctx context.Context) error {
 
 // place returns the path of the ledger, and the host and the instance that the file is applied to.
 func (x *applying) place() (path, host, instance string, err error) {
-	s, err := x.app.Session(1, true)
+	s, err := x.app.Session(cmdutil.SessionOptions{WaitsAlone: true})
 	if err != nil {
 		return "", "", "", err
 	}
@@ -75,7 +75,7 @@ func (x *applying) place() (path, host, instance string, err error) {
 }
 
 func (x *applying) make(ctx context.Context) (*apply.Plan, *apply.Ledger, error) {
-	s, err := x.app.Session(2, true)
+	s, err := x.app.Session(cmdutil.SessionOptions{InFlight: 2, WaitsAlone: true})
 	if err != nil {
 		return nil, nil, err
 	}

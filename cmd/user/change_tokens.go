@@ -43,7 +43,7 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(min(len(tokens), changesAtOnce), len(tokens) > 1)
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: min(len(tokens), changesAtOnce), WaitsAlone: len(tokens) > 1})
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	if err := cmdutil.CheckOutput(ctx, a, createdView); err != nil {
 		return err
 	}
-	s, err := a.Session(1, false)
+	s, err := a.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

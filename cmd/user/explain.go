@@ -81,7 +81,7 @@ func explainUsers(ctx context.Context, k *cmdutil.App, o explainOptions) error {
 		return err
 	}
 	defer closeTargets()
-	s, err := k.Session(4*explainedAtOnce, false)
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: 4 * explainedAtOnce})
 	if err != nil {
 		return err
 	}

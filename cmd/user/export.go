@@ -84,7 +84,7 @@ func exportUsers(ctx context.Context, a *cmdutil.App, o exportOptions) error {
 	if err := view.Check(p); err != nil {
 		return err
 	}
-	s, err := a.Session(2, false)
+	s, err := a.Session(cmdutil.SessionOptions{InFlight: 2})
 	if err != nil {
 		return err
 	}

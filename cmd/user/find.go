@@ -93,7 +93,7 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, userView); err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func getUser(ctx context.Context, k *cmdutil.App, o getOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.Session(1, false)
+	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func listUsers(ctx context.Context, k *cmdutil.App, o listOptions) error {
 	if err := userView.Check(p); err != nil {
 		return err
 	}
-	s, err := k.Session(2, false)
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: 2})
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func runPlan(ctx context.Context, a *cmdutil.App, o *planOptions, out string, ex
 	if err != nil {
 		return err
 	}
-	s, err := a.Session(2, true)
+	s, err := a.Session(cmdutil.SessionOptions{InFlight: 2, WaitsAlone: true})
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func reportUsers(ctx context.Context, k *cmdutil.App, o reportOptions) error {
 			return err
 		}
 	}
-	s, err := k.Session(2, false)
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: 2})
 	if err != nil {
 		return err
 	}
