@@ -127,7 +127,7 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 		return "", rec, failure.New(failure.Invalid, "no email address").
 			WithHint("set --email, or --device-token to sign in as a user")
 	}
-	if _, err := field.Get("Email").ParseText(email, k.Now()); err != nil {
+	if _, err := field.MustGet("Email").ParseText(email, k.Now()); err != nil {
 		return "", rec, failure.InvalidFields("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})
 	}
 	if err := s.Store.Check(ctx); err != nil {

@@ -83,7 +83,7 @@ func (r *JobRun) OpenInput(ctx context.Context, o input.Options) (*input.File, e
 	spec := r.Job.Spec
 	o.Name, o.Path, o.Now = spec.Input.Name, r.Job.InputPath(), r.App.Now()
 	o.Format, o.Encoding, o.Separator, o.Sheet = r.Input.Format, r.Input.Encoding, r.Input.Separator, r.Input.Sheet
-	o.DateFormat, o.Map, o.IgnoreUnknown, o.Loose = r.Input.DateFormat, r.Input.Map, r.Input.IgnoreUnknown,
+	o.DateFormat, o.Map, o.IgnoreUnknown, o.SkipValidation = r.Input.DateFormat, r.Input.Map, r.Input.IgnoreUnknown,
 		r.Input.NoValidate
 	return input.Open(ctx, o, nil)
 }

@@ -61,7 +61,7 @@ func merge(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, names []str
 	defer func() { _ = sharded.file.Close() }()
 	var shards []job.ShardResults
 	for _, name := range names {
-		file, err := input.Open(ctx, input.Options{Name: name, Now: a.Now(), IgnoreUnknown: true, Loose: true,
+		file, err := input.Open(ctx, input.Options{Name: name, Now: a.Now(), IgnoreUnknown: true, SkipValidation: true,
 			Use: field.File, MayBeEmpty: true, KeyOptional: true}, a.Streams.In)
 		if err != nil {
 			return err
@@ -113,14 +113,14 @@ func openSharded(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, shard
 	file, err := input.Open(ctx, input.Options{
 		Name: f.File, Now: a.Now(), Format: in.Format, Encoding: in.Encoding, Separator: in.Separator, Sheet: in.Sheet,
 		DateFormat: in.DateFormat,
-		Map:        in.Map, IgnoreUnknown: in.IgnoreUnknown, Loose: true, Use: field.File, KeyOptional: true,
+		Map:        in.Map, IgnoreUnknown: in.IgnoreUnknown, SkipValidation: true, Use: field.File, KeyOptional: true,
 		MayBeEmpty: true,
 	}, a.Streams.In)
 	if err != nil {
 		return nil, err
 	}
 	if !given {
-		preference = identity.DefaultPreference(file.Has(field.Get("ClientId")), identity.Content)
+		preference = identity.DefaultPreference(file.Has(field.MustGet("ClientId")), identity.Content)
 	}
 	selector, err := operation.NewSelector(f.Selection())
 	if err != nil {

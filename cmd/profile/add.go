@@ -190,7 +190,7 @@ func checkSettings(o *addOptions, p *config.Profile, insecure bool) error {
 			mistake(s.Key, err)
 			p.TokenStore = text
 		case "admin_email":
-			_, err := field.Get("Email").ParseText(text, time.Time{})
+			_, err := field.MustGet("Email").ParseText(text, time.Time{})
 			mistake(s.Key, err)
 			p.AdminEmail = text
 		case "ca_file":

@@ -119,7 +119,7 @@ func newChanger(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, api *us
 	o changeOptions) (*changer, error) {
 	c := &changer{app: k, session: s, api: api, options: o, instance: fleet.Instance{ID: s.InstanceID()}}
 	if o.Body != nil {
-		r := field.Reader{Use: field.Update, Now: k.Now(), Loose: true} // it was checked when it was given
+		r := field.Reader{Use: field.Update, Now: k.Now(), SkipValidation: true} // it was checked when it was given
 		r.JSON(o.Body)
 		c.change = r.Set
 	}

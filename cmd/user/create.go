@@ -195,7 +195,7 @@ func createFailure(o createOptions, r job.Result) error {
 // createBody gathers the fields from --data and the flags, and reports all
 // mistakes at once; an instance that is not set is one.
 func createBody(a *cmdutil.App, o createOptions, noInstance error) (field.Set, error) {
-	r := field.Reader{Use: field.Create, Now: a.Now(), Loose: o.noValidate}
+	r := field.Reader{Use: field.Create, Now: a.Now(), SkipValidation: o.noValidate}
 	if o.data != "" {
 		data, err := a.ReadInput("--data", o.data)
 		if err != nil {
@@ -206,14 +206,14 @@ func createBody(a *cmdutil.App, o createOptions, noInstance error) (field.Set, e
 	if o.ifExists != "" && o.ifExists != "ok" {
 		r.Mistakes = append(r.Mistakes, failure.Field{Key: "--if-exists", Message: "must be ok, not " + o.ifExists})
 	}
-	if token := field.Get("CustomToken"); o.given[token] == "new" {
+	if token := field.MustGet("CustomToken"); o.given[token] == "new" {
 		o.given[token] = uuid.NewString()
 	}
 	readInto(&r, o.given)
 	if o.accessToken != nil {
-		r.Set.Put(field.Get("CreateAccessToken"), *o.accessToken)
+		r.Set.Put(field.MustGet("CreateAccessToken"), *o.accessToken)
 	} else if _, given := r.Set.Get("CreateAccessToken"); !given {
-		r.Set.Put(field.Get("CreateAccessToken"), true)
+		r.Set.Put(field.MustGet("CreateAccessToken"), true)
 	}
 	if noInstance != nil {
 		missing := failure.From(noInstance)

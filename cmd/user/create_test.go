@@ -44,8 +44,8 @@ func TestOnlyFlagsThatWereGivenAreTaken(t *testing.T) {
 		t.Errorf("nothing was given, and %+v was taken", got)
 	}
 	parse("--first-name=", "--tracking", "off", "--create-access-token=false", "--data", "-")
-	if text, ok := got.given[field.Get("FirstName")]; !ok || text != "" ||
-		got.given[field.Get("EnableTracking")] != "off" || len(got.given) != 2 {
+	if text, ok := got.given[field.MustGet("FirstName")]; !ok || text != "" ||
+		got.given[field.MustGet("EnableTracking")] != "off" || len(got.given) != 2 {
 		t.Errorf("given: %v", got.given)
 	}
 	if got.accessToken == nil || *got.accessToken || got.data != "-" {

@@ -52,7 +52,7 @@ func explainTargets(ctx context.Context, k *cmdutil.App, o explainOptions) (targ
 
 func tokenOf(t input.Target) fleet.Token {
 	if t.DeviceToken == "" {
-		return fleet.ByKey(field.Get(t.KeyField), t.Key)
+		return fleet.ByKey(field.MustGet(t.KeyField), t.Key)
 	}
 	id, _ := uuid.Parse(t.DeviceToken) // it is canonical
 	return fleet.Token{DeviceToken: id}

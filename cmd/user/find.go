@@ -81,7 +81,7 @@ func normalized(q userservice.FindQuery) userservice.FindQuery {
 	for name, value := range map[string]*string{
 		"Email": &q.Email, "Phone": &q.Phone, "ClientId": &q.ClientID, "FirstName": &q.FirstName, "LastName": &q.LastName,
 	} {
-		*value = field.Get(name).Normalize(*value)
+		*value = field.MustGet(name).Normalize(*value)
 	}
 	return q
 }

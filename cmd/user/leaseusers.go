@@ -47,14 +47,14 @@ func (u *LeaseUsers) Flag(ctx context.Context, l lease.Lease) (bool, error) {
 			Because(operation.ReasonNoUser, l.DeviceToken)
 	}
 	value, _ := s.Values.Get(l.Field)
-	on, _ := fleet.Written(field.Get(l.Field), value).(bool)
+	on, _ := fleet.Written(field.MustGet(l.Field), value).(bool)
 	return on, nil
 }
 
 // SetFlag implements lease.Users, and records the change.
 func (u *LeaseUsers) SetFlag(ctx context.Context, l lease.Lease, on bool) error {
 	var change field.Set
-	change.Put(field.Get(l.Field), on)
+	change.Put(field.MustGet(l.Field), on)
 	id := uuid.MustParse(l.DeviceToken)
 	err := u.session.API.Update(ctx, u.actor.Caller(id), l.DeviceToken, change)
 	outcome := job.Updated

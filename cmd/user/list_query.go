@@ -119,7 +119,7 @@ func columnOf(name string) (render.Column[userservice.User], error) {
 }
 
 func parseOnOff(text string) (bool, error) {
-	value, err := field.Get("Enabled").ParseText(text, time.Time{})
+	value, err := field.MustGet("Enabled").ParseText(text, time.Time{})
 	on, _ := value.(bool)
 	return on, err
 }

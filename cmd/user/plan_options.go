@@ -124,7 +124,7 @@ func (o *planOptions) check(wrong *cmdutil.Wrong) {
 }
 
 func (o *planOptions) checkKeys(wrong *cmdutil.Wrong) {
-	o.checked.keys = []*field.Field{field.Get("ClientId")}
+	o.checked.keys = []*field.Field{field.MustGet("ClientId")}
 	p, given, err := o.Input.Preference()
 	switch {
 	case err != nil:
@@ -169,6 +169,6 @@ func (o *planOptions) openOptions(path string, now time.Time) input.Options {
 	return input.Options{
 		Name: o.File, Path: path, Now: now, Format: o.Input.Format, Encoding: o.Input.Encoding, Separator: o.Input.Separator,
 		Sheet: o.Input.Sheet, DateFormat: o.Input.DateFormat, Map: o.Input.Map, IgnoreUnknown: o.Input.IgnoreUnknown,
-		Loose: o.Input.NoValidate, Use: field.Update, Keys: o.checked.keys, Identify: true,
+		SkipValidation: o.Input.NoValidate, Use: field.Update, Keys: o.checked.keys, Identify: true,
 	}
 }

@@ -72,7 +72,7 @@ func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, er
 }
 
 func openUsers(ctx context.Context, r *cmdutil.JobRun, users *operation.NewUsers) (*input.File, error) {
-	o := input.Options{Use: field.File, KeyOptional: users.Templates.Has(field.Get("ClientId")),
+	o := input.Options{Use: field.File, KeyOptional: users.Templates.Has(field.MustGet("ClientId")),
 		MayBeEmpty: users.Templates.Len() > 0}
 	o.Select = func() func(*input.Row) bool {
 		selected, err := users.Select()
@@ -107,11 +107,11 @@ func ruleOf(ctx context.Context, r *cmdutil.JobRun, o *registerOptions, users *o
 	case ok:
 		rule.Preference = preference
 	default:
-		hasClientID := users.Templates.Has(field.Get("ClientId"))
+		hasClientID := users.Templates.Has(field.MustGet("ClientId"))
 		rest := identity.Random
 		if users.File != nil {
 			rest = identity.Content
-			inFile, err := hasColumn(ctx, users.File.(*input.File), field.Get("ClientId"))
+			inFile, err := hasColumn(ctx, users.File.(*input.File), field.MustGet("ClientId"))
 			if err != nil {
 				return nil, err
 			}

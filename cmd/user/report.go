@@ -149,7 +149,7 @@ func filterOf(f report.Figure) []string {
 	}[f.By]
 	switch {
 	case f.By == report.ByFlag:
-		return []string{"--" + field.Get(f.Value).Flag, "on"}
+		return []string{"--" + field.MustGet(f.Value).Flag, "on"}
 	case f.By == report.ByRegistered && f.Value != "":
 		first := report.Monday(f.Value)
 		return []string{"--created-from", first.Format(time.DateOnly), "--created-to", first.AddDate(0, 0, 6).

@@ -88,13 +88,13 @@ func (c *changeCommand) set(ctx context.Context, s flagCommand, args []string, l
 			return failure.New(failure.Invalid, "missing argument: on or off").
 				WithHint(c.app.Command("user", s.name, "--help") + " shows how it is used")
 		}
-		value, err := field.Get(s.field).ParseText(args[0], c.app.Now())
+		value, err := field.MustGet(s.field).ParseText(args[0], c.app.Now())
 		if err != nil {
 			wrong.Add("on|off", "%s", err)
 		}
 		on = value == true
 		var change field.Set
-		change.Put(field.Get(s.field), on)
+		change.Put(field.MustGet(s.field), on)
 		if c.options.Body, err = change.Body(field.Update); err != nil {
 			return err
 		}

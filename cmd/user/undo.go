@@ -75,7 +75,7 @@ func (c *changer) lastChange(ctx context.Context, id uuid.UUID, only *field.Fiel
 func (c *changeCommand) undoes() *field.Field {
 	for _, s := range switches {
 		if c.name == "user "+s.name {
-			return field.Get(s.field)
+			return field.MustGet(s.field)
 		}
 	}
 	return nil

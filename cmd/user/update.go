@@ -62,7 +62,7 @@ each user that was made from here, unless someone else changed it since.`,
 // update reads what is to be set, and makes the change.
 func (c *changeCommand) update(ctx context.Context, given map[*field.Field]string, data string) error {
 	var wrong cmdutil.Wrong
-	r := field.Reader{Use: field.Update, Now: c.app.Now(), Loose: c.job.Input.NoValidate}
+	r := field.Reader{Use: field.Update, Now: c.app.Now(), SkipValidation: c.job.Input.NoValidate}
 	if data != "" {
 		if data == "-" && c.job.File == "-" {
 			return failure.New(failure.Invalid, "--data and --file cannot both be standard input")
@@ -73,7 +73,7 @@ func (c *changeCommand) update(ctx context.Context, given map[*field.Field]strin
 		}
 		r.JSON(text)
 	}
-	status := field.Get("Status")
+	status := field.MustGet("Status")
 	deleted := strings.EqualFold(given[status], statusDeleted)
 	if deleted {
 		delete(given, status)

@@ -67,7 +67,7 @@ func (k *Keep) Has(token uuid.UUID, u *userservice.User) bool {
 		return true
 	}
 	for _, name := range []string{"ClientId", "Email", "Phone"} {
-		if text := u.Fields.Text(name); text != "" && k.tokens[fleet.ByKey(field.Get(name), text).String()] {
+		if text := u.Fields.Text(name); text != "" && k.tokens[fleet.ByKey(field.MustGet(name), text).String()] {
 			return true
 		}
 	}

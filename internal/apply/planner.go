@@ -143,7 +143,7 @@ func (p *planner) returns(token uuid.UUID, u *userservice.User) bool {
 // kept returns the values of a user that are compared.
 func (p *planner) kept(u *userservice.User) field.Set {
 	var out field.Set
-	for _, f := range append(slices.Clone(p.Columns), field.Get("Status")) {
+	for _, f := range append(slices.Clone(p.Columns), field.MustGet("Status")) {
 		if v, ok := u.Fields.Value(f); ok {
 			out.Put(f, v)
 		}
@@ -301,7 +301,7 @@ func (p *planner) update(r *Row, user *current) *Action {
 		}
 		a.Changes = append(a.Changes, job.Change{Field: d.Field.Name, From: d.From, To: to})
 	}
-	_, says := r.Set.Value(field.Get("Status"))
+	_, says := r.Set.Value(field.MustGet("Status"))
 	if !says && user.values.Text("Status") == "Deactivated" && p.Ledger.Deactivated(user.token) {
 		a.Changes = append(a.Changes, job.Change{Field: "Status", From: "Deactivated", To: "Active"})
 	}

@@ -101,8 +101,8 @@ func requests(p *apply.Plan) []string {
 		fields := a.Fields()
 		switch a.Action {
 		case apply.Create:
-			fields.Put(field.Get("CreateAccessToken"), false)
-			fields.Put(field.Get("CustomToken"), a.DeviceToken.String())
+			fields.Put(field.MustGet("CreateAccessToken"), false)
+			fields.Put(field.MustGet("CustomToken"), a.DeviceToken.String())
 			body, _ := fields.Body(field.Create)
 			out = append(out, "POST /v1/Registration/create  "+string(body))
 		case apply.Update, apply.Deactivate:

@@ -110,9 +110,9 @@ func (w *world) admin() userservice.Caller { return userservice.AsAdmin() }
 func (w *world) register(t fataler, values map[string]any) uuid.UUID {
 	t.Helper()
 	var s field.Set
-	s.Put(field.Get("CreateAccessToken"), false)
+	s.Put(field.MustGet("CreateAccessToken"), false)
 	for name, v := range values {
-		s.Put(field.Get(name), v)
+		s.Put(field.MustGet(name), v)
 	}
 	got, err := w.api.Register(context.Background(), instance, s)
 	if err != nil {
@@ -124,7 +124,7 @@ func (w *world) register(t fataler, values map[string]any) uuid.UUID {
 func (w *world) change(t fataler, user uuid.UUID, name string, value any) {
 	t.Helper()
 	var s field.Set
-	s.Put(field.Get(name), value)
+	s.Put(field.MustGet(name), value)
 	if err := w.api.Update(context.Background(), w.admin(), user.String(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, apply.Input{}, err
 	}
-	clientID := []*field.Field{field.Get("ClientId")}
+	clientID := []*field.Field{field.MustGet("ClientId")}
 	f, err := input.Open(context.Background(), input.Options{Name: path, Use: field.Update, Keys: clientID, Identify: true, Now: p.now}, nil)
 	if err != nil {
 		return nil, apply.Input{}, err
@@ -244,7 +244,7 @@ func (p *planner) make(text string) (*apply.Plan, error) {
 		all := field.All(field.Update)
 		return slices.Index(all, a) - slices.Index(all, b)
 	})
-	keys := []*field.Field{field.Get("ClientId")}
+	keys := []*field.Field{field.MustGet("ClientId")}
 	o := apply.Options{
 		Head:    apply.Head{Made: p.now, Instance: instance.ID, Input: &in},
 		Columns: columns, Keys: keys, Absent: p.absent, Grace: p.grace, Keep: p.keep,

@@ -306,8 +306,8 @@ func keepExpired(t *testing.T, s *auth.Source, api *userservice.Client, deviceTo
 	t.Helper()
 	in, _ := theInstance(t.Context())
 	var user field.Set
-	user.Put(field.Get("CreateAccessToken"), true)
-	user.Put(field.Get("CustomToken"), deviceToken)
+	user.Put(field.MustGet("CreateAccessToken"), true)
+	user.Put(field.MustGet("CustomToken"), deviceToken)
 	made, err := api.Register(t.Context(), in, user)
 	mustDo(t, err)
 	rec := s.Record(*made.Pair)

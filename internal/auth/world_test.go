@@ -176,7 +176,7 @@ func (w *world) register(t testing.TB) userservice.Registered {
 	t.Helper()
 	in, _ := theInstance(t.Context())
 	var user field.Set
-	user.Put(field.Get("CreateAccessToken"), true)
+	user.Put(field.MustGet("CreateAccessToken"), true)
 	made, err := w.api.Register(t.Context(), in, user)
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestNormalize(t *testing.T) {
 			"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := field.Get(c.field).Normalize(c.value); got != c.want {
+			if got := field.MustGet(c.field).Normalize(c.value); got != c.want {
 				t.Errorf("Normalize(%+q) = %+q, want %+q", c.value, got, c.want)
 			}
 		})

@@ -48,7 +48,7 @@ func (s *Set) Put(f *Field, value any) {
 
 // Get is the value that was assigned, if any.
 func (s *Set) Get(name string) (any, bool) {
-	return s.Value(Get(name))
+	return s.Value(MustGet(name))
 }
 
 // Value returns the value that was set for a field, if any. A nil value clears the field.
@@ -219,9 +219,9 @@ func isPlain(s string) bool {
 
 // Reader turns text and JSON into a Set, and keeps account of every mistake on the way.
 type Reader struct {
-	Use   Use       // where the set will be written: a field that may not stand there is a mistake
-	Now   time.Time // what "not in the future" is measured by
-	Loose bool      // send values as they are: no rule is held, and unknown names pass
+	Use            Use       // where the set will be written: a field that may not stand there is a mistake
+	Now            time.Time // what "not in the future" is measured by
+	SkipValidation bool      // send values as they are: no rule is held, and unknown names pass
 
 	Set      Set
 	Mistakes []failure.Field
@@ -231,7 +231,7 @@ type Reader struct {
 func (r *Reader) Text(f *Field, text string) {
 	v, err := f.ParseText(text, r.Now)
 	if err != nil {
-		if !r.Loose {
+		if !r.SkipValidation {
 			r.mistake(f.Path(), err.Error())
 			return
 		}
@@ -278,7 +278,7 @@ func (r *Reader) object(body map[string]any, inside string, seen map[*Field]bool
 		case ok:
 			seen[f] = true
 			r.value(f, value)
-		case r.Loose:
+		case r.SkipValidation:
 			r.Set.putExtra(extraName{inside, key}, value)
 		default:
 			path := strings.TrimPrefix(inside+"."+key, ".")
@@ -301,7 +301,7 @@ func userFields(value any) (map[string]any, bool) {
 func (r *Reader) value(f *Field, value any) {
 	v, err := f.CheckJSON(value, r.Now)
 	if err != nil {
-		if !r.Loose {
+		if !r.SkipValidation {
 			r.mistake(f.Path(), err.Error())
 			return
 		}

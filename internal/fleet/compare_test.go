@@ -37,7 +37,7 @@ func TestWhatIsTheSameAsTheServiceHas(t *testing.T) {
 		{"EnableLogging", false, nil, false},
 		{"EnableLogging", false, "False", true},
 	} {
-		if got := Same(field.Get(c.field), c.wanted, c.current); got != c.same {
+		if got := Same(field.MustGet(c.field), c.wanted, c.current); got != c.same {
 			t.Errorf("%s: %v against %v: same is %t", c.field, c.wanted, c.current, got)
 		}
 	}
@@ -46,13 +46,13 @@ func TestWhatIsTheSameAsTheServiceHas(t *testing.T) {
 func TestDifferencesNameWhatWasAndWhatWillBe(t *testing.T) {
 	t.Parallel()
 	var wanted, current field.Set
-	wanted.Put(field.Get("City"), "Bonn")
-	wanted.Put(field.Get("Status"), "Deactivated")
-	wanted.Put(field.Get("EnableLogging"), true)
-	current.Put(field.Get("City"), "Bonn")
-	current.Put(field.Get("Status"), "Active")
-	current.Put(field.Get("EnableLogging"), false)
-	current.Put(field.Get("FirstName"), "Ada")
+	wanted.Put(field.MustGet("City"), "Bonn")
+	wanted.Put(field.MustGet("Status"), "Deactivated")
+	wanted.Put(field.MustGet("EnableLogging"), true)
+	current.Put(field.MustGet("City"), "Bonn")
+	current.Put(field.MustGet("Status"), "Active")
+	current.Put(field.MustGet("EnableLogging"), false)
+	current.Put(field.MustGet("FirstName"), "Ada")
 	got := Differences(wanted, current)
 	if len(got) != 2 || got[0].Field.Name != "Status" || got[0].From != "Active" || got[0].To != "Deactivated" ||
 		got[1].Field.Name != "EnableLogging" || got[1].From != false || got[1].To != true {

@@ -40,13 +40,13 @@ func tokenOf(n int) uuid.UUID {
 func userOf(n int) userservice.User {
 	u := userservice.User{DeviceToken: tokenOf(n).
 		String(), Status: "Active", AccountInfo: userservice.AccountInfo{InstanceID: here}}
-	u.Fields.Put(field.Get("EnableLogging"), n%2 == 1)
+	u.Fields.Put(field.MustGet("EnableLogging"), n%2 == 1)
 	status := "Active"
 	if n%10 == 0 {
 		status = "Deactivated"
 	}
-	u.Fields.Put(field.Get("Status"), status)
-	u.Fields.Put(field.Get("ClientId"), fmt.Sprintf("c-%d", n))
+	u.Fields.Put(field.MustGet("Status"), status)
+	u.Fields.Put(field.MustGet("ClientId"), fmt.Sprintf("c-%d", n))
 	return u
 }
 
@@ -81,7 +81,7 @@ func (p *people) membership(keep ...string) *Membership {
 	m := &Membership{Find: p.find, Fetch: p.fetch, Instance: Instance{ID: strings.ToUpper(here), Name: "Fleet"},
 		Now: time.Now}
 	for _, name := range keep {
-		m.Keep = append(m.Keep, field.Get(name))
+		m.Keep = append(m.Keep, field.MustGet(name))
 	}
 	return m
 }
@@ -188,7 +188,7 @@ func TestLookup(t *testing.T) {
 	with := func(n int, instance string, pairs ...string) userservice.User {
 		u := userservice.User{DeviceToken: tokenOf(n).String(), AccountInfo: userservice.AccountInfo{InstanceID: instance}}
 		for i := 0; i < len(pairs); i += 2 {
-			u.Fields.Put(field.Get(pairs[i]), pairs[i+1])
+			u.Fields.Put(field.MustGet(pairs[i]), pairs[i+1])
 		}
 		return u
 	}

@@ -38,7 +38,7 @@ func ParseToken(text string) (Token, error) {
 	case !ok || name == "":
 		return Token{}, fmt.Errorf("%.80q is neither a UUID nor client:ID, email:ADDRESS or phone:NUMBER", text)
 	}
-	t := Token{Field: field.Get(name), Value: field.Trim(value)}
+	t := Token{Field: field.MustGet(name), Value: field.Trim(value)}
 	if t.Value == "" {
 		return Token{}, fmt.Errorf("%.80q has nothing after the colon", text)
 	}

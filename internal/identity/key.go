@@ -28,7 +28,7 @@ type Preference struct {
 // any, or else rest.
 func DefaultPreference(hasClientID bool, rest Rest) Preference {
 	if hasClientID {
-		return Preference{Fields: []*field.Field{field.Get("ClientId")}}
+		return Preference{Fields: []*field.Field{field.MustGet("ClientId")}}
 	}
 	return Preference{Rest: rest}
 }

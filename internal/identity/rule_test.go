@@ -35,21 +35,21 @@ func TestWhatARowIsKnownBy(t *testing.T) {
 		err        string
 	}{
 		{"its ClientId", "client-id", false, "", []string{"ClientId", "c-1"},
-			deriver.Field(field.Get("ClientId"), "c-1"), ""},
+			deriver.Field(field.MustGet("ClientId"), "c-1"), ""},
 		{"its CustomToken before its ClientId", "client-id", false, "",
 			[]string{"ClientId", "c-1", "CustomToken", "{" + strings.ToUpper(custom) + "}"}, uuid.MustParse(custom), ""},
 		{"its DeviceToken before its ClientId", "client-id", false, custom, []string{"ClientId", "c-1"},
 			uuid.MustParse(custom), ""},
 		{"an all-zero DeviceToken is a blank", "client-id", false, uuid.Nil.String(), []string{"ClientId", "c-1"},
-			deriver.Field(field.Get("ClientId"), "c-1"), ""},
+			deriver.Field(field.MustGet("ClientId"), "c-1"), ""},
 		{"an all-zero CustomToken is a blank", "client-id", false, "",
-			[]string{"ClientId", "c-1", "CustomToken", uuid.Nil.String()}, deriver.Field(field.Get("ClientId"), "c-1"), ""},
+			[]string{"ClientId", "c-1", "CustomToken", uuid.Nil.String()}, deriver.Field(field.MustGet("ClientId"), "c-1"), ""},
 		{"no key", "client-id", false, "", []string{"FirstName", "Ada"}, uuid.Nil, "no ClientId"},
 		{"a blank key", "client-id", false, "", []string{"FirstName", "Ada", "ClientId", " \u200b"}, uuid.Nil, "no ClientId"},
 		{"the second key", "client-id,email,content", false, "", []string{"Email", "ADA@example.com"},
-			deriver.Field(field.Get("Email"), "ada@example.com"), ""},
+			deriver.Field(field.MustGet("Email"), "ada@example.com"), ""},
 		{"the first key that it has", "email,client-id", false, "", []string{"Email", "ada@example.com", "ClientId", "c-1"},
-			deriver.Field(field.Get("Email"), "ada@example.com"), ""},
+			deriver.Field(field.MustGet("Email"), "ada@example.com"), ""},
 		{"its content where it has no key", "client-id,content", false, "", []string{"FirstName", "Ada"},
 			deriver.Content(identity.ContentOf(cells(t, "FirstName", "Ada")), 1), ""},
 		{"nothing", "random", false, "", []string{"FirstName", "Ada"}, deriver.Random(seed, 7), ""},
@@ -104,8 +104,8 @@ func TestContentLeavesOutBlanksAndWhatIsNotOfTheUser(t *testing.T) {
 	t.Parallel()
 	want := identity.ContentOf(cells(t, "FirstName", "Zoë", "Email", "zoe@example.com", "EnableLogging", "off"))
 	blank := cells(t, "FirstName", "\u00a0Zoe\u0308 ", "Email", "ZOE@example.com", "EnableLogging", "No", "City", "")
-	blank.Put(field.Get("CreateAccessToken"), true)
-	blank.Put(field.Get("Country"), nil)
+	blank.Put(field.MustGet("CreateAccessToken"), true)
+	blank.Put(field.MustGet("Country"), nil)
 	if identity.ContentOf(blank) != want {
 		t.Error("a blank, a null, another spelling or CreateAccessToken changes the content")
 	}

@@ -84,7 +84,7 @@ func newNames(o *Options) (*names, error) {
 		renamed: map[string]meaning{}, written: map[string]string{}, values: map[string]map[string]string{},
 	}
 	if n.keys == nil {
-		n.keys = []*field.Field{field.Get("ClientId")}
+		n.keys = []*field.Field{field.MustGet("ClientId")}
 	}
 	var wrong []failure.Field
 	for _, from := range slices.Sorted(maps.Keys(o.Map)) {

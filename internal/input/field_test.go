@@ -92,7 +92,7 @@ func TestFieldCases(t *testing.T) {
 		{"p09_case.csv", input.Options{},
 			[]string{`warning: 2 keys differ from another in upper and lower case only: ClientId "Peter" (row 1) and "PETER" (row 2), ClientId "Peter" (row 1) and "peter" (row 3)`}, []string{"mistakes"}},
 		{"p18_dupmail.csv", input.Options{}, nil, []string{"mistakes", "warning"}},
-		{"p18_dupmail.csv", input.Options{Keys: []*field.Field{field.Get("Email")}},
+		{"p18_dupmail.csv", input.Options{Keys: []*field.Field{field.MustGet("Email")}},
 			[]string{`row 2 (line 3), Email: "same@example.org": the same Email as row 1`}, nil},
 		{"dates.csv", input.Options{}, []string{
 			"Birthday: not a date in ISO 8601 (1990-05-31), in 18 rows: row 1 (line 2) \"31/12/1990\"",

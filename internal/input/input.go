@@ -49,10 +49,10 @@ type Options struct {
 
 	// Map renames columns (a column of the file → a field's spelling) and values
 	// ("Gender:w" → "Female").
-	Map           map[string]string
-	IgnoreUnknown bool // skip the columns that are not a field
-	Loose         bool // send values as they are: no rule of a field is applied
-	MayBeEmpty    bool // a row without any field is a user as well, as those that templates make
+	Map            map[string]string
+	IgnoreUnknown  bool // skip the columns that are not a field
+	SkipValidation bool // send values as they are: no rule of a field is applied
+	MayBeEmpty     bool // a row without any field is a user as well, as those that templates make
 
 	// Use is field.File for users to register, field.Update for users to update, and 0
 	// for a list of users, of which nothing but the DeviceToken or the key is read.

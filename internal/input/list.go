@@ -70,7 +70,7 @@ func cutKey(line string) (f *field.Field, text string, ok bool) {
 	if !ok || !known {
 		return nil, "", false
 	}
-	return field.Get(name), field.NormalizeText(text), true
+	return field.MustGet(name), field.NormalizeText(text), true
 }
 
 // isList reports whether a file has one user a line: its first line is a DeviceToken or a

@@ -153,7 +153,7 @@ func TestAResultsFileIsInputAgain(t *testing.T) {
 }
 
 func TestNoValidateTakesValuesAsTheyAre(t *testing.T) {
-	f := open(t, input.Options{Name: file(t, "users.csv", "Email,Gender,Tracking\nx,F,maybe\n"), Loose: true})
+	f := open(t, input.Options{Name: file(t, "users.csv", "Email,Gender,Tracking\nx,F,maybe\n"), SkipValidation: true})
 	want := `1@2 {"Email":"x","Gender":"F","UserFields":{"EnableTracking":"maybe"}}` + "\n"
 	if got := told(t, f); got != want {
 		t.Errorf("got %swant %s", got, want)

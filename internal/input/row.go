@@ -115,11 +115,11 @@ func (f *File) setJSON(row *Row, column string, m meaning, given any, text strin
 // put takes a value that its field's rule was applied to, or the value as it was given
 // where no rule is.
 func (f *File) put(row *Row, column string, m meaning, v any, err error, given any, text string) {
-	if err != nil && !f.options.Loose {
+	if err != nil && !f.options.SkipValidation {
 		row.invalid(column, text, err)
 		return
 	}
-	if err != nil || f.options.Loose && m.field.Kind != field.Flag && m.field.Kind != field.Bool &&
+	if err != nil || f.options.SkipValidation && m.field.Kind != field.Flag && m.field.Kind != field.Bool &&
 		m.field.Kind != field.Count {
 		v = given
 	}
@@ -177,7 +177,7 @@ func (f *File) checkKey(row *Row) {
 	case strings.EqualFold(row.Key, field.NormalizeText(column)):
 		row.mistakeOf(column, row.Key, "the column's own name: is it the header again?",
 			"the column's own name: is it the header again?")
-	case f.options.Loose:
+	case f.options.SkipValidation:
 	case field.HasInvisible(row.Key):
 		row.invalid(column, row.Key, &field.RuleError{Value: field.Quote(row.Key),
 			Why: "a key with an invisible character in it"})

@@ -128,7 +128,7 @@ func TestNullClearsInAnUpdate(t *testing.T) {
 		}
 		err = f.Each(t.Context(), 1, func(r *input.Row) error {
 			_, email := r.Set.Get("Email")
-			if !r.Set.Clears(field.Get("City")) || email || r.Set.Text("Nickname") != "x" || r.KeyField != "ClientId" ||
+			if !r.Set.Clears(field.MustGet("City")) || email || r.Set.Text("Nickname") != "x" || r.KeyField != "ClientId" ||
 				r.Key != "c-1" || len(r.Mistakes) > 0 {
 				t.Errorf("%s: %+v", name, r)
 			}
@@ -147,7 +147,7 @@ func TestNullClearsInAnUpdate(t *testing.T) {
 
 // Which keys a row may have is an option; the first that it has counts.
 func TestKeysOfRows(t *testing.T) {
-	client, email := field.Get("ClientId"), field.Get("Email")
+	client, email := field.MustGet("ClientId"), field.MustGet("Email")
 	path := file(t, "users.csv", "ClientId,Email,City\nc-1,A@example.com,Bonn\n,B@example.com,Bonn\n,,Bonn\n")
 	for _, c := range []struct {
 		name string
@@ -190,7 +190,7 @@ func TestTargets(t *testing.T) {
 			tokenA + " ClientId=c-1 Email=a@example.com Phone=+491701234567"},
 		{"a column of DeviceTokens", "ClientId,DeviceToken\nc-1," + tokenA + "\nc-2,\n", nil, tokenA},
 		{"a column of ClientIds", "Client Id;City\nc-1;Bonn\nc-2;Bonn\n", nil, "ClientId=c-1 ClientId=c-2"},
-		{"another key", "Email;City\nA@example.com;Bonn\n", []*field.Field{field.Get("Email")}, "Email=a@example.com"},
+		{"another key", "Email;City\nA@example.com;Bonn\n", []*field.Field{field.MustGet("Email")}, "Email=a@example.com"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			targets, err := input.OpenTargets(t.Context(), input.Options{Name: file(t, "users", c.content), Keys: c.keys}, nil)

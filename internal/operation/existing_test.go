@@ -46,7 +46,7 @@ func gather(t *testing.T, source job.Source) []job.Record {
 func TestUsersWhomAListNames(t *testing.T) {
 	t.Parallel()
 	const list = ada + "\n# a comment\n\nclient:c-2\n" + ada + "\n"
-	derived := identity.NewDeriver(here, instance.Key).Field(field.Get("ClientId"), "c-2")
+	derived := identity.NewDeriver(here, instance.Key).Field(field.MustGet("ClientId"), "c-2")
 	for _, admin := range []bool{true, false} {
 		got := gather(t, existing(t, list, 0, admin, job.Selection{}))
 		if len(got) != 2 || got[0].DeviceToken != uuid.MustParse(ada) {

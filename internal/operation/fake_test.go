@@ -244,7 +244,7 @@ func attempt(token string, fields field.Set) job.Attempt {
 func set(pairs ...any) field.Set {
 	var s field.Set
 	for i := 0; i < len(pairs); i += 2 {
-		s.Put(field.Get(pairs[i].(string)), pairs[i+1])
+		s.Put(field.MustGet(pairs[i].(string)), pairs[i+1])
 	}
 	return s
 }

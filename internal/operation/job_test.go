@@ -207,7 +207,7 @@ func TestJobUpdatesByAList(t *testing.T) {
 		t.Errorf("got %v, by %d reads and %d requests", summary.Outcomes, s.reads, len(s.sent))
 	}
 	if c := rows[1].Changes; len(c) != 1 ||
-		c[0] != (job.Change{Field: field.Get("EnableLogging").Name, From: true, To: false}) {
+		c[0] != (job.Change{Field: field.MustGet("EnableLogging").Name, From: true, To: false}) {
 		t.Errorf("the changes of row 1 are %v", c)
 	}
 }

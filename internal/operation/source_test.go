@@ -26,7 +26,7 @@ func (f table) EachOf(_ context.Context, look func(int) bool, do func(*input.Row
 		row := &input.Row{N: i + 1, Line: i + 2, Cells: cells}
 		for c, cell := range cells {
 			if name := f[0][c]; cell != "" && look(row.N) {
-				row.Set.Put(field.Get(name), cell)
+				row.Set.Put(field.MustGet(name), cell)
 			}
 		}
 		if err := do(row); err != nil {
@@ -114,7 +114,7 @@ func TestRowWithoutItsKeyIsInvalid(t *testing.T) {
 			t.Errorf("row %d: %q, %s", r.N, r.Invalid, r.DeviceToken)
 		}
 		if r.N == 1 && (r.ClientID != "c-1" || r.Line != 2 || r.DeviceToken != identity.NewDeriver(here, instance.Key).
-			Field(field.Get("ClientId"), "c-1")) {
+			Field(field.MustGet("ClientId"), "c-1")) {
 			t.Errorf("row 1 is %+v", r)
 		}
 	}

@@ -72,7 +72,7 @@ func (q *FindQuery) matches(u *User) bool {
 		return false
 	}
 	for name, want := range map[string]string{"Email": q.Email, "Phone": q.Phone, "ClientId": q.ClientID} {
-		f := field.Get(name)
+		f := field.MustGet(name)
 		if want != "" && f.Normalize(want) != f.Normalize(u.Fields.Text(name)) {
 			return false
 		}

@@ -112,7 +112,7 @@ func user(t testing.TB, texts map[string]string) field.Set {
 	t.Helper()
 	r := field.Reader{Use: field.Create, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for name, text := range texts {
-		r.Text(field.Get(name), text)
+		r.Text(field.MustGet(name), text)
 	}
 	if r.Mistakes != nil {
 		t.Fatal(r.Mistakes)

@@ -84,9 +84,9 @@ func (u *User) UnmarshalJSON(data []byte) error {
 	putFields(&u.Fields, userFields(r.UserFields))
 	switch {
 	case strings.EqualFold(u.Status, "Inactive"):
-		u.Fields.Put(field.Get("Status"), "Deactivated")
+		u.Fields.Put(field.MustGet("Status"), "Deactivated")
 	case u.Status != "":
-		u.Fields.Put(field.Get("Status"), u.Status)
+		u.Fields.Put(field.MustGet("Status"), u.Status)
 	}
 	return nil
 }

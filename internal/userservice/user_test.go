@@ -109,8 +109,8 @@ func TestAFieldIsClearedByNull(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(204, ""))
 	var change field.Set
-	change.Put(field.Get("LastName"), nil)
-	change.Put(field.Get("ClientId"), nil)
+	change.Put(field.MustGet("LastName"), nil)
+	change.Put(field.MustGet("ClientId"), nil)
 	if err := client(t, s.URL).Update(context.Background(), userservice.AsAdmin(), device, change); err != nil {
 		t.Fatal(err)
 	}

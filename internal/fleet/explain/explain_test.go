@@ -57,7 +57,7 @@ func TestAPhoneThatRecordsIsOK(t *testing.T) {
 // Each cause makes one check what it is, and the verdict with it.
 func TestCauseVerdictRemedy(t *testing.T) {
 	put := func(name string, value any) func(*Facts) {
-		return func(f *Facts) { f.User.Value.Fields.Put(field.Get(name), value) }
+		return func(f *Facts) { f.User.Value.Fields.Put(field.MustGet(name), value) }
 	}
 	device := func(change func(*userservice.DeviceStatus)) func(*Facts) {
 		return func(f *Facts) { change(&f.Device.Value) }

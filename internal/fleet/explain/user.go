@@ -92,7 +92,7 @@ func (c *chain) flag(u *userservice.User, l link, remedy Remedy, on, off string)
 
 // isOn returns a flag's value: a bool, or nil where it has none.
 func isOn(u *userservice.User, name string) any {
-	value, _ := u.Fields.Get(field.Get(name).Name)
+	value, _ := u.Fields.Get(field.MustGet(name).Name)
 	if on, ok := value.(bool); ok {
 		return on
 	}

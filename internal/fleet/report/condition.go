@@ -47,7 +47,7 @@ func ParseCondition(text string) (Condition, error) {
 func flagNames() []string {
 	var out []string
 	for _, name := range FlagNames {
-		out = append(out, field.Get(name).Flag)
+		out = append(out, field.MustGet(name).Flag)
 	}
 	return out
 }
@@ -81,7 +81,7 @@ func (c *Condition) activity(name string) bool {
 
 func (c *Condition) flag(name string) bool {
 	for _, full := range FlagNames {
-		if fold(full) == fold(name) || fold(field.Get(full).Flag) == fold(name) {
+		if fold(full) == fold(name) || fold(field.MustGet(full).Flag) == fold(name) {
 			c.By, c.Value = ByFlag, full
 			return true
 		}

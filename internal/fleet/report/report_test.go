@@ -31,13 +31,13 @@ func user(activity, os, country string, created time.Time, on ...string) userser
 		u.MobileDevice = userservice.MobileDevice{OsType: os, SdkVersion: "7.0.4", AppVersion: "2.7"}
 	}
 	if country != "" {
-		u.Fields.Put(field.Get("Country"), country)
+		u.Fields.Put(field.MustGet("Country"), country)
 	}
 	for _, name := range report.FlagNames {
-		u.Fields.Put(field.Get(name), false)
+		u.Fields.Put(field.MustGet(name), false)
 	}
 	for _, name := range on {
-		u.Fields.Put(field.Get(name), true)
+		u.Fields.Put(field.MustGet(name), true)
 	}
 	return u
 }

@@ -237,7 +237,7 @@ func (r *reading) moment(name string) (value time.Time, ok bool) {
 	if !ok || text == "" {
 		return time.Time{}, false
 	}
-	normal, err := field.Get("Birthday").ParseText(text, farFuture)
+	normal, err := field.MustGet("Birthday").ParseText(text, farFuture)
 	if err == nil {
 		for _, shape := range []string{time.RFC3339Nano, birthdayShape, "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
 			if value, err = time.Parse(shape, fmt.Sprint(normal)); err == nil {
