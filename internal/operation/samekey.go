@@ -37,7 +37,7 @@ func hashOf(k identity.Key) (h keyHash, name string, ok bool) {
 // CheckKeys refuses rows without a file that have the same key by what templates say: they would be
 // one user. The error names the first two of them. A file is checked where it is read.
 func (u *NewUsers) CheckKeys(ctx context.Context) error {
-	fields := append(slices.Clone(u.Rule.Preference.Fields), field.Get("CustomToken"))
+	fields := append(slices.Clone(u.Rule.Preference.Fields), field.MustGet("CustomToken"))
 	if u.File != nil || !slices.ContainsFunc(fields, u.Templates.Has) {
 		return nil
 	}
