@@ -100,7 +100,7 @@ func (j *torture) planned(each int) (plan string) {
 		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 			j.t.Fatal(err)
 		}
-		args := append(step.args, "--file", file)
+		args := slices.Concat(step.args, []string{"--file", file})
 		if step.args[1] != "bulk" {
 			args = append(args, "--expect-rows", fmt.Sprint(strings.Count(text.String(), "\n")-1), "--max-absent", "100%",
 				"--max-update", "100%")
