@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -174,7 +175,8 @@ func whole(t *testing.T, s *service, dir string, total int) {
 	}
 	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
 		cells := strings.Split(line, ",")
-		if cells[0] != fmt.Sprintf("driver-%d", i) || users[cells[2]] != cells[0] || cells[3] != "created" {
+		if cells[0] != fmt.Sprintf("driver-%d", i) || cells[2] != strconv.Itoa(i+1) || users[cells[3]] != cells[0] ||
+			cells[4] != "created" {
 			t.Errorf("row %d is %s", i+1, line)
 		}
 	}

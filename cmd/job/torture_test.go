@@ -411,12 +411,14 @@ func compare(t *testing.T, users map[string]string, results string, total int) {
 	}
 	input := tortured(total)
 	for i, r := range records[1:] {
-		if strings.Join(r[:3], ",") != input[i+1] || (r[4] != "created" && r[4] != "confirmed") || r[5] != "" {
+		number, token, outcome, failed := r[3], r[4], r[5], r[6]
+		if strings.Join(r[:3], ",") != input[i+1] || number != strconv.Itoa(i+1) ||
+			(outcome != "created" && outcome != "confirmed") || failed != "" {
 			t.Fatalf("row %d is %v, and the input has %s", i+1, r, input[i+1])
 		}
-		if client, known := users[r[3]]; !known || client != r[0] {
+		if client, known := users[token]; !known || client != r[0] {
 			t.Fatalf("row %d is %v, and the service has %q for its DeviceToken (%v)", i+1, r, client, known)
 		}
-		delete(users, r[3])
+		delete(users, token)
 	}
 }
