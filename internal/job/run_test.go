@@ -69,6 +69,9 @@ func TestAnInterruptEndsTheRunAndTheJobIsResumed(t *testing.T) {
 		if n == 50 {
 			cancel()
 		}
+		if n >= 50 {
+			<-ctx.Done() // whatever the scheduler does, no later request overtakes the interrupt
+		}
 	}
 	s, err := b.run(ctx, &register{service: b.service}, numbered(200))
 	if failure.CodeOf(err) != failure.Interrupted || !failure.HasReason(err,
