@@ -14,14 +14,45 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 )
+
+// threeAdmins is a company with two applications, and an admin of the company, one of an
+// application, and one of a single instance.
+const threeAdmins = `
+Companies:
+- Id: 00000000-0000-4000-8000-000000000001
+  Name: Example Fleet
+  Applications:
+  - Id: 00000000-0000-4000-8000-000000000011
+    Name: Drivers
+    Instances:
+    - {Id: 00000000-0000-4000-8000-000000000111, Key: 00000000-0000-4000-8000-000000009111, Name: North}
+    - {Id: 00000000-0000-4000-8000-000000000112, Key: 00000000-0000-4000-8000-000000009112, Name: South}
+  - Id: 00000000-0000-4000-8000-000000000012
+    Name: Vans
+    Instances:
+    - {Id: 00000000-0000-4000-8000-000000000121, Key: 00000000-0000-4000-8000-000000009121, Name: West}
+Admins:
+- {Email: company@example.com, Password: p, Companies: [00000000-0000-4000-8000-000000000001]}
+- {Email: application@example.com, Password: p, Applications: [00000000-0000-4000-8000-000000000011]}
+- {Email: instance@example.com, Password: p, Instances: [00000000-0000-4000-8000-000000000111]}
+`
 
 // The services that scripts meet, well and unwell.
 
 // newService starts the sandbox over a socket, well or unwell: behind it is always a real
 // one, so that what arrived is done.
 func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
-	box, err := sandbox.Open(sandbox.Options{NoMultiple: kind == "no-multiple"})
+	options := sandbox.Options{NoMultiple: kind == "no-multiple"}
+	if kind == "three-admins" {
+		layout, err := seed.ReadLayout(strings.NewReader(threeAdmins))
+		if err != nil {
+			return "", nil, err
+		}
+		options.Layout = &layout
+	}
+	box, err := sandbox.Open(options)
 	if err != nil {
 		return "", nil, err
 	}
@@ -29,10 +60,11 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		kind = ""
 	}
 	handler, ok := map[string]http.Handler{
-		"":            box,
-		"no-multiple": box,
-		"lost":        lost(box),
-		"slow":        slow(box, came),
+		"":             box,
+		"no-multiple":  box,
+		"three-admins": box,
+		"lost":         lost(box),
+		"slow":         slow(box, came),
 		"html": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("<html>proxy</html>"))
 		}),
@@ -47,6 +79,8 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"redirect":   http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect),
 		"hostile":    hostile(),
 		"halting":    halting(box, came),
+		"surrogates": surrogates(box),
+		"stalling":   stalling(box, came),
 		"unsteady":   unsteady(box),
 		"picky":      picky(box),
 		"gateway":    gateway(box),
@@ -139,6 +173,29 @@ func halting(next http.Handler, came chan<- struct{}) http.Handler {
 			return
 		}
 		waits.ServeHTTP(w, r)
+	})
+}
+
+// stalling is well until the second change of a user, and slow from then on.
+func stalling(next http.Handler, came chan<- struct{}) http.Handler {
+	var changes atomic.Int32
+	waits := slow(next, came)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && changes.Add(1) > 1 {
+			waits.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// surrogates answers with half of a surrogate pair where a user's name has "HALF".
+func surrogates(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(bytes.ReplaceAll(rec.Body.Bytes(), []byte("HALF"), []byte(`\ud800`)))
 	})
 }
 
