@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,9 +51,14 @@ func (b *bench) interrupted(op job.Operation, source records) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
-	b.hook = func(n int) {
-		if n%10 == 0 {
+	var sent atomic.Int32
+	b.hook = func(int) {
+		n := sent.Add(1)
+		if n == 5 {
 			cancel()
+		}
+		if n >= 5 {
+			<-ctx.Done() // no later request overtakes the interrupt
 		}
 	}
 	defer func() { b.hook = nil }()
@@ -320,11 +326,16 @@ func TestADryRunKeepsNothing(t *testing.T) {
 func TestAFolderThatIsRemovedDuringARunEndsIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	gone := make(chan struct{})
 	b.hook = func(n int) {
 		if n == 10 {
 			if err := os.Rename(b.store.Dir, b.store.Dir+".gone"); err != nil {
 				t.Error(err)
 			}
+			close(gone)
+		}
+		if n >= 10 {
+			<-gone // no later request overtakes the removal
 		}
 	}
 	_, err := b.run(t.Context(), &register{service: b.service}, numbered(200))
