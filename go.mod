@@ -20,7 +20,6 @@ require (
 	github.com/spf13/viper v1.21.0
 	github.com/thedatashed/xlsxreader v1.2.8
 	github.com/zalando/go-keyring v0.2.8
-	go.etcd.io/bbolt v1.5.0
 	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/sync v0.24.0
