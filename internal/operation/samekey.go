@@ -12,7 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// ReasonSameKey: the templates give two rows the same key. The subject is its field.
+// ReasonSameKey says that the templates give two rows the same key. The subject is its field.
 const ReasonSameKey failure.Reason = "same-key"
 
 // keyHash tells keys apart. A million of them take 16 MB.

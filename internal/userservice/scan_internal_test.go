@@ -13,6 +13,7 @@ func TestTheFastWayReadsWhatIsDecoded(t *testing.T) {
 	for answer, fast := range map[string]bool{
 		`{"Result":{"DeviceToken":"` + id +
 			`","AccessToken":null,"RefreshToken":null},"Status":200,"Title":"","Errors":[]}`: true,
+		//nolint:gocritic // the white space around is what is tested
 		" {\n\"Status\": 200, \"Result\": {\"DeviceToken\": \"8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70\"}}\n": true,
 		`{"Result":{"DeviceToken":"` + id + `"},"Status":2001}`:                                           false,
 		`{"Result":{"DeviceToken":"` + id + `"},"Status":200} {}`:                                         false,
