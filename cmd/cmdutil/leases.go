@@ -73,3 +73,9 @@ func (k *App) InstanceOf(ctx context.Context, profile string) (userservice.Insta
 	defer func() { _ = s.Close() }()
 	return s.Instance(ctx)
 }
+
+// Note prints a remark on standard error, unless nobody wants to know.
+func (s *Session) Note(text string) { s.app.Streams.Note(text) }
+
+// Warn warns of harm on standard error.
+func (s *Session) Warn(text string) { s.app.Streams.Warn(text) }

@@ -394,6 +394,3 @@ func (s *Session) StateDir() (string, error) {
 	}
 	return s.dir(cfg), nil
 }
-
-// Note prints a remark on standard error, unless nobody wants to know.
-func (s *Session) Note(text string) { s.app.Streams.Note(text) }

@@ -171,8 +171,11 @@ func (c *changer) operation(ctx context.Context) (job.Operation, error) {
 	}
 	if c.leases != nil {
 		update.API = leased{c.api, c.leases}
+		return update, nil
 	}
-	return update, nil
+	var err error
+	update.API, err = supersede(c.api, c.session)
+	return update, err
 }
 
 // question says what is done to a number of users.
