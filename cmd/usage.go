@@ -20,6 +20,9 @@ func wrongUsage(c *cobra.Command, err error) error {
 	if isFailure(err) {
 		return err
 	}
+	if words := c.Flags().Args(); c.HasAvailableSubCommands() && len(words) > 0 {
+		return noSuchCommand(c, words[0]) // its flags are unknown because it is
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
 		if near := nearestFlag(c, unknown.GetSpecifiedName()); near != "" {
