@@ -14,14 +14,18 @@ import (
 // helpWidth is the width of help pages, in columns.
 const helpWidth = 80
 
+// isGroup reports whether a command does nothing but hold others: finish has marked it.
+func isGroup(c *cobra.Command) bool { return c.HasAvailableSubCommands() && c.DisableFlagsInUseLine }
+
 // printUsage writes what follows the long text of a help page: usage, examples, commands,
 // and the flags by their groups. Global flags are on the root's page alone.
 func printUsage(c *cobra.Command) error {
 	var b strings.Builder
 	b.WriteString("Usage:\n")
-	if c.Runnable() && !c.HasAvailableSubCommands() {
+	if !isGroup(c) {
 		fmt.Fprintf(&b, "  %s\n", c.UseLine())
-	} else {
+	}
+	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "  %s COMMAND\n", c.CommandPath())
 	}
 	if len(c.Aliases) > 0 {
