@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,15 +19,33 @@ import (
 type renewals struct {
 	granted, refused, signIns atomic.Int32
 	answered                  chan struct{} // told of each refresh that was granted
-	beforeAnswer              func()        // called before each is answered; nil for nothing
+
+	mu     sync.Mutex
+	before func() // called before each is answered; nil for nothing
+}
+
+// beforeAnswer has a refresh wait for a function before it is answered; nil for nothing.
+func (r *renewals) beforeAnswer(do func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = do
+}
+
+func (r *renewals) waitBeforeAnswer() {
+	r.mu.Lock()
+	do := r.before
+	r.mu.Unlock()
+	if do != nil {
+		do()
+	}
 }
 
 func (r *renewals) counting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		rec := httptest.NewRecorder()
 		next.ServeHTTP(rec, req)
-		if r.beforeAnswer != nil && strings.HasSuffix(req.URL.Path, "/RefreshToken") {
-			r.beforeAnswer()
+		if strings.HasSuffix(req.URL.Path, "/RefreshToken") {
+			r.waitBeforeAnswer()
 		}
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rec.Body.Bytes())
@@ -118,11 +137,11 @@ func (h *house) killAfterRefresh(t *testing.T, seen *renewals, args []string) {
 	}
 	held := flock.New(file + ".lock")
 	defer func() { _ = held.Unlock() }()
-	seen.beforeAnswer = func() { // by now the room for the pair is reserved, which takes the lock too
+	seen.beforeAnswer(func() { // by now the room for the pair is reserved, which takes the lock too
 		if err := held.Lock(); err != nil {
 			t.Error(err)
 		}
-	}
+	})
 	process := h.process(t, args...)
 	var says bytes.Buffer
 	process.Stdout, process.Stderr = &says, &says
@@ -140,7 +159,7 @@ func (h *house) killAfterRefresh(t *testing.T, seen *renewals, args []string) {
 	if err := process.Wait(); err == nil || strings.Contains(says.String(), "Error") {
 		t.Fatalf("it has ended by itself: %v\n%s", err, &says)
 	}
-	seen.beforeAnswer = nil
+	seen.beforeAnswer(nil)
 	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the token file has changed: %v", err)
 	}

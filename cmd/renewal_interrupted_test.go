@@ -40,7 +40,9 @@ func TestInterruptedDuringARefresh(t *testing.T) {
 			process := h.process(t, "token", "print")
 			var says bytes.Buffer
 			process.Stdout, process.Stderr = &says, &says
-			seen.beforeAnswer = func() {
+			started := make(chan struct{})
+			seen.beforeAnswer(func() {
+				<-started
 				for _, s := range c.signals {
 					if err := process.Process.Signal(s); err != nil {
 						t.Error(err)
@@ -48,17 +50,18 @@ func TestInterruptedDuringARefresh(t *testing.T) {
 					wait(t, 20*time.Millisecond) // else the system makes one of several
 				}
 				wait(t, c.answer)
-			}
+			})
 			if err := process.Start(); err != nil {
 				t.Fatal(err)
 			}
+			close(started)
 			_ = process.Wait()
 			if status := process.ProcessState.ExitCode(); status != 130 && status != 0 {
 				t.Errorf("exit status %d\n%s", status, &says)
 			}
 			seen.want(t, 1, 0, 0)
 			<-seen.answered
-			seen.beforeAnswer = nil
+			seen.beforeAnswer(nil)
 			out, err := h.process(t, "token", "print").CombinedOutput()
 			if err != nil || !strings.HasPrefix(string(out), "eyJ") {
 				t.Errorf("the next command: %v\n%s\nthe interrupted one said:\n%s", err, out, &says)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -309,8 +310,11 @@ func TestADeletionWithUsersIsResumed(t *testing.T) {
 		t.Errorf("interrupted: %d, %v", n, err)
 	}
 
+	var mu sync.Mutex
 	lost := map[string]bool{}
 	w.spoil = func(req *http.Request) error { // the answer about each user is lost once
+		mu.Lock()
+		defer mu.Unlock()
 		if strings.Contains(req.URL.Path, "/users/") && req.Method == http.MethodDelete && !lost[req.URL.Path] {
 			lost[req.URL.Path] = true
 			return errors.New("connection reset")

@@ -56,6 +56,7 @@ func (c change) run(t *testing.T, op func(*service, *userservice.Client) job.Ope
 	} else if err != nil || result.Outcome != c.want || failure.CodeOf(result.Err) != c.code {
 		t.Errorf("got %s, %v, %v, want %s", result.Outcome, result.Err, err, c.want)
 	}
+	s.settle()
 	if len(s.sent) != c.sent || s.reads != c.reads {
 		t.Errorf("sent %v and read %d times, want %d and %d", s.sent, s.reads, c.sent, c.reads)
 	}
@@ -131,6 +132,7 @@ func TestUpdateSendsWhatDiffers(t *testing.T) {
 		result.Outcome != job.Updated {
 		t.Fatalf("got %+v, %v", result, err)
 	}
+	s.settle()
 	if want := map[string]any{"City": "Rome"}; !reflect.DeepEqual(s.bodies[0], want) {
 		t.Errorf("sent %v, want %v", s.bodies[0], want)
 	}

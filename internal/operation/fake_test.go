@@ -83,6 +83,12 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, body)
 }
 
+// settle waits for handlers whose answer was lost: they may still run, and note what they were sent.
+func (s *service) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
 func (s *service) serve(w http.ResponseWriter, r *http.Request, body map[string]any) {
 	switch path := strings.ToLower(r.URL.Path); {
 	case path == "/v1/registration/create":

@@ -97,8 +97,10 @@ func TestJobRegistersEachUserOnce(t *testing.T) {
 			if summary.Count(c.want) == 0 || summary.Done() != 20 || len(s.users) != users {
 				t.Errorf("got %v, and %d users", summary.Outcomes, len(s.users))
 			}
+			s.settle()
 			before := len(s.sent)
 			again, _ := run(t.Context(), t, dir, op, source, 20)
+			s.settle()
 			if len(s.sent) != before || again.Count(job.Created) != 0 || again.Count(job.Failed) != summary.Count(job.Failed) {
 				t.Errorf("given again it sends %d requests, and is %v", len(s.sent)-before, again.Outcomes)
 			}
@@ -203,6 +205,7 @@ func TestJobUpdatesByAList(t *testing.T) {
 	s.sent = nil
 	op := &operation.Update{API: api, Actor: operation.Actor{Admin: true}, Users: m, Instance: m.Instance, Change: change}
 	summary, rows := run(t.Context(), t, t.TempDir(), op, source, len(source))
+	s.settle()
 	if summary.Count(job.Updated) != 10 || summary.Count(job.Unchanged) != 40 || s.reads != 0 || len(s.sent) != 10 {
 		t.Errorf("got %v, by %d reads and %d requests", summary.Outcomes, s.reads, len(s.sent))
 	}

@@ -83,6 +83,7 @@ func TestOutcomesOfRegister(t *testing.T) {
 			if err != nil || result.Outcome != c.want || failure.CodeOf(result.Err) != c.code {
 				t.Errorf("got %s, %v, %v, want %s", result.Outcome, result.Err, err, c.want)
 			}
+			s.settle()
 			if s.bodies[0]["CustomToken"] != ada || s.bodies[0]["FirstName"] != "Ada" ||
 				s.bodies[0]["CreateAccessToken"] != false {
 				t.Errorf("sent %v", s.bodies[0])

@@ -42,8 +42,10 @@ func TestSingleUser(t *testing.T) {
 					Clock:  pace.Clock{Now: time.Now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
 					Notify: func(error, time.Duration) { notes++ },
 				})
-			if result.Outcome != c.want || failure.CodeOf(result.Err) != c.code || len(s.sent) != c.sent || notes != c.sent-1 {
-				t.Errorf("got %s, %v, by %d requests and %d notes, want %s by %d", result.Outcome, result.Err, len(s.sent), notes,
+			s.settle()
+			sent := len(s.sent)
+			if result.Outcome != c.want || failure.CodeOf(result.Err) != c.code || sent != c.sent || notes != c.sent-1 {
+				t.Errorf("got %s, %v, by %d requests and %d notes, want %s by %d", result.Outcome, result.Err, sent, notes,
 					c.want, c.sent)
 			}
 			if unknown := c.want == job.Unknown; unknown != failure.MayHaveApplied(result.Err) {
