@@ -12,6 +12,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // wrongUsage puts what the libraries find wrong with a command line into the program's
@@ -38,13 +39,16 @@ func invalidUsage(c *cobra.Command, message string) error {
 
 // nearestFlag returns the flag of a command whose name is like a misspelled one; "" where none is.
 func nearestFlag(c *cobra.Command, name string) string {
-	best, least := "", 3
+	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if d := cmdutil.EditDistance(f.Name, name); !f.Hidden && (d < least || strings.HasPrefix(f.Name, name) && least > 1) {
-			best, least = "--"+f.Name, min(d, 2)
+		if !f.Hidden {
+			known = append(known, f.Name)
 		}
 	})
-	return best
+	if near := nearest.Of(name, known); near != "" {
+		return "--" + near
+	}
+	return ""
 }
 
 func flagText(err error) string {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // Nearest returns the one of the known words that was probably meant; the part before its last dot
@@ -18,8 +19,7 @@ func Nearest(text string, known []string) string {
 			}
 		}
 	}
-	form, _ := field.Nearest(text, forms)
-	return whole[form]
+	return whole[nearest.By(field.Fold, text, forms)]
 }
 
 // DidYouMean returns " (did you mean X?)", or "" where nothing known is like the text.
@@ -28,32 +28,4 @@ func DidYouMean(text string, known []string) string {
 		return " (did you mean " + near + "?)"
 	}
 	return ""
-}
-
-// EditDistance returns how many letters must be changed, added, removed or swapped with their
-// neighbor to make one word of the other.
-func EditDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range y {
-		rows[0][j+1] = j + 1
-	}
-	for i := range x {
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			d := min(rows[i][j+1]+1, rows[i+1][j]+1, rows[i][j]+cost)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				d = min(d, rows[i-1][j-1]+1)
-			}
-			rows[i+1][j+1] = d
-		}
-	}
-	return rows[len(x)][len(y)]
 }

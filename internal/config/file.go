@@ -15,6 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // fileProfile is a profile as the file has it: key → value.
@@ -176,7 +177,7 @@ func profileKeys() (keys []string) {
 // misspelled `protected` must not go unnoticed.
 func unknownKey(key string, known []string) string {
 	message := "unknown key " + strconv.Quote(key)
-	if like := nearest(key, known); like != "" {
+	if like := nearest.Of(key, known); like != "" {
 		return message + " (did you mean " + like + "?)"
 	}
 	return message + ": known are " + strings.Join(known, ", ")

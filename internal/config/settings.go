@@ -1,6 +1,11 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
+)
 
 // A kind is what the value of a setting may be.
 type kind string
@@ -118,38 +123,6 @@ func settingOf(key string) *Setting {
 	return nil
 }
 
-// nearest returns the name most like the one that was written; "" where none is like it.
-func nearest(written string, names []string) string {
-	best, least := "", 1+len(written)/3
-	for _, name := range names {
-		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d <= least {
-			best, least = name, d-1
-		}
-	}
-	return best
-}
-
-// editDistance is how many bytes must be inserted, removed or replaced to make b of a.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
 // unknownVariables returns a warning for each variable of the program's own name space that it does
 // not know.
 func unknownVariables(environ []string) (warnings []string) {
@@ -162,25 +135,16 @@ func unknownVariables(environ []string) (warnings []string) {
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testVariables) || value == "" ||
-			contains(known, name) {
+			slices.Contains(known, name) {
 			continue
 		}
 		warning := "unknown environment variable " + name + " is ignored"
-		if like := nearest(name, known); like != "" {
+		if like := nearest.Of(name, known); like != "" {
 			warning += " (did you mean " + like + "?)"
 		}
 		warnings = append(warnings, warning)
 	}
 	return warnings
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // WithoutSecrets is an environment without the values that must not reach other programs.

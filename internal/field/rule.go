@@ -11,7 +11,9 @@ import (
 	"unicode"
 
 	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // A RuleError is a value that breaks its field's rule. Two values that break a rule in the same way
@@ -109,7 +111,7 @@ func (f *Field) parseEnum(s string) (string, error) {
 		}
 	}
 	why := "not one of " + strings.Join(f.Values, ", ")
-	if near, ok := Nearest(s, f.Values); ok {
+	if near := nearest.By(Fold, s, f.Values); near != "" {
 		why += " (did you mean " + near + "?)"
 	}
 	return "", invalid(s, why)

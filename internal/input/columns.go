@@ -8,6 +8,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // The columns of a results file. A file may hold them under any spelling of these names:
@@ -144,7 +145,7 @@ func (n *names) knownNames() []string {
 
 // didYouMean returns the nearest known name in parentheses; "" where none is near.
 func (n *names) didYouMean(name string) string {
-	if near, ok := field.Nearest(name, n.knownNames()); ok {
+	if near := nearest.By(field.Fold, name, n.knownNames()); near != "" {
 		return " (did you mean " + near + "?)"
 	}
 	return ""
