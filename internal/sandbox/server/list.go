@@ -1,12 +1,18 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -68,7 +74,7 @@ func (c *call) list() answer {
 		if !ok {
 			return refuse(http.StatusForbidden)
 		}
-		all := func() []*store.User { return q.filter.in(st, within) }
+		all := func() *store.Ordered { return q.filter.in(st, within) }
 		users, total := st.Page(q.key(within), (q.number-1)*q.size, q.size, all)
 		return q.answer(&View{State: st, Names: q.names}, users, total)
 	})
@@ -194,64 +200,93 @@ func (q listQuery) within(st *store.State, a admin) (ids map[uuid.UUID]bool, ok 
 	return ids, true
 }
 
-// in returns the users that pass, in order.
-func (f *filter) in(st *store.State, within map[uuid.UUID]bool) []*store.User {
-	type entry struct {
-		u     *store.User
-		key   string
-		there bool
-	}
-	var all []entry
-	st.Users(func(u *store.User) bool {
-		if within[u.Instance] && f.passes(u) {
-			key, there := sortKey(u, f.sort)
-			all = append(all, entry{u, key, there})
+// in returns the users that pass, in order. Who has no value in the sort's field comes last, in
+// either direction (assumed: sort-missing), as registered.
+func (f *filter) in(st *store.State, within map[uuid.UUID]bool) *store.Ordered {
+	all := store.Collect(st, func(u *store.User) (store.Entry, bool) {
+		if !within[u.Instance] || !f.passes(u) {
+			return store.Entry{}, false
 		}
-		return true
+		key, there := sortKey(u, f.sort)
+		switch {
+		case !there:
+			key = missing
+		case f.desc:
+			key = missing - 1 - key
+		}
+		return store.Entry{User: u, Key: key}, true
 	})
-	slices.SortFunc(all, func(a, b entry) int {
-		if a.there != b.there { // who has no value comes last, in either direction (assumed: sort-missing)
-			if a.there {
-				return -1
-			}
-			return 1
+	return store.NewOrdered(all, func(a, b store.Entry) int {
+		order := cmp.Compare(a.Key, b.Key)
+		switch {
+		case order != 0:
+			return order
+		case f.sort == "DateCreated" || a.Key == missing:
+			order = a.User.Created.Compare(b.User.Created)
+		case f.sort == "DeviceToken":
+			order = bytes.Compare(a.User.Token[:], b.User.Token[:])
+		default:
+			order = compareTexts(sortText(a.User, f.sort), sortText(b.User, f.sort))
 		}
-		order := cmp.Compare(a.key, b.key)
-		if !a.there || f.sort == "DateCreated" {
-			order = a.u.Created.Compare(b.u.Created)
-		}
-		order = cmp.Or(order, a.u.Place()-b.u.Place())
-		if f.desc && a.there {
+		order = cmp.Or(order, a.User.Place()-b.User.Place())
+		if f.desc && a.Key != missing {
 			return -order
 		}
 		return order
 	})
-	users := make([]*store.User, len(all))
-	for i, e := range all {
-		users[i] = e.u
-	}
-	return users
 }
 
-// sortKey returns what a user is sorted by.
-func sortKey(u *store.User, by string) (key string, there bool) {
+// missing is the sort key of who has no value: the last.
+const missing = math.MaxUint64
+
+// sortKey returns a number to sort a user by; it may be the same for two that differ.
+func sortKey(u *store.User, by string) (key uint64, there bool) {
 	switch by {
 	case "DateCreated":
-		return "", true
+		return uint64(u.Created.UnixMicro() + 1<<62), true //nolint:gosec // it is positive
 	case "DeviceToken":
-		return string(u.Token[:]), true
+		return binary.BigEndian.Uint64(u.Token[:]) >> 1, true
 	case "ActivityStatus":
-		return activityOf(u), true
-	case "ChildrenCount":
-		n, ok := u.Fields.Get(by)
-		if negative, found := strings.CutPrefix(n, "-"); found {
-			return "-" + negative, ok
-		}
-		return fmt.Sprintf("%10s", n), ok
-	default:
-		value, ok := u.Fields.Get(by)
-		return strings.ToLower(value), ok
+		return textKey(activityOf(u)), true
 	}
+	value, ok := u.Fields.Get(by)
+	if by == "ChildrenCount" {
+		n, _ := strconv.ParseInt(value, 10, 64)
+		return uint64(n + 1<<32), ok //nolint:gosec // it is positive: the count is of 32 bits
+	}
+	return textKey(value), ok
+}
+
+// textKey is the first eight bytes of a text in lower case.
+func textKey(text string) (key uint64) {
+	if strings.ContainsFunc(text[:min(8, len(text))], func(r rune) bool { return r >= utf8.RuneSelf }) {
+		text = strings.ToLower(text)
+	}
+	for i := range 8 {
+		key <<= 8
+		if i < len(text) {
+			key |= uint64(text[i])
+			if 'A' <= text[i] && text[i] <= 'Z' {
+				key += 'a' - 'A'
+			}
+		}
+	}
+	return key
+}
+
+func sortText(u *store.User, by string) string {
+	if by == "ActivityStatus" {
+		return activityOf(u)
+	}
+	text, _ := u.Fields.Get(by)
+	return text
+}
+
+func compareTexts(a, b string) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(strings.ToLower(a), strings.ToLower(b))
 }
 
 func (f *filter) passes(u *store.User) bool {
@@ -281,11 +316,14 @@ func matchesSearch(u *store.User, term string) bool {
 			return true
 		}
 	}
-	if first, ok := u.Fields.Get("FirstName"); ok && len(term) > len(first) {
+	if first, ok := u.Fields.Get("FirstName"); ok && hasPrefix(term, first) {
 		full, _ := valueOf(u, "FullName")
 		if hasPrefix(full, term) {
 			return true
 		}
 	}
-	return hasPrefix(u.Token.String(), term)
+	var beginning [8]byte
+	hex.Encode(beginning[:], u.Token[:4])
+	return strings.EqualFold(string(beginning[:min(8, len(term))]), term[:min(8, len(term))]) &&
+		hasPrefix(u.Token.String(), term)
 }

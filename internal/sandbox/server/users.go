@@ -127,32 +127,23 @@ func (f finding) in(st *store.State, a admin) []*store.User {
 	for _, i := range a.instances() {
 		reach[i.ID] = true
 	}
-	var found []*store.User
-	keep := func(u *store.User) bool {
-		if u != nil && reach[u.Instance] && f.matches(u) {
-			found = append(found, u)
-		}
-		return true
-	}
+	keep := func(u *store.User) (*store.User, bool) { return u, u != nil && reach[u.Instance] && f.matches(u) }
 	email, byEmail := f.values.Get("Email")
 	client, byClient := f.values.Get("ClientId")
+	var few []*store.User
 	switch {
 	case f.token != uuid.Nil:
-		keep(st.User(f.token))
+		few = []*store.User{st.User(f.token)}
 	case byEmail:
-		for _, u := range st.ByEmail(email) {
-			keep(u)
-		}
+		few = slices.Clone(st.ByEmail(email))
 	case byClient:
-		for _, u := range st.ByClientID(client) {
-			keep(u)
-		}
+		few = slices.Clone(st.ByClientID(client))
 	default:
-		st.Users(keep)
-		return found
+		return store.Collect(st, keep)
 	}
-	store.Sort(found)
-	return found
+	few = slices.DeleteFunc(few, func(u *store.User) bool { _, ok := keep(u); return !ok })
+	store.Sort(few)
+	return few
 }
 
 func (f finding) matches(u *store.User) bool {

@@ -115,7 +115,7 @@ type State struct {
 	signIns   map[string]*SignIns
 	publicKey crypto.PublicKey
 	pagesMu   sync.Mutex
-	pages     map[string][]*User // lists by their queries, of this version
+	pages     map[string]*Ordered // lists by their queries, of this version
 }
 
 func newState() *State {
@@ -134,15 +134,6 @@ func (s *State) Count(instance uuid.UUID) int { return s.counts[instance] }
 
 // User finds a user by its DeviceToken; nil where there is none.
 func (s *State) User(token uuid.UUID) *User { return s.byToken[token] }
-
-// Users calls fn with every user, in the order of registration, until it returns false.
-func (s *State) Users(fn func(*User) bool) {
-	for _, u := range s.users {
-		if u != nil && !fn(u) {
-			return
-		}
-	}
-}
 
 // UsersFrom returns up to n users from a place on, and the next place; 0 at the end.
 func (s *State) UsersFrom(place, n int) (users []*User, next int) {
@@ -205,7 +196,7 @@ func (s *State) Expired(subject string, now time.Time) []Change {
 
 // Page returns part of a list that make computes, and its length. The list of a key is
 // kept until the next change.
-func (s *State) Page(key string, from, n int, compute func() []*User) (users []*User, total int) {
+func (s *State) Page(key string, from, n int, compute func() *Ordered) (users []*User, total int) {
 	s.pagesMu.Lock()
 	defer s.pagesMu.Unlock()
 	list, ok := s.pages[key]
@@ -215,12 +206,14 @@ func (s *State) Page(key string, from, n int, compute func() []*User) (users []*
 			s.pages = nil
 		}
 		if s.pages == nil {
-			s.pages = map[string][]*User{}
+			s.pages = map[string]*Ordered{}
 		}
 		s.pages[key] = list
 	}
-	from = min(from, len(list))
-	return list[from:min(from+n, len(list))], len(list)
+	for _, e := range list.slice(from, from+n) {
+		users = append(users, e.User)
+	}
+	return users, len(list.all)
 }
 
 // Sort puts users in the order of registration.

@@ -247,8 +247,12 @@ func (s *Store) forget() {
 
 // readOn reads from the offset to the end, and cuts off what a killed process has left of a line.
 func (s *Store) readOn() (changes int, err error) {
-	data, err := io.ReadAll(io.NewSectionReader(s.file, s.offset, 1<<62))
+	info, err := s.file.Stat()
 	if err != nil {
+		return 0, err
+	}
+	data := make([]byte, info.Size()-s.offset)
+	if _, err := s.file.ReadAt(data, s.offset); err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
 	used, changes, err := replay(s.state, data, s.offset == 0)
