@@ -2,9 +2,8 @@
 package audit
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,49 +33,25 @@ type entry struct {
 	Changes     []audit.Change
 	Outcome     string
 	RequestID   string `json:"RequestId"`
+
+	clientID string // for tables
 }
 
 var view = render.View[entry]{
 	Columns: []render.Column[entry]{
 		{Head: "TIME", Name: "Time", Cell: func(e entry) any { return e.Time }},
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(e entry) any { return e.DeviceToken }},
-		{Head: "OPERATION", Name: "Operation", Cell: func(e entry) any { return e.Operation }},
-		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(e entry) any { return ChangesText(e.Changes) }},
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Pipe: true, Cell: func(e entry) any { return e.DeviceToken }},
+		{Head: "USER", Name: "ClientId", Cell: func(e entry) any { return e.clientID },
+			Screen: func(e entry) any { return cmp.Or(e.clientID, e.DeviceToken) }},
 		cmdutil.OutcomeColumn(func(e entry) string { return e.Outcome }),
+		{Head: "OPERATION", Name: "Operation", Spare: true, Cell: func(e entry) any { return e.Operation }},
+		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(e entry) any { return cmdutil.ChangesText(e.Changes) }},
 		{Head: "COMMAND", Name: "Command", Wide: true, Cell: func(e entry) any { return e.Command }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(e entry) any { return e.Profile }},
 		{Head: "INSTANCE", Name: "InstanceId", Wide: true, Cell: func(e entry) any { return e.InstanceID }},
 		{Head: "REQUEST", Name: "RequestId", Wide: true, Cell: func(e entry) any { return e.RequestID }},
 	},
 	ID: func(e entry) string { return e.DeviceToken },
-}
-
-// ChangesText returns changes in a line: "EnableLogging off → on, City Bonn → Berlin".
-func ChangesText(changes []audit.Change) string {
-	parts := make([]string, len(changes))
-	for i, c := range changes {
-		parts[i] = fmt.Sprintf("%s %s → %s", c.Field, valueText(c.From), valueText(c.To))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func valueText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "(none)"
-	case string:
-		if v == "" {
-			return `""`
-		}
-		return v
-	case bool:
-		if v {
-			return "on"
-		}
-		return "off"
-	default:
-		return fmt.Sprint(v)
-	}
 }
 
 type listOptions struct {
@@ -160,7 +135,7 @@ func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
 		}
 		found = true
 		return out.Add(entry{e.Time, e.Profile, e.InstanceID, e.Command, e.Operation, e.DeviceToken, e.Changes, e.Outcome,
-			e.RequestID})
+			e.RequestID, e.ClientID})
 	})
 	if closeErr := out.Close(nil); err == nil {
 		err = closeErr

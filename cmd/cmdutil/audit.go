@@ -55,7 +55,8 @@ func (r *Recorder) Row(ctx context.Context, command, operation, jobID string, ro
 	}
 	e := audit.Entry{
 		Time: r.session.app.Now(), Profile: r.session.Profile.Name, InstanceID: r.session.InstanceID(), Command: command,
-		Operation: operation, DeviceToken: row.DeviceToken.String(), Outcome: string(row.Outcome), Job: jobID,
+		Operation: operation, DeviceToken: row.DeviceToken.String(), ClientID: row.ClientID,
+		Outcome: string(row.Outcome), Job: jobID,
 	}
 	if row.Action != "" {
 		e.Operation = row.Action

@@ -49,18 +49,29 @@ type info struct {
 var infoView = render.View[info]{
 	Columns: []render.Column[info]{
 		{Head: "JOB", Name: "Job", Cell: func(s info) any { return s.Job }},
-		{Head: "OPERATION", Name: "Operation", Cell: func(s info) any { return s.Operation }},
+		{Head: "OPERATION", Name: "Operation", Spare: true, Cell: func(s info) any { return s.Operation }},
 		{Head: "STATE", Name: "State", Style: func(s info) render.Style { return cmdutil.OutcomeStyle(s.State) },
 			Cell: func(s info) any { return s.State }},
-		{Head: "PROFILE", Name: "Profile", Cell: func(s info) any { return s.Profile }},
-		{Head: "INPUT", Name: "Input", Cell: func(s info) any { return s.Input }},
+		{Head: "PROFILE", Name: "Profile", Spare: true, Cell: func(s info) any { return s.Profile }},
+		{Head: "INPUT", Name: "Input", Cell: func(s info) any { return s.Input },
+			Screen: func(s info) any { return filepath.Base(s.Input) }},
 		{Head: "ROWS", Name: "Requested", Cell: func(s info) any { return s.Requested }},
 		{Head: "DONE", Name: "Done", Cell: func(s info) any { return s.done() }},
-		{Head: "FAILED", Name: "Failed", Cell: func(s info) any { return s.Failed }},
-		{Head: "UNKNOWN", Name: "Unknown", Cell: func(s info) any { return s.Unknown }},
+		{Head: "FAILED", Name: "Failed", Cell: func(s info) any { return s.Failed },
+			Screen: func(s info) any { return unlessZero(s.Failed) }},
+		{Head: "UNKNOWN", Name: "Unknown", Cell: func(s info) any { return s.Unknown },
+			Screen: func(s info) any { return unlessZero(s.Unknown) }},
 		{Head: "BEGUN", Name: "Begun", Cell: func(s info) any { return s.Begun }},
 	},
 	ID: func(s info) string { return s.Job },
+}
+
+// unlessZero returns nothing for zero: a column of zeros is left out, and another number stands out.
+func unlessZero(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
 }
 
 func (s info) done() int {
@@ -112,9 +123,6 @@ func newList(a *cmdutil.App) *cobra.Command {
 			out := make([]info, len(list))
 			for i, s := range list {
 				out[i] = newInfo(s)
-				if a.Streams.OutTTY && (a.Flags.Output == "" || a.Flags.Output == render.Table) {
-					out[i].Input = filepath.Base(out[i].Input) // the folder is in -o wide
-				}
 			}
 			return cmdutil.PrintList(c.Context(), a, infoView, out, "There are no jobs")
 		},

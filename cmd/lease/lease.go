@@ -2,12 +2,15 @@
 package lease
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/lease"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -30,15 +33,19 @@ type shown struct {
 	Since       time.Time
 	Until       time.Time
 	Overdue     bool
+
+	clientID string // for tables
 }
 
 var view = render.View[shown]{
 	Columns: []render.Column[shown]{
 		{Head: "LEASE", Name: "Lease", Cell: func(l shown) any { return l.Lease }},
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(l shown) any { return l.DeviceToken }},
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Pipe: true, Cell: func(l shown) any { return l.DeviceToken }},
+		{Head: "USER", Name: "ClientId", Cell: func(l shown) any { return l.clientID },
+			Screen: func(l shown) any { return cmp.Or(l.clientID, l.DeviceToken) }},
 		{Head: "FIELD", Name: "Field", Cell: func(l shown) any { return l.Field }},
 		{Head: "VALUE", Name: "Value", Cell: func(l shown) any { return onOff(l.Value) }},
-		{Head: "BEFORE", Name: "Before", Cell: func(l shown) any { return onOff(l.Before) }},
+		{Head: "BEFORE", Name: "Before", Spare: true, Cell: func(l shown) any { return onOff(l.Before) }},
 		{Head: "SINCE", Name: "Since", Wide: true, Cell: func(l shown) any { return l.Since }},
 		{Head: "UNTIL", Name: "Until", Cell: func(l shown) any { return l.Until }},
 		{Head: "OVERDUE", Name: "Overdue", Cell: func(l shown) any {
@@ -89,10 +96,38 @@ func list(ctx context.Context, k *cmdutil.App) error {
 	out := []shown{}
 	for _, l := range open {
 		if l.Profile == p.Name {
-			out = append(out, shown{l.ID, l.DeviceToken, l.Field, l.Value, l.Before, l.Since, l.Until, l.Overdue(k.Now())})
+			out = append(out, shown{l.ID, l.DeviceToken, l.Field, l.Value, l.Before, l.Since, l.Until, l.Overdue(k.Now()), ""})
 		}
 	}
+	if err := addClientIDs(ctx, k, p, out); err != nil {
+		return err
+	}
 	return cmdutil.PrintList(ctx, k, view, out, "No temporary changes")
+}
+
+// addClientIDs names the users as the audit record does, which has the changes that the leases are of.
+func addClientIDs(ctx context.Context, k *cmdutil.App, p config.Profile, leases []shown) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	cfg, err := k.Config()
+	if err != nil {
+		return err
+	}
+	known := map[string]string{}
+	first := slices.MinFunc(leases, func(a, b shown) int { return a.Since.Compare(b.Since) }).Since
+	if _, err := k.AuditOf(cfg, p).Each(ctx, audit.Filter{Since: first}, func(e audit.Entry) error {
+		if e.ClientID != "" {
+			known[e.DeviceToken] = e.ClientID
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for i, l := range leases {
+		leases[i].clientID = known[l.DeviceToken]
+	}
+	return nil
 }
 
 // storeOf returns the leases of the profile in force, without a session.

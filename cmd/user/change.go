@@ -211,7 +211,7 @@ func changeText(change field.Set) string {
 	parts := make([]string, len(fields))
 	for i, f := range fields {
 		value, _ := change.Get(f.Name)
-		parts[i] = f.Name + " to " + valueText(value)
+		parts[i] = f.Name + " to " + cmdutil.ValueText(value)
 	}
 	return strings.Join(parts, ", ")
 }

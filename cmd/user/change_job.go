@@ -31,18 +31,16 @@ func changeKinds() []cmdutil.JobKind {
 // changeOutput prints the rows of such a job: an array of users.
 type changeOutput struct {
 	printer *render.Printer
-	view    render.View[changed]
 	stream  *render.Stream[changed]
 }
 
-func newChangeOutput(a *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
-	view, err := changeView(a, p)
-	return &changeOutput{printer: p, view: view}, err
+func newChangeOutput(_ *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
+	return &changeOutput{printer: p}, changedView.Check(p)
 }
 
 // Begin implements cmdutil.JobOutput.
 func (o *changeOutput) Begin(string, int) {
-	o.stream = render.NewStream(o.printer, o.view, render.Frame{})
+	o.stream = render.NewStream(o.printer, changedView, render.Frame{})
 }
 
 // Add implements cmdutil.JobOutput.

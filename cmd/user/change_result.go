@@ -18,7 +18,11 @@ func (r *tokenRun) settle(ctx context.Context, recorder *cmdutil.Recorder, t *ta
 	if result.Outcome == job.Unknown && result.Changes == nil {
 		result.Changes = t.changes
 	}
-	recorder.Row(ctx, r.command, r.options.Operation, "", job.Row{Result: result})
+	row := job.Row{Result: result}
+	if t.state.User != nil {
+		row.ClientID = t.state.User.ClientID()
+	}
+	recorder.Row(ctx, r.command, r.options.Operation, "", row)
 	if slices.Contains([]job.Outcome{job.Updated, job.Deleted, job.Moved, job.Unknown}, result.Outcome) {
 		r.applied = append(r.applied, result.DeviceToken.String())
 	}

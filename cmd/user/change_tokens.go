@@ -39,8 +39,7 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err != nil {
 		return err
 	}
-	view, err := changeView(k, p)
-	if err != nil {
+	if err := changedView.Check(p); err != nil {
 		return err
 	}
 	s, err := k.Session(cmdutil.SessionOptions{InFlight: min(len(tokens), changesAtOnce), WaitsAlone: len(tokens) > 1})
@@ -66,7 +65,7 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err := ch.confirm(ctx, targets, c.job.DryRun); err != nil {
 		return err
 	}
-	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, view, render.Frame{})}
+	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, changedView, render.Frame{})}
 	err = run.all(ctx, targets)
 	ch.leases.noteLasting()
 	if c.wait && run.done > 0 && (err == nil || failure.Is(err, failure.Partial)) {

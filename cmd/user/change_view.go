@@ -1,7 +1,7 @@
 package user
 
 import (
-	"fmt"
+	"cmp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,40 +25,17 @@ type changed struct {
 	whom string // for tables: "Ada Lovelace (c-2001)"
 }
 
+// changedView shows a person who, rather than the DeviceToken, which a pipe and -o wide have.
 var changedView = render.View[changed]{
 	Columns: []render.Column[changed]{
-		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(c changed) any { return c.DeviceToken }},
+		{Head: "DEVICE TOKEN", Name: "DeviceToken", Pipe: true, Cell: func(c changed) any { return c.DeviceToken }},
 		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
-		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(c changed) any { return changesText(c.Changes) }},
-		{Head: "USER", Name: "User", Cell: func(c changed) any { return c.whom }},
+		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(c changed) any { return cmdutil.ChangesText(c.Changes) }},
+		{Head: "USER", Name: "User", Cell: func(c changed) any { return c.whom },
+			Screen: func(c changed) any { return cmp.Or(c.whom, c.DeviceToken) }},
 		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(c changed) any { return c.Error }},
 	},
 	ID: func(c changed) string { return c.DeviceToken },
-}
-
-// screenView is what a person sees: who, rather than the DeviceToken, which -o wide has.
-var screenView = render.View[changed]{
-	Columns: []render.Column[changed]{
-		cmdutil.OutcomeColumn(func(c changed) string { return c.Outcome }),
-		{Head: "CHANGES", Name: "Changes", Wrap: true, Cell: func(c changed) any { return changesText(c.Changes) }},
-		{Head: "USER", Name: "User", Cell: func(c changed) any {
-			if c.whom == "" {
-				return c.DeviceToken
-			}
-			return c.whom
-		}},
-		{Head: "ERROR", Name: "Error", Wrap: true, Cell: func(c changed) any { return c.Error }},
-	},
-	ID: func(c changed) string { return c.DeviceToken },
-}
-
-// changeView returns the view for the output that was asked for, once it is known to fit.
-func changeView(k *cmdutil.App, p *render.Printer) (render.View[changed], error) {
-	view := changedView
-	if k.Streams.OutTTY && p.Format() == render.Table && !p.Queried() {
-		view = screenView
-	}
-	return view, view.Check(p)
 }
 
 // newChanged returns what became of a user as it is printed.
@@ -72,22 +49,6 @@ func newChanged(r job.Result, named string, u *userservice.User) changed {
 		out.Error = &text
 	}
 	return out
-}
-
-// changesText returns changes in a line: "EnableLogging off → on, City Bonn → Berlin".
-func changesText(changes []job.Change) string {
-	parts := make([]string, len(changes))
-	for i, c := range changes {
-		parts[i] = fmt.Sprintf("%s %s → %s", c.Field, valueText(c.From), valueText(c.To))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func valueText(v any) string {
-	if v == nil || v == "" {
-		return "(none)"
-	}
-	return fmt.Sprint(onOff(v))
 }
 
 // whomText names a user in a table: "Ada Lovelace (c-2001)".

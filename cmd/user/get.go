@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -129,16 +128,9 @@ type difference struct {
 
 var diffView = render.View[difference]{Columns: []render.Column[difference]{
 	{Head: "FIELD", Name: "Field", Cell: func(d difference) any { return d.Field }},
-	{Head: "FROM", Name: "From", Cell: func(d difference) any { return shownValue(d.From) }},
-	{Head: "TO", Name: "To", Cell: func(d difference) any { return shownValue(d.To) }},
+	{Head: "FROM", Name: "From", Cell: func(d difference) any { return cmdutil.ValueText(d.From) }},
+	{Head: "TO", Name: "To", Cell: func(d difference) any { return cmdutil.ValueText(d.To) }},
 }}
-
-func shownValue(v any) string {
-	if v == nil || v == "" {
-		return "(none)"
-	}
-	return fmt.Sprint(v)
-}
 
 func printDiff(ctx context.Context, k *cmdutil.App, before, now userservice.User) error {
 	var out []difference

@@ -46,8 +46,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	if err != nil {
 		return err
 	}
-	view, err := changeView(k, p)
-	if err != nil {
+	if err := changedView.Check(p); err != nil {
 		return err
 	}
 	s, err := k.Session(cmdutil.SessionOptions{})
@@ -77,7 +76,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	recorder := s.Recorder()
 	recorder.Row(context.WithoutCancel(ctx), "user join", opMove, "", job.Row{Result: result})
 	recorder.Flush(context.WithoutCancel(ctx))
-	if err := render.List(p, view, []changed{newChanged(result, id, nil)}); err != nil {
+	if err := render.List(p, changedView, []changed{newChanged(result, id, nil)}); err != nil {
 		return cmdutil.Unprinted(err, "user "+id+" is "+string(result.Outcome))
 	}
 	if result.Outcome == job.Unknown {

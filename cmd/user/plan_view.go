@@ -171,7 +171,7 @@ func plain(v any) string {
 		if v == "" || strings.ContainsAny(v, " ,;→") {
 			return fmt.Sprintf("%q", v)
 		}
-		return sanitize.Clean(v)
+		return sanitize.Clean(cmdutil.ValueText(v))
 	}
 	return fmt.Sprint(v)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -39,7 +40,7 @@ func moreColumns() []render.Column[userservice.User] {
 		out = append(out, render.Column[userservice.User]{Head: headOf(f.Name), Name: name, Wide: true,
 			Cell: func(u userservice.User) any {
 				value, _ := u.Fields.Get(f.Name)
-				return value
+				return cmdutil.Cell(value)
 			}})
 	}
 	for _, c := range []struct {
@@ -125,7 +126,7 @@ func card(u userservice.User) []detail {
 			continue
 		}
 		if ok && f.Kind != field.Flag {
-			all = append(all, detail{f.Name, value})
+			all = append(all, detail{f.Name, cmdutil.Cell(value)})
 		}
 	}
 	m, a := u.MobileDevice, u.AccountInfo

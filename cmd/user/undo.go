@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/audit"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -41,7 +42,7 @@ func (c *changer) before(ctx context.Context, s fleet.State, only *field.Field) 
 			continue
 		}
 		if now, _ := s.Values.Get(f.Name); !fleet.Same(f, change.To, now) {
-			since = append(since, fmt.Sprintf("%s is %s, not %s", f.Name, valueText(now), valueText(change.To)))
+			since = append(since, fmt.Sprintf("%s is %s, not %s", f.Name, cmdutil.ValueText(now), cmdutil.ValueText(change.To)))
 		}
 		out.Put(f, fleet.Written(f, change.From))
 	}

@@ -41,6 +41,7 @@ type Entry struct {
 	Command     string // as it was called: "user set-logging"
 	Operation   string // what was done: "register", "update", "delete", "move", "undo"
 	DeviceToken string
+	ClientID    string   `json:"ClientId,omitempty"` // where it was known without a request
 	Changes     []Change `json:",omitempty"`
 	Outcome     string
 	RequestID   string `json:"RequestId,omitempty"`

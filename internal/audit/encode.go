@@ -34,6 +34,9 @@ func appendEntry(b []byte, e Entry) ([]byte, error) {
 	b = appendMember(b, "Command", e.Command)
 	b = appendMember(b, "Operation", e.Operation)
 	b = appendMember(b, "DeviceToken", e.DeviceToken)
+	if e.ClientID != "" {
+		b = appendMember(b, "ClientId", e.ClientID)
+	}
 	if len(e.Changes) > 0 {
 		changes, err := json.Marshal(e.Changes)
 		if err != nil {

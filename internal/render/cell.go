@@ -12,6 +12,9 @@ import (
 // humanTime is the layout of a time on a terminal that is not relative. In UTC, always.
 const humanTime = "2006-01-02 15:04 UTC"
 
+// Date is a time whose day alone matters to a person, as that of a birthday does.
+type Date time.Time
+
 // cell is one cell as text, not yet cleaned. It is words where it may be shortened to fit
 // a narrow terminal: a UUID is not, as it is there to be copied.
 type cell struct {
@@ -30,6 +33,11 @@ func newCell(value any, human bool, now time.Time) cell {
 		return cell{text: v, words: uuid.Validate(v) != nil}
 	case time.Time:
 		return cell{text: moment(v, human, now)}
+	case Date:
+		if human {
+			return cell{text: time.Time(v).UTC().Format(time.DateOnly)}
+		}
+		return cell{text: moment(time.Time(v), false, now)}
 	}
 	if pointer := reflect.ValueOf(value); pointer.Kind() == reflect.Pointer {
 		if pointer.IsNil() {

@@ -116,14 +116,19 @@ func (p *Printer) Queried() bool { return p.query != nil || p.form != nil }
 
 // Column is one column of a table.
 type Column[T any] struct {
-	Head string // the head on a terminal, as it is to be read: DEVICE TOKEN
-	Name string // the head in CSV, the service's own name: DeviceToken; "" is Head
-	Wide bool   // shown only by Wide, by CSV, or when it is asked for by name
-	Wrap bool   // too long a cell is wrapped on a terminal, not shortened
+	Head  string // the head on a terminal, as it is to be read: DEVICE TOKEN
+	Name  string // the head in CSV, the service's own name: DeviceToken; "" is Head
+	Wide  bool   // shown only by Wide, by CSV, or when it is asked for by name
+	Pipe  bool   // not shown by Table on a terminal, unless it is asked for by name
+	Wrap  bool   // too long a cell is wrapped on a terminal, not shortened
+	Spare bool   // left out before the other columns where a terminal is too narrow for all
 	// Style says how a cell stands out on a terminal that takes color; nil is plain.
 	// Color never says anything that the text does not.
 	Style func(T) Style
-	Cell  func(T) any // string, bool, number, time.Time, fmt.Stringer, a pointer to one of them, or nil for nothing
+	// Cell returns a string, bool, number, time.Time, Date, fmt.Stringer, a pointer to one of them, or nil
+	// for nothing.
+	Cell   func(T) any
+	Screen func(T) any // what Table on a terminal shows instead of Cell; nil is Cell
 }
 
 // Style is how a cell stands out.
@@ -156,11 +161,13 @@ func (v View[T]) Check(p *Printer) error {
 }
 
 // columns returns the columns that the options ask for, in their order; else all of them,
-// those marked Wide only where the format shows all.
+// those marked Wide only where the format shows all, those marked Pipe not on a terminal.
 func (v View[T]) columns(p *Printer) ([]Column[T], error) {
 	if len(p.opts.Columns) == 0 || v.Columns == nil {
 		all := p.opts.Format == Wide || p.opts.Format == CSV
-		return slices.DeleteFunc(slices.Clone(v.Columns), func(c Column[T]) bool { return c.Wide && !all }), nil
+		return slices.DeleteFunc(slices.Clone(v.Columns), func(c Column[T]) bool {
+			return !all && (c.Wide || c.Pipe && p.opts.TTY)
+		}), nil
 	}
 	var out []Column[T]
 	for _, name := range p.opts.Columns {

@@ -53,9 +53,13 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 	s := &Stream[T]{view: view, now: p.opts.Now, err: view.Check(p)}
 	s.view.Columns, _ = view.columns(p) // Check has the error
 	var heads, names []string
-	var wraps []bool
-	for _, c := range s.view.Columns {
-		heads, names, wraps = append(heads, c.Head), append(names, c.name()), append(wraps, c.Wrap)
+	var wraps, spare []bool
+	for i, c := range s.view.Columns {
+		heads, names = append(heads, c.Head), append(names, c.name())
+		wraps, spare = append(wraps, c.Wrap), append(spare, c.Spare)
+		if c.Screen != nil && p.opts.TTY && p.opts.Format == Table {
+			s.view.Columns[i].Cell = c.Screen
+		}
 	}
 	switch format := view.format(p); {
 	case p.Queried():
@@ -72,7 +76,7 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 		s.items = &csvRows{out: csv.NewWriter(out), names: names, clean: p.opts.TTY}
 	case p.opts.TTY:
 		s.items = &page{
-			out: out, heads: heads, wraps: wraps, color: p.opts.Color, all: p.opts.Format == Wide, width: p.opts.Width,
+			out: out, heads: heads, wraps: wraps, spare: spare, color: p.opts.Color, all: p.opts.Format == Wide, width: p.opts.Width,
 		}
 	default:
 		s.items = tabbed{out}

@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	pageRows = 100  // rows that are laid out together; later ones follow in the widths found by then
-	gap      = "  " // between two columns
-	narrow   = 8    // a column is not shortened to less than this, or than its head
-	ellipsis = "…"
+	pageRows     = 100  // rows that are laid out together; later ones follow in the widths found by then
+	gap          = "  " // between two columns
+	narrow       = 8    // a column is not shortened to less than this, or than its head
+	wrappedLeast = 14   // nor is one that is wrapped to less than this
+	readable     = 24   // spare columns are left out before others are shortened to less than this
+	ellipsis     = "…"
 )
 
 // Widths of characters come from Unicode alone, not from the environment.
@@ -25,12 +27,14 @@ func init() { twwidth.SetEastAsian(false) }
 // page is a table on a terminal. The first pageRows rows are kept until the widths of
 // their columns are known; later rows are written one by one. Columns that are empty in
 // all of the first rows are left out. A table that is wider than the terminal has its
-// widest columns of words shortened, the id's never; where that is not enough, its last
-// columns are left out. No line is ever wider than the terminal.
+// widest columns of words shortened, the id's never; where that is not enough, columns are
+// left out: the spare ones, then the others, the last first. No line is ever wider than
+// the terminal.
 type page struct {
 	out   io.Writer
 	heads []string
 	wraps []bool // columns that are wrapped rather than shortened
+	spare []bool // columns that are left out first
 	color bool
 	all   bool // every column is shown in full: what does not fit is expanded
 	width int  // of the terminal; 0 where it is unknown
@@ -87,10 +91,12 @@ func (p *page) close(any) error {
 // layOut writes the header and the rows that were kept, and lets these go.
 func (p *page) layOut() error {
 	p.leaveOutEmpty()
-	if p.all && p.width > 0 && p.natural() > p.width {
+	if p.all && p.width > 0 && p.natural(0) > p.width {
 		return p.expandAll()
 	}
-	for p.total = p.measure(); p.total > p.width && p.width > 0 && p.leaveOutLast(); {
+	for p.width > 0 && p.natural(readable) > p.width && p.leaveOutLast(true) {
+	}
+	for p.total = p.measure(); p.total > p.width && p.width > 0 && p.leaveOutLast(false); {
 		p.total = p.measure()
 	}
 	var rows [][]string
@@ -133,13 +139,17 @@ func (p *page) expandAll() error {
 	return nil
 }
 
-// natural returns the width of the table if nothing is shortened.
-func (p *page) natural() int {
+// natural returns the width of the table if no column of words is shortened to less than most; 0 is no
+// limit.
+func (p *page) natural(most int) int {
 	total := len(gap) * (len(p.shown) - 1)
 	for _, i := range p.shown {
 		widest := twwidth.Width(p.heads[i])
 		for _, line := range p.rows {
 			widest = max(widest, twwidth.Width(line[i]))
+		}
+		if most > 0 && p.words[i] && !p.isID[i] {
+			widest = min(widest, most)
 		}
 		total += widest
 	}
@@ -155,10 +165,11 @@ func (p *page) leaveOutEmpty() {
 	}
 }
 
-// leaveOutLast leaves out the last column that is not the id's, and reports whether there was one.
-func (p *page) leaveOutLast() bool {
+// leaveOutLast leaves out the last column that is not the id's, or the last of the spare ones, and
+// reports whether there was one.
+func (p *page) leaveOutLast(spare bool) bool {
 	for at := len(p.shown) - 1; at > 0; at-- {
-		if !p.isID[p.shown[at]] {
+		if i := p.shown[at]; !p.isID[i] && (!spare || p.spare[i]) {
 			p.shown = slices.Delete(p.shown, at, at+1)
 			return true
 		}
@@ -245,7 +256,9 @@ func (p *page) measure() int {
 	total := len(gap) * (len(p.shown) - 1)
 	for at, i := range p.shown {
 		p.widths[at] = twwidth.Width(p.heads[i])
-		least[at] = max(narrow, p.widths[at])
+		if least[at] = max(narrow, p.widths[at]); p.wraps[i] {
+			least[at] = max(wrappedLeast, p.widths[at])
+		}
 		for _, line := range p.rows {
 			p.widths[at] = max(p.widths[at], twwidth.Width(line[i]))
 		}

@@ -355,3 +355,67 @@ func TestAColumnOfManyKindsIsShortened(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 }
+
+// What a table is for decides its columns: a pipe has the ids, a person who it is; where a terminal is too
+// narrow, the spare columns give way.
+func TestColumnsOfAPipeAndOfAPerson(t *testing.T) {
+	t.Parallel()
+	type change struct {
+		Token, Whom, Profile, Changes string
+		Failed                        int
+		Birthday                      time.Time
+	}
+	view := render.View[change]{
+		Columns: []render.Column[change]{
+			{Head: "TOKEN", Pipe: true, Cell: func(c change) any { return c.Token }},
+			{Head: "USER", Cell: func(c change) any { return c.Whom }, Screen: func(c change) any {
+				if c.Whom == "" {
+					return c.Token
+				}
+				return c.Whom
+			}},
+			{Head: "PROFILE", Spare: true, Cell: func(c change) any { return c.Profile }},
+			{Head: "FAILED", Cell: func(c change) any { return c.Failed }, Screen: func(change) any { return nil }},
+			{Head: "BIRTHDAY", Cell: func(c change) any { return render.Date(c.Birthday) }},
+			{Head: "CHANGES", Wrap: true, Cell: func(c change) any { return c.Changes }},
+		},
+		ID: func(c change) string { return c.Token },
+	}
+	day := time.Date(1990, 5, 31, 0, 0, 0, 0, time.UTC)
+	values := []change{
+		{"t-1", "Ada", "prod", "City Bonn → Berlin, Nickname (none) → Countess", 0, day}, {"t-2", "", "prod", "", 0, day},
+	}
+	for name, c := range map[string]struct {
+		o    render.Options
+		want string
+	}{
+		"pipe": {render.Options{}, "t-1\tAda\tprod\t0\t1990-05-31T00:00:00Z\tCity Bonn → Berlin, Nickname (none) → Countess\n" +
+			"t-2\t\tprod\t0\t1990-05-31T00:00:00Z\t\n"},
+		"wide terminal": {render.Options{TTY: true, Width: 200}, "" +
+			"USER  PROFILE  BIRTHDAY    CHANGES\n" +
+			"Ada   prod     1990-05-31  City Bonn → Berlin, Nickname (none) → Countess\n" +
+			"t-2   prod     1990-05-31\n"},
+		"narrow terminal": {render.Options{TTY: true, Width: 46}, "" +
+			"USER  BIRTHDAY    CHANGES\n" +
+			"Ada   1990-05-31  City Bonn → Berlin,\n" +
+			"                  Nickname (none) → Countess\n" +
+			"t-2   1990-05-31\n"},
+		"every column": {render.Options{TTY: true, Format: render.Wide, Width: 200}, "" +
+			"TOKEN  USER  PROFILE  FAILED  BIRTHDAY    CHANGES\n" +
+			"t-1    Ada   prod     0       1990-05-31  City Bonn → Berlin, Nickname (none) → Countess\n" +
+			"t-2          prod     0       1990-05-31\n"},
+		"asked for by name": {render.Options{TTY: true, Width: 200, Columns: []string{"Token", "Changes"}}, "" +
+			"TOKEN  CHANGES\nt-1    City Bonn → Berlin, Nickname (none) → Countess\nt-2\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, out := printer(t, c.o)
+			if err := render.List(p, view, values); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != c.want {
+				t.Errorf("got\n%swant\n%s", out, c.want)
+			}
+		})
+	}
+}
