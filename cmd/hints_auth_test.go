@@ -59,6 +59,7 @@ func TestHintsOfSignInAreCommands(t *testing.T) {
 		{auth.ReasonTokensLost, user, ""},
 		{auth.ReasonSignInLimit, h.url, ""},
 		{auth.ReasonBlocked, h.url, ""},
+		{auth.ReasonGuardDamaged, h.url, ""},
 		{auth.ReasonGuardNewer, "/state/sign-ins", ""},
 		{auth.ReasonManySignIns, auth.Admin, "auth login"},
 	} {

@@ -102,6 +102,10 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 	if err != nil {
 		return err
 	}
+	if other := s.Auth.OtherAdmin(ctx); who == auth.Admin && other != "" {
+		k.Streams.Warn(s.Auth.AdminEmail + " is set as the admin of profile " + s.Profile.Name + ": set " +
+			"TELEMATICSCTL_ADMIN_EMAIL or admin_email to " + other + " to act by this sign-in")
+	}
 	out := signedIn{Subject: who, Profile: s.Profile.Name, Stored: s.Stored()}
 	if !rec.ExpiresAt.IsZero() {
 		out.ExpiresAt = &rec.ExpiresAt

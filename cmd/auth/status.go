@@ -29,6 +29,7 @@ type status struct {
 // subjectStatus is the admin or a user who is signed in, or can be without a person.
 type subjectStatus struct {
 	Subject      string
+	Email        string `json:",omitempty"` // of the admin
 	Profile      string
 	Stored       string // the kind of store that holds its pair, or ""
 	IssuedAt     *time.Time
@@ -36,11 +37,13 @@ type subjectStatus struct {
 	Expired      bool
 	RenewsItself bool
 	RenewsBy     string // "refresh", "sign-in", both, or ""
+
+	other bool // the session of another admin than the one that acts: it is not used
 }
 
 // signedIn reports whether a call as the subject needs no person.
 func (s subjectStatus) signedIn() bool {
-	return s.Subject != unknown && (!s.Expired || s.RenewsItself)
+	return s.Subject != unknown && !s.other && (!s.Expired || s.RenewsItself)
 }
 
 var statusView = render.View[subjectStatus]{
@@ -52,6 +55,7 @@ var statusView = render.View[subjectStatus]{
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s subjectStatus) any { return s.Profile }},
 		{Head: "ISSUED", Name: "IssuedAt", Wide: true, Cell: func(s subjectStatus) any { return s.IssuedAt }},
 		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s subjectStatus) any { return s.Expired }},
+		{Head: "EMAIL", Name: "Email", Cell: func(s subjectStatus) any { return s.Email }},
 	},
 	ID: func(s subjectStatus) string { return deviceToken(s.Subject) },
 }
@@ -109,7 +113,7 @@ func showStatus(ctx context.Context, k *cmdutil.App, asked string) error {
 	if err != nil || st.SignedIn {
 		return err
 	}
-	return notSignedIn(s, who)
+	return notSignedIn(ctx, s, who)
 }
 
 // subjectAsked returns whom --device-token names: the admin if it is not given.
@@ -121,8 +125,11 @@ func subjectAsked(deviceToken string) (string, error) {
 }
 
 // notSignedIn returns the error where the subject is not signed in.
-func notSignedIn(s *cmdutil.Session, who string) error {
+func notSignedIn(ctx context.Context, s *cmdutil.Session, who string) error {
 	as := " as the admin"
+	if other := s.Auth.OtherAdmin(ctx); other != "" {
+		as = " as " + s.Auth.AdminEmail + ": the stored session is of " + other
+	}
 	if who != auth.Admin {
 		as = " as user " + who
 	}
@@ -182,7 +189,7 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 	if err != nil {
 		return nil, err
 	}
-	_, password, err := s.Auth.SavedLogin(ctx)
+	email, password, err := s.Auth.SavedLogin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,21 +203,23 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		if e.Host != s.API.Host() {
 			continue // a pair that another service has issued signs nobody in here
 		}
-		admin = admin || e.Subject == auth.Admin
 		sub := describe(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())
+		sub.Email = e.Email
+		sub.other = e.Subject == auth.Admin && s.Auth.OtherAdmin(ctx) != ""
+		admin = admin || (e.Subject == auth.Admin && !sub.other)
 		var ways []string
 		if k.Now().Sub(e.IssuedAt) < refreshLife {
 			ways = append(ways, "refresh")
 		}
-		if (e.Subject == auth.Admin && !password.IsZero()) || (e.Subject != auth.Admin && users) {
+		if (e.Subject == auth.Admin && !sub.other && !password.IsZero()) || (e.Subject != auth.Admin && users) {
 			ways = append(ways, "sign-in")
 		}
 		sub.RenewsBy = strings.Join(ways, ", ")
 		list = append(list, sub)
 	}
 	if !admin && !password.IsZero() {
-		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true,
-			RenewsBy: "sign-in"})
+		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Email: email, Profile: s.Profile.Name,
+			Expired: true, RenewsBy: "sign-in"})
 	}
 	return list, nil
 }

@@ -61,7 +61,9 @@ var authHints = map[failure.Reason]hint{
 		return "run the command again then; at a terminal, or for several users, it waits by itself with a --timeout of " +
 			roundUp(e.RetryAfter).String() + " or more"
 	},
-	auth.ReasonBlocked:    fixed("wait until then; stored tokens still work. If the block is over, `auth login`, `token refresh` and `token print` sign in with --ignore-guard"),
+	auth.ReasonBlocked: fixed("wait until then; stored tokens still work. If the block is over, `auth login`, `token refresh` and `token print` sign in with --ignore-guard"),
+	auth.ReasonGuardDamaged: fixed("wait until then; stored tokens still work. If the service does not block this machine, " +
+		"`auth login`, `token refresh` and `token print` sign in with --ignore-guard"),
 	auth.ReasonGuardNewer: about("update telematicsctl, or remove the file if no newer version is used here: "),
 	auth.ReasonManySignIns: func(a *App, _ *failure.Error) string {
 		return "sign in as the admin, who needs one sign-in for all: " + a.signInHint(auth.Admin)

@@ -30,7 +30,7 @@ when their AccessTokens are valid. It prints no tokens.`,
 			}
 			list := make([]stored, 0, len(entries))
 			for _, e := range entries {
-				list = append(list, show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now()))
+				list = append(list, show(e, s.Stored(), k.Now()))
 			}
 			return cmdutil.PrintList(c.Context(), k, storedView, list, "No tokens are stored for profile "+s.Profile.Name)
 		},

@@ -147,7 +147,8 @@ func (o refreshOptions) check() error {
 }
 
 func renewedOf(k *cmdutil.App, who, profile, kind string, rec tokenstore.Record) renewed {
-	r := renewed{stored: show(who, profile, kind, rec.IssuedAt, rec.ExpiresAt, k.Now())}
+	r := renewed{stored: show(tokenstore.Entry{Key: tokenstore.Key{Profile: profile, Subject: who}, Email: rec.Email,
+		IssuedAt: rec.IssuedAt, ExpiresAt: rec.ExpiresAt}, kind, k.Now())}
 	if k.Flags.ShowTokens {
 		r.AccessToken, r.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()
 	}

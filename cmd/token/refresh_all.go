@@ -116,7 +116,7 @@ func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e token
 	}
 	text := err.Error()
 	r := reported{Outcome: outcomeFailed, Error: &text}
-	r.stored = show(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())
+	r.stored = show(e, s.Stored(), k.Now())
 	before := failure.HasReason(err, auth.ReasonRefusedBefore)
 	switch {
 	case prune && (before || failure.HasReason(err, auth.ReasonUserSignIn)):

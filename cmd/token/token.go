@@ -12,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // New returns the command `token`.
@@ -24,6 +25,7 @@ func New(k *cmdutil.App) *cobra.Command {
 // stored is what is shown of a stored pair: no secrets.
 type stored struct {
 	Subject   string
+	Email     string `json:",omitempty"` // of the admin
 	Profile   string
 	Stored    string
 	IssuedAt  *time.Time
@@ -37,6 +39,7 @@ var storedView = render.View[stored]{
 		{Head: "STORED", Name: "Stored", Cell: func(s stored) any { return s.Stored }},
 		{Head: "ISSUED", Name: "IssuedAt", Cell: func(s stored) any { return s.IssuedAt }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s stored) any { return s.ExpiresAt }},
+		{Head: "EMAIL", Name: "Email", Cell: func(s stored) any { return s.Email }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s stored) any { return s.Profile }},
 		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s stored) any { return s.Expired }},
 	},
@@ -49,13 +52,15 @@ var storedView = render.View[stored]{
 	},
 }
 
-func show(subject, profile, kind string, issued, expires, now time.Time) stored {
-	s := stored{Subject: subject, Profile: profile, Stored: kind, Expired: !expires.IsZero() && !expires.After(now)}
-	if !issued.IsZero() {
-		s.IssuedAt = &issued
+// show returns what is shown of a pair: e says whose it is and until when it is valid.
+func show(e tokenstore.Entry, kind string, now time.Time) stored {
+	s := stored{Subject: e.Subject, Email: e.Email, Profile: e.Profile, Stored: kind,
+		Expired: !e.ExpiresAt.IsZero() && !e.ExpiresAt.After(now)}
+	if !e.IssuedAt.IsZero() {
+		s.IssuedAt = &e.IssuedAt
 	}
-	if !expires.IsZero() {
-		s.ExpiresAt = &expires
+	if !e.ExpiresAt.IsZero() {
+		s.ExpiresAt = &e.ExpiresAt
 	}
 	return s
 }

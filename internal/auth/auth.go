@@ -46,8 +46,9 @@ type Options struct {
 	// Instance returns the instance and its key, to sign users in; nil if there is none.
 	Instance func(context.Context) (userservice.Instance, error)
 
-	// AdminEmail and AdminPassword sign the admin in without a person; either may be empty. Without
-	// a password, one that SavePassword stored for this host is used.
+	// AdminEmail says who the admin is: a stored session of another one is not used. Empty takes
+	// the session that is stored. AdminPassword signs that admin in without a person; without it,
+	// one that SavePassword stored for this host and address is used.
 	AdminEmail    string
 	AdminPassword secret.String
 	// AskPassword asks the person at the terminal for the password of an email address; nil if
@@ -80,7 +81,7 @@ func (s *Source) Pair(ctx context.Context, subject string) (tokenstore.Record, e
 	if s.HasEnvToken() {
 		return s.envPair(subject)
 	}
-	pair, err := s.Store.Get(ctx, s.key(subject))
+	pair, err := s.stored(ctx, subject, s.Store.Get)
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return s.renew(ctx, subject, secret.String{})
@@ -98,7 +99,7 @@ func (s *Source) Refresh(ctx context.Context, subject string) (tokenstore.Record
 	if s.HasEnvToken() {
 		return tokenstore.Record{}, errEnvNotRenewable()
 	}
-	pair, err := s.Store.Get(ctx, s.key(subject))
+	pair, err := s.stored(ctx, subject, s.Store.Get)
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return tokenstore.Record{}, err
 	}
@@ -110,7 +111,7 @@ func (s *Source) Refresh(ctx context.Context, subject string) (tokenstore.Record
 // among them. One of a user whom the service refused before is not sent again: the reason is
 // ReasonRefusedBefore.
 func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenstore.Record, error) {
-	pair, err := s.Store.Get(ctx, s.key(e.Subject))
+	pair, err := s.stored(ctx, e.Subject, s.Store.Get)
 	switch {
 	case err == nil && pair.IssuedAt.After(e.IssuedAt) && s.valid(pair):
 		return pair, nil
@@ -127,10 +128,15 @@ func (s *Source) RefreshListed(ctx context.Context, e tokenstore.Entry) (tokenst
 // Keep stores a pair that the service has just issued for the subject. With a JWT from the
 // environment it stores nothing.
 func (s *Source) Keep(ctx context.Context, subject string, pair userservice.Pair) (tokenstore.Record, error) {
+	return s.keep(ctx, subject, "", pair)
+}
+
+func (s *Source) keep(ctx context.Context, subject, email string, pair userservice.Pair) (tokenstore.Record, error) {
 	if err := CheckPair(subject, pair); err != nil {
 		return tokenstore.Record{}, err
 	}
 	item := s.Item(subject, pair)
+	item.Record.Email = email
 	if s.HasEnvToken() {
 		return item.Record, nil
 	}

@@ -45,12 +45,12 @@ var errFull = errors.New("five sign-ins within a minute")
 // which says when to try again. It never waits; WithWait does.
 func (g *Guard) Enter(ctx context.Context, host string) error {
 	var wait time.Duration
-	var blocked bool
+	var why failure.Reason
 	err := g.update(ctx, func(s *guardState) {
 		now := g.Now()
 		h := s.Hosts[host]
 		h.forget(now)
-		if wait, blocked = g.wait(host, h, s.lost(now), now); wait == 0 {
+		if wait, why = g.wait(host, h, s.lost(now), now); wait == 0 {
 			h.SignIns = append(h.SignIns, now.UTC())
 			g.note(host, func(own *hostState) { own.SignIns = append(own.SignIns, now) })
 		}
@@ -59,23 +59,26 @@ func (g *Guard) Enter(ctx context.Context, host string) error {
 	if err != nil || wait == 0 {
 		return err
 	}
-	return g.refuse(host, wait, blocked)
+	return g.refuse(host, wait, why)
 }
 
-// wait returns how long the next sign-in must wait, and whether for the service's block. h is what
-// the file says of the host, and lost how long a damaged file is made up for.
-func (g *Guard) wait(host string, h hostState, lost time.Duration, now time.Time) (wait time.Duration, blocked bool) {
+// wait returns how long the next sign-in must wait, and why. h is what the file says of the host,
+// and lost how long a damaged file is made up for.
+func (g *Guard) wait(host string, h hostState, lost time.Duration, now time.Time) (time.Duration, failure.Reason) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	own := g.own[host]
 	if g.Ignore {
-		left := own.Block.left(now)
-		return max(0, left), left > 0
+		return max(0, own.Block.left(now)), ReasonBlocked
 	}
 	if left := own.Block.orStored(h.Block).left(now); left > 0 {
-		return left, true
+		return left, ReasonBlocked
 	}
-	return max(0, h.full(now), own.full(now), lost), false
+	full := max(0, h.full(now), own.full(now))
+	if lost > full {
+		return lost, ReasonGuardDamaged
+	}
+	return full, ReasonSignInLimit
 }
 
 // note changes what this process remembers of a host.
@@ -158,7 +161,7 @@ func (g *Guard) Check(host string) error {
 	if err != nil || until.IsZero() || g.Ignore {
 		return err
 	}
-	return g.refuse(host, until.Sub(g.Now()), true)
+	return g.refuse(host, until.Sub(g.Now()), ReasonBlocked)
 }
 
 // BlockedUntil returns when the service's own block of this machine ends; zero where there is none.
@@ -177,14 +180,18 @@ func (g *Guard) BlockedUntil(host string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-func (g *Guard) refuse(host string, wait time.Duration, blocked bool) error {
-	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait, Subject: host}
-	if blocked {
-		e.Reason = ReasonBlocked
+func (g *Guard) refuse(host string, wait time.Duration, why failure.Reason) error {
+	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait, Subject: host, Reason: why}
+	switch why {
+	case ReasonBlocked:
 		e.Message = "sign in: " + host + " blocks this machine's address for too many sign-ins, until " + g.at(wait)
 		return e
+	case ReasonGuardDamaged:
+		e.Message = "sign in: the record of earlier sign-ins is damaged, and the service may block this address; " +
+			"the next one may be sent at " + g.at(wait)
+		return e
 	}
-	e.Reason, e.Cause = ReasonSignInLimit, errFull
+	e.Cause = errFull
 	e.Message = "sign in: the limit is five sign-ins a minute, and one more would block this address for an hour; " +
 		"the next one may be sent at " + g.at(wait)
 	return e

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -242,9 +243,9 @@ func TestABlockAndAClockThatIsSetBack(t *testing.T) {
 	g.enter(t, 1)
 }
 
-// Whatever happens to the file, it is never acted upon: what a damaged one said may have been a
-// full minute.
-func TestADamagedGuardIsTakenForAFullMinute(t *testing.T) {
+// Whatever happens to the file, it is never acted upon: its copy says the same. Where both are
+// damaged, they may have held a block of the service.
+func TestADamagedGuard(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{
 		"empty":              func([]byte) []byte { return nil },
@@ -261,18 +262,23 @@ func TestADamagedGuardIsTakenForAFullMinute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGuarded(t)
-			g.enter(t, 1)
+			mustDo(t, g.Blocked(t.Context(), host, 20*time.Hour))
 			path := filepath.Join(g.Dir, "sign-ins")
 			data, err := os.ReadFile(path)
 			mustDo(t, err)
-			mustDo(t, os.WriteFile(path, damage(data), 0o600))
-			if at, err := g.another().BlockedUntil(host); err != nil || !at.IsZero() {
-				t.Errorf("blocked until %v, %v", at, err)
+			mustDo(t, os.WriteFile(path, damage(slices.Clone(data)), 0o600))
+			if at, err := g.another().BlockedUntil(host); err != nil || !at.Equal(g.Now().Add(20*time.Hour)) {
+				t.Errorf("by the copy blocked until %v, %v", at, err)
 			}
-			wantFailure(t, g.another().Enter(t.Context(), host), failure.RateLimited, "(in 1m2s)")
-			wantFailure(t, g.another().Enter(t.Context(), "https://another.example.com"), failure.RateLimited, "sign-in-limit")
-			g.Move(62 * time.Second)
-			g.enter(t, 5)
+			mustDo(t, g.another().Enter(t.Context(), "https://another.example.com")) // which repairs both
+
+			mustDo(t, os.WriteFile(path, damage(slices.Clone(data)), 0o600))
+			mustDo(t, os.WriteFile(path+".copy", damage(slices.Clone(data)), 0o600))
+			wantFailure(t, g.another().Enter(t.Context(), host), failure.RateLimited, "(in 1h0m0s)")
+			wantFailure(t, g.another().Enter(t.Context(), "https://another.example.com"), failure.RateLimited,
+				"sign-in-guard-damaged")
+			g.Move(time.Hour)
+			mustDo(t, g.another().Enter(t.Context(), host))
 		})
 	}
 }

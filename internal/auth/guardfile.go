@@ -92,19 +92,24 @@ func (h *hostState) full(now time.Time) time.Duration {
 	return recent[len(recent)-signInsAMinute].Add(signInWindow).Sub(now)
 }
 
-// lost returns how long any sign-in must wait after the file was found damaged.
+// lost returns how long any sign-in must wait after the file and its copy were found damaged: as
+// long as a block of the service lasts, as they may have held one.
 func (s guardState) lost(now time.Time) time.Duration {
-	if since := now.Sub(s.LostAt); !s.LostAt.IsZero() && since.Abs() < signInWindow {
-		return signInWindow - since
+	if since := now.Sub(s.LostAt); !s.LostAt.IsZero() && since.Abs() < blockLasts {
+		return blockLasts - since
 	}
 	return 0
 }
 
 func (g *Guard) path() string { return filepath.Join(g.Dir, "sign-ins") }
 
-// load reads the file. A damaged one may have said anything: it is taken for one of a minute that
-// is full for every host, and the next write replaces it. One of a newer version is an error, and
-// is left alone.
+// copyPath is where the same is written first, so that one damaged file loses nothing.
+func (g *Guard) copyPath() string { return g.path() + ".copy" }
+
+// load reads the file, or its copy if that is damaged. Where both are, they may have said anything:
+// every host is taken for one that blocks this machine, and the next write replaces both. A file of
+// a newer version is an error, and is left alone. Without the file the copy says nothing: whoever
+// removed it wants to begin anew.
 func (g *Guard) load() (guardState, error) {
 	empty := guardState{Hosts: map[string]hostState{}}
 	data, err := os.ReadFile(g.path())
@@ -114,15 +119,29 @@ func (g *Guard) load() (guardState, error) {
 	case err != nil:
 		return empty, g.unusable("the sign-in guard cannot be read", err)
 	}
+	s, err := g.decode(data)
+	if errors.Is(err, atomicfile.ErrDamaged) {
+		if data, readErr := os.ReadFile(g.copyPath()); readErr == nil {
+			s, err = g.decode(data)
+		}
+	}
+	if errors.Is(err, atomicfile.ErrDamaged) {
+		empty.LostAt = g.Now().UTC()
+		return empty, nil
+	}
+	return s, err
+}
+
+// decode reads the content of a file. The error is ErrDamaged, or that of a newer version.
+func (g *Guard) decode(data []byte) (guardState, error) {
 	content, err := atomicfile.Unframe(guardKind, guardVersion, data)
 	if errors.Is(err, atomicfile.ErrNewer) {
-		return empty, failure.Wrap(failure.Unauthorized, "the sign-in guard cannot be read", err).
+		return guardState{}, failure.Wrap(failure.Unauthorized, "the sign-in guard cannot be read", err).
 			Because(ReasonGuardNewer, g.path())
 	}
 	var s guardState
 	if err != nil || json.Unmarshal(content, &s) != nil || s.Hosts == nil {
-		empty.LostAt = g.Now().UTC()
-		return empty, nil
+		return guardState{}, atomicfile.ErrDamaged
 	}
 	return s, nil
 }
@@ -147,8 +166,10 @@ func (g *Guard) update(ctx context.Context, change func(*guardState)) error {
 	if err != nil {
 		return g.unusable("the sign-in guard cannot be written", err)
 	}
-	if err := atomicfile.WriteFile(g.path(), atomicfile.Frame(guardKind, guardVersion, content), 0o600); err != nil {
-		return g.unusable("the sign-in guard cannot be written", err)
+	for _, path := range []string{g.copyPath(), g.path()} {
+		if err := atomicfile.WriteFile(path, atomicfile.Frame(guardKind, guardVersion, content), 0o600); err != nil {
+			return g.unusable("the sign-in guard cannot be written", err)
+		}
 	}
 	return nil
 }

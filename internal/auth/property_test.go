@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -147,7 +148,7 @@ func TestARefusalIsRemembered(t *testing.T) {
 	w.signIn(t)
 	w.Move(91 * 24 * time.Hour)
 	o := w.options()
-	o.AdminEmail, o.AdminPassword = "ops@example.com", secret.New("wrong")
+	o.AdminEmail, o.AdminPassword = sandbox.AdminEmail, secret.New("wrong")
 	s := auth.New(o)
 	for range 20 {
 		wantFailure(t, w.call(t.Context(), s), "unauthorized", "env-password-refused")

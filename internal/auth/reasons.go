@@ -22,6 +22,8 @@ const (
 	ReasonSignInLimit   failure.Reason = "sign-in-limit"   // the tool's own guard; the subject is the host
 	// the service's block of this address; the subject is the host
 	ReasonBlocked failure.Reason = "sign-in-blocked"
+	// its file and the copy are damaged, and may have held a block; the subject is the host
+	ReasonGuardDamaged failure.Reason = "sign-in-guard-damaged"
 	// its file was written by a newer version; the subject is its path
 	ReasonGuardNewer  failure.Reason = "sign-in-guard-newer"
 	ReasonManySignIns failure.Reason = "too-many-sign-ins" // more users would have to be signed in than is sensible

@@ -91,7 +91,7 @@ func (s *Source) renewLocked(ctx context.Context, subject string, used secret.St
 		return tokenstore.Record{}, err
 	}
 	defer unlock()
-	now, err := s.Store.Fresh(ctx, s.key(subject))
+	now, err := s.stored(ctx, subject, s.Store.Fresh)
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return s.signIn(ctx, subject, nil)
@@ -110,7 +110,7 @@ func (s *Source) renewLocked(ctx context.Context, subject string, used secret.St
 	}
 	// Who does not take the lock (a restored copy of the store) may have stored another pair
 	// meanwhile: look again.
-	again, readErr := s.Store.Fresh(ctx, s.key(subject))
+	again, readErr := s.stored(ctx, subject, s.Store.Fresh)
 	switch {
 	case readErr != nil && !errors.Is(readErr, tokenstore.ErrNotFound):
 		return tokenstore.Record{}, readErr
@@ -131,7 +131,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 	pair, err := s.exchange(spend, userservice.Pair{Access: old.Access, Refresh: old.Refresh})
 	switch {
 	case err == nil:
-		return s.keepNew(ctx, subject, pair)
+		return s.keepNew(ctx, subject, old.Email, pair)
 	case failure.MayHaveApplied(err) && failure.From(err).Reason == "":
 		err = because(err, ReasonAnswerLost, subject)
 	}
@@ -192,9 +192,9 @@ func (s *Source) beforeSpending(
 }
 
 // keepNew stores a pair that was just issued, before anybody uses it, whatever has become of the
-// context.
-func (s *Source) keepNew(ctx context.Context, subject string, pair userservice.Pair) (tokenstore.Record, error) {
-	rec, err := s.Keep(context.WithoutCancel(ctx), subject, pair)
+// context. email is the admin's; a user has none.
+func (s *Source) keepNew(ctx context.Context, subject, email string, pair userservice.Pair) (tokenstore.Record, error) {
+	rec, err := s.keep(context.WithoutCancel(ctx), subject, email, pair)
 	switch {
 	case badAnswer(err):
 		return tokenstore.Record{}, err

@@ -17,6 +17,7 @@ var errSignedOut = errors.New("not signed in")
 // A loginCall is one sign-in that can be sent.
 type loginCall struct {
 	subject string
+	email   string // of the admin
 	send    func(context.Context) (userservice.Pair, error)
 	refused failure.Reason // of a 401
 	of      string         // the subject of that reason
@@ -29,12 +30,12 @@ func (s *Source) adminLogin(email string, password secret.String) loginCall {
 		reason = ReasonEnvPassword
 	}
 	send := func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInAdmin(ctx, email, password) }
-	return loginCall{Admin, send, reason, email}
+	return loginCall{Admin, email, send, reason, email}
 }
 
 func (s *Source) userLogin(in userservice.Instance, deviceToken string) loginCall {
 	send := func(ctx context.Context) (userservice.Pair, error) { return s.API.SignInUser(ctx, in, deviceToken) }
-	return loginCall{deviceToken, send, ReasonUserSignIn, deviceToken}
+	return loginCall{deviceToken, "", send, ReasonUserSignIn, deviceToken}
 }
 
 // signIn signs a subject in again, where that needs no person. refusal is the refused refresh that
@@ -48,7 +49,7 @@ func (s *Source) signIn(ctx context.Context, subject string, refusal error) (tok
 	case err != nil:
 		return tokenstore.Record{}, err
 	case password.IsZero():
-		return tokenstore.Record{}, s.signedOut(subject, refusal, needsPerson)
+		return tokenstore.Record{}, s.signedOutAdmin(ctx, refusal)
 	}
 	by := s.adminLogin(email, password)
 	if password != s.AdminPassword {
@@ -107,7 +108,7 @@ func (s *Source) signInAsked(ctx context.Context, used secret.String) (tokenstor
 		return tokenstore.Record{}, err
 	}
 	l, err := s.loginLocked(ctx, s.adminLogin(s.AdminEmail, password), func(now tokenstore.Record) bool {
-		return now.Access != used && s.valid(now)
+		return now.Access != used && s.isAdmin(now.Email) && s.valid(now)
 	})
 	return l.Record, err
 }
@@ -202,7 +203,7 @@ func (s *Source) login(ctx context.Context, by loginCall) (tokenstore.Record, er
 	if err != nil {
 		return tokenstore.Record{}, s.explainSignIn(context.WithoutCancel(ctx), host, by, err)
 	}
-	rec, err := s.keepNew(ctx, by.subject, pair)
+	rec, err := s.keepNew(ctx, by.subject, by.email, pair)
 	if err == nil {
 		_ = s.Guard.Unblock(context.WithoutCancel(ctx), host) // a block that cannot be removed ends by itself
 	}
@@ -234,6 +235,19 @@ func (s *Source) explainSignIn(ctx context.Context, host string, by loginCall, e
 
 // needsPerson is why the admin cannot be signed in again.
 const needsPerson = "signing in again needs a person"
+
+// signedOutAdmin is signedOut for the admin. It says whose session is stored, where that is another
+// admin's.
+func (s *Source) signedOutAdmin(ctx context.Context, refusal error) *failure.Error {
+	other := s.OtherAdmin(ctx)
+	if other == "" {
+		return s.signedOut(Admin, refusal, needsPerson)
+	}
+	e := failure.Newf(failure.Unauthorized, "not signed in as %s in profile %s: the stored session is of %s",
+		s.AdminEmail, s.Profile, other)
+	e.Cause = errSignedOut
+	return e.Because(ReasonSignedOut, Admin)
+}
 
 // signedOut returns the error of a subject that cannot be signed in again, and why. refusal is the
 // refused refresh that led here, if one did.

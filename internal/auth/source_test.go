@@ -124,7 +124,7 @@ func TestWithoutAWayToSignInTheErrorNamesTheCommandThatMendsIt(t *testing.T) {
 		"not signed in as the admin in profile test\nsigned-out admin")
 	w.signIn(t)
 	w.Move(91 * 24 * time.Hour)
-	o.AdminEmail = "ops@example.com"
+	o.AdminEmail = sandbox.AdminEmail
 	err := w.call(t.Context(), auth.New(o))
 	wantFailure(t, err, failure.Unauthorized, "the service refused the stored RefreshToken")
 	wantFailure(t, err, failure.Unauthorized, "signed-out admin")

@@ -15,6 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -108,12 +109,21 @@ type world struct {
 
 const host = "http://localhost"
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t) }
+
+// newWorldOf makes a world with further admins, of the same password and rights as the first.
+func newWorldOf(t testing.TB, admins ...string) *world {
 	t.Helper()
+	layout := seed.DefaultLayout()
+	for _, email := range admins {
+		further := layout.Admins[0]
+		further.Email = email
+		layout.Admins = append(layout.Admins, further)
+	}
 	w := &world{clock: newClock(), seen: &seen{}, dir: t.TempDir()}
 	w.store = mustStore(t, w.dir)
 	var err error
-	if w.box, err = sandbox.Open(sandbox.Options{Now: w.Now, Control: true}); err != nil {
+	if w.box, err = sandbox.Open(sandbox.Options{Now: w.Now, Control: true, Layout: &layout}); err != nil {
 		t.Fatal(err)
 	}
 	w.api = newAPI(t, host, w.wire(t, sandbox.Transport(w.seen.counting(w.box))))

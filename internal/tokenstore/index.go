@@ -40,11 +40,13 @@ type indexed struct {
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	Host       string    `json:"host,omitempty"`
 	InstanceID string    `json:"instance_id,omitempty"`
+	Email      string    `json:"email,omitempty"`
 	Unsure     bool      `json:"unsure,omitempty"` // a write was begun, and is not known to have ended
 }
 
 func toIndexed(r Record) indexed {
-	return indexed{IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
+	return indexed{IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID,
+		Email: r.Email}
 }
 
 // asWritten is what an entry is in the file: itself, its times in UTC.
@@ -163,7 +165,7 @@ func (x *index) list(profile string) []Entry {
 	for key, e := range x.all {
 		if profile == "" || key.Profile == profile {
 			entries = append(entries, Entry{Key: key, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt, Host: e.Host,
-				InstanceID: e.InstanceID})
+				InstanceID: e.InstanceID, Email: e.Email})
 		}
 	}
 	sortEntries(entries)

@@ -20,12 +20,14 @@ type recordJSON struct {
 	ExpiresAt  time.Time `json:"exp,omitzero"`
 	Host       string    `json:"host,omitempty"`
 	InstanceID string    `json:"instance,omitempty"`
+	Email      string    `json:"email,omitempty"`
 }
 
 func toJSON(r Record) recordJSON {
 	return recordJSON{
 		Access: r.Access.Reveal(), Refresh: r.Refresh.Reveal(), Value: r.Value.Reveal(),
 		IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID,
+		Email: r.Email,
 	}
 }
 
@@ -33,6 +35,7 @@ func (w recordJSON) record() Record {
 	return Record{
 		Access: secret.New(w.Access), Refresh: secret.New(w.Refresh), Value: secret.New(w.Value),
 		IssuedAt: utc(w.IssuedAt), ExpiresAt: utc(w.ExpiresAt), Host: w.Host, InstanceID: w.InstanceID,
+		Email: w.Email,
 	}
 }
 
@@ -52,7 +55,8 @@ func (k Key) isPair() bool {
 
 // entry is what may be shown of the record.
 func entry(key Key, r Record) Entry {
-	return Entry{Key: key, IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host, InstanceID: r.InstanceID}
+	return Entry{Key: key, IssuedAt: utc(r.IssuedAt), ExpiresAt: utc(r.ExpiresAt), Host: r.Host,
+		InstanceID: r.InstanceID, Email: r.Email}
 }
 
 // records are a whole store in memory.

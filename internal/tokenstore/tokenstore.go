@@ -43,6 +43,7 @@ type Record struct {
 	IssuedAt, ExpiresAt time.Time     // of the AccessToken; kept in UTC
 	Host                string        // base URL of the service that issued the pair; it is never sent to another
 	InstanceID          string
+	Email               string // of the admin whose pair it is; empty for a user's
 }
 
 // Entry is what may be shown of a record: no secrets.
@@ -50,6 +51,7 @@ type Entry struct {
 	Key
 	IssuedAt, ExpiresAt time.Time
 	Host, InstanceID    string
+	Email               string // of the admin; empty for a user
 }
 
 // Item is a record together with whose it is.
