@@ -6,6 +6,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -39,15 +40,34 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 		}
 		root.SetArgs(w.Args)
 		root.SetIn(w.Streams.In)
-		root.SetOut(w.Streams.Out)
+		out := &cobraOutput{w: w.Streams.Out}
+		root.SetOut(out)
 		root.SetErr(w.Streams.Err)
 		finishDefaults(root, &started)
 		err := execute(ctx, root)
-		if err != nil && !started {
-			err = usage(root, w.Args, err) // cobra's own complaint: nothing has run
+		switch {
+		case out.err != nil:
+			return failure.Wrap(failure.Failed, "the output cannot be printed", out.err)
+		case err != nil && !started:
+			return usage(root, w.Args, err) // cobra's own complaint: nothing has run
 		}
 		return err
 	})
+}
+
+// cobraOutput remembers the first error of what cobra itself prints, which ignores it: help, the version
+// and completions.
+type cobraOutput struct {
+	w   io.Writer
+	err error
+}
+
+func (o *cobraOutput) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // execute runs the tree; a panic becomes an error that says it is a bug, as Go's own exit

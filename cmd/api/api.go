@@ -59,7 +59,8 @@ PATH begins with /. A full URL must be one of a configured host, so that a JWT
 is never sent to any other. The body is made of -f and -F, or read with --data.
 
 A call that is not a GET is treated as a change: it is sent once, and a
-protected profile asks first.`,
+protected profile asks first. A registration is sent with the InstanceId and
+the InstanceKey of the profile rather than a JWT.`,
 		Example: `  telematicsctl api GET '/v1/Management/users/find?ClientId=c-1001'
   telematicsctl api GET /auth/permissions --host portal
   telematicsctl api POST /v1/Management/users/GetFilteredPage \
@@ -213,15 +214,20 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	if _, _, err := s.API.Resolve(r.Host, r.Path); err != nil {
 		return err
 	}
-	if as.Subject != userservice.AsAdmin().Subject {
+	if as.Subject != userservice.AsAdmin().Subject || s.API.Registers(r) {
 		in, err := s.Instance(ctx)
 		if err != nil {
 			return err
 		}
-		as = userservice.AsUser(as.Subject, in)
+		as.Self = &in
 	}
 	if !isRead(r) {
 		if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Send " + r.Method + " " + render.Sanitize(r.Path)}); err != nil {
+			return err
+		}
+	}
+	if s.API.SignsIn(r) {
+		if err := s.Auth.Guard.Enter(ctx, s.API.Host()); err != nil {
 			return err
 		}
 	}

@@ -3,13 +3,16 @@ package token
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"unicode"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -38,6 +41,8 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
+	spare := reserveSpare(k, s)
+	defer spare.discard()
 	pair, err := s.Auth.RenewPair(ctx, old)
 	if err != nil {
 		return explainStdin(err)
@@ -47,11 +52,61 @@ func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	// The old pair is worthless now: whatever came meanwhile, the new one is printed.
 	if err := cmdutil.Print(context.WithoutCancel(ctx), k, view,
 		renewedOf(k, who, s.Profile.Name, "", s.Auth.Record(pair))); err != nil {
-		e := failure.Prefix(err, "the new pair could not be printed and is lost, and the old one is worthless")
+		e := spare.keep(pair, err)
 		e.Code = failure.Failed // whatever was wrong with the output, something was sent
 		return e
 	}
 	return nil
+}
+
+// spareFile is where a new pair is kept that cannot be printed. The zero value has no room.
+type spareFile struct {
+	path string
+	file *atomicfile.Output
+}
+
+// spareSize is more than a pair takes.
+const spareSize = 2 * tokenstore.PairSize
+
+// reserveSpare takes room in the state folder for a pair, before the old one is spent. Where there
+// is none, the pair is renewed anyway: this command works without a state folder.
+func reserveSpare(k *cmdutil.App, s *cmdutil.Session) spareFile {
+	dir, err := s.StateDir()
+	if err != nil {
+		return spareFile{}
+	}
+	path := filepath.Join(dir, "unprinted-pair-"+k.Now().UTC().Format("20060102T150405.000000000")+".json")
+	file, err := atomicfile.Create(path, 0o600)
+	if err != nil {
+		return spareFile{}
+	}
+	if err := file.Reserve(spareSize); err != nil {
+		file.Discard()
+		return spareFile{}
+	}
+	return spareFile{path, file}
+}
+
+func (f spareFile) discard() {
+	if f.file != nil {
+		f.file.Discard()
+	}
+}
+
+// keep writes a pair that could not be printed, and returns the error that says where it is.
+func (f spareFile) keep(pair userservice.Pair, printErr error) *failure.Error {
+	if f.file != nil {
+		text, err := json.Marshal(map[string]string{
+			"AccessToken": pair.Access.Reveal(), "RefreshToken": pair.Refresh.Reveal()})
+		if err == nil {
+			_, err = f.file.Write(append(text, '\n'))
+		}
+		if err == nil && f.file.Commit() == nil {
+			return failure.Prefix(printErr, "the new pair could not be printed and is in "+f.path+
+				": delete that file when you have read it; the old pair is worthless")
+		}
+	}
+	return failure.Prefix(printErr, "the new pair could not be printed and is lost, and the old one is worthless")
 }
 
 // readPair reads {"AccessToken", "RefreshToken"}; the AccessToken may also be the object that the

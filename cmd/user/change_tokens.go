@@ -162,5 +162,9 @@ func (r *tokenRun) one(begin, ctx context.Context, op job.Operation, t *target) 
 		return job.Result{Outcome: job.Planned, DeviceToken: t.id, Changes: t.changes}
 	}
 	rec := job.Record{N: 1, DeviceToken: t.id, Fields: t.fields}
-	return operation.Single(ctx, op, rec, operation.Retry{Clock: pace.Clock{Now: r.app.Now, Wait: cmdutil.Wait}})
+	result := operation.Single(ctx, op, rec, operation.Retry{Clock: pace.Clock{Now: r.app.Now, Wait: cmdutil.Wait}})
+	if result.Outcome == job.Failed && failure.Is(result.Err, failure.Interrupted) {
+		return job.Result{} // nothing was changed: as if it had not been begun
+	}
+	return result
 }

@@ -30,6 +30,9 @@ func (c *changer) before(ctx context.Context, s fleet.State, only *field.Field) 
 	if err != nil {
 		return field.Set{}, err
 	}
+	if last != nil && last.Operation == opUndo {
+		c.app.Streams.Note("The last change of user " + s.DeviceToken.String() + " was an undo: it is undone")
+	}
 	if last == nil {
 		return field.Set{}, failure.Newf(failure.Failed, "undo a change of user %s: none is recorded here", s.DeviceToken).
 			Because(reasonNothingToUndo, s.DeviceToken.String())

@@ -201,3 +201,26 @@ func TestOutcomesOfMove(t *testing.T) {
 		})
 	}
 }
+
+// The answer to the first request is lost, although it was carried out: what is read for the second
+// one is no longer what was before, and what was changed is known anyway.
+func TestWhatWasChangedIsKnownAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	s, api := newService(t)
+	s.add(ada, map[string]any{"EnableLogging": false})
+	op := &operation.Update{API: api, Actor: operation.Actor{Admin: true}, Users: admin(api),
+		Change: set("EnableLogging", true)}
+	s.answer = lost
+	a := attempt(ada, field.Set{})
+	if _, err := do(t, op, a); !failure.MayHaveApplied(err) {
+		t.Fatalf("got %v", err)
+	}
+	s.settle()
+	s.answer = nil
+	a.Lost = true
+	result, err := do(t, op, a)
+	want := []job.Change{{Field: "EnableLogging", From: false, To: true}}
+	if err != nil || result.Outcome != job.Updated || !reflect.DeepEqual(result.Changes, want) {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}

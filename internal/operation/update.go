@@ -2,7 +2,9 @@ package operation
 
 import (
 	"context"
+	"sync"
 
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/job"
@@ -24,6 +26,8 @@ type Update struct {
 	Instance fleet.Instance // of the users
 	Change   field.Set      // for every record; what a record itself says wins
 	NoRead   bool           // send all fields without comparing; users are held to the instance anyway
+
+	lost sync.Map // DeviceToken → []job.Change: what a request whose answer was lost had to change
 }
 
 var _ job.Operation = (*Update)(nil)
@@ -82,9 +86,16 @@ func (u *Update) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 			wanted = only(wanted, differences)
 		}
 	}
+	if before, ok := u.lost.Load(state.DeviceToken); ok {
+		result.Changes = before.([]job.Change) // what is read now may be what that request has done
+	}
 	if err := u.API.Update(ctx, u.Actor.Caller(state.DeviceToken), state.DeviceToken.String(), wanted); err != nil {
+		if failure.MayHaveApplied(err) {
+			u.lost.Store(state.DeviceToken, result.Changes)
+		}
 		return job.Result{}, err
 	}
+	u.lost.Delete(state.DeviceToken)
 	return result, nil
 }
 

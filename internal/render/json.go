@@ -26,6 +26,7 @@ func encode(value any, indent string) ([]byte, error) {
 	if err := e.Encode(value); err != nil {
 		return nil, err
 	}
+	replaceLoneSurrogates(b.Bytes())
 	return b.Bytes(), nil
 }
 

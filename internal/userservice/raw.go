@@ -51,8 +51,36 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 		}
 		cl.header = append(cl.header, header{http.CanonicalHeaderKey(name), value})
 	}
+	if !c.NeedsJWT(r) {
+		if as.Self != nil {
+			cl.header = append(cl.header, as.Self.header()...)
+			cl.secrets = append(cl.secrets, as.Self.Key)
+		}
+		return answer, c.do(ctx, cl)
+	}
 	err = c.doAs(ctx, as, cl)
 	return answer, err
+}
+
+// registrationPath and signInPath begin the paths of calls that need no JWT, in lower case.
+const (
+	registrationPath = "/v1/registration/"
+	signInPath       = "/v1/auth/"
+)
+
+// NeedsJWT reports whether a call is authorized by a JWT, as all are but registrations, which have
+// the headers of the instance (Caller.Self), and sign-ins.
+func (c *Client) NeedsJWT(r RawCall) bool { return !c.Registers(r) && !c.SignsIn(r) }
+
+// Registers reports whether a call registers users.
+func (c *Client) Registers(r RawCall) bool { return c.isUnder(r, registrationPath) }
+
+// SignsIn reports whether a call signs somebody in, or renews tokens.
+func (c *Client) SignsIn(r RawCall) bool { return c.isUnder(r, signInPath) }
+
+func (c *Client) isUnder(r RawCall, prefix string) bool {
+	host, path, err := c.Resolve(r.Host, r.Path)
+	return err == nil && (host == "" || host == HostUser) && strings.HasPrefix(strings.ToLower(path), prefix)
 }
 
 // Resolve returns the host and path of a path or of a full URL. A URL of none of the configured
