@@ -188,8 +188,8 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 func TestTheContractTestKnowsEveryCall(t *testing.T) {
 	known := []string{
 		"Application", "Applications", "Call", "CreateInstance", "Delete", "DeleteInstance", "DeviceStatus", "Find",
-		"Get", "Host", "Instance", "Instances", "JoinByCode", "ListPage", "Move", "Once", "OwnProfile", "Permissions",
-		"Refresh", "Register", "RegisterMany", "Resolve", "ServiceTime", "SignInAdmin", "SignInUser", "Statistics",
+		"Get", "Host", "Instance", "Instances", "JoinByCode", "ListPage", "Move", "NeedsJWT", "Once", "OwnProfile", "Permissions",
+		"Refresh", "Register", "RegisterMany", "Registers", "Resolve", "ServiceTime", "SignInAdmin", "SignInUser", "SignsIn", "Statistics",
 		"TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
 	}
 	var got []string
