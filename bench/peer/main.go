@@ -1,8 +1,9 @@
-// Command peer is the other end of the benchmarks in bench/run: a trivial server that
-// answers registrations after a fixed time, and a bare tuned load generator to compare
-// with.
+// Command peer is the other end of the benchmarks in bench/run and bench/apply: a trivial
+// server that answers registrations after a fixed time, one that lists users, and a bare
+// tuned load generator to compare with.
 //
 //	peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]]
+//	peer users ADDR N
 //	peer load URL WORKERS REQUESTS
 package main
 
@@ -22,12 +23,16 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 4 {
-		log.Fatal("usage: peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]] | peer load URL WORKERS REQUESTS")
+		log.Fatal("usage: peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]] | peer users ADDR N | " +
+			"peer load URL WORKERS REQUESTS")
 	}
 	var err error
-	if os.Args[1] == "serve" {
+	switch os.Args[1] {
+	case "serve":
 		err = serve(os.Args[2], os.Args[3], os.Args[4:])
-	} else {
+	case "users":
+		err = users(os.Args[2], os.Args[3])
+	default:
 		err = load(os.Args[2], os.Args[3:])
 	}
 	if err != nil {

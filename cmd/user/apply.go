@@ -1,8 +1,9 @@
 package user
 
 import (
-	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +96,7 @@ func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, given func(fla
 	if err != nil {
 		return err
 	}
+	defer limitPlanMemory()()
 	x := &applying{app: a, o: o, printer: p, confirmed: given("confirm")}
 	switch {
 	case o.plan != "":
@@ -135,11 +137,12 @@ func (x *applying) saved(ctx context.Context) error {
 			Because(apply.ReasonOther, h.Profile)
 	case x.app.Now().Sub(h.Made) > x.o.age:
 		return failure.Newf(failure.Invalid, "%s was made %s ago, which is older than %s", x.o.plan,
-			x.app.Now().Sub(h.Made).Round(time.Minute), x.o.age).Because(apply.ReasonOld, x.o.plan)
+			ago(x.app.Now().Sub(h.Made)), x.o.age).Because(apply.ReasonOld, x.o.plan)
 	}
 	if err := x.o.checked.limits.Check(plan); err != nil {
 		return err
 	}
+	x.app.Streams.Note(fmt.Sprintf("%s was made %s ago, when there was this to do:", x.o.plan, ago(x.app.Now().Sub(h.Made))))
 	x.notes(plan)
 	if len(plan.Actions) == 0 {
 		return x.nothing(plan)
@@ -148,6 +151,14 @@ func (x *applying) saved(ctx context.Context) error {
 		return err
 	}
 	return x.run(ctx, plan, x.o.plan, false)
+}
+
+// ago is an age in words.
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return cmdutil.Count(int(d.Seconds()), "second", "seconds")
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
 // notes says what the plan is, and what it leaves out.
@@ -193,19 +204,19 @@ func (x *applying) confirm(ctx context.Context, plan *apply.Plan) error {
 
 // nothing is the output where there is nothing to do.
 func (x *applying) nothing(plan *apply.Plan) error {
-	out := &applyOutput{printer: x.printer, run: &applyRun{summary: plan.Summary}}
+	out := &applyOutput{app: x.app, printer: x.printer, run: &applyRun{summary: plan.Summary}}
 	out.Begin("", 0)
 	return out.End(job.Summary{})
 }
 
 // run carries a plan out as a job. The plan is the job's input.
 func (x *applying) run(ctx context.Context, plan *apply.Plan, name string, anonymous bool) error {
-	var text bytes.Buffer
-	if err := plan.Encode(&text); err != nil {
-		return err
-	}
+	options := applyOptions{Ledger: plan.Head.Ledger}
+	in, out := io.Pipe()
+	go func() { _ = out.CloseWithError(plan.Encode(out)) }() // the reader has the error
+	defer func() { _ = in.Close() }()                        // where it was not read to its end
 	return x.app.RunJob(ctx, cmdutil.JobCommand{
-		Kind: newApplyKind(nil), Command: "user apply", Flags: &x.o.JobFlags, Options: applyOptions{Ledger: plan.Head.Ledger},
-		Input: &text, InputName: name, Anonymous: anonymous,
+		Kind: newApplyKind(&applyRun{all: x.o.all}), Command: "user apply", Flags: &x.o.JobFlags, Options: options,
+		Input: in, InputName: name, Anonymous: anonymous,
 	})
 }

@@ -75,7 +75,7 @@ func (x *applying) place() (path, host, instance string, err error) {
 }
 
 func (x *applying) make(ctx context.Context) (*apply.Plan, *apply.Ledger, error) {
-	s, err := x.app.Session(cmdutil.SessionOptions{InFlight: 2, WaitsAlone: true})
+	s, err := x.app.Session(cmdutil.SessionOptions{InFlight: planInFlight, WaitsAlone: true})
 	if err != nil {
 		return nil, nil, err
 	}

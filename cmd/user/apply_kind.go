@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
@@ -11,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -39,6 +41,7 @@ var applyView = render.View[applyShown]{
 
 // applyOutput prints the rows of a job that applies a plan.
 type applyOutput struct {
+	app     *cmdutil.App
 	printer *render.Printer
 	stream  *render.Stream[applyShown]
 	run     *applyRun
@@ -51,6 +54,7 @@ func (o *applyOutput) Begin(id string, _ int) {
 
 // Add implements cmdutil.JobOutput.
 func (o *applyOutput) Add(row job.Row) error {
+	o.run.note(o.app, row)
 	s := applyShown{Key: row.ClientID, DeviceToken: row.DeviceToken.String(), Action: row.Action, Outcome: string(row.Outcome),
 		Changes: row.Changes}
 	if s.Changes == nil {
@@ -65,6 +69,7 @@ func (o *applyOutput) Add(row job.Row) error {
 
 // End implements cmdutil.JobOutput.
 func (o *applyOutput) End(job.Summary) error {
+	o.run.noteEnd(o.app)
 	return o.stream.Close(struct{ Summary apply.Summary }{o.run.summary})
 }
 
@@ -79,8 +84,10 @@ func (noOutput) End(job.Summary) error { return nil }
 type applyRun struct {
 	summary apply.Summary
 	silent  bool
-	ledger  *apply.Ledger
-	plan    *apply.Plan
+	all     bool // name every user who is stale
+	stale   int
+	shown   int
+	asWas   int       // of those shown, who was as the plan wants already
 	rows    []job.Row // those that change the ledger
 }
 
@@ -92,13 +99,35 @@ func newApplyKind(run *applyRun) cmdutil.JobKind {
 	}
 	return cmdutil.JobKind{
 		Operation: apply.Name, Derives: true, Past: "done",
-		Output: func(_ *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
+		Output: func(a *cmdutil.App, p *render.Printer) (cmdutil.JobOutput, error) {
 			if run.silent {
 				return noOutput{}, nil
 			}
-			return &applyOutput{printer: p, run: run}, applyView.Check(p)
+			return &applyOutput{app: a, printer: p, run: run}, applyView.Check(p)
 		},
 		Open: run.open,
+	}
+}
+
+// note says who is stale.
+func (x *applyRun) note(a *cmdutil.App, row job.Row) {
+	switch row.Outcome {
+	case job.Stale:
+		if x.stale++; x.all || x.stale <= mostOfKind {
+			a.Streams.Note(fmt.Sprintf("! stale %s  %s", sanitize.Clean(row.ClientID), failure.From(row.Err).Message))
+		}
+	case job.Existing, job.Unchanged:
+		x.asWas++
+	}
+	x.shown++
+}
+
+func (x *applyRun) noteEnd(a *cmdutil.App) {
+	if more := x.stale - mostOfKind; more > 0 && !x.all {
+		a.Streams.Note(fmt.Sprintf("  … and %d more are stale (--all names them)", more))
+	}
+	if x.shown > 0 && x.asWas == x.shown {
+		a.Streams.Note("Nothing was changed: the users were as the plan wants already")
 	}
 }
 
@@ -115,14 +144,15 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 		return nil, failure.Wrap(failure.Failed, "the plan of job "+r.Job.Spec.ID+" cannot be read", err)
 	}
 	defer func() { _ = f.Close() }()
-	if x.plan, err = apply.Decode(f, r.Job.Spec.Input.Name); err != nil {
+	plan, err := apply.Decode(f, r.Job.Spec.Input.Name)
+	if err != nil {
 		return nil, err
 	}
-	x.summary = x.plan.Summary
+	x.summary = plan.Summary
 	api := r.Session.API.Once()
 	admin := userservice.AsAdmin()
 	op := &apply.Operation{
-		API: api, Instance: r.Instance, ServiceTime: api.ServiceTime, Actions: x.plan.Actions,
+		API: api, Instance: r.Instance, ServiceTime: api.ServiceTime, Actions: plan.Actions,
 		Users: &fleet.Membership{Find: fleet.FindIn(api, admin), Instance: fleet.Instance{ID: r.Instance.ID}, Now: r.App.Now},
 		Other: func(ctx context.Context, id string) (userservice.Instance, error) {
 			info, err := api.Instance(ctx, admin, id)
@@ -130,7 +160,7 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 		},
 	}
 	parts := &cmdutil.JobParts{
-		Operation: op, Source: op, Rows: len(x.plan.Actions), Check: apply.CheckStale,
+		Operation: op, Source: op, Rows: len(plan.Actions), Check: apply.CheckStale,
 		Confirm: func(ctx context.Context, requested int) error {
 			return r.Session.ConfirmChange(ctx, cmdutil.Change{
 				What: "Apply changes to", Users: requested, Then: " (" + x.summary.Text() + ")",
@@ -138,11 +168,17 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 		},
 	}
 	if o.Ledger != "" {
-		if x.ledger, err = apply.OpenLedger(o.Ledger, r.Session.API.Host(), r.Instance.ID); err != nil {
+		host := r.Session.API.Host()
+		update := func(ctx context.Context, change func(*apply.Ledger)) error {
+			_, err := apply.UpdateLedger(ctx, o.Ledger, host, r.Instance.ID, change)
+			return err
+		}
+		if _, err = apply.OpenLedger(o.Ledger, host, r.Instance.ID); err != nil {
 			return nil, err
 		}
 		parts.Start = func(ctx context.Context, _ int) error {
-			return x.ledger.Update(ctx, func(l *apply.Ledger) { l.Begin(x.plan, r.App.Now()) })
+			defer func() { plan.Adopt, plan.Inactive = nil, nil }() // as many as there are users
+			return update(ctx, func(l *apply.Ledger) { l.Begin(plan, r.App.Now()) })
 		}
 		parts.Settled = func(_ context.Context, row job.Row) error {
 			row.Payload, row.Err, row.Detail = nil, nil, nil
@@ -150,7 +186,7 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 			return nil
 		}
 		parts.Finish = func(ctx context.Context) error {
-			return x.ledger.Update(ctx, func(l *apply.Ledger) { l.Settled(x.rows, r.App.Now()) })
+			return update(ctx, func(l *apply.Ledger) { l.Settled(x.rows, r.App.Now()) })
 		}
 	}
 	return parts, nil

@@ -35,9 +35,21 @@ func (x *applying) reverse(ctx context.Context) error {
 		return err
 	}
 	plan := undo.Plan()
+	if plan.Head.Managed, err = managedBy(plan.Head); err != nil {
+		return err
+	}
+	if err := x.o.checked.limits.Check(plan); err != nil {
+		return err
+	}
 	x.notes(plan)
 	if len(plan.Actions) == 0 {
 		return x.nothing(plan)
+	}
+	if plan.Summary.Removals() > 0 {
+		if err := x.confirm(ctx, plan); err != nil {
+			return err
+		}
+		return x.run(ctx, plan, "undo of job "+info.ID, true)
 	}
 	x.show(plan)
 	question := fmt.Sprintf("Undo %s of job %s?", cmdutil.Count(len(plan.Actions), "change", "changes"), info.ID)
@@ -46,4 +58,16 @@ func (x *applying) reverse(ctx context.Context) error {
 	}
 	x.app.Flags.Yes = true // it is the answer for a protected profile, too
 	return x.run(ctx, plan, "undo of job "+info.ID, true)
+}
+
+// managedBy returns how many users the ledger of a plan owns.
+func managedBy(h apply.Head) (int, error) {
+	if h.Ledger == "" {
+		return 0, nil
+	}
+	l, err := apply.OpenLedger(h.Ledger, h.Host, h.Instance)
+	if err != nil {
+		return 0, err
+	}
+	return l.Owned(), nil
 }

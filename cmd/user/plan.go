@@ -107,7 +107,8 @@ func runPlan(ctx context.Context, a *cmdutil.App, o *planOptions, out string, ex
 	if err != nil {
 		return err
 	}
-	s, err := a.Session(cmdutil.SessionOptions{InFlight: 2, WaitsAlone: true})
+	defer limitPlanMemory()()
+	s, err := a.Session(cmdutil.SessionOptions{InFlight: planInFlight, WaitsAlone: true})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -14,7 +15,7 @@ import (
 type spooled struct {
 	path   string
 	digest string
-	ended  bool // its last byte is a line end, and it is not compressed
+	ended  bool // its last byte is a line end, or that cannot be told: it is compressed
 }
 
 func (s *spooled) remove() { _ = os.Remove(s.path) }
@@ -51,29 +52,28 @@ func spool(a *cmdutil.App, name string, limit int64) (s *spooled, err error) {
 		s.remove()
 		return nil, failure.Newf(failure.Invalid, "%s is larger than %d bytes", name, limit)
 	}
-	compressed := last.first == 0x1f || last.first == 'P' && last.second == 'K'
-	s.digest, s.ended = hex.EncodeToString(sum.Sum(nil)), last.last == '\n' && !compressed
+	s.digest, s.ended = hex.EncodeToString(sum.Sum(nil)), last.ended()
 	return s, nil
 }
 
-// ends remembers the first two bytes of what is written, and the last.
-type ends struct {
-	first, second, last byte
-	n                   int
-}
+// ends remembers the first bytes of what is written, and the last.
+type ends struct{ first, last []byte }
+
+// mostEnd is how many bytes are remembered: two of UTF-16, and a Ctrl-Z after them.
+const mostEnd = 4
 
 func (e *ends) Write(p []byte) (int, error) {
-	for _, b := range p[:min(len(p), 2)] {
-		switch e.n {
-		case 0:
-			e.first = b
-		case 1:
-			e.second = b
-		}
-		e.n++
-	}
-	if len(p) > 0 {
-		e.last = p[len(p)-1]
-	}
+	e.first = append(e.first, p[:min(len(p), mostEnd-len(e.first))]...)
+	e.last = append(e.last, p[max(0, len(p)-mostEnd):]...)
+	e.last = e.last[max(0, len(e.last)-mostEnd):]
 	return len(p), nil
+}
+
+// ended reports whether what was written ends with a line end; what is compressed counts as such.
+func (e *ends) ended() bool {
+	if bytes.HasPrefix(e.first, []byte{0x1f, 0x8b}) || bytes.HasPrefix(e.first, []byte("PK")) {
+		return true
+	}
+	last := bytes.TrimRight(e.last, "\x00\x1a")
+	return bytes.HasSuffix(last, []byte{'\n'}) || bytes.HasSuffix(last, []byte{'\r'})
 }

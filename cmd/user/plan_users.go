@@ -4,11 +4,16 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/telematicsctl/telematicsctl/internal/apply"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
+
+// planInFlight is how many requests are in flight while a plan is made.
+const planInFlight = 4
 
 // users gives the users of the instance: all of them, listed completely; or, where the rows are few
 // and nobody is removed, those whom the rows name, one by one.
@@ -23,7 +28,7 @@ func (p *planning) users(rows apply.Rows, absent apply.Absent) apply.Users {
 			return first.Total, p.lookUp(ctx, rows, do)
 		}
 		total := first.Total
-		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Seen: apply.Seen()}) {
+		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Seen: apply.Seen(first.Total)}) {
 			if err != nil {
 				return 0, err
 			}
@@ -65,24 +70,24 @@ func (p *planning) lookUp(ctx context.Context, rows apply.Rows, do func(*userser
 	})
 }
 
-// mostSeen is of how many users who are removed the last trip is read.
-const mostSeen = 20
-
-// lastSeen completes the removals that are shown by the last trip; where it cannot be read, there is
-// none.
+// lastSeen completes the removals that are printed by the last trip; where it cannot be read, there
+// is none.
 func (p *planning) lastSeen(ctx context.Context, plan *apply.Plan) {
-	n := 0
+	var group errgroup.Group
+	group.SetLimit(planInFlight)
+	n := map[apply.Kind]int{}
 	for i := range plan.Actions {
 		a := &plan.Actions[i]
-		if !a.Action.Removes() {
+		if n[a.Action]++; !a.Action.Removes() || !p.o.all && n[a.Action] > mostOfKind {
 			continue
 		}
-		if n++; n > mostSeen {
-			return
-		}
-		dates, err := p.session.API.Once().TripDates(ctx, userservice.AsAdmin(), a.DeviceToken.String())
-		if err == nil && !dates.LatestTrip.IsZero() {
-			a.LastSeen = &dates.LatestTrip
-		}
+		group.Go(func() error {
+			dates, err := p.session.API.Once().TripDates(ctx, userservice.AsAdmin(), a.DeviceToken.String())
+			if err == nil && !dates.LatestTrip.IsZero() {
+				a.LastSeen = &dates.LatestTrip
+			}
+			return nil
+		})
 	}
+	_ = group.Wait() // no function has an error
 }

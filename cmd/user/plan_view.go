@@ -89,6 +89,10 @@ func (p *planPrinter) notes(plan *apply.Plan) {
 		p.app.Streams.Warn(fmt.Sprintf("row %d: the service makes %v of %s %v, twice by now: it is left alone", n.Row,
 			plain(n.Read), n.Field, plain(n.Wanted)))
 	}
+	if plan.SharedKeys > 0 {
+		p.app.Streams.Warn(fmt.Sprintf("%s several users each, none of whom is managed",
+			cmdutil.Count(plan.SharedKeys, "key belongs to", "keys belong to")))
+	}
 	for _, text := range plan.Cannot {
 		p.app.Streams.Warn("not undone: " + text)
 	}
@@ -149,7 +153,7 @@ func lastSeen(a apply.Action) string {
 	if a.Activity != "" {
 		parts = append(parts, "activity "+a.Activity)
 	}
-	return "(" + cmp.Or(strings.Join(parts, ", "), "never seen") + ")"
+	return "(" + cmp.Or(strings.Join(parts, ", "), "last seen: not known") + ")"
 }
 
 func changeTexts(a apply.Action) []string {

@@ -133,7 +133,9 @@ type Input struct {
 	Name   string
 	Digest string // SHA-256
 	Rows   int
-	Ended  bool // it ended with a line end
+	Ended  bool // its last line has a line end, or it has no lines
+	// Last is the field of the last column: the one whose value is cut where the last line is.
+	Last string `json:",omitempty"`
 }
 
 // Head says where a plan is from.
@@ -171,6 +173,8 @@ type Plan struct {
 	Adopt, Inactive []uuid.UUID
 	// Normalized are changes that were left out: the service writes these values in another form.
 	Normalized []Normalized
+	// SharedKeys is how many keys several users have of whom none is managed. It is not saved.
+	SharedKeys int
 	// Cannot says what an undo leaves as it is.
 	Cannot []string
 }

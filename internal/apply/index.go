@@ -10,29 +10,31 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
-	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// entry is what is kept of a row while the users are read: 40 bytes, whatever the row says. That a
+// entry is what is kept of a row while the users are read: 24 bytes, whatever the row says. That a
 // user is the row's by the hash alone is made sure of before anything is planned for it.
 type entry struct {
 	hash   uint64 // of what the row is known by
 	digest uint64 // of what the row says
-	mask   uint32 // the fields that it says, by their place in index.columns
+	mask   uint32 // the fields that it says, by their place in index.columns; and isMatched
 	n      int32
-	user   uuid.UUID // who matches; zero for nobody
 }
+
+// isMatched is the bit of a mask that says that a user is the row's. There are fewer fields.
+const isMatched = 1 << 31
+
+func (e *entry) matched() bool { return e.mask&isMatched != 0 }
 
 // index finds the row that a user is named by.
 type index struct {
 	seed    maphash.Seed
 	columns []*field.Field
-	entries []entry // by hash and check
+	entries []entry // by hash
+	keyed   bool    // a row is known by a key, not by the DeviceToken
 }
 
 // newIndex reads the rows, of which there are about so many.
@@ -43,6 +45,7 @@ func newIndex(ctx context.Context, rows Rows, about int, columns []*field.Field)
 			return err
 		}
 		name, value := r.known()
+		x.keyed = x.keyed || name != deviceTokenKey
 		e := entry{n: int32(r.N), mask: x.mask(&r.Set)} //nolint:gosec // a file has fewer rows
 		e.hash = x.sum(name, value)
 		e.digest = x.digest(&r.Set, e.mask)
@@ -63,7 +66,15 @@ func newIndex(ctx context.Context, rows Rows, about int, columns []*field.Field)
 	return x, nil
 }
 
-func (x *index) sum(name, value string) uint64 { return maphash.String(x.seed, knownAs(name, value)) }
+// sum is the hash of what a row, or a user, is known by.
+func (x *index) sum(name, value string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(x.seed)
+	_, _ = h.WriteString(name)
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(value)
+	return h.Sum64()
+}
 
 // knownAs is what a row, or a user, is known by.
 func knownAs(name, value string) string { return name + "\x00" + value }
@@ -118,9 +129,9 @@ func form(f *field.Field, v any) string {
 	}
 }
 
-// find returns the row that is known by a value; nil for none.
-func (x *index) find(name, value string) *entry {
-	i, ok := slices.BinarySearchFunc(x.entries, x.sum(name, value), func(e entry, hash uint64) int {
+// find returns the row of a hash; nil for none.
+func (x *index) find(hash uint64) *entry {
+	i, ok := slices.BinarySearchFunc(x.entries, hash, func(e entry, hash uint64) int {
 		return cmp.Compare(e.hash, hash)
 	})
 	if !ok {
@@ -128,21 +139,3 @@ func (x *index) find(name, value string) *entry {
 	}
 	return &x.entries[i]
 }
-
-// Seen returns what remembers the users that a list has given, in 8 bytes a user and the room of a
-// map. Two users whom it takes for one are missing in the list, which is complete only with all.
-func Seen() fleet.Seen { return &seen{seed: maphash.MakeSeed(), users: map[uint64]struct{}{}} }
-
-type seen struct {
-	seed  maphash.Seed
-	users map[uint64]struct{}
-}
-
-// Has implements fleet.Seen.
-func (s *seen) Has(u userservice.User) bool {
-	_, ok := s.users[maphash.String(s.seed, u.DeviceToken)]
-	return ok
-}
-
-// Add implements fleet.Seen.
-func (s *seen) Add(u userservice.User) { s.users[maphash.String(s.seed, u.DeviceToken)] = struct{}{} }

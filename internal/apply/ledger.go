@@ -105,8 +105,8 @@ func OpenLedger(path, host, instance string) (*Ledger, error) {
 		return nil, unreadable(path, err)
 	}
 	if l.Instance != strings.ToLower(instance) || l.Host != host {
-		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s of %s, not of %s of %s", path, l.Instance, l.Host,
-			instance, host).Because(ReasonLedger, path)
+		return nil, failure.Newf(failure.Invalid, "the ledger %s is of instance %s of %s, not of %s of %s", path, l.Instance,
+			l.Host, instance, host).Because(ReasonLedger, path)
 	}
 	return l, nil
 }
@@ -164,8 +164,9 @@ func (l *Ledger) take(line []byte) error {
 }
 
 func unreadable(path string, err error) error {
-	return (&failure.Error{Code: failure.Invalid, Message: "the ledger " + path + " cannot be read: " + err.Error(), Cause: err}).
-		Because(ReasonLedger, path)
+	return (&failure.Error{
+		Code: failure.Invalid, Message: "the ledger " + path + " cannot be read: " + err.Error(), Cause: err,
+	}).Because(ReasonLedger, path)
 }
 
 // Known reports whether the file was applied before.
@@ -207,6 +208,16 @@ func (l *Ledger) put(changed map[uuid.UUID]owned) {
 	l.users = slices.DeleteFunc(l.users, func(u owned) bool { return u == owned{user: u.user} })
 }
 
+// Owned returns how many users were adopted.
+func (l *Ledger) Owned() (n int) {
+	for _, u := range l.users {
+		if u.adopted {
+			n++
+		}
+	}
+	return n
+}
+
 // Owns reports whether the file owns a user.
 func (l *Ledger) Owns(user uuid.UUID) bool { return l.Has(user) }
 
@@ -232,18 +243,28 @@ func (l *Ledger) normalized(user uuid.UUID, f *field.Field, to, from any) bool {
 
 // Update changes the ledger on disk, whoever else has changed it meanwhile.
 func (l *Ledger) Update(ctx context.Context, change func(*Ledger)) error {
-	release, err := filelock.Acquire(ctx, l.Path+".lock", ledgerWait)
+	path, host, instance := l.Path, l.Host, l.Instance
+	*l = Ledger{} // it is read again, and two need not be in memory
+	now, err := UpdateLedger(ctx, path, host, instance, change)
+	if err == nil {
+		*l = *now
+	}
+	return err
+}
+
+// UpdateLedger changes a ledger on disk, and returns it.
+func UpdateLedger(ctx context.Context, path, host, instance string, change func(*Ledger)) (*Ledger, error) {
+	release, err := filelock.Acquire(ctx, path+".lock", ledgerWait)
 	if err != nil {
-		return atomicfile.Failure(failure.Failed, "the ledger cannot be locked", l.Path, err)
+		return nil, atomicfile.Failure(failure.Failed, "the ledger cannot be locked", path, err)
 	}
 	defer release()
-	now, err := OpenLedger(l.Path, l.Host, l.Instance)
+	l, err := OpenLedger(path, host, instance)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	change(now)
-	*l = *now
-	return l.save()
+	change(l)
+	return l, l.save()
 }
 
 func (l *Ledger) save() error {

@@ -54,28 +54,30 @@ type exceeded struct {
 }
 
 // Check judges a plan by the limits. The error is failure.Invalid (ReasonLimit), and
-// names each limit that the plan exceeds.
+// names each limit that the plan exceeds. The defaults guard against a wrong file: one that undoes a
+// job, and so changes at most the users whom that one has changed, is judged by limits that are
+// given.
 func (l Limits) Check(p *Plan) error {
-	managed := p.Head.Managed
+	managed, users := p.Head.Managed, p.Head.Users
 	absent := max(Limit{percent: true, n: defaultAbsent}.of(managed), leastAbsent)
-	how := fmt.Sprintf("%g%%, at least %d", defaultAbsent, leastAbsent)
-	if l.Absent != nil {
-		absent, how = l.Absent.of(managed), l.Absent.text
+	update, create := Limit{percent: true, n: defaultUpdate}.of(managed), users
+	if p.Head.Undoes != "" {
+		absent, update = math.MaxInt, math.MaxInt
 	}
-	all := []exceeded{{"absent", "to remove", p.Summary.Removals(), absent, managed, "managed users", how}}
-	update, how := Limit{percent: true, n: defaultUpdate}.of(managed), fmt.Sprintf("%g%%", defaultUpdate)
-	if l.Update != nil {
-		update, how = l.Update.of(managed), l.Update.text
-	}
-	all = append(all, exceeded{"update", "to update", p.Summary.Update, update, managed, "managed users", how})
-	create, how := p.Head.Users, "100%"
-	if l.Create != nil {
-		create, how = l.Create.of(p.Head.Users), l.Create.text
-	} else if p.Head.First {
+	if p.Head.First {
 		create = math.MaxInt
 	}
-	all = append(all, exceeded{"create", "to create", p.Summary.Create, create, p.Head.Users,
-		"users of the instance", how})
+	all := []exceeded{
+		{"absent", "to remove", p.Summary.Removals(), absent, managed, "managed users",
+			fmt.Sprintf("%g%%, at least %d", defaultAbsent, leastAbsent)},
+		{"update", "to update", p.Summary.Update, update, managed, "managed users", fmt.Sprintf("%g%%", defaultUpdate)},
+		{"create", "to create", p.Summary.Create, create, users, "users of the instance", "100%"},
+	}
+	for i, given := range []*Limit{l.Absent, l.Update, l.Create} {
+		if given != nil {
+			all[i].most, all[i].how = given.of(all[i].of), given.text
+		}
+	}
 	return limitError(all)
 }
 
@@ -85,7 +87,7 @@ func limitError(all []exceeded) error {
 		if x.n <= x.most {
 			continue
 		}
-		texts = append(texts, fmt.Sprintf("%s users %s, at most %s (%s of %s %s)", thousands(x.n), x.what, thousands(x.most),
+		texts = append(texts, fmt.Sprintf("%s %s, at most %s (%s of %s %s)", people(x.n), x.what, thousands(x.most),
 			x.how, thousands(x.of), x.ofWhat))
 		subjects = append(subjects, fmt.Sprintf("%s=%d", x.name, x.n))
 	}
@@ -119,6 +121,13 @@ func ParseRowLimits(text string) (RowLimits, error) {
 	return RowLimits{Given: true, Least: least, Most: most}, nil
 }
 
+func people(n int) string {
+	if n == 1 {
+		return "1 user"
+	}
+	return thousands(n) + " users"
+}
+
 // leastRows is the part of the rows of the last apply that a file must have.
 const leastRows = 0.8
 
@@ -142,4 +151,35 @@ func CheckRows(in Input, truncated bool, l *Ledger, limits RowLimits) error {
 			thousands(in.Rows), leastRows*100, thousands(l.Rows)).Because(ReasonRows, strconv.Itoa(in.Rows))
 	}
 	return nil
+}
+
+// CheckEnd refuses a plan by which the last cell of a file, which no line end follows, replaces a
+// value that begins with it: the cell is cut. A cut that does not show in this way cannot be told
+// from a file whose last line was never ended; doubt names the field to look at, unless the file had
+// no line end either when it was last applied.
+func CheckEnd(p *Plan, l *Ledger, limits RowLimits) (doubt string, err error) {
+	in := p.Head.Input
+	if in == nil || in.Ended || in.Last == "" || limits.Given {
+		return "", nil
+	}
+	for _, a := range p.Actions {
+		if a.Row != in.Rows {
+			continue
+		}
+		for _, c := range a.Changes {
+			if c.Field != in.Last {
+				continue
+			}
+			from, to := fmt.Sprint(c.From), fmt.Sprint(c.To)
+			if c.From != nil && (c.To == nil || strings.HasPrefix(from, to)) {
+				return "", failure.Newf(failure.Invalid,
+					"%s is cut off: row %d ends within %s, without a line end", in.Name, a.Row, c.Field).
+					Because(ReasonTruncated, in.Name)
+			}
+			if !l.Known() {
+				doubt = c.Field
+			}
+		}
+	}
+	return doubt, nil
 }

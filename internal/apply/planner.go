@@ -45,10 +45,11 @@ type planner struct {
 
 	differ   map[int32]*current // by the number of the row: users whose values are not the row's
 	removals []Action
-	twice    []failure.Field // users of one key
+	keys     keyHashes       // of the users
+	scratch  []userKey       // of the match before
+	sameUser []failure.Field // rows that name one user
 	matched  int
 	owned    int // absent, and owned
-	waiting  int // absent, deactivated, and within the grace
 }
 
 // current is a user who may have to be changed.
@@ -78,7 +79,7 @@ func Make(ctx context.Context, rows Rows, users Users, o Options) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.duplicates(); err != nil {
+	if err := p.duplicates(ctx, users); err != nil {
 		return nil, err
 	}
 	if err := p.compare(ctx); err != nil {
@@ -90,49 +91,89 @@ func Make(ctx context.Context, rows Rows, users Users, o Options) (*Plan, error)
 
 // user takes one user of the instance.
 func (p *planner) user(u *userservice.User) error {
-	token, err := field.ParseServiceUUID(u.DeviceToken)
+	m, err := p.match(u)
 	if err != nil {
-		return failure.Newf(failure.Failed, "the service lists a user without a DeviceToken: %.80q", u.DeviceToken)
+		return err
 	}
-	e, key, keyField, known := p.find(token, u)
-	if e == nil {
-		p.absent(token, u, keyField, key)
+	managed := m.row != nil || p.Ledger.Owns(m.token) || p.Scope.Has(u)
+	for _, k := range m.keys {
+		p.keys.add(k.hash, managed)
+	}
+	e := m.row
+	switch {
+	case e == nil:
+		p.absent(&m, u)
 		return nil
-	}
-	if e.user != uuid.Nil && e.user != token {
-		p.twice = append(p.twice, failure.Field{Key: fmt.Sprintf("row %d", e.n),
-			Message: fmt.Sprintf("users %s and %s both have %s %q", e.user, token, keyField, key)})
+	case e.matched(): // another user has the same key, as will be found
 		return nil
+	case m.other != nil:
+		p.sameUser = append(p.sameUser, failure.Field{Key: fmt.Sprintf("row %d", max(e.n, m.other.n)),
+			Message: fmt.Sprintf("names user %s, as row %d does", m.token, min(e.n, m.other.n))})
 	}
-	e.user = token
+	e.mask |= isMatched
 	p.matched++
-	if !p.Ledger.Has(token) {
-		p.plan.Adopt = append(p.plan.Adopt, token)
+	if !p.Ledger.Has(m.token) {
+		p.plan.Adopt = append(p.plan.Adopt, m.token)
 	}
-	if p.index.digest(&u.Fields, e.mask) != e.digest || p.returns(token, u) {
-		p.differ[e.n] = &current{token: token, known: known, values: p.kept(u)}
+	if p.index.digest(&u.Fields, e.mask) != e.digest || p.returns(m.token, u) {
+		p.differ[e.n] = &current{token: m.token, known: m.known, values: p.kept(u)}
 	}
 	return nil
 }
 
-// find returns the row that names a user, what the user is called, and what the row is known by.
-func (p *planner) find(token uuid.UUID, u *userservice.User) (e *entry, key, keyField, known string) {
-	key, keyField = token.String(), deviceTokenKey
-	for i := len(p.Keys) - 1; i >= 0; i-- {
-		f := p.Keys[i]
+// match is a user beside the rows.
+type match struct {
+	token         uuid.UUID
+	key, keyField string
+	row           *entry    // that names the user; nil for none
+	known         string    // what the row is known by
+	other         *entry    // another row that names the same user; nil for none
+	keys          []userKey // until the next match
+}
+
+// userKey is a key that no other user may have.
+type userKey struct {
+	field, value string
+	hash         uint64
+}
+
+// match returns what a user is called, and the row that names it: by the DeviceToken, or else by the
+// keys in the order of preference.
+func (p *planner) match(u *userservice.User) (m match, err error) {
+	m.token, err = field.ParseServiceUUID(u.DeviceToken)
+	if err != nil {
+		return m, failure.Newf(failure.Failed, "the service lists a user without a DeviceToken: %.80q", u.DeviceToken)
+	}
+	m.keys = p.scratch[:0]
+	take := func(name, value string, hash uint64) {
+		switch found := p.index.find(hash); {
+		case found == nil || found == m.row:
+		case m.row == nil:
+			m.row, m.known = found, knownAs(name, value)
+		case m.other == nil:
+			m.other = found
+		}
+	}
+	m.key, m.keyField = m.token.String(), deviceTokenKey
+	take(deviceTokenKey, m.key, p.index.sum(deviceTokenKey, m.key))
+	byToken := m.row != nil
+	for _, f := range p.Keys {
 		text := f.Normalize(u.Fields.Text(f.Name))
 		if text == "" {
 			continue
 		}
-		key, keyField = text, f.Name
-		if found := p.index.find(f.Name, text); found != nil {
-			e, known = found, knownAs(f.Name, text)
+		hash, before := p.index.sum(f.Name, text), m.row
+		take(f.Name, text, hash)
+		preferred := m.keyField == deviceTokenKey
+		if preferred {
+			m.key, m.keyField = text, f.Name
+		}
+		if p.index.keyed && !byToken && (preferred || m.row != before) {
+			m.keys = append(m.keys, userKey{f.Name, text, hash})
 		}
 	}
-	if found := p.index.find(deviceTokenKey, token.String()); found != nil {
-		e, known = found, knownAs(deviceTokenKey, token.String())
-	}
-	return e, key, keyField, known
+	p.scratch = m.keys
+	return m, nil
 }
 
 // returns reports whether a user whom an apply has deactivated is in the file again.
@@ -152,12 +193,13 @@ func (p *planner) kept(u *userservice.User) field.Set {
 }
 
 // absent takes a user whom no row names.
-func (p *planner) absent(token uuid.UUID, u *userservice.User, keyField, key string) {
+func (p *planner) absent(m *match, u *userservice.User) {
+	token := m.token
 	if p.Absent == AbsentIgnore || !p.Ledger.Owns(token) && !p.Scope.Has(u) || p.Keep.Has(token, u) {
 		return
 	}
 	p.owned++
-	a := Action{Action: Deactivate, DeviceToken: token, Key: key, KeyField: keyField, Activity: u.ActivityStatus}
+	a := Action{Action: Deactivate, DeviceToken: token, Key: m.key, KeyField: m.keyField, Activity: u.ActivityStatus}
 	inactive := u.Fields.Text("Status") == "Deactivated"
 	since := p.Ledger.InactiveSince(token)
 	switch {
@@ -165,150 +207,14 @@ func (p *planner) absent(token uuid.UUID, u *userservice.User, keyField, key str
 		a.Changes = []job.Change{{Field: "Status", From: u.Fields.Text("Status"), To: "Deactivated"}}
 	case since.IsZero():
 		p.plan.Inactive = append(p.plan.Inactive, token)
-		p.waiting++
 		return
 	case p.Absent == AbsentDelete && p.Now.Sub(since) >= p.Grace:
 		a.Action = Delete
 		a.Changes = []job.Change{{Field: "Status", From: "Deactivated", To: "Deleted"}}
 	default:
-		p.waiting++
 		return
 	}
 	p.removals = append(p.removals, a)
-}
-
-// mostNamed is how many users or rows an error names.
-const mostNamed = 20
-
-func (p *planner) duplicates() error {
-	if len(p.twice) == 0 {
-		return nil
-	}
-	e := failure.New(failure.Invalid, "keys of the file belong to more than one user").Because(ReasonDuplicate, "")
-	e.Fields = p.twice[:min(len(p.twice), mostNamed)]
-	return e
-}
-
-// compare goes through the rows again: those without a user are created, or moved here, and those
-// whose user differs are updated.
-func (p *planner) compare(ctx context.Context) error {
-	var creates, updates, moves []Action
-	err := p.rows(ctx, func(r Row) error {
-		e := p.index.find(r.known())
-		switch {
-		case e == nil:
-			return failure.New(failure.Failed, "the file was changed while it was read")
-		case e.user == uuid.Nil:
-			from, err := p.elsewhere(ctx, &r)
-			if err != nil {
-				return err
-			}
-			if from == nil {
-				creates = append(creates, p.create(&r))
-				return nil
-			}
-			moves = append(moves, p.move(&r, from))
-			if a := p.update(&r, from); a != nil {
-				updates = append(updates, *a)
-			}
-		case p.differ[e.n] != nil && p.differ[e.n].known != knownAs(r.known()):
-			return failure.New(failure.Failed, "two keys have one hash: run the command again")
-		case p.differ[e.n] != nil:
-			if a := p.update(&r, p.differ[e.n]); a != nil {
-				updates = append(updates, *a)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	p.plan.Actions = slices.Concat(creates, updates, moves)
-	for _, kind := range []Kind{Deactivate, Delete} {
-		for _, a := range p.removals {
-			if a.Action == kind {
-				p.plan.Actions = append(p.plan.Actions, a)
-			}
-		}
-	}
-	return nil
-}
-
-// elsewhere finds the user of another instance whom a row names; nil where there is none, or nobody
-// is moved.
-func (p *planner) elsewhere(ctx context.Context, r *Row) (*current, error) {
-	if p.Moves == nil {
-		return nil, nil //nolint:nilnil // nobody, and no error
-	}
-	m := fleet.Membership{Find: p.Moves, Instance: fleet.Instance{ID: p.Head.Instance}}
-	found, err := m.Everywhere(ctx, token(r))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(found) == 0:
-		return nil, nil //nolint:nilnil // nobody, and no error
-	case len(found) > 1:
-		return nil, failure.Newf(failure.Invalid, "%s: %d users of other instances have this key", r, len(found)).
-			Because(ReasonDuplicate, "")
-	}
-	return &current{token: found[0].DeviceToken, instance: found[0].InstanceID, values: found[0].Values}, nil
-}
-
-func token(r *Row) fleet.Token {
-	if r.KeyField != nil {
-		return fleet.ByKey(r.KeyField, r.Key)
-	}
-	return fleet.Token{DeviceToken: r.DeviceToken}
-}
-
-func (p *planner) action(kind Kind, r *Row, user uuid.UUID) Action {
-	a := Action{Action: kind, DeviceToken: user, Row: r.N}
-	a.KeyField, a.Key = r.named()
-	return a
-}
-
-func (p *planner) create(r *Row) Action {
-	user := r.DeviceToken
-	if user == uuid.Nil {
-		user = p.Deriver.Field(r.KeyField, r.Key)
-	}
-	a := p.action(Create, r, user)
-	for _, f := range r.Set.Fields() {
-		if v, _ := r.Set.Value(f); v != nil {
-			a.Changes = append(a.Changes, job.Change{Field: f.Name, To: v})
-		}
-	}
-	return a
-}
-
-func (p *planner) move(r *Row, from *current) Action {
-	a := p.action(Move, r, from.token)
-	a.InstanceID = from.instance
-	a.Changes = []job.Change{{Field: instanceField, From: from.instance, To: p.Head.Instance}}
-	return a
-}
-
-// update returns the action that changes a user to what a row says; nil where nothing differs.
-func (p *planner) update(r *Row, user *current) *Action {
-	a := p.action(Update, r, user.token)
-	a.InstanceID = user.instance
-	for _, d := range fleet.Differences(r.Set, user.values) {
-		to, _ := r.Set.Value(d.Field)
-		if n := p.Ledger.normalized(user.token, d.Field, to, d.From); n {
-			p.plan.Normalized = append(p.plan.Normalized,
-				Normalized{Row: r.N, DeviceToken: user.token, Field: d.Field.Name, Wanted: to, Read: d.From})
-			continue
-		}
-		a.Changes = append(a.Changes, job.Change{Field: d.Field.Name, From: d.From, To: to})
-	}
-	_, says := r.Set.Value(field.MustGet("Status"))
-	if !says && user.values.Text("Status") == "Deactivated" && p.Ledger.Deactivated(user.token) {
-		a.Changes = append(a.Changes, job.Change{Field: "Status", From: "Deactivated", To: "Active"})
-	}
-	if len(a.Changes) == 0 {
-		return nil
-	}
-	return &a
 }
 
 func (p *planner) finish(total int) {
@@ -343,6 +249,7 @@ func (s Summary) Text() string {
 		thousands(s.Delete), thousands(s.Unchanged), thousands(s.Unmanaged))
 }
 
+// thousands is a number with its digits in groups of three.
 func thousands(n int) string {
 	text := fmt.Sprint(n)
 	var parts []string

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -11,9 +12,9 @@ import (
 // Undo plans the inverse of a job that has applied a plan, by its journal: updates, moves and
 // deactivations. What cannot be undone is in Plan.Cannot.
 type Undo struct {
-	plan  Plan
-	moves []Action
-	seen  map[Kind]int
+	plan          Plan
+	moves, absent []Action
+	seen          map[Kind]int
 }
 
 // NewUndo begins the inverse of a job.
@@ -24,7 +25,13 @@ func (u *Undo) Add(row job.Row) {
 	kind := Kind(row.Action)
 	switch row.Outcome {
 	case job.Updated:
-		if a := inverse(row); a != nil {
+		switch a := inverse(row); {
+		case a == nil:
+		case a.deactivates():
+			a.Action = Deactivate
+			u.absent = append(u.absent, *a)
+			u.plan.Summary.Deactivate++
+		default:
 			u.plan.Actions = append(u.plan.Actions, *a)
 			u.plan.Summary.Update++
 		}
@@ -53,6 +60,11 @@ func inverse(row job.Row) *Action {
 	return &a
 }
 
+// deactivates reports whether a user is deactivated again.
+func (a *Action) deactivates() bool {
+	return slices.ContainsFunc(a.Changes, func(c job.Change) bool { return c.Field == "Status" && c.To == "Deactivated" })
+}
+
 // Plan returns the plan.
 func (u *Undo) Plan() *Plan {
 	for _, x := range []struct {
@@ -66,6 +78,6 @@ func (u *Undo) Plan() *Plan {
 			u.plan.Cannot = append(u.plan.Cannot, fmt.Sprintf("%d to %s: %s", n, x.kind, x.why))
 		}
 	}
-	u.plan.Actions = append(u.plan.Actions, u.moves...)
+	u.plan.Actions = slices.Concat(u.plan.Actions, u.moves, u.absent)
 	return &u.plan
 }

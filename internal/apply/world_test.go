@@ -196,6 +196,7 @@ type planner struct {
 	size   int // of a page; 0 for the usual
 	grace  time.Duration
 	keep   *apply.Keep
+	doubt  string // the field of the last cell, if it may have been cut
 }
 
 func newPlanner(t fataler, w *world, dir string) *planner {
@@ -227,7 +228,11 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 		_ = f.Close()
 		return nil, apply.Input{}, err
 	}
-	return f, apply.Input{Name: "f.csv", Rows: rows, Ended: strings.HasSuffix(text, "\n")}, nil
+	in := apply.Input{Name: "f.csv", Rows: rows, Ended: strings.HasSuffix(text, "\n")}
+	if last := f.LastField(); last != nil {
+		in.Last = last.Name
+	}
+	return f, in, nil
 }
 
 func (p *planner) make(text string) (*apply.Plan, error) {
@@ -268,7 +273,14 @@ func (p *planner) make(text string) (*apply.Plan, error) {
 		}
 		return total, nil
 	}
-	return apply.Make(context.Background(), apply.File(f, columns, keys, false), users, o)
+	plan, err := apply.Make(context.Background(), apply.File(f, columns, keys, false), users, o)
+	if err != nil {
+		return nil, err
+	}
+	if p.doubt, err = apply.CheckEnd(plan, p.ledger, apply.RowLimits{}); err != nil {
+		return nil, err
+	}
+	return plan, nil
 }
 
 func (p *planner) mustMake(t fataler, text string) *apply.Plan {

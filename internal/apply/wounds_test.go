@@ -33,6 +33,9 @@ func lines(p *apply.Plan) string {
 		b.WriteByte('\n')
 	}
 	b.WriteString(p.Summary.Text() + "\n")
+	if p.SharedKeys > 0 {
+		fmt.Fprintf(&b, "%d keys of several users each\n", p.SharedKeys)
+	}
 	return b.String()
 }
 
@@ -43,7 +46,11 @@ func outcome(p *apply.Plan, err error) string {
 	}
 	if err != nil {
 		f := failure.From(err)
-		return fmt.Sprintf("%s (%s): %s\n", f.Code, f.Reason, f.Message)
+		text := fmt.Sprintf("%s (%s): %s\n", f.Code, f.Reason, f.Message)
+		for _, x := range f.Fields {
+			text += fmt.Sprintf("  %s: %s\n", x.Key, deviceToken.ReplaceAllString(x.Message, "TOKEN"))
+		}
+		return text
 	}
 	return lines(p)
 }
@@ -63,6 +70,7 @@ func TestWounds(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		first  bool // the file was never applied
+		ignore bool // nobody is removed
 		change func(t *testing.T, p *planner)
 		file   string
 	}{
@@ -83,6 +91,17 @@ func TestWounds(t *testing.T) {
 		{name: "a key that two users have", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
 			p.register(t, map[string]any{"ClientId": "c-4"})
 		}},
+		{name: "a key that two users have whom the file does not name", file: head + rows(0, 29), change: func(t *testing.T, p *planner) {
+			p.register(t, map[string]any{"ClientId": "c-29"})
+		}},
+		{name: "a key that two users have who are not managed", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
+			p.register(t, map[string]any{"ClientId": "theirs"})
+			p.register(t, map[string]any{"ClientId": " theirs"})
+		}},
+		{name: "an export that was cut inside the last cell", file: head + rows(0, 29) + "c-29,Ada,Bo"},
+		{name: "a first export that was cut inside the last cell", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,Bo"},
+		{name: "a first export that was cut at the last cell", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,"},
+		{name: "a first export whose last line was never ended", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,Kiel"},
 		{name: "keys in another form", file: head + strings.Replace(rows(0, 30), "c-7", " c-7\u200b", 1)},
 		{name: "another key in every row", file: head + strings.ReplaceAll(rows(0, 30), "c-", "d-")},
 		{name: "users whom nobody has put in a file", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
@@ -106,12 +125,17 @@ func TestWounds(t *testing.T) {
 			if !c.first {
 				p.send(t, p.mustMake(t, head+rows(0, 30)))
 			}
-			p.absent = apply.AbsentDeactivate
+			if !c.ignore {
+				p.absent = apply.AbsentDeactivate
+			}
 			if c.change != nil {
 				c.change(t, p)
 			}
 			w.writes = nil
 			got := strings.ReplaceAll(outcome(p.make(c.file)), p.dir, "DIR")
+			if p.doubt != "" {
+				got += "the last " + p.doubt + " may have been cut\n"
+			}
 			got = inputName.ReplaceAllString(got, "f.csv")
 			if len(w.writes) > 0 {
 				t.Errorf("a plan sends %q", w.writes)
@@ -120,6 +144,8 @@ func TestWounds(t *testing.T) {
 		})
 	}
 }
+
+var deviceToken = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // inputName is what a test's file is called.
 var inputName = regexp.MustCompile(`DIR/input-[0-9a-f-]*\.csv`)

@@ -13,3 +13,11 @@ func (f *File) Fields() []*field.Field {
 	}
 	return out
 }
+
+// LastField returns the field of the last column; nil where it is none.
+func (f *File) LastField() *field.Field {
+	if n := len(f.columns.meanings); n > 0 && f.columns.meanings[n-1].role == value {
+		return f.columns.meanings[n-1].field
+	}
+	return nil
+}
