@@ -17,42 +17,78 @@ import (
 	"github.com/creack/pty"
 )
 
-// The README shows what a person types and what a terminal answers: every console block
-// is typed here, in a terminal, against the sandbox, and its output is held to the
-// README's. Identifiers and moments differ from run to run; a line of "…" stands for any
-// lines.
-func TestTheREADMEIsTrue(t *testing.T) {
+// The README and the documents show what a person types and what a terminal answers: every
+// console block is typed here, in a terminal, against a sandbox of its document's own, and
+// its output is held to what the document shows. Identifiers and moments differ from run to
+// run; a line of "…" stands for any lines. A document that shows such a block is found by
+// itself; how many commands it has at least is written here, so that none is lost unseen.
+func TestWhatDocumentsShowIsTrue(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the README's commands are typed into a Unix shell")
+		t.Skip("the documents' commands are typed into a Unix shell")
 	}
 	t.Parallel()
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	least := map[string]int{"README.md": 10, "docs/start.md": 12, "docs/recipes/driver-calls.md": 5}
+	for _, name := range documents(t) {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "```console\n") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if typed := typeDocument(t, name, string(text)); typed < max(1, least[name]) {
+				t.Errorf("only %d commands were found", typed)
+			}
+		})
 	}
+}
+
+// documents are the README and the pages of docs, without the command reference.
+func documents(t *testing.T) []string {
+	t.Helper()
+	names := []string{"README.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/recipes/*.md"} {
+		found, err := filepath.Glob(filepath.Join("..", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			names = append(names, filepath.ToSlash(strings.TrimPrefix(f, ".."+string(filepath.Separator))))
+		}
+	}
+	if len(names) < 15 {
+		t.Fatalf("only %d documents", len(names))
+	}
+	return names
+}
+
+var fileOfDocument = regexp.MustCompile("(?ms)`([a-z-]+\\.[a-z]+)`:\n\n```(?:csv|yaml)\n(.*?)^```$")
+
+// typeDocument types the commands of a document one after the other, and returns how many.
+func typeDocument(t *testing.T, name, text string) int {
+	t.Helper()
 	home := newHome(t)
-	for _, file := range regexp.MustCompile("(?ms)^`([a-z.]+)`:\n\n```(?:csv|yaml)\n(.*?)^```$").
-		FindAllStringSubmatch(string(text), -1) {
+	for _, file := range fileOfDocument.FindAllStringSubmatch(text, -1) {
 		if err := os.WriteFile(filepath.Join(home.dir, file[1]), []byte(file[2]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	typed := 0
-	for _, block := range regexp.MustCompile("(?ms)^```console\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?ms)^```console\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
 		for _, step := range steps(block[1]) {
 			typed++
 			got, code := home.typeIn(t, step.command)
 			if !alike(step.output, got) {
-				t.Errorf("$ %s\ngot:\n%s\nREADME:\n%s", step.command, got, step.output)
+				t.Errorf("$ %s\ngot:\n%s\n%s:\n%s", step.command, got, name, step.output)
 			}
 			if failed := strings.Contains(step.output, "Error: "); (code != 0) != failed {
-				t.Errorf("$ %s\nexit status %d", step.command, code)
+				t.Errorf("$ %s\nexit status %d\n%s", step.command, code, got)
 			}
 		}
 	}
-	if typed < 10 {
-		t.Errorf("only %d commands were found in the README", typed)
-	}
+	return typed
 }
 
 type step struct{ command, output string }

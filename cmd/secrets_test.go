@@ -53,6 +53,7 @@ func everyCommand() []line {
 		plain("auth login --device-token ADA"),
 		plain("auth status"),
 		plain("user create --client-id c-1 --custom-token new"),
+		plain("user token --client-id c-1"),
 		{args: strings.Fields("user create --show-tokens"), shows: true},
 		{args: strings.Fields("user create --data -"), stdin: `{"FirstName": "Ada", "Email": "nobody"}`, fails: true},
 		plain("user bulk --quantity 2 --create-access-token"),

@@ -13,7 +13,7 @@ import (
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
 	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newUpdate(k), newDelete(k), newMove(k), newJoin(k), newList(k),
-		newFind(k), newGet(k))
+		newFind(k), newGet(k), newToken(k))
 	c.AddCommand(newExport(k), newPlan(k), newApply(k), newDrift(k))
 	c.AddCommand(newExplain(k), newReport(k))
 	for _, s := range switches {
