@@ -77,6 +77,9 @@ func (k *App) Saving() (done func()) {
 // IsSaving reports whether a command is in such a section.
 func (k *App) IsSaving() bool { return k.saving.Load() > 0 }
 
+// NoteChange says that the command has begun to change something.
+func (k *App) NoteChange() { k.changed.Store(true) }
+
 // HasChanged reports whether the command has begun to change something.
 func (k *App) HasChanged() bool { return k.changed.Load() }
 

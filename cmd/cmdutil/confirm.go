@@ -46,7 +46,7 @@ func (s *Session) ConfirmChange(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	s.app.changed.Store(true)
+	s.app.NoteChange()
 	return nil
 }
 

@@ -86,6 +86,15 @@ func normalized(q userservice.FindQuery) userservice.FindQuery {
 	return q
 }
 
+// findAsTyped finds users by a query as it was typed, or else in its normalized form.
+func findAsTyped(ctx context.Context, api *userservice.Client, q userservice.FindQuery) ([]userservice.User, error) {
+	found, err := api.Find(ctx, userservice.AsAdmin(), q)
+	if written := normalized(q); err == nil && len(found) == 0 && written != q {
+		return api.Find(ctx, userservice.AsAdmin(), written)
+	}
+	return found, err
+}
+
 func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -98,10 +107,7 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	found, err := s.API.Find(ctx, userservice.AsAdmin(), o.query)
-	if written := normalized(o.query); err == nil && len(found) == 0 && written != o.query {
-		found, err = s.API.Find(ctx, userservice.AsAdmin(), written)
-	}
+	found, err := findAsTyped(ctx, s.API, o.query)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func New(k *cmdutil.App) *cobra.Command {
 	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newUpdate(k), newDelete(k), newMove(k), newJoin(k), newList(k),
 		newFind(k), newGet(k), newToken(k))
 	c.AddCommand(newExport(k), newPlan(k), newApply(k), newDrift(k))
-	c.AddCommand(newExplain(k), newReport(k))
+	c.AddCommand(newExplain(k), newReport(k), newBrowse(k))
 	for _, s := range switches {
 		c.AddCommand(newSet(k, s))
 	}

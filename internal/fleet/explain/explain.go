@@ -151,10 +151,12 @@ func (c *chain) add(from Source, l link, state State, detail string, remedy Reme
 	c.checks = append(c.checks, Check{l.name, l.title, state, detail, remedy, from})
 }
 
-// ago returns a time as a person says it, and in full.
-func (c *chain) ago(t time.Time) string {
+func (c *chain) ago(t time.Time) string { return Ago(c.now, t) }
+
+// Ago returns a time as a person says it, and in full: "2 hours ago, 2026-11-22 10:00 UTC".
+func Ago(now, t time.Time) string {
 	full := t.UTC().Format("2006-01-02 15:04 UTC")
-	d := c.now.Sub(t)
+	d := now.Sub(t)
 	switch {
 	case d < time.Minute:
 		return "just now, " + full
