@@ -90,6 +90,7 @@ func everyCommand() []line {
 		plain("user get ADA"),
 		plain("user explain ADA"),
 		plain("user report"),
+		{args: strings.Fields("user browse"), stdin: "client:c-7\n1\n4\n1h\ny\n9\n"},
 		plain("audit list"),
 		plain("api GET /v1/Management/users/find?DeviceToken=ADA"),
 		plain("user export"),

@@ -17,11 +17,11 @@ import (
 )
 
 // Every command pays for what packages do when they are initialized: together they must
-// stay under 2 ms, and the stripped binary under 20 MiB. Where they do not, the test
+// stay under 2 ms, and the stripped binary under 22 MiB. Where they do not, the test
 // names the packages that take longest.
 func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	t.Parallel()
-	const mostBytes, mostTime, runs = 20 << 20, 2 * time.Millisecond, 20
+	const mostBytes, mostTime, runs = 22 << 20, 2 * time.Millisecond, 20
 	binary := filepath.Join(t.TempDir(), "telematicsctl")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"

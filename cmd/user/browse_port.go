@@ -181,11 +181,7 @@ func (p *browsePort) addEvents(ctx context.Context, card *browse.Card) error {
 }
 
 func eventOf(e audit.Entry) browse.Event {
-	changes := make([]string, len(e.Changes))
-	for i, c := range e.Changes {
-		changes[i] = c.Field + " " + valueText(c.From) + " → " + valueText(c.To)
-	}
-	text := strings.Join(changes, ", ")
+	text := cmdutil.ChangesText(e.Changes)
 	if text == "" {
 		text = e.Operation
 	}
