@@ -60,8 +60,8 @@ func (o browseOptions) isScreen(k *cmdutil.App) bool {
 // check holds the global flags to what a screen can do.
 func (o browseOptions) check(k *cmdutil.App) error {
 	var wrong cmdutil.Wrong
-	if k.Flags.Output != "table" || k.Flags.JQ+k.Flags.Template != "" {
-		wrong.Add("--output", "user browse prints nothing; find, list and get do")
+	if k.Flags.JQ+k.Flags.Template != "" {
+		wrong.Add("--jq", "user browse prints no JSON; find, list and get do")
 	}
 	if k.Flags.NoInput {
 		wrong.Add("--no-input", "user browse is nothing but input")
@@ -117,5 +117,3 @@ func showScreen(ctx context.Context, k *cmdutil.App, notes *notes, o browse.Opti
 		Ready: notes.to,
 	}, o, port)
 }
-
-

@@ -95,8 +95,8 @@ type Model struct {
 	noChain string // why there is no chain
 	scroll  int
 
-	changing *Change // in flight
-	writeSeq int     // of the newest change
+	changing *Change  // in flight
+	writeSeq int      // of the newest change
 	quitting bool     // ends when the change is done
 	own      []Change // made on this screen and not taken back, the last at the end
 
