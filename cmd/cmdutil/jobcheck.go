@@ -1,7 +1,9 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -14,32 +16,35 @@ import (
 
 // checkInput applies every rule to every row, and returns how many rows there are
 // and how many of them are invalid. Without skip, mistakes are an error that
-// groups them by column and reason; the file of --report gets every one in any
-// case.
+// groups them by column and reason; the file of --report gets the invalid rows in
+// any case.
 func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, report string) (rows, bad int,
 	err error) {
 	var groups input.Groups
+	var checkErr error
 	pass := func(w io.Writer) error {
-		out := input.NewReportWriter(w, file.Shape().For(report), r.Flags.Raw)
-		rows, bad, err = file.Check(ctx, func(m input.Mistake) error {
-			groups.Add(m)
-			return out.Write(m)
+		out := input.NewReportWriter(w, file, report, r.Flags.Raw)
+		rows, bad, checkErr = file.Check(ctx, func(row *input.Row) error {
+			return errors.Join(groups.AddRow(row), out.Write(row))
 		})
-		if err != nil {
-			return err
+		if checkErr != nil && groups.Count() == 0 {
+			return checkErr // there is nothing to report
 		}
 		return out.Flush()
 	}
 	if report == "" {
-		err = pass(io.Discard)
-	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && failure.CodeOf(err) == failure.Failed {
+		rows, bad, checkErr = file.Check(ctx, groups.AddRow)
+	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && err != checkErr { //nolint:errorlint // that very one
 		err = atomicfile.Failure(failure.Failed, "the report cannot be written to "+report, report, err)
 	}
-	if err != nil {
+	if err := cmp.Or(err, groups.With(checkErr)); err != nil {
 		return rows, bad, err
 	}
 	for _, warning := range file.Warnings() {
 		r.App.Streams.Warn(warning)
+	}
+	if report != "" && bad > 0 {
+		r.App.Streams.Note(Count(bad, "invalid row is", "invalid rows are") + " in " + report)
 	}
 	if bad == 0 || skip {
 		return rows, bad, nil
@@ -105,7 +110,11 @@ func (t inputTable) Cells(ctx context.Context, yield func(n int, cells []string)
 		case row.N != n:
 			return nil
 		}
-		err := yield(n, row.Cells)
+		cells := row.Cells
+		if row.Broken != nil {
+			cells = nil // given back as they are, they must not become another user
+		}
+		err := yield(n, cells)
 		n, more = next()
 		return err
 	})

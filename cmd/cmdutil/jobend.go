@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -52,7 +53,11 @@ func (r *jobRun) report(s job.Summary, took time.Duration) {
 	if s.Settled == 0 {
 		return
 	}
-	text := fmt.Sprintf("Job %s: %s in %s", s.Job, Count(s.Settled, "row", "rows"), took.Round(10*time.Millisecond))
+	took = max(took.Round(time.Millisecond), time.Millisecond)
+	if took > time.Second {
+		took = took.Round(10 * time.Millisecond)
+	}
+	text := fmt.Sprintf("Job %s: %s in %s", s.Job, Count(s.Settled, "row", "rows"), took)
 	if seconds := took.Seconds(); seconds >= 1 {
 		text += fmt.Sprintf(" (%.1f/s)", float64(s.Settled)/seconds)
 	}
@@ -88,6 +93,15 @@ func (r *jobRun) endDryRun(s job.Summary, err error) error {
 	}
 	if n := s.Count(job.Failed); n > 0 {
 		text += fmt.Sprintf("; %s failed or invalid", Count(n, "row is", "rows are"))
+	}
+	var files []string
+	for _, path := range []string{r.Flags.Results, r.Flags.FailedOut, r.Flags.TokensOut} {
+		if path != "" {
+			files = append(files, path)
+		}
+	}
+	if len(files) > 0 {
+		text += "; not written: " + strings.Join(files, ", ")
 	}
 	if r.InstanceErr != nil {
 		text += "; DeviceTokens are not shown: " + failure.From(r.InstanceErr).Message

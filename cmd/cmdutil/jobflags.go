@@ -108,7 +108,7 @@ func (j *JobFlags) AddSelection(c *cobra.Command) {
 	f.IntVar(&j.Limit, "limit", 0, "at most `N` rows")
 	f.StringVar(&j.Shard, "shard", "", "only the rows of one shard: `3/16`")
 	f.BoolVar(&j.SkipInvalid, "skip-invalid", false, "send the valid rows although others are not")
-	f.StringVar(&j.Report, "report", "", "write all mistakes of the rows to a `file`")
+	f.StringVar(&j.Report, "report", "", "write the invalid rows to a `file`, to be corrected and given back")
 	j.group(c, groupRows, "match", "offset", "limit", "shard", "skip-invalid", "report")
 }
 

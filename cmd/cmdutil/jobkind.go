@@ -85,6 +85,7 @@ func (r *JobRun) OpenInput(ctx context.Context, o input.Options) (*input.File, e
 	o.Format, o.Encoding, o.Separator, o.Sheet = r.Input.Format, r.Input.Encoding, r.Input.Separator, r.Input.Sheet
 	o.DateFormat, o.Map, o.IgnoreUnknown, o.SkipValidation = r.Input.DateFormat, r.Input.Map, r.Input.IgnoreUnknown,
 		r.Input.NoValidate
+	o.ColumnsLater = true
 	return input.Open(ctx, o, nil)
 }
 

@@ -265,8 +265,8 @@ func (r *jobRun) hold(ctx context.Context, j *job.Job, command string) error {
 func (r *jobRun) plan(ctx context.Context) error {
 	spec := &r.Job.Spec
 	if r.Resumed {
-		if spec.Invalid > 0 && r.parts.File != nil { // which rows these are is found out again
-			if _, _, err := r.parts.File.Check(ctx, func(input.Mistake) error { return nil }); err != nil {
+		if (spec.Invalid > 0 || r.Flags.Report != "") && r.parts.File != nil { // which rows these are is found out again
+			if _, _, err := r.checkInput(ctx, r.parts.File, true, r.Flags.Report); err != nil {
 				return err
 			}
 		}

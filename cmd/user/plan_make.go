@@ -101,9 +101,9 @@ func (p *planning) open(ctx context.Context) (err error) {
 		return err
 	}
 	var groups input.Groups
-	rows, bad, err := p.file.Check(ctx, func(m input.Mistake) error { groups.Add(m); return nil })
+	rows, bad, err := p.file.Check(ctx, groups.AddRow)
 	if err != nil {
-		return err
+		return groups.With(err)
 	}
 	for _, warning := range p.file.Warnings() {
 		p.app.Streams.Warn(warning)

@@ -170,5 +170,6 @@ func (o *planOptions) openOptions(path string, now time.Time) input.Options {
 		Name: o.File, Path: path, Now: now, Format: o.Input.Format, Encoding: o.Input.Encoding, Separator: o.Input.Separator,
 		Sheet: o.Input.Sheet, DateFormat: o.Input.DateFormat, Map: o.Input.Map, IgnoreUnknown: o.Input.IgnoreUnknown,
 		SkipValidation: o.Input.NoValidate, Use: field.Update, Keys: o.checked.keys, Identify: true,
+		ColumnsLater: true,
 	}
 }

@@ -220,7 +220,7 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 		return nil, apply.Input{}, err
 	}
 	var groups input.Groups
-	rows, bad, err := f.Check(context.Background(), func(m input.Mistake) error { groups.Add(m); return nil })
+	rows, bad, err := f.Check(context.Background(), groups.AddRow)
 	if err == nil && bad > 0 {
 		err = groups.Err(fmt.Sprintf("%d of %d rows are invalid", bad, rows))
 	}

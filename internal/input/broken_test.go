@@ -36,7 +36,7 @@ func whole(t testing.TB, o input.Options) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	_, _, err = f.Check(t.Context(), func(input.Mistake) error { return nil })
+	_, _, err = f.Check(t.Context(), func(*input.Row) error { return nil })
 	return err
 }
 

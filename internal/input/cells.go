@@ -96,7 +96,7 @@ func (r *cellsReader) header() error {
 	if err := columns.checkSeparator(file, r.file.format); err != nil {
 		return err
 	}
-	if err := columns.check(file); err != nil {
+	if err := columns.check(file, r.file.options.ColumnsLater); err != nil {
 		return err
 	}
 	if err := columns.checkMap(file); err != nil {
@@ -132,23 +132,8 @@ func (r *cellsReader) read(row *Row) {
 	for len(row.Cells) < named {
 		row.Cells = append(row.Cells, "")
 	}
-	switch {
-	case r.wrong != "":
-		column := "" // of the cell that cannot be read: those before it could be
-		if len(r.record) < named {
-			column = columns.header[len(r.record)]
-		}
-		row.mistake(column, "", r.wrong)
-		return
-	case len(r.record) == 1 && columns.width >= 3:
-		row.mistakeOf("", r.record[0], fmt.Sprintf("one cell where the header has %d: is the line above broken by a "+
-			"line break in a cell "+
-			"without quotes, or is this line not a row?", columns.width), "a broken line: one cell where the header has more")
-		return
-	case r.beyond(row):
-		return
-	case r.repeatsHeader():
-		row.mistakeOf("", "", "the header again", "the header again")
+	if r.broken(row) {
+		row.Broken = r.record
 		return
 	}
 	row.short = len(r.record) < named
@@ -163,6 +148,29 @@ func (r *cellsReader) read(row *Row) {
 			r.file.set(row, columns.header[i], m, text)
 		}
 	}
+}
+
+// broken reports whether the cells of the record are not those of the columns, which is a mistake.
+func (r *cellsReader) broken(row *Row) bool {
+	columns := &r.file.columns
+	switch {
+	case r.wrong != "":
+		column := "" // of the cell that cannot be read: those before it could be
+		if len(r.record) < len(columns.header) {
+			column = columns.header[len(r.record)]
+		}
+		row.mistake(column, "", r.wrong)
+	case len(r.record) == 1 && columns.width >= 3:
+		row.mistakeOf("", r.record[0], fmt.Sprintf("one cell where the header has %d: is the line above broken by a "+
+			"line break in a cell without quotes, or is this line not a row?", columns.width),
+			"a broken line: one cell where the header has more")
+	case r.beyond(row):
+	case r.repeatsHeader():
+		row.mistakeOf("", "", "the header again", "the header again")
+	default:
+		return false
+	}
+	return true
 }
 
 // beyond reports whether there are cells behind the last column that has a name, which

@@ -30,16 +30,17 @@ func (r *Row) unique(do func(name, folded, text string)) {
 	}
 }
 
-// Check reads the whole file, applies every rule to every row, and gives each mistake to
-// report, in the order of the file: first those of a row, then that its key, CustomToken
-// or DeviceToken came before. It returns the number of rows, and of those with a mistake.
-// A file without a row is failure.Invalid; so is a file that is broken in the middle.
+// Check reads the whole file, applies every rule to every row, and gives each row with
+// mistakes to report, in the order of the file; the last of a row's is that its key,
+// CustomToken or DeviceToken came before. It returns the number of rows, and of those with a mistake.
+// A file without a row is failure.Invalid; so is a file that is broken in the middle, and
+// one whose columns are not valid: Groups.With adds the mistakes to that.
 // report's own error ends the check. In a list of users what comes twice is skipped.
 //
 // A file without mistakes is read once; one with mistakes twice. The memory is at most 16
 // bytes for each key, CustomToken and DeviceToken, and 24 for each that comes more than
 // once.
-func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad int, err error) {
+func (f *File) Check(ctx context.Context, report func(*Row) error) (rows, bad int, err error) {
 	seen := newSeen()
 	f.duplicates, f.notes = nil, notes{}
 	selected := f.selected()
@@ -61,7 +62,7 @@ func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad
 	if err != nil {
 		return rows, bad, err
 	}
-	if rows == 0 {
+	if rows == 0 && len(f.columns.wrong) == 0 {
 		return 0, 0, failure.New(failure.Invalid, f.source.called+": the file has no row").Because(ReasonNoRow, "")
 	}
 	if err := f.columns.checkMap(f.source.called); err != nil {
@@ -70,11 +71,16 @@ func (f *File) Check(ctx context.Context, report func(Mistake) error) (rows, bad
 	needed := f.needsKey
 	f.needsKey = f.requiresKey() // the members of JSON are known now
 	duplicates := newDuplicates(seen)
-	if bad == 0 && len(duplicates.hashes) == 0 && (needed == f.needsKey || missing == 0) {
-		return rows, 0, nil
+	if bad > 0 || len(duplicates.hashes) > 0 || needed != f.needsKey && missing > 0 {
+		if bad, err = f.reportAll(ctx, duplicates, report); err != nil {
+			return rows, bad, err
+		}
 	}
-	bad, err = f.reportAll(ctx, duplicates, report)
-	return rows, bad, err
+	also := ""
+	if bad > 0 {
+		also = fmt.Sprintf(", nor %s %d of %s", are(bad), bad, count(rows, "row", "rows"))
+	}
+	return rows, bad, f.columns.err(f.source.called, also)
 }
 
 // selected returns what tells the rows that are judged in one pass.
@@ -101,7 +107,7 @@ func (f *File) noteRow(row *Row) {
 
 // reportAll is the second pass: it reports, and makes sure of each value whose hash came
 // more than once.
-func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report func(Mistake) error) (bad int, err error) {
+func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report func(*Row) error) (bad int, err error) {
 	selected := f.selected()
 	kept := f.notes
 	err = f.each(ctx, 1, nil, func(row *Row) error {
@@ -115,15 +121,11 @@ func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report fun
 			return nil
 		}
 		f.repeated(row, duplicates)
-		if len(row.Mistakes) > 0 {
-			bad++
+		if len(row.Mistakes) == 0 {
+			return nil
 		}
-		for _, m := range row.Mistakes {
-			if err := report(m); err != nil {
-				return err
-			}
-		}
-		return nil
+		bad++
+		return report(row)
 	})
 	f.notes = kept
 	if err == nil {

@@ -25,8 +25,10 @@ func TestASuspicionIsNoMistake(t *testing.T) {
 	bad, err := f.reportAll(t.Context(), &duplicates{
 		hash: everythingAlike, check: newHash(), hashes: []uint64{7}, first: make([]place, 1), others: map[otherKey]int{},
 		texts: map[uint64]string{},
-	}, func(m Mistake) error {
-		got = append(got, fmt.Sprint(m.Row, m.Value))
+	}, func(r *Row) error {
+		for _, m := range r.Mistakes {
+			got = append(got, fmt.Sprint(m.Row, m.Value))
+		}
 		return nil
 	})
 	if bad != 1 || err != nil || !slices.Equal(got, []string{"3b"}) {

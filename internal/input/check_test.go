@@ -13,14 +13,26 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
+// eachMistake is a report of Check that is given mistake by mistake.
+func eachMistake(do func(input.Mistake) error) func(*input.Row) error {
+	return func(r *input.Row) error {
+		for _, m := range r.Mistakes {
+			if err := do(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // checked gives every mistake of a file, one a line, and the counts.
 func checked(t testing.TB, f *input.File) string {
 	t.Helper()
 	var b strings.Builder
-	n, bad, err := f.Check(t.Context(), func(m input.Mistake) error {
+	n, bad, err := f.Check(t.Context(), eachMistake(func(m input.Mistake) error {
 		fmt.Fprintf(&b, "%d@%d %s %q: %s\n", m.Row, m.Line, m.Column, m.Value, m.Why)
 		return nil
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +120,7 @@ func TestAMemberRenamedThatIsNowhere(t *testing.T) {
 func TestErrorsOfTheCallerEndReading(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.csv", someTwice)})
 	stop := errors.New("stop")
-	if _, _, err := f.Check(t.Context(), func(input.Mistake) error { return stop }); !errors.Is(err, stop) {
+	if _, _, err := f.Check(t.Context(), func(*input.Row) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Check: %v", err)
 	}
 	if err := f.Each(t.Context(), 1, func(*input.Row) error { return stop }); !errors.Is(err, stop) {
@@ -246,12 +258,12 @@ func TestMemoryDoesNotGrowWithTheMistakes(t *testing.T) {
 	}
 	f := open(t, input.Options{Name: file(t, "users.csv", b.String())})
 	before, most, told := live(), uint64(0), 0
-	_, bad, err := f.Check(t.Context(), func(input.Mistake) error {
+	_, bad, err := f.Check(t.Context(), eachMistake(func(input.Mistake) error {
 		if told++; told%users == 0 {
 			most = max(most, live())
 		}
 		return nil
-	})
+	}))
 	if err != nil || bad != users || told != users+users/2 {
 		t.Fatalf("%d bad rows, %d mistakes, %v", bad, told, err)
 	}

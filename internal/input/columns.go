@@ -194,6 +194,7 @@ type columns struct {
 	skipped  []string       // those that are not a field, which are allowed
 	width    int            // of a table, the header's cells, those without a name at its end included
 	places   map[string]int // of JSON, where a column is found by its name
+	wrong    []failure.Field
 }
 
 // add appends a column.
@@ -250,33 +251,52 @@ const notField = "not a field"
 // mostShown is how many columns an error names.
 const mostShown = 100
 
-// check compares the columns with one another, once all are known. file is what the file is called.
-func (c *columns) check(file string) error {
-	var wrong []failure.Field
+// check compares the columns with one another, once all are known. With later, what is wrong with them is
+// kept for the end of Check, and such a column is skipped; where no other column is left, it is an error
+// at once.
+func (c *columns) check(file string, later bool) error {
 	for i, m := range c.meanings {
 		first := slices.IndexFunc(c.meanings, m.same)
 		switch {
 		case m.role == unknown:
-			wrong = append(wrong, failure.Field{Key: c.called(i), Message: notField + c.names.didYouMean(c.header[i])})
+			c.wrong = append(c.wrong, failure.Field{Key: c.called(i), Message: notField + c.names.didYouMean(c.header[i])})
 		case first >= 0 && first < i:
-			wrong = append(wrong, failure.Field{Key: c.called(i),
+			c.wrong = append(c.wrong, failure.Field{Key: c.called(i),
 				Message: "the same field as the column " + field.Quote(c.called(first))})
+		default:
+			continue
 		}
+		c.meanings[i] = meaning{role: skipped}
 	}
-	if len(wrong) == 0 {
+	if later && c.says() {
 		return nil
 	}
-	message := file + ": the columns are not valid; the known ones are " + c.names.known()
-	if more := len(wrong) - mostShown; more > 0 {
-		wrong = wrong[:mostShown]
+	return c.err(file, "")
+}
+
+// says reports whether a column says something of a user.
+func (c *columns) says() bool {
+	return slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == value || m.role == token })
+}
+
+// err returns what is wrong with the columns; nil for nothing. also follows in the message.
+func (c *columns) err(file, also string) error {
+	if len(c.wrong) == 0 {
+		return nil
+	}
+	message := file + ": the columns are not valid" + also + "; the known ones are " + c.names.known()
+	shown := c.wrong
+	if more := len(shown) - mostShown; more > 0 {
+		shown = shown[:mostShown]
 		message += fmt.Sprintf(" (%d more columns are not named here)", more)
 	}
-	return (&failure.Error{Code: failure.Invalid, Fields: wrong, Message: message}).Because(ReasonColumns, "")
+	return (&failure.Error{Code: failure.Invalid, Fields: slices.Clone(shown), Message: message}).
+		Because(ReasonColumns, "")
 }
 
 // checkSome requires a column that says something.
 func (c *columns) checkSome(file string) error {
-	if slices.ContainsFunc(c.meanings, func(m meaning) bool { return m.role == value || m.role == token }) {
+	if c.says() {
 		return nil
 	}
 	if c.names.use == 0 {

@@ -28,7 +28,7 @@ func review(t *testing.T, o input.Options) string {
 	defer func() { _ = f.Close() }()
 	var groups input.Groups
 	var b strings.Builder
-	rows, bad, err := f.Check(t.Context(), func(m input.Mistake) error { groups.Add(m); return nil })
+	rows, bad, err := f.Check(t.Context(), groups.AddRow)
 	if err != nil {
 		return "error: " + err.Error()
 	}

@@ -53,6 +53,7 @@ type Options struct {
 	IgnoreUnknown  bool // skip the columns that are not a field
 	SkipValidation bool // send values as they are: no rule of a field is applied
 	MayBeEmpty     bool // a row without any field is a user as well, as those that templates make
+	ColumnsLater   bool // columns that are not valid are an error of Check, with the rows', rather than of Open
 
 	// Use is field.File for users to register, field.Update for users to update, and 0
 	// for a list of users, of which nothing but the DeviceToken or the key is read.
@@ -89,6 +90,10 @@ type Row struct {
 	Key         string    // its normalized value
 	Cells       []string  // the row as the file has it, in the order of Header; a JSON member as its text
 	Mistakes    []Mistake // what is wrong with the row; such a row is never sent
+
+	// Broken is what stands in a row whose cells are not those of the columns: a row that has Cells of it
+	// would be read as another user. It is empty for every other row.
+	Broken []string
 
 	short     bool // it lacks cells at its end
 	cellsOnly bool // nothing but the cells and the ClientId is wanted

@@ -132,7 +132,7 @@ func TestTheColumnsOfJSONAreBounded(t *testing.T) {
 		fmt.Fprintf(&b, `{"City": "x", "m%d": 1}`+"\n", n)
 	}
 	f := open(t, input.Options{Name: file(t, "users.jsonl", b.String()), IgnoreUnknown: true})
-	n, bad, err := f.Check(t.Context(), func(input.Mistake) error { return nil })
+	n, bad, err := f.Check(t.Context(), func(*input.Row) error { return nil })
 	if n != 1100 || bad != 101 || err != nil || len(f.Header()) != 1000 {
 		t.Errorf("%d rows, %d bad, %v, %d columns", n, bad, err, len(f.Header()))
 	}
@@ -146,7 +146,7 @@ func TestSpellingsOfAFieldShareAColumn(t *testing.T) {
 			`{"clientId":"3","UserFields":{"ClientId":null}}`),
 		Map: map[string]string{"Work mail": "Email"}})
 	var got []string
-	if _, bad, err := f.Check(t.Context(), func(input.Mistake) error { return nil }); bad != 0 || err != nil {
+	if _, bad, err := f.Check(t.Context(), func(*input.Row) error { return nil }); bad != 0 || err != nil {
 		t.Fatal(bad, err)
 	}
 	err := f.Each(t.Context(), 1, func(r *input.Row) error {

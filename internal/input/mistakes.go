@@ -2,7 +2,7 @@ package input
 
 import (
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,13 +68,21 @@ func (g *Groups) Add(m Mistake) {
 	}
 }
 
+// AddRow counts the mistakes of a row; it is a report of Check.
+func (g *Groups) AddRow(row *Row) error {
+	for _, m := range row.Mistakes {
+		g.Add(m)
+	}
+	return nil
+}
+
 // Count returns how many mistakes there are.
 func (g *Groups) Count() int { return g.count }
 
 // Err returns the failure.Invalid that names every group: one of a single mistake by its
 // row, another by its column, with its first rows. The Subject of its reason is the
 // number of mistakes where some are not shown, else "".
-func (g *Groups) Err(message string) error {
+func (g *Groups) Err(message string) *failure.Error {
 	e := &failure.Error{Code: failure.Invalid, Message: message, Reason: ReasonMistakes}
 	hidden := g.more > 0
 	for _, of := range g.order {
@@ -94,6 +102,18 @@ func (g *Groups) Err(message string) error {
 		e.Subject = strconv.Itoa(g.count)
 	}
 	return e
+}
+
+// With returns an error of Check with the mistakes as well, where they are of the same file: its columns are
+// not valid.
+func (g *Groups) With(err error) error {
+	e := failure.From(err)
+	if g.count == 0 || e == nil || e.Reason != ReasonColumns {
+		return err
+	}
+	both := *e
+	both.Fields = append(slices.Clone(e.Fields), g.Err("").Fields...)
+	return &both
 }
 
 func (g *group) field() failure.Field {
@@ -140,19 +160,3 @@ func (m Mistake) text() string {
 	}
 	return quoted + ": " + m.Why
 }
-
-// ReportWriter writes mistakes to a file that is read beside the input.
-type ReportWriter struct{ out *Writer }
-
-// NewReportWriter returns a ReportWriter; Flush must be called at the end.
-func NewReportWriter(w io.Writer, shape Shape, raw bool) *ReportWriter {
-	return &ReportWriter{NewWriter(w, shape, []string{RowColumn, "Line", "Column", "Value", ErrorColumn}, raw)}
-}
-
-// Write writes a mistake.
-func (w *ReportWriter) Write(m Mistake) error {
-	return w.out.Write([]string{strconv.Itoa(m.Row), strconv.Itoa(m.Line), m.Column, m.Value, m.Why})
-}
-
-// Flush writes what is buffered.
-func (w *ReportWriter) Flush() error { return w.out.Flush() }

@@ -42,7 +42,7 @@ func (o *object) header(next func() (int, error)) error {
 			Because(ReasonWrapped, path)
 	}
 	_ = members(o.raw, func(name string, _ any) { columns.at(name) })
-	return columns.check(o.file.source.called)
+	return columns.check(o.file.source.called, o.file.options.ColumnsLater)
 }
 
 func (o *object) read(row *Row) {

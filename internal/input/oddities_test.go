@@ -128,12 +128,12 @@ func TestMistakesOfRows(t *testing.T) {
 
 func TestALongWrongValueIsCut(t *testing.T) {
 	f := open(t, input.Options{Name: file(t, "users.csv", "Email\n"+strings.Repeat("ä", 500)+"\n")})
-	_, _, err := f.Check(t.Context(), func(m input.Mistake) error {
+	_, _, err := f.Check(t.Context(), eachMistake(func(m input.Mistake) error {
 		if want := strings.Repeat("ä", 80) + "…"; m.Value != want {
 			t.Errorf("the value is %q", m.Value)
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

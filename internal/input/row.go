@@ -132,10 +132,10 @@ func (f *File) finish(row *Row) {
 		return
 	}
 	f.checkTokens(row)
-	if len(row.Mistakes) == 0 {
+	if len(row.Mistakes) == 0 && (row.Key != "" || len(f.columns.wrong) == 0) {
 		f.checkKey(row)
 	}
-	if len(row.Mistakes) == 0 && f.options.Use != 0 && !f.options.MayBeEmpty && !f.options.updates() && !hasField(row) {
+	if len(row.Mistakes) == 0 && len(f.columns.wrong) == 0 && f.options.Use != 0 && !f.options.MayBeEmpty && !f.options.updates() && !hasField(row) {
 		row.mistake("", "", "a row without any field")
 	}
 }
@@ -323,6 +323,13 @@ func (f *File) Warnings() []string {
 // Truncated reports, once Check has read the file, whether it looks cut off: its last row
 // lacks cells and has no line end.
 func (f *File) Truncated() bool { return f.notes.truncated }
+
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
 
 func were(n int) string {
 	if n == 1 {

@@ -54,10 +54,7 @@ func OpenTargets(ctx context.Context, o Options, stdin io.Reader, given ...strin
 func (t *Targets) check(ctx context.Context) error {
 	var wrong Groups
 	called := t.file.source.called
-	_, bad, err := t.file.Check(ctx, func(m Mistake) error {
-		wrong.Add(m)
-		return nil
-	})
+	_, bad, err := t.file.Check(ctx, wrong.AddRow)
 	switch {
 	case err != nil:
 		return err

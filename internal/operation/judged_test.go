@@ -39,7 +39,7 @@ func TestOnlyTheRowsOfTheSelectionAreJudged(t *testing.T) {
 				t.Fatal(err)
 			}
 			file.Select(selector.Judged(file))
-			_, bad, err := file.Check(t.Context(), func(input.Mistake) error { return nil })
+			_, bad, err := file.Check(t.Context(), func(*input.Row) error { return nil })
 			if bad != c.bad || err != nil {
 				t.Errorf("%d bad rows, %v; want %d", bad, err, c.bad)
 			}
