@@ -55,10 +55,14 @@ func (r *jobRun) run(ctx context.Context) error {
 		Watch:  func(g job.Gauge) { meter.Watch(g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
 		Emit:   func(row job.Row) error { return r.emit(emitting, meter, row) },
+		Flush:  r.flush,
 	})
 	meter.Stop()
 	release() // what was held is written now
 	closeErr := r.out.End(summary)
+	if err := r.printer.Flush(); closeErr == nil {
+		closeErr = err
+	}
 	// Whatever ended the run, what was done is kept: a second Ctrl-C ends it.
 	defer r.App.Saving()()
 	return r.finish(context.WithoutCancel(ctx), summary, began, runErr, closeErr)
@@ -95,6 +99,15 @@ func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (
 	} else {
 		meter.Aside(func() { err = r.out.Add(row) })
 	}
+	if err != nil {
+		r.failing = err
+	}
+	return err
+}
+
+// flush writes the rows that were printed.
+func (r *jobRun) flush() error {
+	err := r.printer.Flush()
 	if err != nil {
 		r.failing = err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/job"
+	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
@@ -134,6 +135,7 @@ type jobRun struct {
 	kind    JobKind
 	jobs    *job.Store
 	out     JobOutput
+	printer *render.Printer
 	parts   *JobParts
 	command string
 	kept    keptSettings
@@ -149,7 +151,10 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	if err != nil {
 		return nil, err
 	}
-	r := &jobRun{kind: kind, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
+	if !a.Streams.OutTTY { // there rows must not be between the parts of the live line
+		p.Buffer()
+	}
+	r := &jobRun{kind: kind, printer: p, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
 	if r.out, err = kind.Output(a, p); err != nil {
 		return nil, err
 	}

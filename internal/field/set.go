@@ -87,8 +87,14 @@ func (s *Set) Fields() []*Field {
 	return out
 }
 
-// Clone is a copy that shares nothing.
-func (s *Set) Clone() Set { return Set{slices.Clone(s.assigned), maps.Clone(s.extra)} }
+// Clone is a copy that shares nothing, with room for two more fields.
+func (s *Set) Clone() Set {
+	out := Set{extra: maps.Clone(s.extra)}
+	if s.assigned != nil {
+		out.assigned = append(make([]assigned, 0, len(s.assigned)+2), s.assigned...)
+	}
+	return out
+}
 
 // Merge puts everything that the other set says over this one.
 func (s *Set) Merge(over Set) {

@@ -19,8 +19,13 @@ type dispatcher struct {
 	size              int  // records in a group at most
 	proven            bool // the service has taken a group
 	phase             int
-	group             []item // gathered, in the order of their numbers
+	group             []item // gathered for one request, in the order of their numbers
+	next              []item // gathered for one write to the journal, to be sent one by one
+	marks             [markedTogether]journal.Row
 }
+
+// markedTogether is how many records are marked as sent by one write to the journal.
+const markedTogether = 16
 
 func (r *run) dispatch(sending, requests context.Context) error {
 	d := &dispatcher{run: r, sending: sending, requests: requests, size: max(r.Operation.Group(), 1)}
@@ -97,13 +102,16 @@ func (d *dispatcher) prepare(rec Record, e journal.Entry) error {
 		return d.settle(rec, Result{Outcome: Unknown, Err: why}, journal.Entry{FirstSent: it.FirstSent, Lost: true})
 	}
 	if d.size == 1 || it.Lost || d.ungrouped.Load() {
-		if err := d.flush(); err != nil { // what was gathered comes before it
+		if err := d.flushGroup(); err != nil { // what was gathered comes before it
 			return err
 		}
-		return d.give([]item{it})
+		return d.gather(it)
+	}
+	if err := d.flushNext(); err != nil {
+		return err
 	}
 	if n := len(d.group); n > 0 && (n == d.size || d.group[n-1].N+1 != rec.N) {
-		if err := d.flush(); err != nil {
+		if err := d.flushGroup(); err != nil {
 			return err
 		}
 	}
@@ -154,9 +162,53 @@ func (d *dispatcher) give(items []item) error {
 	}
 }
 
-// flush sends what was gathered. The first group is sent alone, as the service
-// may take none.
+// gather has a record sent by itself. Those that may be sent again are marked as sent
+// several at a time: of these, a run that is killed leaves a few that were not sent.
+func (d *dispatcher) gather(it item) error {
+	if !d.resendable(it.Record) {
+		if err := d.flushNext(); err != nil {
+			return err
+		}
+		return d.give([]item{it})
+	}
+	d.next = append(d.next, it)
+	if len(d.next) < min(markedTogether, d.Concurrency) && len(d.work) > 0 { // no worker waits for it
+		return nil
+	}
+	return d.flushNext()
+}
+
+// flushNext marks what was gathered to be sent one by one, and gives it to the workers.
+func (d *dispatcher) flushNext() error {
+	if len(d.next) == 0 {
+		return nil
+	}
+	next := d.next
+	d.next = make([]item, 0, len(next))
+	if err := d.mark(next, d.marks[:]); err != nil {
+		return err
+	}
+	for i := range next {
+		next[i].marked = true
+		if err := d.give(next[i : i+1 : i+1]); err != nil {
+			d.unmark(next[i:])
+			return err
+		}
+	}
+	return nil
+}
+
+// flush sends all that was gathered.
 func (d *dispatcher) flush() error {
+	if err := d.flushNext(); err != nil {
+		return err
+	}
+	return d.flushGroup()
+}
+
+// flushGroup sends the group that was gathered. The first one is sent alone, as the
+// service may take none.
+func (d *dispatcher) flushGroup() error {
 	group := d.group
 	d.group = nil
 	switch {

@@ -39,6 +39,8 @@ type run struct {
 	pool   workerPool
 	busy   sync.WaitGroup // groups that were given to the workers and are not settled
 
+	settler settler
+
 	mu     sync.Mutex
 	tally  Tally
 	bad    int // failed, unknown and stale rows of this run
@@ -57,6 +59,7 @@ type run struct {
 type item struct {
 	Attempt
 	before journal.Entry // what the journal had of it
+	marked bool          // the journal says that it is sent
 }
 
 // execute sends the records and returns the error that ended the run early: an
@@ -69,6 +72,7 @@ func (r *run) execute(ctx context.Context) error {
 			return err
 		}
 	}
+	r.settler.room = sync.NewCond(&r.settler.mu)
 	r.pacer = pace.New(pace.Options{
 		Ceiling: r.Concurrency, Rate: r.Rate, Patience: r.Patience, ProbeWait: r.FirstWait, MaxProbeWait: maxWait,
 		Clock:   r.Clock,
@@ -93,6 +97,7 @@ func (r *run) execute(ctx context.Context) error {
 	}
 	close(r.work)
 	r.pool.wait()
+	r.flush()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fatal != nil {

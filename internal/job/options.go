@@ -22,6 +22,9 @@ type RunOptions struct {
 
 	// Emit gets every row as it is settled, one at a time; its error ends the run.
 	Emit func(Row) error
+	// Flush, if not nil, is called when no further row is at hand: what Emit has
+	// gathered is to be written now. Its error ends the run.
+	Flush func() error
 	// Check, if not nil, is called with the tally after each row of this run; its
 	// error ends the run.
 	Check func(Tally) error

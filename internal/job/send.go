@@ -24,7 +24,8 @@ type retrier struct {
 	waits    *backoff.ExponentialBackOff // nil until the first wait
 	tries    int                         // attempts that failed, except while the service was down
 	limited  time.Time                   // since when the service has answered 429 to it; zero: it has not
-	begun    bool                        // the journal says that it was sent
+	marked   bool                        // the journal says that it was sent
+	begun    bool                        // and will say so after a power cut, where that matters
 	last     error                       // of the last attempt
 }
 
@@ -38,7 +39,7 @@ func (r *run) send(sending, requests context.Context, items []item) error {
 	if len(items) > 1 {
 		items = withoutTokens(items)
 	}
-	t := &retrier{r: r, items: items, sending: sending, requests: requests}
+	t := &retrier{r: r, items: items, sending: sending, requests: requests, marked: items[0].marked}
 	results, err := t.results()
 	switch {
 	case err == nil:
@@ -102,7 +103,7 @@ func withoutTokens(items []item) []item {
 
 // stopped settles a group whose run ended before it was answered.
 func (t *retrier) stopped() {
-	if !t.begun {
+	if !t.marked {
 		return
 	}
 	lost := false
@@ -126,16 +127,10 @@ func (t *retrier) stopped() {
 
 // undo gives a group back the state that it had: nothing of it was done.
 func (t *retrier) undo() {
-	if !t.begun {
+	if !t.marked {
 		return
 	}
-	entries := make([]journal.Entry, len(t.items))
-	for i, it := range t.items {
-		entries[i] = it.before
-	}
-	if err := t.r.journal.Put(t.items[0].N, entries...); err != nil {
-		t.r.end(t.r.journalError(err))
-	}
+	t.r.unmark(t.items)
 }
 
 func (t *retrier) results() ([]Result, error) {
@@ -222,22 +217,45 @@ func (t *retrier) begin() error {
 		return nil
 	}
 	t.begun = true
-	now := t.r.Clock.Now()
-	entries := make([]journal.Entry, len(t.items))
-	resendable := true
+	if !t.marked {
+		t.marked = true
+		if err := t.r.mark(t.items, nil); err != nil {
+			return err
+		}
+	}
 	for i := range t.items {
-		it := &t.items[i]
+		if !t.r.resendable(t.items[i].Record) { // it must not be sent twice, not even after a power cut
+			return t.r.journalError(t.r.journal.Sync())
+		}
+	}
+	return nil
+}
+
+// mark records that rows are sent, all in one write. buffer may be nil; it is for one
+// goroutine.
+func (r *run) mark(items []item, buffer []journal.Row) error {
+	now := r.Clock.Now()
+	rows := slices.Grow(buffer[:0], len(items))[:len(items)]
+	for i := range items {
+		it := &items[i]
 		if it.FirstSent.IsZero() {
 			it.FirstSent = now
 		}
-		resendable = resendable && t.r.resendable(it.Record)
-		entries[i] = journal.Entry{State: journal.Sent, Lost: it.Lost, DeviceToken: it.DeviceToken,
-			FirstSent: it.FirstSent, ClientID: it.ClientID, Action: it.Action}
+		rows[i] = journal.Row{N: it.N, Entry: journal.Entry{State: journal.Sent, Lost: it.Lost,
+			DeviceToken: it.DeviceToken, FirstSent: it.FirstSent, ClientID: it.ClientID, Action: it.Action}}
 	}
-	if err := t.r.journal.Put(t.items[0].N, entries...); err != nil || resendable {
-		return t.r.journalError(err)
+	return r.journalError(r.journal.PutRows(rows))
+}
+
+// unmark gives rows back the state that they had: nothing of them was done.
+func (r *run) unmark(items []item) {
+	rows := make([]journal.Row, len(items))
+	for i, it := range items {
+		rows[i] = journal.Row{N: it.N, Entry: it.before}
 	}
-	return t.r.journalError(t.r.journal.Sync()) // it must not be sent twice, not even after a power cut
+	if err := r.journal.PutRows(rows); err != nil {
+		r.end(r.journalError(err))
+	}
 }
 
 func (t *retrier) giveUp(err error) {

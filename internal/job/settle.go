@@ -3,6 +3,8 @@ package job
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -20,37 +22,120 @@ func (r *run) settle(rec Record, result Result, e journal.Entry) error {
 	return nil
 }
 
-// settleGroup writes the outcomes of a group to the journal, all in one write, and
-// then hands them out.
+// answered is a group whose outcomes are known.
+type answered struct {
+	items   []item
+	results []Result
+}
+
+// settler gathers the groups that are answered while others are being written, so
+// that one write to the journal has all of them.
+type settler struct {
+	mu      sync.Mutex
+	room    *sync.Cond
+	waiting []answered
+	spare   []answered
+	active  bool // a worker writes, and goes on until nothing waits
+
+	rows    []Row // of one turn
+	entries []journal.Row
+}
+
+// settleGroup writes the outcomes of a group to the journal, and then hands them out.
+// While another worker is at it, that one does it for this group as well: what is
+// answered and not in the journal yet is never more than the requests in flight.
 func (r *run) settleGroup(items []item, results []Result) {
+	s := &r.settler
+	s.mu.Lock()
+	for s.active && len(s.waiting) >= max(r.Concurrency, 1) {
+		s.room.Wait()
+	}
+	s.waiting = append(s.waiting, answered{items, results})
+	if s.active {
+		r.busy.Add(1) // until it is settled
+		s.mu.Unlock()
+		return
+	}
+	s.active = true
+	for own := 1; len(s.waiting) > 0; own = 0 {
+		if r.Concurrency > 1 {
+			s.mu.Unlock()
+			runtime.Gosched() // who is about to have an answer has it now, and one write has them all
+			s.mu.Lock()
+		}
+		groups := s.waiting
+		s.waiting = s.spare[:0]
+		s.mu.Unlock()
+		s.room.Broadcast()
+		r.settleAll(groups)
+		for range len(groups) - own {
+			r.busy.Done()
+		}
+		clear(groups)
+		s.mu.Lock()
+		s.spare = groups
+	}
+	s.active = false
+	s.mu.Unlock()
+}
+
+// settleAll writes the outcomes of groups to the journal, all in one write, and then
+// hands them out.
+func (r *run) settleAll(groups []answered) {
+	s := &r.settler
+	s.rows, s.entries = s.rows[:0], s.entries[:0]
+	for _, g := range groups {
+		s.rows, s.entries = r.outcomesOf(g, s.rows, s.entries)
+	}
+	if err := r.journal.PutRows(s.entries); err != nil {
+		r.end(r.journalError(err))
+		return
+	}
+	for i := range s.rows {
+		r.emit(s.rows[i])
+	}
+	r.flush()
+	clear(s.rows)
+	clear(s.entries)
+}
+
+// outcomesOf appends the rows of a group, and what the journal keeps of them.
+func (r *run) outcomesOf(g answered, rows []Row, entries []journal.Row) ([]Row, []journal.Row) {
+	items, results := g.items, g.results
 	for len(results) < len(items) {
 		results = append(results, Result{Outcome: Unknown, Err: &failure.Error{Code: failure.Failed,
 			MayHaveApplied: true,
 			Message: fmt.Sprintf("the service returned %d of the %d users asked for in rows %d to %d", len(results),
 				len(items), items[0].N, items[len(items)-1].N)}})
 	}
-	entries := make([]journal.Entry, len(items))
-	rows := make([]Row, len(results))
 	for i, result := range results {
 		if i >= len(items) {
-			rows[i] = Row{Result: result}
+			rows = append(rows, Row{Result: result})
 			continue
 		}
 		r.checkCustomToken(items[i].Record, result)
-		rows[i] = r.rowFor(items[i], result)
-		entries[i] = entryFor(items[i], rows[i])
+		row := r.rowFor(&items[i], result)
+		rows = append(rows, row)
+		entries = append(entries, journal.Row{N: row.N, Entry: entryFor(&items[i], &row)})
 	}
-	if err := r.journal.Put(items[0].N, entries...); err != nil {
-		r.end(r.journalError(err))
+	return rows, entries
+}
+
+// flush has what was emitted written.
+func (r *run) flush() {
+	if r.Flush == nil {
 		return
 	}
-	for _, row := range rows {
-		r.emit(row)
+	r.mu.Lock()
+	err := r.Flush()
+	r.mu.Unlock()
+	if err != nil {
+		r.end(err)
 	}
 }
 
 // rowFor completes the result of a record.
-func (r *run) rowFor(it item, result Result) Row {
+func (r *run) rowFor(it *item, result Result) Row {
 	if result.Outcome == "" {
 		result.Outcome = Failed
 	}
@@ -71,7 +156,7 @@ func (r *run) rowFor(it item, result Result) Row {
 // registerName is the operation that assigns DeviceTokens.
 const registerName = "register"
 
-func entryFor(it item, row Row) journal.Entry {
+func entryFor(it *item, row *Row) journal.Entry {
 	e := journal.Entry{
 		State: states[row.Outcome], Retryable: row.Retryable, DeviceToken: row.DeviceToken, FirstSent: it.FirstSent,
 		Lost:     (it.Lost || failure.MayHaveApplied(row.Err)) && row.Outcome == Unknown,

@@ -134,9 +134,7 @@ func created(user userservice.Registered) job.Result {
 
 // body returns what is sent for a record.
 func (r *Register) body(rec job.Record) field.Set {
-	var body field.Set
-	body.Put(field.MustGet("CreateAccessToken"), r.AccessTokens)
-	body.Merge(rec.Fields)
+	body := rec.Fields.Clone()
 	body.Put(field.MustGet("CreateAccessToken"), r.AccessTokens)
 	if rec.DeviceToken != uuid.Nil {
 		body.Put(field.MustGet("CustomToken"), rec.DeviceToken.String())

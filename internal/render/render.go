@@ -281,11 +281,30 @@ func (p *Printer) document(format string, value any) error {
 
 // sink keeps a writer's first error: after it nothing more is written, and every Write returns it.
 type sink struct {
-	w   io.Writer
-	err error
+	w        io.Writer
+	err      error
+	buffered bool
+	buffer   []byte // what Flush will write
 }
 
+// bufferSize is how much a Printer that was told to Buffer gathers at most.
+const bufferSize = 32 << 10
+
 func (s *sink) Write(p []byte) (int, error) {
+	if !s.buffered {
+		return s.write(p)
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	s.buffer = append(s.buffer, p...)
+	if len(s.buffer) >= bufferSize {
+		return len(p), s.flush()
+	}
+	return len(p), nil
+}
+
+func (s *sink) write(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -296,6 +315,21 @@ func (s *sink) Write(p []byte) (int, error) {
 	s.err = err
 	return n, err
 }
+
+func (s *sink) flush() error {
+	if len(s.buffer) == 0 {
+		return s.err
+	}
+	_, err := s.write(s.buffer)
+	s.buffer = s.buffer[:0]
+	return err
+}
+
+// Buffer has the printer gather what it prints until Flush: many rows are then one write.
+func (p *Printer) Buffer() { p.out.buffered = true }
+
+// Flush writes what was gathered since Buffer.
+func (p *Printer) Flush() error { return p.out.flush() }
 
 // Text prints text that is nobody's data structure: as it is into a pipe, with control
 // characters shown on a terminal.

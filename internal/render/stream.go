@@ -23,6 +23,8 @@ type Stream[T any] struct {
 	view  View[T]
 	now   time.Time
 	items items
+	value T     // that is being added
+	row   row   // of the value
 	err   error // a format that does not suit the view
 }
 
@@ -32,7 +34,8 @@ type items interface {
 	close(tail any) error
 }
 
-// row is a value on its way out. Each format takes what it needs.
+// row is a value on its way out. Each format takes what it needs, before the next value
+// is added.
 type row struct {
 	cells func(human bool) []cell
 	json  func() ([]byte, error)
@@ -52,6 +55,7 @@ func NewStream[T any](p *Printer, view View[T], frame Frame) *Stream[T] {
 func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Stream[T] {
 	s := &Stream[T]{view: view, now: p.opts.Now, err: view.Check(p)}
 	s.view.Columns, _ = view.columns(p) // Check has the error
+	s.row = s.rowOf()
 	var heads, names []string
 	var wraps, spare []bool
 	for i, c := range s.view.Columns {
@@ -90,25 +94,31 @@ func (s *Stream[T]) Add(value T) error {
 	if s.err != nil {
 		return s.err
 	}
-	return s.items.add(row{
-		json: func() ([]byte, error) { return compact(value) },
+	s.value = value
+	return s.items.add(s.row)
+}
+
+// rowOf returns the row of whatever value is being added.
+func (s *Stream[T]) rowOf() row {
+	return row{
+		json: func() ([]byte, error) { return compact(s.value) },
 		id: func() string {
 			if s.view.ID == nil {
 				return ""
 			}
-			return s.view.ID(value)
+			return s.view.ID(s.value)
 		},
 		cells: func(human bool) []cell {
 			cells := make([]cell, len(s.view.Columns))
 			for i, c := range s.view.Columns {
-				cells[i] = newCell(c.Cell(value), human, s.now)
+				cells[i] = newCell(c.Cell(s.value), human, s.now)
 				if human && c.Style != nil {
-					cells[i].style = c.Style(value)
+					cells[i].style = c.Style(s.value)
 				}
 			}
 			return cells
 		},
-	})
+	}
 }
 
 // Close prints what is still to come: the rest of a table's first page, the end of the

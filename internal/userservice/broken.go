@@ -15,7 +15,7 @@ import (
 )
 
 // broken returns the error for an attempt that ended without a whole answer.
-func (c *Client) broken(parent, ctx context.Context, cl call, u *url.URL, err error, sent bool) *failure.Error {
+func (c *Client) broken(parent, ctx context.Context, cl *call, u *url.URL, err error, sent bool) *failure.Error {
 	e := &failure.Error{Code: failure.Unavailable, Cause: err, MayHaveApplied: sent && cl.changes}
 	var own *failure.Error
 	switch {

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"strings"
-	"sync/atomic"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -71,7 +68,7 @@ type attempt struct {
 func (c *Client) do(ctx context.Context, cl call) error {
 	id := c.requestID()
 	err := c.retry.run(ctx, cl, func() attempt {
-		a := c.once(ctx, cl, id)
+		a := c.once(ctx, &cl, id)
 		if a.err != nil {
 			a.err.RequestID = id
 		}
@@ -83,17 +80,18 @@ func (c *Client) do(ctx context.Context, cl call) error {
 	return err
 }
 
-func (c *Client) once(parent context.Context, cl call, id string) attempt {
-	ctx, cancel := context.WithTimeoutCause(parent, c.timeout, errTimeout)
-	defer cancel()
-	sent := new(atomic.Bool)
-	req, err := c.request(ctx, cl, id, sent)
+func (c *Client) once(parent context.Context, cl *call, id string) (a attempt) {
+	ctx := c.deadlines.begin(parent)
+	answered := false
+	defer func() { c.deadlines.end(ctx, answered) }()
+	req, err := c.request(ctx.Context, cl, id)
 	if err != nil {
 		return attempt{err: failure.From(err)}
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return attempt{c.broken(parent, ctx, cl, req.URL, err, sent.Load()), sent.Load()}
+		sent := ctx.sent.Load()
+		return attempt{c.broken(parent, ctx, cl, req.URL, err, sent), sent}
 	}
 	defer func() {
 		if resp.ContentLength < 0 || resp.ContentLength >= shortAnswer {
@@ -112,6 +110,7 @@ func (c *Client) once(parent context.Context, cl call, id string) attempt {
 		}
 		return attempt{c.broken(parent, ctx, cl, req.URL, err, true), true}
 	}
+	answered = true
 	return attempt{cl.read(resp, body), true}
 }
 
@@ -121,12 +120,7 @@ var noRequest = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 // request makes the request of one attempt. It has no GetBody, except where doing it twice is
 // doing it once: with it the HTTP/2 transport sends a request again after each GOAWAY, without a
 // limit.
-func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.Bool) (*http.Request, error) {
-	if cl.changes || cl.retry == ifNotArrived {
-		// What a connection carries cannot be called back: from the first header on, it may have
-		// arrived.
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	}
+func (c *Client) request(ctx context.Context, cl *call, id string) (*http.Request, error) {
 	if c.trace {
 		ctx = context.WithValue(ctx, exchangeKey{}, exchange{cl.secrets, cl.body})
 	}
@@ -151,7 +145,7 @@ func (c *Client) request(ctx context.Context, cl call, id string, sent *atomic.B
 }
 
 // url returns a call's URL. Those that a job needs for each row are parsed once.
-func (c *Client) url(cl call) (*url.URL, error) {
+func (c *Client) url(cl *call) (*url.URL, error) {
 	if cl.host == "" && cl.path == registerPath {
 		return c.registerURL, nil
 	}
@@ -163,7 +157,7 @@ func (c *Client) url(cl call) (*url.URL, error) {
 }
 
 // headers returns a call's headers. What HTTP cannot carry is an error, and not sent.
-func (c *Client) headers(cl call, id string) (http.Header, error) {
+func (c *Client) headers(cl *call, id string) (http.Header, error) {
 	h := make(http.Header, 4+len(cl.header)) // of its final size at once: a job makes a million of them
 	values := make([]string, 0, 1+len(cl.header))
 	put := func(name, value string) {
@@ -195,7 +189,12 @@ var acceptJSON = []string{jsonType} // shared by all requests: no transport chan
 
 // validHeader reports whether HTTP can carry a value.
 func validHeader(value string) bool {
-	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) < 0
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // timeoutError is a timeout as those of package net are.

@@ -93,6 +93,7 @@ type Client struct {
 	registerURL *url.URL
 	multiple    string
 	timeout     time.Duration
+	deadlines   *deadlines
 	userAgent   []string
 	retry       Retry
 	requestID   func() string
@@ -147,6 +148,7 @@ func New(o Options) (*Client, error) {
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
+	c.deadlines = &deadlines{timeout: c.timeout}
 	if c.requestID == nil {
 		c.requestID = newRequestID
 	}

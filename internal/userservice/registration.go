@@ -68,7 +68,7 @@ func (c *Client) Register(ctx context.Context, in Instance, user field.Set) (Reg
 	err = c.do(ctx, cl)
 	switch {
 	case err == nil:
-		done.IgnoresCustomToken = token != "" && done.DeviceToken != canonical(token)
+		done.IgnoresCustomToken = token != "" && done.DeviceToken != token && done.DeviceToken != canonical(token)
 		return done, nil
 	case token != "" && failure.MayHaveApplied(err) && TokenTaken(err):
 		return Registered{DeviceToken: canonical(token), Repeated: true}, nil

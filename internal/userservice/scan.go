@@ -10,18 +10,19 @@ import (
 //
 // with its members in any order. It returns false for anything else, which is then decoded: what
 // costs a job the most of its own time for each row is here one pass without allocations.
-func scanRegistration(answer []byte) (token string, ok bool) {
+func scanRegistration(answer []byte) (deviceToken string, ok bool) {
+	var token []byte
 	s := scanner{rest: answer, ok: true}
 	var result, status bool
-	s.members(func(name string) {
-		switch name {
+	s.members(func(name []byte) {
+		switch string(name) {
 		case "Result":
 			s.ok = s.ok && !result
 			result = true
-			s.members(func(name string) {
-				switch name {
+			s.members(func(name []byte) {
+				switch string(name) {
 				case "DeviceToken":
-					s.ok = s.ok && token == ""
+					s.ok = s.ok && token == nil
 					token = s.text()
 				case "AccessToken", "RefreshToken":
 					s.word("null")
@@ -44,7 +45,7 @@ func scanRegistration(answer []byte) (token string, ok bool) {
 	if !s.ok || s.peek() != 0 || len(s.rest) > 0 || !result || !status || len(token) != 36 {
 		return "", false
 	}
-	id, err := uuid.Parse(token)
+	id, err := uuid.ParseBytes(token)
 	if err != nil || id == uuid.Nil {
 		return "", false
 	}
@@ -59,7 +60,7 @@ type scanner struct {
 }
 
 // members reads an object; value reads the value of the member of that name.
-func (s *scanner) members(value func(name string)) {
+func (s *scanner) members(value func(name []byte)) {
 	s.word("{")
 	for first := true; s.ok; first = false {
 		if !first {
@@ -96,22 +97,22 @@ func (s *scanner) word(w string) {
 	s.rest = s.rest[len(w):]
 }
 
-// text reads a string of printable ASCII without escapes.
-func (s *scanner) text() string {
+// text reads a string of printable ASCII without escapes, and returns the bytes between its quotes.
+func (s *scanner) text() []byte {
 	if s.word(`"`); !s.ok {
-		return ""
+		return nil
 	}
 	for i, c := range s.rest {
 		switch {
 		case c == '"':
 			text := s.rest[:i]
 			s.rest = s.rest[i+1:]
-			return string(text)
+			return text
 		case c < ' ' || c > '~' || c == '\\':
 			s.ok = false
-			return ""
+			return nil
 		}
 	}
 	s.ok = false
-	return ""
+	return nil
 }

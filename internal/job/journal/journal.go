@@ -13,11 +13,8 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -60,73 +57,19 @@ type Journal struct {
 	texts    texts
 	pending  []slot // gathered for the next write
 	spare    []slot
-	group    int   // number of the group that is gathered
-	written  int   // groups below this one are written
-	writing  bool  // a goroutine writes a group
-	sends    bool  // the group that is gathered has rows that are about to be sent
-	failure  error // of the first write that failed; nothing is written after it
-	unsynced bool  // a sync has failed: what it was to keep may be lost
+	run      []byte // slots that follow one another, for a write
+	group    int    // number of the group that is gathered
+	written  int    // groups below this one are written
+	writing  bool   // a goroutine writes a group
+	sends    bool   // the group that is gathered has rows that are about to be sent
+	failure  error  // of the first write that failed; nothing is written after it
+	unsynced bool   // a sync has failed: what it was to keep may be lost
 
 	dirty   chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
 	closing sync.Once
 	closed  error
-}
-
-// slot is an entry that is about to be written.
-type slot struct {
-	row   int
-	bytes [slotSize]byte
-}
-
-// Create makes the files of a journal in dir and takes the room of all slots, so
-// that a disk that fills up later loses no outcome. The folder is the caller's to
-// sync.
-func Create(dir, job string, rows int) error {
-	for _, f := range []struct {
-		name, magic string
-		content     []byte
-	}{
-		{textsFile, textsMagic, nil},
-		{highWaterFile, highWaterMagic, encodeMark(0, 0, 0)},
-		{customTokenFile, customMagic, []byte{0}},
-	} {
-		err := create(filepath.Join(dir, f.name), func(w io.Writer) error {
-			_, err := w.Write(append(fileHeader(f.magic, job, rows), f.content...))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return create(filepath.Join(dir, slotsFile), func(w io.Writer) error {
-		if _, err := w.Write(fileHeader(slotsMagic, job, rows)); err != nil {
-			return err
-		}
-		zeros := make([]byte, 1<<16)
-		for left := int64(rows) * slotSize; left > 0; {
-			n, err := w.Write(zeros[:min(left, int64(len(zeros)))])
-			if err != nil {
-				return err
-			}
-			left -= int64(n)
-		}
-		return nil
-	})
-}
-
-// create writes and syncs a new file. The folder is the caller's to sync.
-func create(path string, fill func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	err = fill(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // Open opens a journal to write in it. The caller holds the job.
@@ -243,108 +186,6 @@ func (j *Journal) fail(err error) error {
 		j.failure = err
 	}
 	return j.failure
-}
-
-// Put writes the entries of rows that follow one another, the first of them row
-// (from 1). When it returns, they outlive the process; a tenth of a second
-// later, a power cut too. After an error nothing is written any more, and every
-// further call returns it. For rows that are Sent it is ErrMoved where the journal's
-// folder was removed or replaced: they must not be sent.
-func (j *Journal) Put(row int, entries ...Entry) error {
-	if row < 1 || row+len(entries)-1 > j.rows {
-		return fmt.Errorf("the journal has no row %d", row+len(entries)-1)
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.failure != nil {
-		return j.failure
-	}
-	for i, e := range entries {
-		s := slot{row: row + i}
-		j.sends = j.sends || e.State == Sent
-		appendSlot(s.bytes[:0], s.row, e, j.texts.add(e))
-		j.pending = append(j.pending, s)
-	}
-	// Whoever finds nobody writing writes what has been gathered; the others wait.
-	for group := j.group; j.written <= group; {
-		if j.writing {
-			j.idle.Wait()
-			continue
-		}
-		j.writing = true
-		j.mu.Unlock()
-		runtime.Gosched() // who is about to put entries does so now, and one write has them all
-		j.mu.Lock()
-		j.writeGroup()
-	}
-	return j.failure
-}
-
-// writeGroup writes what was gathered. It is called, and returns, with the lock
-// held, and lets go of it in between; the caller has set writing.
-func (j *Journal) writeGroup() {
-	slots, text := j.pending, j.texts.pending
-	at := j.texts.end - int64(len(text))
-	j.pending, j.spare, j.texts.pending = j.spare[:0], nil, nil
-	j.group++
-	err := j.failure
-	sends := j.sends
-	j.sends = false
-	j.mu.Unlock()
-	if err == nil && sends && !j.slots.InPlace() {
-		err = ErrMoved
-	}
-	if err == nil {
-		err = j.write(slots, text, at)
-	}
-	j.mu.Lock()
-	j.writing = false
-	j.written++
-	j.spare = slots
-	if j.texts.pending == nil {
-		j.texts.pending = text[:0]
-	}
-	if err != nil && j.failure == nil {
-		j.failure = err
-	}
-	j.idle.Broadcast()
-	select {
-	case j.dirty <- struct{}{}:
-	default:
-	}
-}
-
-// write writes a group, the slots that follow one another in one piece.
-func (j *Journal) write(slots []slot, text []byte, at int64) error {
-	// A text that finds no room must not cost the outcome, whose room is there.
-	var textErr error
-	if len(text) > 0 {
-		_, textErr = j.text.WriteAt(text, at)
-	}
-	slices.SortStableFunc(slots, func(a, b slot) int { return a.row - b.row })
-	var run []byte
-	first := 0
-	var err error
-	flush := func() {
-		if len(run) > 0 && err == nil {
-			_, err = j.slots.WriteAt(run, int64(first)*slotSize)
-		}
-		run = run[:0]
-	}
-	for i := range slots {
-		s := &slots[i]
-		switch next := first + len(run)/slotSize; {
-		case len(run) > 0 && s.row == next-1: // a later entry of the same row
-			copy(run[len(run)-slotSize:], s.bytes[:])
-			continue
-		case s.row != next || len(run) == 0:
-			flush()
-			first = s.row
-		}
-		run = append(run, s.bytes[:]...)
-	}
-	flush()
-	return errors.Join(err, textErr)
 }
 
 // syncing makes what was written outlive a power cut, a group at a time.

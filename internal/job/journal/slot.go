@@ -92,11 +92,10 @@ func slotSum(row int, slot []byte) uint32 {
 }
 
 // hasShortID reports whether the ClientId of an entry is in its slot.
-func hasShortID(e Entry) bool { return len(e.ClientID) <= shortID }
+func hasShortID(e *Entry) bool { return len(e.ClientID) <= shortID }
 
-// appendSlot appends the slot of a row to b.
-func appendSlot(b []byte, row int, e Entry, p place) []byte {
-	var slot [slotSize]byte
+// encodeSlot writes the slot of a row, which is zero so far.
+func encodeSlot(slot *[slotSize]byte, row int, e *Entry, p place) {
 	slot[0] = byte(e.State)
 	if e.Retryable {
 		slot[1] |= flagRetryable
@@ -115,7 +114,6 @@ func appendSlot(b []byte, row int, e Entry, p place) []byte {
 		slot[2] = byte(copy(slot[44:60], e.ClientID)) //nolint:gosec // at most 16
 	}
 	binary.LittleEndian.PutUint32(slot[60:], slotSum(row, slot[:]))
-	return append(b, slot[:]...)
 }
 
 // decodeSlot reads a slot. One that was torn by a power cut, or damaged, was at

@@ -25,16 +25,17 @@ type texts struct {
 }
 
 // add appends the texts of an entry and returns their place.
-func (t *texts) add(e Entry) place {
+func (t *texts) add(e *Entry) place {
+	clientID := e.ClientID
 	if hasShortID(e) {
-		e.ClientID = ""
+		clientID = ""
 	}
-	if e.ClientID == "" && e.Text == "" && e.Action == "" && len(e.Changes) == 0 && len(e.Detail) == 0 {
+	if clientID == "" && e.Text == "" && e.Action == "" && len(e.Changes) == 0 && len(e.Detail) == 0 {
 		return place{}
 	}
 	begin := len(t.pending)
 	b := t.pending
-	for _, s := range []string{e.ClientID, e.Action, e.Code} {
+	for _, s := range []string{clientID, e.Action, e.Code} {
 		b = appendText(b, s)
 	}
 	reason := strings.ToValidUTF8(e.Text[:min(len(e.Text), longestText)], "")
