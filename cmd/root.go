@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/audit"
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/cmd/doctor"
 	"github.com/telematicsctl/telematicsctl/cmd/instance"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
 	"github.com/telematicsctl/telematicsctl/cmd/lease"
@@ -113,7 +114,7 @@ alive. Try it without an account: --profile sandbox.`,
 	}
 	add("users", user.New(k), job.New(k), lease.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k), instance.New(k))
-	add("more", api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
+	add("more", doctor.New(k), api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(c *cobra.Command, _ []string) {

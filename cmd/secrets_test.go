@@ -78,6 +78,8 @@ func everyCommand() []line {
 		plain("user set-logging --undo ADA"),
 		plain("user update ADA --first-name Ada --logging off"),
 		{args: strings.Fields("user update --file - --format csv"), stdin: "ClientId,City\nc-7,Bonn\nc-8,Berlin\n"},
+		{args: strings.Fields("doctor"), fails: true}, // the clock of the house is not the machine's
+		{args: strings.Fields("doctor --bundle DIR/report.md"), fails: true},
 		plain("lease list"),
 		plain("lease sweep"),
 		plain("lease cancel --all"),

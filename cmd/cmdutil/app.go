@@ -112,6 +112,25 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 	return c, nil
 }
 
+// ConfigToDiagnose reads the configuration and prints no warning. Where it cannot be used, the error
+// says so, and the environment's base URLs, the state folder and the defaults are what there is; nil if
+// not even these are known.
+func (k *App) ConfigToDiagnose() (*config.Config, error) {
+	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv,
+		Environ: k.environ()})
+	if err != nil {
+		c, _ = config.Load(config.Options{Path: os.DevNull, Environ: k.environ(), Getenv: func(name string) string {
+			switch name {
+			case "TELEMATICSCTL_ACCESS_TOKEN", "TELEMATICSCTL_PROFILE", "TELEMATICSCTL_STORE_PASSPHRASE_FILE":
+				return ""
+			}
+			return k.Getenv(name)
+		}})
+	}
+	k.config = c
+	return c, err
+}
+
 func (k *App) environ() []string {
 	if k.Environ == nil {
 		return nil

@@ -60,19 +60,19 @@ func (a *App) Command(args ...string) string {
 func (a *App) CommandLine(profile string, args ...string) string {
 	words := []string{"telematicsctl"}
 	for _, arg := range args {
-		words = append(words, quoteForShell(arg))
+		words = append(words, QuoteForShell(arg))
 	}
 	if a.Flags.Config != "" {
-		words = append(words, "--config", quoteForShell(a.Flags.Config))
+		words = append(words, "--config", QuoteForShell(a.Flags.Config))
 	}
 	if profile != "" {
-		words = append(words, "--profile", quoteForShell(profile))
+		words = append(words, "--profile", QuoteForShell(profile))
 	}
 	return strings.Join(words, " ")
 }
 
-// quoteForShell returns an argument as a POSIX shell takes it.
-func quoteForShell(s string) string {
+// QuoteForShell returns an argument as a POSIX shell takes it.
+func QuoteForShell(s string) string {
 	if s != "" && strings.Trim(s, plainInShell) == "" {
 		return s
 	}

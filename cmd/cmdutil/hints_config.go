@@ -13,7 +13,7 @@ var configHints = map[failure.Reason]hint{
 	config.ReasonUnreadable:  about("get read access to "),
 	config.ReasonInvalidFile: about("correct the file in an editor: "),
 	config.ReasonForeignWriters: func(_ *App, e *failure.Error) string {
-		return "make it yours alone: `chmod 600 " + quoteForShell(e.Subject) + "`, in a folder that only you can write to"
+		return "make it yours alone: `chmod 600 " + QuoteForShell(e.Subject) + "`, in a folder that only you can write to"
 	},
 	config.ReasonNoHome:   about("set "),
 	config.ReasonEnvToken: fixed("set it to the JWT alone, on one line"),
@@ -25,7 +25,7 @@ var configHints = map[failure.Reason]hint{
 			", or add one with `telematicsctl profile add`"
 	},
 	config.ReasonProfileExists: func(_ *App, e *failure.Error) string {
-		return "change it with --replace, or remove it first: `telematicsctl profile remove " + quoteForShell(e.Subject) + "`"
+		return "change it with --replace, or remove it first: `telematicsctl profile remove " + QuoteForShell(e.Subject) + "`"
 	},
 	config.ReasonBuiltIn: fixed("choose another name"),
 	config.ReasonNoInstance: fixed("add a profile with `telematicsctl profile add NAME --instance-id ID`, set " +

@@ -19,6 +19,6 @@ var identityHints = map[failure.Reason]hint{
 		return "run the command again with --custom-token " + e.Subject + ": it creates the user at most once"
 	},
 	identity.ReasonNoKey: func(_ *App, e *failure.Error) string {
-		return "give each row its key, or allow another: --key " + quoteForShell(e.Subject+",content")
+		return "give each row its key, or allow another: --key " + QuoteForShell(e.Subject+",content")
 	},
 }

@@ -19,10 +19,10 @@ var inputHints = map[failure.Reason]hint{
 		return "add --format " + e.Subject + ", or give the file the right extension"
 	},
 	input.ReasonSheet: func(_ *App, e *failure.Error) string {
-		return "add --sheet " + quoteForShell(e.Subject) + ", or leave --sheet out for the first"
+		return "add --sheet " + QuoteForShell(e.Subject) + ", or leave --sheet out for the first"
 	},
 	input.ReasonSeparator: func(_ *App, e *failure.Error) string {
-		return "add --separator " + quoteForShell(e.Subject)
+		return "add --separator " + QuoteForShell(e.Subject)
 	},
 	input.ReasonColumns: fixed("the first line names the columns; rename one with --map 'Column=Field', " +
 		"or skip those that are not a field with --ignore-unknown"),

@@ -54,7 +54,7 @@ var jobHints = map[failure.Reason]hint{
 	},
 	job.ReasonFolderGone: fixed("put the state folder back, and give the command again"),
 	job.ReasonOtherJob: func(_ *App, e *failure.Error) string {
-		return "name the profile that the job was begun with (--profile " + quoteForShell(e.Subject) +
+		return "name the profile that the job was begun with (--profile " + QuoteForShell(e.Subject) +
 			"), with the instance and the base URL that it had"
 	},
 	job.ReasonShard: fixed("name the results of all shards in the order of the shards, and the file and " +

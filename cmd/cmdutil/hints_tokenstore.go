@@ -13,8 +13,8 @@ var storeHints = map[failure.Reason]hint{
 	},
 	tokenstore.ReasonRecordDamaged: func(a *App, e *failure.Error) string { return a.storeAgain(e.Subject) },
 	tokenstore.ReasonFileDamaged: func(_ *App, e *failure.Error) string {
-		return "restore a copy of the file, or move it away (`mv " + quoteForShell(e.Subject) + " " +
-			quoteForShell(e.Subject+".damaged") +
+		return "restore a copy of the file, or move it away (`mv " + QuoteForShell(e.Subject) + " " +
+			QuoteForShell(e.Subject+".damaged") +
 			"`) and sign in again; it was left as it is"
 	},
 	tokenstore.ReasonNewer: func(*App, *failure.Error) string {

@@ -110,11 +110,11 @@ func (v reporter) print(p *render.Printer, instanceID string) error {
 	switch {
 	case p.Format() == render.Prom:
 		return v.report.WriteProm(k.Streams.Out, instanceID, k.Now())
-	case forPeople(k, p):
+	case k.ForPeople(p):
 		k.Streams.BeforeOutput()
 		_, err := k.Streams.Out.Write(v.bars())
 		return err
-	case inRows(p):
+	case cmdutil.InRows(p):
 		return render.List(p, figureView, v.figures())
 	}
 	return render.One(p, render.View[*report.Report]{}, v.report)

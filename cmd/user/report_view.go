@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/fleet/report"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
@@ -49,7 +50,7 @@ func (v reporter) groups() []barGroup {
 // users. No line is wider than the terminal, nor than 80 columns.
 func (v reporter) bars() []byte {
 	var b bytes.Buffer
-	width := pageWidth(v.app)
+	width := v.app.PageWidth()
 	noun := "users"
 	if v.report.Users == 1 {
 		noun = "user"
@@ -63,7 +64,7 @@ func (v reporter) bars() []byte {
 		if v.all {
 			list += " --all-instances"
 		}
-		fmt.Fprintf(&b, "\nTo list the users behind a figure, add its filter to:\n%s\n", continued(list, width))
+		fmt.Fprintf(&b, "\nTo list the users behind a figure, add its filter to:\n%s\n", cmdutil.Continued(list, width))
 	}
 	return b.Bytes()
 }

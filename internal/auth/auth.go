@@ -55,6 +55,9 @@ type Options struct {
 	// nobody can be asked.
 	AskPassword func(ctx context.Context, email string) (secret.String, error)
 
+	// NoSignIn has pairs only refreshed: where a sign-in would be needed, the subject is signed out.
+	NoSignIn bool
+
 	// EnvToken is a JWT from the environment: it alone is used, and nothing is read from or written
 	// to the store.
 	EnvToken secret.String

@@ -180,6 +180,16 @@ func (g *Guard) BlockedUntil(host string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
+// Recent returns how many sign-ins were sent to a host from this machine within the last minute.
+func (g *Guard) Recent(host string) (int, error) {
+	s, err := g.load()
+	if err != nil {
+		return 0, err
+	}
+	h := s.Hosts[host]
+	return len(h.recent(g.Now())), nil
+}
+
 func (g *Guard) refuse(host string, wait time.Duration, why failure.Reason) error {
 	e := &failure.Error{Code: failure.RateLimited, RetryAfter: wait, Subject: host, Reason: why}
 	switch why {

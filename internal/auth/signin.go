@@ -41,6 +41,9 @@ func (s *Source) userLogin(in userservice.Instance, deviceToken string) loginCal
 // signIn signs a subject in again, where that needs no person. refusal is the refused refresh that
 // led here, if one did. The caller holds the lock.
 func (s *Source) signIn(ctx context.Context, subject string, refusal error) (tokenstore.Record, error) {
+	if s.NoSignIn {
+		return tokenstore.Record{}, s.signedOut(subject, refusal, needsPerson)
+	}
 	if subject != Admin {
 		return s.signInUser(ctx, subject, refusal)
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	AccessToken     secret.String // TELEMATICSCTL_ACCESS_TOKEN
 	StorePassphrase secret.String // TELEMATICSCTL_STORE_PASSPHRASE, or the content of the file that ..._FILE names
 	Warnings        []string      // what a person should know of the file and the environment
+	Environment     []string      // those of the warnings that are about the environment
 
 	chosen       string // by flag or environment
 	chosenSource string
@@ -70,8 +71,9 @@ func Load(o Options) (*Config, error) {
 		AdminPassword:   secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_ADMIN_PASSWORD"))),
 		AccessToken:     secret.New(strings.TrimPrefix(strings.TrimSpace(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN")), "Bearer ")),
 		StorePassphrase: secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_STORE_PASSPHRASE"))),
-		Warnings:        unknownVariables(o.Environ),
+		Environment:     unknownVariables(o.Environ),
 	}
+	c.Warnings = append(c.Warnings, c.Environment...)
 	c.StateDir, c.StateDirSource = stateDir(o.Getenv)
 	c.choose(o.Profile, "--profile")
 	c.choose(o.Getenv("TELEMATICSCTL_PROFILE"), "TELEMATICSCTL_PROFILE")
@@ -132,8 +134,8 @@ func (c *Config) readPassphraseFile() error {
 func (c *Config) warnOfIgnoredEnvironment() {
 	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
 		if c.getenv(name) != "" {
-			c.Warnings = append(c.Warnings,
-				name+" is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile")
+			warning := name + " is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile"
+			c.Warnings, c.Environment = append(c.Warnings, warning), append(c.Environment, warning)
 			return
 		}
 	}

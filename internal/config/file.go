@@ -225,6 +225,28 @@ func (c *Config) checkAccess() error {
 	return nil
 }
 
+// Exposure reports whether others can read the file, and says who else may write or replace it; ""
+// for nobody.
+func (c *Config) Exposure() (readable bool, writers string) {
+	info, err := os.Stat(c.Path)
+	if err != nil || runtime.GOOS == "windows" {
+		return false, ""
+	}
+	return info.Mode().Perm()&0o044 != 0, foreignWriters(c.Path, info)
+}
+
+// KeysInFile names the keys that the file holds in the clear: "instance_key of profile prod".
+func (c *Config) KeysInFile() (names []string) {
+	for _, name := range c.Names() {
+		for _, s := range Settings {
+			if s.Secret() && s.Key != "" && c.profiles[name][s.Key] != "" {
+				names = append(names, s.Key+" of profile "+name)
+			}
+		}
+	}
+	return names
+}
+
 // foreignWriters says who else may write or replace the file; "" for nobody.
 func foreignWriters(path string, info fs.FileInfo) string {
 	switch {

@@ -138,6 +138,9 @@ func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.
 // what the contract does not describe at all. (A foreign client may send the service more
 // than that.)
 func (c *Contract) Request(r *http.Request, body []byte) error {
+	if isKnock(r) {
+		return nil
+	}
 	m := c.find(r)
 	if !m.described() {
 		return fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, ErrUndescribed)
@@ -149,6 +152,13 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 		return errors.Join(openapi3filter.ValidateRequest(r.Context(), c.input(m, r, body)),
 			keys(c.Doc, m.route.Operation, r.Header), strangers(c.Doc, m.route.Operation, r, body))
 	})
+}
+
+// isKnock reports whether a request only asks whether a host is there: without credentials, and of
+// nothing that any host must have. It is no call of the service.
+func isKnock(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.URL.Path == "/" && r.Header.Get("Authorization") == "" &&
+		r.Header.Get("InstanceKey") == ""
 }
 
 // Answer says what is wrong with the answer to a request. An answer without a body is

@@ -42,6 +42,16 @@ func (c *Client) broken(parent, ctx context.Context, cl *call, u *url.URL, err e
 	return e
 }
 
+// Diagnose returns the error of a request that no answer came to, for a request that was made
+// without a client: its code, its reason and what it says are those of a call.
+func Diagnose(ctx context.Context, err error, host string) *failure.Error {
+	if ctx.Err() != nil {
+		return failure.New(failure.Unavailable, "no answer in time").Because(ReasonNoConnection, host)
+	}
+	reason, subject, why := diagnose(err, host)
+	return (&failure.Error{Code: failure.Unavailable, Message: "no answer: " + why, Cause: err}).Because(reason, subject)
+}
+
 // neverBetter are the reasons for which another attempt ends like the last.
 var neverBetter = map[failure.Reason]bool{
 	ReasonCertificate: true, ReasonCertificateName: true, ReasonCertificateTime: true, ReasonTLS: true,
