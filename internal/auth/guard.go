@@ -180,14 +180,19 @@ func (g *Guard) BlockedUntil(host string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// Recent returns how many sign-ins were sent to a host from this machine within the last minute.
-func (g *Guard) Recent(host string) (int, error) {
+// Standing returns how many sign-ins were sent to a host from this machine within the last minute,
+// and the error of the next one where it would be refused for longer than that. It records nothing.
+func (g *Guard) Standing(host string) (recent int, err error) {
 	s, err := g.load()
 	if err != nil {
 		return 0, err
 	}
-	h := s.Hosts[host]
-	return len(h.recent(g.Now())), nil
+	h, now := s.Hosts[host], g.Now()
+	wait, why := g.wait(host, h, s.lost(now), now)
+	if wait > 0 && why != ReasonSignInLimit {
+		err = g.refuse(host, wait, why)
+	}
+	return len(h.recent(now)), err
 }
 
 func (g *Guard) refuse(host string, wait time.Duration, why failure.Reason) error {

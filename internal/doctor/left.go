@@ -16,18 +16,7 @@ import (
 func Guard(g *auth.Guard, host string) Check {
 	check := Check{Name: "sign-in-guard", Title: "Sign-in guard"}
 	check.Run = func(context.Context) []Finding {
-		until, err := g.BlockedUntil(host)
-		switch {
-		case err != nil:
-			return check.broken(err)
-		case !until.IsZero():
-			err := g.Check(host)
-			if err == nil {
-				return check.good("no block")
-			}
-			return check.broken(err)
-		}
-		sent, err := g.Recent(host)
+		sent, err := g.Standing(host)
 		if err != nil {
 			return check.broken(err)
 		}
