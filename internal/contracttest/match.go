@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ func (m match) answers(status int) bool {
 func (c *Contract) find(r *http.Request) match {
 	best := match{status: http.StatusNotFound}
 	for path, item := range c.Doc.Paths.Map() {
-		params, ok := fits(path, r.URL.Path, item.Servers != nil)
+		params, ok := fits(path, r.URL.EscapedPath(), item.Servers != nil)
 		if !ok {
 			continue
 		}
@@ -111,7 +112,8 @@ func (c *Contract) find(r *http.Request) match {
 }
 
 // fits reports whether a path is one of a template, and gives what stands in the places of
-// its parameters. A slash at the end makes no difference.
+// its parameters. A slash at the end makes no difference, and one that is encoded separates
+// nothing.
 func fits(template, path string, exact bool) (map[string]string, bool) {
 	want, got := segments(template), segments(path)
 	if len(want) != len(got) || strings.Contains(path, "//") {
@@ -119,6 +121,11 @@ func fits(template, path string, exact bool) (map[string]string, bool) {
 	}
 	params := map[string]string{}
 	for i := range want {
+		text, err := url.PathUnescape(got[i])
+		if err != nil {
+			return nil, false
+		}
+		got[i] = text
 		switch name, ok := strings.CutPrefix(want[i], "{"); {
 		case ok && got[i] == "":
 			return nil, false

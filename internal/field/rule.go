@@ -325,10 +325,17 @@ func ParseUUID(text string) (string, error) {
 }
 
 // ParseServiceUUID reads a UUID in any of the forms that .NET writes: with dashes or without, in
-// braces or parentheses or not, in any case; white space and invisible characters around it are
-// ignored.
+// braces or parentheses or not, as numbers ({0x5a4db0c5,0x0000,…}), in any case; white space and
+// invisible characters around it are ignored.
 func ParseServiceUUID(text string) (uuid.UUID, error) {
 	s := Trim(text)
+	if numbers := strings.Split(s, ","); len(numbers) == 11 && strings.HasPrefix(s, "{0") {
+		s = ""
+		for i, n := range numbers {
+			n = strings.TrimLeft(strings.ToLower(strings.Trim(n, "{} ")), "0x")
+			s += strings.Repeat("0", max(0, []int{8, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2}[i]-len(n))) + n
+		}
+	}
 	if n := len(s); n > 2 && (s[0] == '{' && s[n-1] == '}' || s[0] == '(' && s[n-1] == ')') {
 		s = s[1 : n-1]
 	}

@@ -104,7 +104,7 @@ func SelfSigned(now time.Time, names ...string) (config *tls.Config, certificate
 		return nil, nil, err
 	}
 	config = &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, // faults break connections, not streams
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 	}
 	return config, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -144,16 +144,23 @@ func (r *reading) kind(name, kind string, own ...byte) (value string, ok bool) {
 	return value, value != "" || slices.Contains(own, '"')
 }
 
+// boolean returns a boolean: of a string "true" or "false" in any case, of a number whether it
+// is not 0.
 func (r *reading) boolean(name string) (value, ok bool) {
 	text, ok := r.kind(name, "a boolean", 't', 'f')
 	if !ok {
 		return false, false
 	}
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "true", "1":
+	case "true":
 		return true, true
-	case "false", "0":
+	case "false":
 		return false, true
+	}
+	if raw, _ := r.member(name); raw[0] != '"' {
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			return n != 0, true
+		}
 	}
 	r.wrong(name, "a boolean")
 	return false, false
@@ -164,12 +171,12 @@ func (r *reading) count(name string) (value int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32)
+	if err != nil {
 		r.wrong(name, "a 32-bit integer")
 		return 0, false
 	}
-	return int(f), true
+	return int(n), true
 }
 
 // enum is one of the spellings, in any case, or its number.
@@ -276,10 +283,10 @@ func (r *reading) inner(name string) *reading {
 // application/json and its relatives, such as the application/json-patch+json of the
 // published samples (live; that others get 415 is assumed: content-type).
 func isJSON(contentType string) bool {
-	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
-	kind = strings.TrimSpace(kind)
-	return kind == "application/json" || kind == "text/json" ||
-		strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
+	kind, parameters, _ := mime.ParseMediaType(contentType)
+	charset := parameters["charset"]
+	return (charset == "" || strings.EqualFold(charset, "utf-8")) && (kind == "application/json" || kind == "text/json" ||
+		strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
 }
 
 // namesOf returns the names of an object as they are written, where they matter.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -58,24 +59,46 @@ func routes(o Options) []route {
 }
 
 // match finds the route of a request, with or without a slash at the end of its path
-// (live), unless it is strict. A doubled slash matches nothing (live). Where only the
-// method is wrong, allowed lists those that are right.
-func match(all []route, method, path string, strict bool) (found *route, params map[string]string, allowed []string) {
-	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strict && strings.HasSuffix(path, "/") {
+// (live), unless it is strict. A doubled slash matches nothing (live). The case of a method
+// does not count, as in ASP.NET Core's routing. Where only the method is wrong, allowed lists
+// those that are right.
+func match(all []route, r *http.Request, strict bool) (found *route, params map[string]string, allowed []string) {
+	segments, ok := segmentsOf(r.URL)
+	if !ok || strict && (strings.HasSuffix(r.URL.Path, "/") || strings.ToUpper(r.Method) != r.Method) {
 		return nil, nil, nil
 	}
-	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for i := range all {
 		p, ok := all[i].fits(segments)
 		switch {
 		case !ok:
-		case all[i].method == method:
+		case strings.EqualFold(all[i].method, r.Method):
 			return &all[i], p, nil
 		default:
 			allowed = append(allowed, all[i].method)
 		}
 	}
 	return nil, nil, allowed
+}
+
+// segmentsOf returns the segments of a path, without its dots, as Kestrel hands them on: a slash
+// that is encoded separates nothing. ok is false for a path that no route has.
+func segmentsOf(u *url.URL) (segments []string, ok bool) {
+	path := u.EscapedPath()
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
+		return nil, false
+	}
+	for segment := range strings.SplitSeq(strings.TrimSuffix(path[1:], "/"), "/") {
+		segment, err := url.PathUnescape(segment)
+		switch {
+		case err != nil:
+			return nil, false
+		case segment == "..":
+			segments = segments[:max(0, len(segments)-1)]
+		case segment != ".":
+			segments = append(segments, segment)
+		}
+	}
+	return segments, true
 }
 
 func (r *route) fits(segments []string) (params map[string]string, ok bool) {

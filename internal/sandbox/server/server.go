@@ -68,7 +68,9 @@ func New(o Options) *Server { return &Server{Options: o, routes: routes(o)} }
 // ReadBody reads a request's body, of the methods that have one. ok is false where it
 // cannot be; the response says why.
 func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
-	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
+	switch strings.ToUpper(r.Method) {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+	default:
 		return nil, refusal, true
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
@@ -83,7 +85,7 @@ func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
 
 // Answer carries out a request. Its error is the store's: nothing was done.
 func (s *Server) Answer(r *http.Request, body []byte) (fault.Response, error) {
-	found, params, allowed := match(s.routes, r.Method, r.URL.Path, s.Strict)
+	found, params, allowed := match(s.routes, r, s.Strict)
 	if found == nil {
 		if allowed == nil {
 			return answer{status: http.StatusNotFound, bare: true}.response(), nil
@@ -104,14 +106,14 @@ func (s *Server) Refuse(r *http.Request, status int, message string) fault.Respo
 	if message != "" {
 		a.errors = append(a.errors, mistake("", message))
 	}
-	found, _, _ := match(s.routes, r.Method, r.URL.Path, false)
+	found, _, _ := match(s.routes, r, false)
 	a.camel = found != nil && found.camel
 	return a.response()
 }
 
 // CallName returns the method and the path of the contract, "(none)" for a call that there is not.
 func (s *Server) CallName(r *http.Request) string {
-	if found, _, _ := match(s.routes, r.Method, r.URL.Path, false); found != nil {
+	if found, _, _ := match(s.routes, r, false); found != nil {
 		return found.method + " " + found.path
 	}
 	return "(none)"
