@@ -125,15 +125,18 @@ type passing struct {
 	end func() proxy.Report // ends it, and gives its report
 }
 
-func pass(t *testing.T, to, record string) passing {
+func pass(t *testing.T, record string, to ...string) passing {
 	t.Helper()
 	ctx, end := context.WithCancel(t.Context())
 	var out bytes.Buffer
 	errs, says := io.Pipe()
 	var running sync.WaitGroup
 	running.Go(func() {
-		if exit := tool(ctx, t, &out, says, nil, "sandbox", "proxy", "--addr", "127.0.0.1:0", "--to", to, "--record",
-			record); exit != 0 {
+		args := []string{"sandbox", "proxy", "--addr", "127.0.0.1:0", "--record", record}
+		for _, one := range to {
+			args = append(args, "--to", one)
+		}
+		if exit := tool(ctx, t, &out, says, nil, args...); exit != 0 {
 			t.Errorf("the proxy ended with %d", exit)
 		}
 		_ = says.Close()
@@ -227,7 +230,7 @@ func TestTheProxyReportsWhereTheServiceDiffers(t *testing.T) {
 	how := tenDifferences()
 	d, service := servedBox(t, how)
 	record := filepath.Join(t.TempDir(), "record.jsonl")
-	p := pass(t, service, record)
+	p := pass(t, record, service)
 	// The differences are taken one by one, so that the tool gets as far with each as it
 	// does in real life.
 	printed := ""
@@ -267,7 +270,7 @@ func TestARecordingStandsInPlaceOfTheService(t *testing.T) {
 	t.Parallel()
 	_, service := servedBox(t, nil)
 	record := filepath.Join(t.TempDir(), "record.jsonl")
-	p := pass(t, service, record)
+	p := pass(t, record, service)
 	live := lifeThrough(t, p.url)
 	if report := p.end(); len(report.Differences) > 0 || report.Exchanges < 7 {
 		t.Errorf("%+v", report)
@@ -285,5 +288,37 @@ func TestARecordingStandsInPlaceOfTheService(t *testing.T) {
 	defer server.Close()
 	if replayed := lifeThrough(t, server.URL); replayed != live || !strings.Contains(live, "Ada") {
 		t.Errorf("live\n%s\nreplayed\n%s", live, replayed)
+	}
+}
+
+// One proxy stands in front of all hosts: each request goes to the host that the contract names for its path.
+func TestTheProxyPassesToTheHostOfACall(t *testing.T) {
+	t.Parallel()
+	d, _ := servedBox(t, nil)
+	var mu sync.Mutex
+	came := map[string]bool{} // host and path
+	var to, want []string
+	for _, host := range []string{"accounts", "", "user", "portal"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			came[host+" "+strings.Join(strings.SplitAfterN(r.URL.Path, "/", 4)[:3], "")] = true
+			mu.Unlock()
+			d.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		to, want = append(to, strings.TrimPrefix(host+"="+server.URL, "=")), append(want, server.URL)
+	}
+	p := pass(t, filepath.Join(t.TempDir(), "record.jsonl"), to...)
+	for _, line := range []string{"instance list", "api GET /indicators/admin/v3/Statistics/Dates --host statistics"} {
+		tool(t.Context(), t, io.Discard, io.Discard, environment(p.url), strings.Fields(line)...)
+	}
+	report := p.end()
+	slices.Sort(want)
+	if len(report.Differences) > 0 || !slices.Equal(report.To, want) {
+		t.Errorf("%+v", report)
+	}
+	got := strings.Join(slices.Sorted(maps.Keys(came)), ", ")
+	if got != " /indicators/admin/, accounts /v1/applications/, accounts /v1/companies/, portal /auth/permissions, user /v1/Auth/" {
+		t.Error(got)
 	}
 }

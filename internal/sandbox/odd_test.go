@@ -164,7 +164,8 @@ func oddOnTheWire() oddPart {
 	const keys = "InstanceId: " + sandbox.InstanceID + "\r\nInstanceKey: " + sandbox.InstanceKey +
 		"\r\nContent-Type: application/json\r\n"
 	add := func(status int, why, line, head, body string) {
-		shown := strings.Join(strings.Split(strings.Trim(strings.ReplaceAll(strings.ReplaceAll(head, keys, ""), strings.ToLower(keys), ""), "\r\n"), "\r\n"), ", ")
+		shown := strings.NewReplacer(keys, "", strings.ToLower(keys), "").Replace(head)
+		shown = strings.ReplaceAll(strings.Trim(shown, "\r\n"), "\r\n", ", ")
 		p.rows = append(p.rows, odd{shown: strings.TrimSuffix(line+", "+shown, ", "),
 			raw: line + "\r\n" + head + "\r\n" + body, status: status, why: why})
 	}

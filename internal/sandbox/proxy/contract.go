@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,8 +16,9 @@ import (
 // read when a proxy begins, as no other command needs it. (A validator for all of OpenAPI
 // would add 1.8 MB to the program.)
 type Contract struct {
-	doc   object
-	calls []call
+	doc    object
+	server string // of the calls that have none of their own
+	calls  []call
 }
 
 type object = map[string]any
@@ -25,7 +27,7 @@ type object = map[string]any
 type call struct {
 	method, path string
 	segments     []string
-	exact        bool // the case of its path counts: it has a server of its own
+	server       string // its own; the case of its path counts then
 	responses    object
 }
 
@@ -37,6 +39,7 @@ func ReadContract(text []byte) (*Contract, error) {
 	if err := yaml.Unmarshal(text, &c.doc); err != nil {
 		return nil, err
 	}
+	c.server = serverOf(c.doc)
 	for path, item := range objectOf(c.doc["paths"]) {
 		for method, operation := range objectOf(item) {
 			responses := objectOf(objectOf(operation)["responses"])
@@ -45,7 +48,7 @@ func ReadContract(text []byte) (*Contract, error) {
 			}
 			c.calls = append(c.calls, call{
 				method: strings.ToUpper(method), path: path, segments: segments(path),
-				exact: objectOf(item)["servers"] != nil, responses: responses,
+				server: serverOf(objectOf(item)), responses: responses,
 			})
 		}
 	}
@@ -53,6 +56,38 @@ func ReadContract(text []byte) (*Contract, error) {
 		return nil, fmt.Errorf("the contract describes no call")
 	}
 	return c, nil
+}
+
+// serverOf is the URL of the first server of the document or of a path; "" where it names none.
+func serverOf(o object) string {
+	servers, _ := o["servers"].([]any)
+	if len(servers) == 0 {
+		return ""
+	}
+	return textOf(objectOf(servers[0])["url"])
+}
+
+// Servers lists the base URLs of the service's hosts, the one with most calls first.
+func (c *Contract) Servers() []string {
+	all := []string{c.server}
+	for _, call := range c.calls {
+		if call.server != "" && !slices.Contains(all, call.server) {
+			all = append(all, call.server)
+		}
+	}
+	slices.Sort(all[1:])
+	return all
+}
+
+// serverFor returns the host that a path is of; one that is not described is of the first.
+func (c *Contract) serverFor(path string) string {
+	parts := segments(path)
+	for i := range c.calls {
+		if _, ok := c.calls[i].fits(parts); ok {
+			return cmp.Or(c.calls[i].server, c.server)
+		}
+	}
+	return c.server
 }
 
 func objectOf(v any) object { o, _ := v.(object); return o }
@@ -103,7 +138,7 @@ func (c *call) fits(parts []string) (literal int, ok bool) {
 			if parts[i] == "" {
 				return 0, false
 			}
-		case want == parts[i], !c.exact && strings.EqualFold(want, parts[i]):
+		case want == parts[i], c.server == "" && strings.EqualFold(want, parts[i]):
 			literal++
 		default:
 			return 0, false

@@ -29,12 +29,12 @@ const (
 
 // Options say what a proxy does.
 type Options struct {
-	To        *url.URL          // the service
-	Contract  *Contract         // what the answers are held to
-	Transport http.RoundTripper // nil is one of its own; it must follow no redirects
-	Now       func() time.Time  // nil is the system's clock
-	Record    io.Writer         // takes a line of JSON an exchange; nil is none
-	Found     func(Difference)  // is told of each difference when it is first seen; nil is nobody
+	To        map[string]*url.URL // where requests go, by the host of the contract (Servers): all must be there
+	Contract  *Contract           // what the answers are held to
+	Transport http.RoundTripper   // nil is one of its own; it must follow no redirects
+	Now       func() time.Time    // nil is the system's clock
+	Record    io.Writer           // takes a line of JSON an exchange; nil is none
+	Found     func(Difference)    // is told of each difference when it is first seen; nil is nobody
 }
 
 // Proxy is an http.Handler. It is safe for use by many goroutines.
@@ -103,10 +103,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // pass sends the request to the service and reads the whole answer.
 func (p *Proxy) pass(r *http.Request, sent []byte) (*http.Response, []byte, error) {
-	to := *p.o.To
+	base := p.o.To[p.o.Contract.serverFor(r.URL.Path)]
+	to := *base
 	to.Path, to.RawPath, to.RawQuery = to.Path+r.URL.Path, "", r.URL.RawQuery
 	if r.URL.RawPath != "" {
-		to.RawPath = p.o.To.EscapedPath() + r.URL.RawPath
+		to.RawPath = base.EscapedPath() + r.URL.RawPath
 	}
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, to.String(), bytes.NewReader(sent))
 	if err != nil {
@@ -244,11 +245,21 @@ func (p *Proxy) keep(rec Recorded, call string, found []Difference) {
 
 // Report is what a proxy has seen.
 type Report struct {
-	To          string
+	To          []string // base URLs
 	Exchanges   int
 	Failed      int                       // without an answer
 	Calls       map[string]map[string]int // by call and status
 	Differences []Difference
+}
+
+// Targets lists the base URLs that requests go to.
+func (p *Proxy) Targets() []string {
+	var all []string
+	for _, to := range p.o.To {
+		all = append(all, to.String())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Report returns what was seen so far. Its error is that of the recording.
@@ -256,7 +267,7 @@ func (p *Proxy) Report() (Report, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := Report{
-		To: p.o.To.String(), Exchanges: p.exchanges, Failed: p.failed, Calls: p.calls, Differences: []Difference{},
+		To: p.Targets(), Exchanges: p.exchanges, Failed: p.failed, Calls: p.calls, Differences: []Difference{},
 	}
 	for _, d := range p.differences {
 		out.Differences = append(out.Differences, *d)
