@@ -38,24 +38,26 @@ type subjectStatus struct {
 	RenewsItself bool
 	RenewsBy     string // "refresh", "sign-in", both, or ""
 
-	other bool // the session of another admin than the one that acts: it is not used
+	other   bool // the session of another admin than the one that acts: it is not used
+	untried bool // nothing but a password from the environment, which may be a wrong one
 }
 
-// signedIn reports whether a call as the subject needs no person.
+// signedIn reports whether a call as the subject needs no person, as far as can be known without one.
 func (s subjectStatus) signedIn() bool {
-	return s.Subject != unknown && !s.other && (!s.Expired || s.RenewsItself)
+	return s.Subject != unknown && !s.other && !s.untried && (!s.Expired || s.RenewsItself)
 }
 
 var statusView = render.View[subjectStatus]{
 	Columns: []render.Column[subjectStatus]{
-		{Head: "SUBJECT", Name: "Subject", Cell: func(s subjectStatus) any { return s.Subject }},
+		{Head: "SUBJECT", Name: "Subject", Cell: func(s subjectStatus) any { return s.Subject },
+			Screen: func(s subjectStatus) any { return strings.TrimSpace(s.Subject + " " + s.Email) }},
 		{Head: "STORED", Name: "Stored", Cell: func(s subjectStatus) any { return s.Stored }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s subjectStatus) any { return s.ExpiresAt }},
 		{Head: "RENEWED BY", Name: "RenewsBy", Cell: func(s subjectStatus) any { return s.RenewsBy }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s subjectStatus) any { return s.Profile }},
 		{Head: "ISSUED", Name: "IssuedAt", Wide: true, Cell: func(s subjectStatus) any { return s.IssuedAt }},
 		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s subjectStatus) any { return s.Expired }},
-		{Head: "EMAIL", Name: "Email", Cell: func(s subjectStatus) any { return s.Email }},
+		{Head: "EMAIL", Name: "Email", Pipe: true, Cell: func(s subjectStatus) any { return s.Email }},
 	},
 	ID: func(s subjectStatus) string { return deviceToken(s.Subject) },
 }
@@ -70,9 +72,9 @@ the AccessToken is valid, and what renews it: a refresh, as long as the service
 takes the stored RefreshToken, or a sign-in with credentials that need no
 person. It sends nothing.
 
-The exit status is 0 if the admin is signed in or can be without a person, or
-the user of --device-token, and 3 if not. TELEMATICSCTL_ACCESS_TOKEN stands in
-for all of these while it is set.`,
+The exit status is 0 if the admin is signed in, or the user of --device-token,
+and 3 if not. A password in the environment alone is not signed in: it has not
+been tried. TELEMATICSCTL_ACCESS_TOKEN stands in for all of these.`,
 		Example: `  telematicsctl auth status
   telematicsctl auth status --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70
   telematicsctl auth status -o json --jq .SignInsBlockedUntil`,
@@ -132,6 +134,11 @@ func notSignedIn(ctx context.Context, s *cmdutil.Session, who string) error {
 	}
 	if who != auth.Admin {
 		as = " as user " + who
+	}
+	if who == auth.Admin && s.Stored() != "" && untried(s) && s.Auth.OtherAdmin(ctx) == "" {
+		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+
+			" as the admin: the password in the environment was not used yet").
+			Because(auth.ReasonUntried, who)
 	}
 	if s.Stored() != "" {
 		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+as).
@@ -219,9 +226,15 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 	}
 	if !admin && !password.IsZero() {
 		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Email: email, Profile: s.Profile.Name,
-			Expired: true, RenewsBy: "sign-in"})
+			Expired: true, RenewsBy: "sign-in", untried: untried(s)})
 	}
 	return list, nil
+}
+
+// untried reports whether the admin's password is the environment's. One that is stored has signed the
+// admin in, as that of the built-in sandbox does.
+func untried(s *cmdutil.Session) bool {
+	return !s.Profile.Sandbox && s.Auth.AdminEmail != "" && !s.Auth.AdminPassword.IsZero()
 }
 
 // refreshLife is how long a RefreshToken is valid: three months for an admin (live), as long for a

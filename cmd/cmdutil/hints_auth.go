@@ -18,6 +18,9 @@ var authHints = map[failure.Reason]hint{
 	auth.ReasonSignedOut: func(a *App, e *failure.Error) string {
 		return a.signInHint(e.Subject)
 	},
+	auth.ReasonUntried: func(a *App, _ *failure.Error) string {
+		return "commands sign in with it when they need to; try it with " + a.Command("auth", "login")
+	},
 	auth.ReasonForbiddenUser: func(a *App, e *failure.Error) string {
 		return "the JWT of user " + e.Subject + a.fromEnvironment() + " was used, and an admin's is needed: " +
 			a.signInHint(auth.Admin)

@@ -4,6 +4,7 @@ package token
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,11 +36,12 @@ type stored struct {
 
 var storedView = render.View[stored]{
 	Columns: []render.Column[stored]{
-		{Head: "SUBJECT", Name: "Subject", Cell: func(s stored) any { return s.Subject }},
+		{Head: "SUBJECT", Name: "Subject", Cell: func(s stored) any { return s.Subject },
+			Screen: func(s stored) any { return strings.TrimSpace(s.Subject + " " + s.Email) }},
 		{Head: "STORED", Name: "Stored", Cell: func(s stored) any { return s.Stored }},
 		{Head: "ISSUED", Name: "IssuedAt", Cell: func(s stored) any { return s.IssuedAt }},
 		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s stored) any { return s.ExpiresAt }},
-		{Head: "EMAIL", Name: "Email", Cell: func(s stored) any { return s.Email }},
+		{Head: "EMAIL", Name: "Email", Pipe: true, Cell: func(s stored) any { return s.Email }},
 		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s stored) any { return s.Profile }},
 		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s stored) any { return s.Expired }},
 	},

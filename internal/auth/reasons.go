@@ -5,11 +5,12 @@ import "github.com/telematicsctl/telematicsctl/internal/failure"
 // The reasons of this package's errors. The subject is "admin" or a user's DeviceToken, unless it
 // says otherwise.
 const (
-	ReasonSignedOut       failure.Reason = "signed-out"        // it can be signed in by a person alone
-	ReasonEnvToken        failure.Reason = "env-token"         // the JWT from the environment is of no use here
-	ReasonForbiddenUser   failure.Reason = "forbidden-user"    // a user may not do this by itself
-	ReasonForbiddenAdmin  failure.Reason = "forbidden-admin"   // this admin may not do this, or not to this user
-	ReasonNewTokenRefused failure.Reason = "new-token-refused" // the service refuses a JWT that it has just issued
+	ReasonSignedOut       failure.Reason = "signed-out"             // it can be signed in by a person alone
+	ReasonUntried         failure.Reason = "admin-password-untried" // the password in the environment was not used yet
+	ReasonEnvToken        failure.Reason = "env-token"              // the JWT from the environment is of no use here
+	ReasonForbiddenUser   failure.Reason = "forbidden-user"         // a user may not do this by itself
+	ReasonForbiddenAdmin  failure.Reason = "forbidden-admin"        // this admin may not do this, or not to this user
+	ReasonNewTokenRefused failure.Reason = "new-token-refused"      // the service refuses a JWT that it has just issued
 	// of the admin with the email address that is the subject
 	ReasonPassword      failure.Reason = "password-refused"
 	ReasonEnvPassword   failure.Reason = "env-password-refused"   // likewise, and the password is from the environment
