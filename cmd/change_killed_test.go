@@ -23,11 +23,11 @@ func TestManyUsersChangedKilledAndGivenAgain(t *testing.T) {
 	}
 	const users, inFlight = 400, 8
 	var changes atomic.Int32
+	killed := make(chan struct{}) // until then the service answers a part of the changes only
 	h := newHouse(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPut {
-				changes.Add(1)
-				time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the service is slow, so that a kill hits
+			if r.Method == http.MethodPut && changes.Add(1) > users/4+inFlight {
+				<-killed
 			}
 			next.ServeHTTP(w, r)
 		})
@@ -63,6 +63,7 @@ func TestManyUsersChangedKilledAndGivenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = first.Wait()
+	close(killed)
 
 	again := h.process(t, command...)
 	again.Stdin = strings.NewReader(ids)

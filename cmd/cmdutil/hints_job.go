@@ -46,7 +46,7 @@ var jobHints = map[failure.Reason]hint{
 		return "wait until the service is back, then resume with " + a.Command("job", "resume", e.Subject)
 	},
 	job.ReasonWaitTooLong: func(_ *App, e *failure.Error) string {
-		return "wait for " + e.Subject + ", or raise --patience; then give the command again"
+		return "wait for " + e.Subject + ", or raise --patience"
 	},
 	job.ReasonRefused: func(a *App, _ *failure.Error) string {
 		return "check the credentials with " + a.Command("auth", "status") +

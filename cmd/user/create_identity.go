@@ -33,7 +33,7 @@ func createRecord(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o cre
 	if err != nil {
 		return job.Record{}, err
 	}
-	if err := checkIdentity(a, s, deriver, key); err != nil {
+	if err := useIdentity(ctx, a, s, deriver, key); err != nil {
 		return job.Record{}, err
 	}
 	rec := job.Record{N: 1, ClientID: body.Text("ClientId"), Fields: body}
@@ -41,9 +41,9 @@ func createRecord(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o cre
 	return rec, nil
 }
 
-// checkIdentity refuses to derive a DeviceToken by another identity key than the jobs of the instance
-// did: the same person would be registered twice.
-func checkIdentity(a *cmdutil.App, s *cmdutil.Session, deriver identity.Deriver, key identity.Key) error {
+// useIdentity refuses to derive a DeviceToken by another identity key than the one last used for the
+// instance, by a job or here: the same person would be registered twice.
+func useIdentity(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, deriver identity.Deriver, key identity.Key) error {
 	if key.Kind != identity.ByField && key.Kind != identity.ByContent {
 		return nil
 	}
@@ -51,5 +51,5 @@ func checkIdentity(a *cmdutil.App, s *cmdutil.Session, deriver identity.Deriver,
 	if err != nil {
 		return err
 	}
-	return jobs.CheckKey(s.API.Host(), s.InstanceID(), deriver.KeyCheck())
+	return jobs.UseKey(ctx, s.API.Host(), s.InstanceID(), deriver.KeyCheck())
 }

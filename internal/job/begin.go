@@ -232,58 +232,6 @@ func (s *Store) isOther(id, identity string) bool {
 	return err == nil && other != identity
 }
 
-// CheckKey refuses an identity key that is not the one last used for the instance of that service;
-// check is its identity.Deriver.KeyCheck. It is for what derives users without a job.
-func (s *Store) CheckKey(host, instance, check string) error {
-	return s.checkKey(host, instance, check)
-}
-
-// checkKey refuses an identity key that is not the one last used for the instance.
-func (s *Store) checkKey(host, instance, check string) error {
-	if check == "" {
-		return nil
-	}
-	var last lastKey
-	err := journal.ReadRecord(s.keyPath(host, instance), keyKind, &last)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return atomicfile.Failure(failure.Failed, "the record of the identity key last used cannot be read",
-			s.keyPath(host, instance), err)
-	case last.KeyCheck != check:
-		return failure.Newf(failure.Invalid,
-			"the identity key differs from the one last used for instance %s: users would be registered twice; nothing was sent", instance).
-			Because(ReasonIdentityKey, instance)
-	}
-	return nil
-}
-
-// lastKey is the identity key last used for an instance.
-type lastKey struct{ Host, Instance, KeyCheck string }
-
-func (s *Store) keyPath(host, instance string) string {
-	sum := sha256.Sum256([]byte(host + "\n" + strings.ToLower(instance)))
-	return s.path(instancesFolder, hex.EncodeToString(sum[:16]))
-}
-
-func (s *Store) keepKey(spec Spec) error {
-	if spec.KeyCheck == "" {
-		return nil
-	}
-	if err := s.checkKey(spec.Host, spec.Instance, spec.KeyCheck); err != nil {
-		return err
-	}
-	if _, err := os.Stat(s.keyPath(spec.Host, spec.Instance)); err == nil {
-		return nil // it says the same
-	}
-	if err := journal.WriteRecord(s.keyPath(spec.Host, spec.Instance), keyKind, lastKey{spec.Host, spec.Instance,
-		spec.KeyCheck}); err != nil {
-		return journalFailure(s.Dir, err)
-	}
-	return nil
-}
-
 // valid reports what is impossible about a selection.
 func (s Selection) valid() error {
 	if s.Offset < 0 || s.Limit < 0 || s.Shards < 0 || s.Shard < 0 || s.Shard > s.Shards || (s.Shards > 0 && s.Shard == 0) {

@@ -195,6 +195,9 @@ func TestWhatEndsARunEarly(t *testing.T) {
 			if s.NotSent() == 0 || s.Finished() {
 				t.Errorf("%d rows not sent", s.NotSent())
 			}
+			if c.fault == retryAfter && (s.NotSent() != 100 || s.Count(job.Failed) > 0) {
+				t.Errorf("nothing was done, and %d rows are not sent, %d failed", s.NotSent(), s.Count(job.Failed))
+			}
 			if c.fault == untrusted && (s.NotSent() != 100 || b.requests > o.Concurrency) {
 				t.Errorf("%d requests, %d rows not sent", b.requests, s.NotSent())
 			}

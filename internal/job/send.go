@@ -174,6 +174,10 @@ func (t *retrier) results() ([]Result, error) {
 			t.r.end(refusal(err))
 			return nil, errStop
 		}
+		if wait := failure.From(err).RetryAfter; wait > t.r.Patience {
+			t.r.end(waitTooLong(err))
+			return nil, errStop // nothing was done, and the row is not given up: it is still to be sent
+		}
 		if !t.shouldRetry(err, down) {
 			return nil, err
 		}
@@ -292,12 +296,6 @@ func (t *retrier) final(err error) bool {
 // against the group.
 func (t *retrier) shouldRetry(err error, down bool) bool {
 	f := failure.From(err)
-	if f.RetryAfter > t.r.Patience {
-		f := *f
-		f.Message = fmt.Sprintf("the service asks to wait for %s: %s", f.RetryAfter, f.Message)
-		t.r.end(f.Because(ReasonWaitTooLong, f.RetryAfter.String()))
-		return false
-	}
 	if f.RetryAfter > 0 {
 		t.r.pacer.RetryAfter(f.RetryAfter)
 	}
@@ -322,6 +320,12 @@ func (t *retrier) shouldRetry(err error, down bool) bool {
 		_ = t.r.Clock.Wait(t.sending, t.nextWait()) // a run that is ending is noticed by the next Enter
 	}
 	return true
+}
+
+func waitTooLong(err error) error {
+	f := *failure.From(err)
+	f.Message = fmt.Sprintf("the service asks to wait for %s: %s", f.RetryAfter, f.Message)
+	return f.Because(ReasonWaitTooLong, f.RetryAfter.String())
 }
 
 func (t *retrier) nextWait() time.Duration {

@@ -34,16 +34,17 @@ func hashOf(k identity.Key) (h keyHash, name string, ok bool) {
 	return h, name, true
 }
 
-// CheckKeys refuses rows without a file that have the same key by what templates say: they would be
-// one user. The error names the first two of them. A file is checked where it is read.
+// CheckKeys refuses rows that have the same key by what templates say, or by a template and a cell:
+// they would be one user. The error names the first two of them. Cells alone are compared where the
+// file is read.
 func (u *NewUsers) CheckKeys(ctx context.Context) error {
 	fields := append(slices.Clone(u.Rule.Preference.Fields), field.MustGet("CustomToken"))
-	if u.File != nil || !slices.ContainsFunc(fields, u.Templates.Has) {
+	if !slices.ContainsFunc(fields, u.Templates.Has) {
 		return nil
 	}
 	var hashes []keyHash
-	err := u.Keys(ctx, func(_ *input.Row, key identity.Key) error {
-		if h, _, ok := hashOf(key); ok {
+	err := u.Keys(ctx, func(row *input.Row, key identity.Key) error {
+		if h, _, ok := hashOf(key); ok && len(row.Mistakes) == 0 {
 			hashes = append(hashes, h)
 		}
 		return nil
@@ -70,7 +71,7 @@ func (u *NewUsers) sameKey(ctx context.Context, twice []keyHash) error {
 	first := map[keyHash]int{}
 	return u.Keys(ctx, func(row *input.Row, key identity.Key) error {
 		h, name, ok := hashOf(key)
-		if !ok {
+		if !ok || len(row.Mistakes) > 0 { // such a row is not sent
 			return nil
 		}
 		if _, found := slices.BinarySearchFunc(twice, h, compareHashes); !found {

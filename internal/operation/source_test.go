@@ -179,16 +179,21 @@ func TestTemplatesThatGiveTwoRowsTheSameKey(t *testing.T) {
 	t.Parallel()
 	const lastDigit = `ClientId=ci-{{slice (printf "%02d" .N) 1}}`
 	for name, c := range map[string]struct {
+		file           operation.Rows
 		keys, template string
 		says           string
 	}{
-		"the last digit of the number": {"client-id,random", lastDigit, `rows 1 and 11 have the same ClientId "ci-1"`},
-		"a key for each":               {"client-id,random", "ClientId=ci-{{.N}}", ""},
-		"not the key":                  {"random", lastDigit, ""},
+		"the last digit of the number": {nil, "client-id,random", lastDigit,
+			`rows 1 and 11 have the same ClientId "ci-1"`},
+		"a key for each": {nil, "client-id,random", "ClientId=ci-{{.N}}", ""},
+		"not the key":    {nil, "random", lastDigit, ""},
+		"the key of a cell": {staff, "client-id", "ClientId=c-{{if eq .N 4}}1{{else}}x{{.N}}{{end}}",
+			`rows 1 and 4 have the same ClientId "c-1"`},
+		"cells and a key for the blank": {staff, "client-id", "ClientId=x-{{.N}}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := newUsers(t, nil, c.keys, job.Selection{}, c.template).CheckKeys(t.Context())
+			err := newUsers(t, c.file, c.keys, job.Selection{}, c.template).CheckKeys(t.Context())
 			if (c.says == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), c.says) ||
 				!failure.HasReason(err, operation.ReasonSameKey)) {
 				t.Errorf("%v, not %q", err, c.says)
