@@ -48,9 +48,10 @@ systemd user timer on Linux, a launchd agent on macOS, a scheduled task on
 Windows. It needs neither root nor a daemon of this tool. With --dry-run the
 files and commands are printed only.
 
-The sweep must be able to sign in without you: a token store that asks for a
-passphrase or a locked keyring make it fail, and the lease stays. To end leases
-while you are signed out of the machine, run loginctl enable-linger once.`,
+The timer has the variables of your environment that configure the tool, but
+none that holds a secret: the sweep must be able to sign in by the token store
+alone, and a warning says what it lacks. To end leases while you are signed out
+of the machine, run loginctl enable-linger once.`,
 		Example: "  telematicsctl lease timer install --dry-run -o json\n  telematicsctl lease timer install",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return install(c.Context(), k, dryRun) },
@@ -68,28 +69,44 @@ func newRemove(k *cmdutil.App) *cobra.Command {
 "lease sweep" or "lease cancel".`,
 		Example: "  telematicsctl lease timer remove",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return remove(c.Context(), k) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withTimer(k, func(_ *cmdutil.Session, t lease.Timer) error { return removeTimer(c.Context(), k, t) })
+		},
 	}
 }
 
-func timerOf(k *cmdutil.App) (lease.Timer, error) {
+// withTimer does work with the timer of the profile in force.
+func withTimer(k *cmdutil.App, do func(*cmdutil.Session, lease.Timer) error) error {
 	k.WithoutLeaseWarning()
 	s, err := k.Session(cmdutil.SessionOptions{})
 	if err != nil {
-		return lease.Timer{}, err
+		return err
 	}
 	defer func() { _ = s.Close() }()
-	return s.LeaseTimer()
+	t, err := s.LeaseTimer()
+	if err != nil {
+		return err
+	}
+	return do(s, t)
 }
 
 func install(ctx context.Context, k *cmdutil.App, dryRun bool) error {
 	if err := cmdutil.CheckOutput(ctx, k, partView); err != nil {
 		return err
 	}
-	t, err := timerOf(k)
-	if err != nil {
-		return err
-	}
+	return withTimer(k, func(s *cmdutil.Session, t lease.Timer) error {
+		needs, err := s.UnattendedNeeds(ctx)
+		if err != nil {
+			return err
+		}
+		for _, need := range needs {
+			k.Streams.Warn("the timer cannot sign in: " + need)
+		}
+		return installTimer(ctx, k, t, dryRun)
+	})
+}
+
+func installTimer(ctx context.Context, k *cmdutil.App, t lease.Timer, dryRun bool) error {
 	parts := []part{}
 	for _, f := range t.Files {
 		parts = append(parts, part{File: f.Path, Content: f.Content})
@@ -118,11 +135,7 @@ func install(ctx context.Context, k *cmdutil.App, dryRun bool) error {
 	return cmdutil.PrintList(ctx, k, partView, parts, "")
 }
 
-func remove(ctx context.Context, k *cmdutil.App) error {
-	t, err := timerOf(k)
-	if err != nil {
-		return err
-	}
+func removeTimer(ctx context.Context, k *cmdutil.App, t lease.Timer) error {
 	if !t.Installed() {
 		k.Streams.Note("No timer is installed")
 		return nil
