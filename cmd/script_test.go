@@ -212,7 +212,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // arrivedKey is where a script keeps the channel that a slow service tells of its first request.
 type arrivedKey struct{}
 
-// exits-on INT|TERM|HUP STATUS TIME COMMAND...: runs a command whose standard input stays
+// exits-on INT|TERM|HUP|KILL STATUS TIME COMMAND...: runs a command whose standard input stays
 // open, sends it the signal when a request of it has arrived (or it has had a while to
 // read what nobody writes), and holds it to its exit status and to the time that it may
 // take from then on. What it printed is in the files out and err.
@@ -245,7 +245,7 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	begun := time.Now()
 	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM,
-		"HUP": syscall.SIGHUP}[args[0]]))
+		"HUP": syscall.SIGHUP, "KILL": os.Kill}[args[0]]))
 	kill := time.AfterFunc(limit, func() { _ = c.Process.Kill() })
 	_ = c.Wait()
 	kill.Stop()

@@ -81,6 +81,8 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 		"halting":    halting(box, came),
 		"surrogates": surrogates(box),
 		"stalling":   stalling(box, came),
+		"expiring":   expiring(box),
+		"silent":     silent(box, came),
 		"unsteady":   unsteady(box),
 		"picky":      picky(box),
 		"gateway":    gateway(box),
@@ -183,6 +185,39 @@ func stalling(next http.Handler, came chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut && changes.Add(1) > 1 {
 			waits.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// silent makes every change of a user, and does not say so before the caller has gone.
+func silent(next http.Handler, came chan<- struct{}) http.Handler {
+	waits := slow(http.NotFoundHandler(), came)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.Method == http.MethodPut {
+			waits.ServeHTTP(httptest.NewRecorder(), r)
+		}
+	})
+}
+
+// expiring takes no call by the JWT of the thirteenth change of a user, from that one on.
+func expiring(next http.Handler) http.Handler {
+	var mu sync.Mutex
+	changes, expired := 0, ""
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		jwt := r.Header.Get("Authorization")
+		mu.Lock()
+		if r.Method == http.MethodPut {
+			if changes++; changes == 13 {
+				expired = jwt
+			}
+		}
+		refused := jwt != "" && jwt == expired
+		mu.Unlock()
+		if refused {
+			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)

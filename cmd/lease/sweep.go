@@ -109,7 +109,7 @@ func end(ctx context.Context, k *cmdutil.App, now bool, args []string) error {
 		return err
 	}
 	k.WithoutLeaseWarning()
-	s, err := k.Session(cmdutil.SessionOptions{WaitsAlone: true})
+	s, err := k.Session(cmdutil.SessionOptions{WaitsAlone: true, InFlight: lease.AtOnce})
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,15 @@ package lease
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 )
 
-// Users is what a sweep needs of the service. Errors are failure.NotFound for a user who is gone.
+// Users is what a sweep needs of the service; it is used by several goroutines. Errors are
+// failure.NotFound for a user who is gone.
 type Users interface {
 	Flag(ctx context.Context, l Lease) (on bool, err error)
 	SetFlag(ctx context.Context, l Lease, on bool) error
@@ -60,18 +63,44 @@ func (s *Store) each(ctx context.Context, takes func(Lease) bool, users Users, e
 	if err != nil {
 		return err
 	}
-	for _, l := range open {
-		if !takes(l) {
-			continue
-		}
+	due := slices.DeleteFunc(open, func(l Lease) bool { return !takes(l) })
+	for chunk := range slices.Chunk(due, AtOnce) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r := restore(ctx, users, l)
+		if err := s.endAll(ctx, chunk, users, emit); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// AtOnce is how many leases a sweep ends side by side, and then removed in one write. What a crash
+// leaves of them is found to be as it was before by the next sweep.
+const AtOnce = 16
+
+// endAll puts back the flags of leases side by side.
+func (s *Store) endAll(ctx context.Context, leases []Lease, users Users, emit func(Result) error) error {
+	results := make([]Result, len(leases))
+	var wait sync.WaitGroup
+	for i, l := range leases {
+		wait.Go(func() { results[i] = restore(ctx, users, l) })
+	}
+	wait.Wait()
+	var ended []string
+	for _, r := range results {
 		if r.Outcome != Failed {
-			if err := s.Remove(context.WithoutCancel(ctx), l.ID); err != nil {
-				return err
-			}
+			ended = append(ended, r.ID)
+		}
+	}
+	if len(ended) > 0 {
+		if err := s.Remove(context.WithoutCancel(ctx), ended...); err != nil {
+			return err
+		}
+	}
+	for _, r := range results {
+		if r.Outcome == Failed && ctx.Err() != nil && !failure.MayHaveApplied(r.Err) {
+			continue // it was not begun
 		}
 		if err := emit(r); err != nil {
 			return err
