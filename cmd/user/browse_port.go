@@ -185,7 +185,7 @@ func eventOf(e audit.Entry) browse.Event {
 	if text == "" {
 		text = e.Operation
 	}
-	return browse.Event{At: e.Time, By: e.Command + " (profile " + e.Profile + ")", Changes: text, Outcome: e.Outcome}
+	return browse.Event{At: e.Time, By: e.Command, Profile: e.Profile, Changes: text, Outcome: e.Outcome}
 }
 
 // backOf returns the change that takes a recorded one back, where that was of one flag.

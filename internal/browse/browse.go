@@ -125,7 +125,8 @@ type Lease struct {
 // Event is a change of the user that is in the audit record of this machine.
 type Event struct {
 	At      time.Time
-	By      string // the command and the profile: "user set-logging (prod)"
+	By      string // the command: "user set-logging"
+	Profile string // by which it was made
 	Changes string // "EnableLogging off → on"
 	Outcome string
 }

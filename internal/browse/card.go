@@ -34,8 +34,8 @@ func (m Model) cardRows(w int) []row {
 func (m Model) lineRows(l line, w int) []row {
 	var rows []row
 	indent := labelWidth
-	head := row{{faint, pad(l.label, labelWidth-1) + " "}}
-	if l.label == "" {
+	head := row{{plain, pad(l.label, labelWidth-1) + " "}}
+	if l.value != "" {
 		indent, head = 2, row{{plain, "  "}}
 	}
 	text := clean(m.drawn(l.text))
@@ -81,6 +81,12 @@ func (m Model) cardLines() []line {
 	for _, l := range c.Leases {
 		add("Temporary", l.Field+" is "+onOff(l.Value)+" until "+clock(l.Until)+", then "+onOff(l.Before))
 	}
+	if m.chain != nil {
+		add("Last seen", m.chain.LastSeen)
+	}
+	newest, earlier := m.eventLines()
+	lines = append(lines, newest...)
+	lines = append(lines, m.chainLines()...)
 	add("Device", c.Device)
 	var versions []string
 	if c.SDK != "" {
@@ -90,13 +96,10 @@ func (m Model) cardLines() []line {
 		versions = append(versions, "app "+c.App)
 	}
 	add("Versions", strings.Join(versions, ", "))
-	if m.chain != nil {
-		add("Last seen", m.chain.LastSeen)
-	}
 	if !c.Registered.IsZero() {
 		add("Registered", c.Registered.UTC().Format(time.DateOnly))
 	}
-	return append(append(lines, m.chainLines()...), m.eventLines()...)
+	return append(lines, earlier...)
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -141,23 +144,35 @@ func (m Model) chainLines() []line {
 	return lines
 }
 
-func (m Model) eventLines() []line {
+// newestEvents is how many changes are shown before everything else.
+const newestEvents = 2
+
+// eventLines are the changes that are recorded here, the newest apart.
+func (m Model) eventLines() (newest, earlier []line) {
 	if len(m.card.Events) == 0 {
-		return []line{{label: "Changes", text: "nothing is recorded"}}
+		return []line{{label: "Changes", text: "none are recorded here"}}, nil
 	}
-	lines := make([]line, 0, len(m.card.Events))
 	for i, e := range m.card.Events {
-		label := ""
-		if i == 0 {
-			label = "Changes"
+		l := line{text: clock(e.At) + ": " + e.Changes + " by " + e.By}
+		if e.Profile != m.options.Profile {
+			l.text += " (profile " + e.Profile + ")"
 		}
-		text := clock(e.At) + ": " + e.Changes + " by " + e.By
 		if e.Outcome != "updated" {
-			text += ", " + e.Outcome
+			l.text += ", " + e.Outcome
 		}
-		lines = append(lines, line{label: label, text: text})
+		switch {
+		case i == 0:
+			l.label = "Changes"
+		case i == newestEvents:
+			l.label = "Earlier"
+		}
+		if i < newestEvents {
+			newest = append(newest, l)
+			continue
+		}
+		earlier = append(earlier, l)
 	}
-	return lines
+	return newest, earlier
 }
 
 // drawn is text with arrows that the screen may draw.

@@ -119,8 +119,9 @@ type dialogue struct {
 	card   string
 	lines  []string
 	prompt string
-	menu   string
-	waits  bool // a countdown was said
+	menu   string // the actions that were listed last
+	asked  bool   // the person was told that it is its turn
+	waits  bool   // a countdown was said
 }
 
 func (d *dialogue) say(text string) {
@@ -141,7 +142,7 @@ func (m Model) titleText() string {
 // answer takes a line: the number of a user or of an action, the key of an action, the answer to a
 // question, or else a search.
 func (d *dialogue) answer(m Model, now time.Time, text string) (Model, []Cmd) {
-	d.menu = ""
+	d.asked = false
 	text = strings.TrimSpace(text)
 	n, err := strconv.Atoi(text)
 	number := err == nil
@@ -172,7 +173,7 @@ func (d *dialogue) answer(m Model, now time.Time, text string) (Model, []Cmd) {
 			return b.do(m)
 		}
 	}
-	if text != "" {
+	if d.menu = ""; text != "" && text != "?" {
 		d.say("That is none of the actions.")
 	}
 	return m, nil
@@ -190,6 +191,7 @@ func searchAction(m Model, text string) (binding, bool) {
 }
 
 func (d *dialogue) answerPrompt(m Model, now time.Time, text string) (Model, []Cmd) {
+	d.prompt = ""
 	if m.prompt.kind != askYes {
 		return m.Update(now, Typed{text})
 	}
@@ -199,7 +201,6 @@ func (d *dialogue) answerPrompt(m Model, now time.Time, text string) (Model, []C
 	case "n", "no":
 		return m.Update(now, Key{Name: "n", Text: "n"})
 	}
-	d.prompt = ""
 	return m, nil
 }
 
@@ -223,8 +224,7 @@ func (d *dialogue) tell(m Model) {
 		}
 		return
 	}
-	d.prompt = ""
-	if !m.Busy() || m.retry != nil {
+	if d.prompt = ""; !m.Busy() || m.retry != nil {
 		d.tellMenu(m)
 	}
 }
@@ -318,14 +318,17 @@ func (d *dialogue) tellMenu(m Model) {
 		for i, b := range m.actions() {
 			menu = append(menu, fmt.Sprintf("%d. %s.", i+1, b.action))
 		}
-		menu = append(menu, "Type the number of an action.")
 	}
-	if text := strings.Join(menu, "\n"); text != d.menu {
+	if text := strings.Join(menu, "\n"); text != d.menu || m.mode != reading && !d.asked {
 		d.menu = text
 		for _, line := range menu {
 			d.say(line)
 		}
 	}
+	if !d.asked && m.mode == reading {
+		d.say("Type the number of an action, or ? to hear them all.")
+	}
+	d.asked = true
 }
 
 // pageText is a page that has no actions of its own, and how to leave it.

@@ -117,16 +117,14 @@ func (m Model) Frame() Frame {
 	foot := m.foot(&f)
 	body := h - 2 - len(foot)
 	f.rows = append(f.rows, m.titleRow(), input)
-	if h >= lowScreen {
+	ruled := h >= lowScreen
+	if ruled {
 		body -= 2
 		f.rows = append(f.rows, m.rule(w))
 	}
 	f.rows = append(f.rows, m.body(w, body)...)
-	if h >= lowScreen {
+	if ruled {
 		f.rows = append(f.rows, m.rule(w))
-	}
-	if f.CursorY >= 1<<10 { // counted from the foot
-		f.CursorY += len(f.rows) - 1<<10
 	}
 	f.rows = append(f.rows, foot...)
 	for i, r := range f.rows {
@@ -181,22 +179,26 @@ func (m Model) inputRow(f *Frame) row {
 	return row{{bold, label}, {plain, text}}
 }
 
-// foot is the status or the question, and the keys.
+// foot is the status or the question, and the keys. Of what does not fit, the end is shown.
 func (m Model) foot(f *Frame) []row {
-	const most = 4
 	var rows []row
-	for i, s := range m.footTexts() {
-		lines := wrap(clean(s.text), m.size.Width-1)
-		for _, line := range lines[:min(len(lines), most)] {
-			rows = append(rows, row{{toneStyles[s.tone], line}})
-		}
-		if m.mode == asking && i == 0 {
-			last := rows[len(rows)-1]
-			f.CursorX, f.CursorY = last.width()+1, 1<<10+len(rows)-1
+	if m.mode == listing {
+		rows = m.commandRows()
+	} else {
+		for _, s := range m.footTexts() {
+			for _, line := range wrap(clean(s.text), m.size.Width-1) {
+				rows = append(rows, row{{toneStyles[s.tone], line}})
+			}
 		}
 	}
-	if len(rows) == 0 {
-		rows = append(rows, nil)
+	if m.size.Height >= lowScreen && len(rows) < 2 { // so that a question moves nothing else
+		rows = append(make([]row, 2-len(rows)), rows...)
+	}
+	if most := max(1, min(6, m.size.Height-5)); len(rows) > most {
+		rows = rows[len(rows)-most:]
+	}
+	if m.mode == asking {
+		f.CursorX, f.CursorY = rows[len(rows)-1].width()+1, m.size.Height-2
 	}
 	return append(rows, m.keysRow())
 }
@@ -208,11 +210,11 @@ func (m Model) footTexts() []status {
 	if m.mode != asking {
 		return []status{m.status}
 	}
-	out := []status{{askTone, m.question()}}
+	question := status{askTone, m.question()}
 	if m.prompt.wrong != "" {
-		out = append(out, status{badTone, m.prompt.wrong})
+		return []status{{badTone, m.prompt.wrong}, question}
 	}
-	return out
+	return []status{question}
 }
 
 // question is what a prompt asks, with what was typed so far.
@@ -236,8 +238,8 @@ func (m Model) keysRow() row {
 		}
 	}
 	text := strings.Join(labels, "  ")
-	for len(labels) > 2 && width(text) > m.size.Width {
-		labels = append(labels[:len(labels)-2], labels[len(labels)-1]) // the last is how to get out
+	for len(labels) > 3 && width(text) > m.size.Width {
+		labels = slices.Delete(labels, len(labels)-3, len(labels)-2) // the last are how to see more, and how to leave
 		text = strings.Join(labels, "  ")
 	}
 	return row{{faint, text}}
@@ -245,21 +247,18 @@ func (m Model) keysRow() row {
 
 // body is the list and the card, beside each other where there is room.
 func (m Model) body(w, h int) []row {
-	switch m.mode {
-	case helping:
-		return m.window(m.helpRows(w), h, m.scroll)
-	case listing:
-		return m.window(m.commandRows(w), h, m.scroll)
-	}
 	if w < twoPanes {
 		if m.mode == searching || m.mode == asking && m.prompt.back == searching {
 			return m.listRows(w, h)
 		}
-		return m.window(m.cardRows(w), h, m.scroll)
+		return m.pane(w, h)
 	}
 	left := min(40, w*7/20)
 	right := w - left - 3
 	list, card := m.listRows(left, h), m.window(m.cardRows(right), h, m.scroll)
+	if m.mode == helping { // beside the card, not in its place: over ssh it is less to draw again
+		list = m.pane(left, h)
+	}
 	rows := make([]row, h)
 	for i := range rows {
 		rows[i] = append(list[i].fit(left, m.options.ASCII), span{faint, m.glyph(" │ ", " | ")})
@@ -279,22 +278,29 @@ func (m Model) window(rows []row, h, from int) []row {
 	return out
 }
 
-// lastScroll is how far the body can be scrolled.
+// pane is the card, or the keys in its place.
+func (m Model) pane(w, h int) []row {
+	if m.mode == helping {
+		return m.window(m.helpRows(w), h, m.helpScroll)
+	}
+	return m.window(m.cardRows(w), h, m.scroll)
+}
+
+// lastScroll is how far the pane can be scrolled.
 func (m Model) lastScroll() int {
-	f := Frame{}
-	h := m.size.Height - 2 - len(m.foot(&f))
+	w, h := m.size.Width, m.size.Height-2-len(m.foot(&Frame{}))
 	if m.size.Height >= lowScreen {
 		h -= 2
 	}
-	w := m.size.Width
+	left := min(40, w*7/20)
 	var rows []row
 	switch {
+	case m.mode == helping && w >= twoPanes:
+		rows = m.helpRows(left)
 	case m.mode == helping:
 		rows = m.helpRows(w)
-	case m.mode == listing:
-		rows = m.commandRows(w)
 	case w >= twoPanes:
-		rows = m.cardRows(w - min(40, w*7/20) - 3)
+		rows = m.cardRows(w - left - 3)
 	default:
 		rows = m.cardRows(w)
 	}
@@ -340,22 +346,29 @@ func (m Model) helpRows(w int) []row {
 	was.mode = m.prompt.back
 	for _, b := range was.bindings() {
 		if b.help != "" && len(b.keys) > 0 {
-			rows = append(rows, row{{plain, pad(strings.Join(b.keys, ", "), 16) + " " + b.help}})
+			rows = append(rows, row{{plain, pad(strings.Join(b.keys, " "), 9) + " " + b.help}})
 		}
 	}
 	if m.readOnly() {
-		rows = append(rows, nil, row{{plain, clip("Read-only: the keys that change something are absent.", w, m.options.ASCII)}})
+		rows = append(rows, nil)
+		for _, line := range wrap("Read-only: the keys that change something are absent.", w) {
+			rows = append(rows, row{{plain, line}})
+		}
 	}
 	return rows
 }
 
-func (m Model) commandRows(w int) []row {
-	rows := []row{{{bold, "Commands to copy"}}}
-	for _, c := range m.commands() {
-		rows = append(rows, row{{plain, c.What + ":"}})
-		for _, line := range wrap(clean(c.Line), w-2) {
-			rows = append(rows, row{{plain, "  " + line}})
+// commandRows are a command to copy: what a shell takes, over as many lines as it needs.
+func (m Model) commandRows() []row {
+	all := m.commands()
+	at := min(m.command, len(all)-1)
+	rows := []row{{{bold, fmt.Sprintf("%s (command %d of %d, to copy):", all[at].What, at+1, len(all))}}}
+	lines := wrap(clean(all[at].Line), m.size.Width-2)
+	for i, line := range lines {
+		if i < len(lines)-1 {
+			line += ` \`
 		}
+		rows = append(rows, row{{plain, line}})
 	}
 	return rows
 }

@@ -29,10 +29,21 @@ func (m Model) bindings() []binding {
 		all = m.cardKeys()
 	case asking:
 		all = m.promptKeys()
-	case helping, listing:
-		all = []binding{{keys: []string{"esc", "q", "?", "enter"}, label: "Esc back", help: "back",
-			do: func(m Model) (Model, []Cmd) { m.mode = m.prompt.back; return m, nil }}}
-		all = append(all, scrollKeys()...)
+	case helping:
+		all = append(scrollKeys(), backKey("esc", "q", "?", "enter"))
+	case listing:
+		next := func(by int) func(Model) (Model, []Cmd) {
+			return func(m Model) (Model, []Cmd) {
+				n := len(m.commands())
+				m.command = (m.command + by + n) % n
+				return m, nil
+			}
+		}
+		all = []binding{
+			{keys: []string{"c", "down", "j", "space"}, label: "c next", help: "the next command", do: next(1)},
+			{keys: []string{"up", "k"}, label: m.glyph("↑", "Up") + " previous", help: "the one before", do: next(-1)},
+			backKey("esc", "q", "enter"),
+		}
 	}
 	all = append(all, binding{keys: []string{"ctrl+c"}, help: "interrupt", do: func(m Model) (Model, []Cmd) {
 		if m.changing != nil {
@@ -56,6 +67,11 @@ func (m Model) key(k Key) (Model, []Cmd) {
 	return m.typed(k.Text)
 }
 
+func backKey(keys ...string) binding {
+	return binding{keys: keys, label: "Esc back", help: "back",
+		do: func(m Model) (Model, []Cmd) { m.mode = m.prompt.back; return m, nil }}
+}
+
 func (m Model) searchKeys() []binding {
 	move := func(by int) func(Model) (Model, []Cmd) {
 		return func(m Model) (Model, []Cmd) {
@@ -67,14 +83,14 @@ func (m Model) searchKeys() []binding {
 		return func(m Model) (Model, []Cmd) { return m.setQuery(cut(m.query)) }
 	}
 	all := []binding{
-		{keys: []string{"enter"}, label: "Enter open", help: "open the user that is marked", do: Model.enterSearch},
+		{keys: []string{"enter"}, label: "Enter open", help: "open the user", do: Model.enterSearch},
 		{keys: []string{"up", "ctrl+p"}, help: "up", do: move(-1)},
 		{keys: []string{"down", "ctrl+n"}, label: m.glyph("↑↓", "Up/Down") + " choose", help: "choose a user",
 			do: move(1)},
 		{keys: []string{"pgup"}, help: "ten up", do: move(-10)},
 		{keys: []string{"pgdown"}, help: "ten down", do: move(10)},
 		{keys: []string{"esc", "ctrl+u"}, label: "Esc clear", help: "clear the search", do: edit(func(string) string { return "" })},
-		{keys: []string{"backspace", "ctrl+h"}, help: "delete a character", do: edit(withoutLast)},
+		{keys: []string{"backspace", "ctrl+h"}, help: "delete", do: edit(withoutLast)},
 		{keys: []string{"ctrl+w"}, help: "delete a word", do: edit(func(s string) string {
 			s = strings.TrimRight(s, " ")
 			return s[:strings.LastIndexByte(s, ' ')+1]
@@ -112,7 +128,7 @@ func helpKey(key string) binding {
 		help: "list the keys",
 		do: func(m Model) (Model, []Cmd) {
 			m.prompt = prompt{back: m.mode}
-			m.mode, m.scroll = helping, 0
+			m.mode, m.helpScroll = helping, 0
 			return m, nil
 		}}
 }
@@ -122,7 +138,7 @@ func (m Model) unlockKey(key string) binding {
 	if !m.readOnly() {
 		return binding{}
 	}
-	b := binding{keys: []string{key}, help: "unlock changes for ten minutes", action: "Unlock changes for ten minutes",
+	b := binding{keys: []string{key}, help: "unlock changes", action: "Unlock changes for ten minutes",
 		do: func(m Model) (Model, []Cmd) {
 			m.prompt = prompt{kind: askProfile, back: m.mode}
 			m.mode = asking
@@ -137,15 +153,19 @@ func (m Model) unlockKey(key string) binding {
 func scrollKeys() []binding {
 	by := func(lines int) func(Model) (Model, []Cmd) {
 		return func(m Model) (Model, []Cmd) {
-			m.scroll = max(0, min(m.scroll+lines, m.lastScroll()))
+			at := &m.scroll
+			if m.mode == helping {
+				at = &m.helpScroll
+			}
+			*at = max(0, min(*at+lines, m.lastScroll()))
 			return m, nil
 		}
 	}
 	return []binding{
 		{keys: []string{"up", "k"}, help: "scroll up", do: by(-1)},
 		{keys: []string{"down", "j"}, help: "scroll down", do: by(1)},
-		{keys: []string{"pgup"}, help: "scroll a page up", do: by(-10)},
-		{keys: []string{"pgdown", "space"}, help: "scroll a page down", do: by(10)},
+		{keys: []string{"pgup"}, help: "page up", do: by(-10)},
+		{keys: []string{"pgdown", "space"}, help: "page down", do: by(10)},
 	}
 }
 
@@ -159,7 +179,7 @@ func (m Model) cardKeys() []binding {
 		}
 		return m, nil
 	}
-	all := []binding{{keys: []string{"esc", "/"}, label: "Esc back", help: "back to the search",
+	all := []binding{{keys: []string{"esc", "/"}, label: "Esc back", help: "back to search",
 		action: "Search again", do: back}}
 	if m.card != nil && m.changing == nil {
 		for _, f := range []struct{ key, field, name string }{
@@ -169,22 +189,22 @@ func (m Model) cardKeys() []binding {
 			if !ok {
 				continue
 			}
-			all = append(all, binding{keys: []string{f.key}, label: f.key + " " + f.name, help: "switch " + f.field,
+			all = append(all, binding{keys: []string{f.key}, label: f.key + " " + f.name, help: f.name + " on or off",
 				action: "Switch " + f.field + " " + onOff(!flag.On), writes: true,
 				do: func(m Model) (Model, []Cmd) { return m.ask(f.field) }})
 		}
 		if back := m.lastOwn(); back != nil {
-			all = append(all, binding{keys: []string{"z"}, label: "z undo", help: "undo the last own change",
+			all = append(all, binding{keys: []string{"z"}, label: "z undo", help: "undo own change",
 				action: "Undo the last change of " + back.Field, writes: true, do: Model.undo})
 		}
 		all = append(all,
-			binding{keys: []string{"c"}, label: "c copy", help: "show commands to copy", action: "Show commands to copy",
+			binding{keys: []string{"c"}, label: "c copy", help: "commands to copy", action: "Show commands to copy",
 				do: func(m Model) (Model, []Cmd) {
 					m.prompt = prompt{back: reading}
-					m.mode, m.scroll = listing, 0
+					m.mode, m.command = listing, 0
 					return m, nil
 				}},
-			binding{keys: []string{"u", "ctrl+r"}, help: "load the user again", action: "Load the user again",
+			binding{keys: []string{"u", "ctrl+r"}, help: "load again", action: "Load the user again",
 				do: Model.reload})
 	}
 	all = append(all, m.unlockKey("w"), helpKey("?"),
@@ -207,7 +227,7 @@ func (m Model) promptKeys() []binding {
 	return []binding{
 		{keys: []string{"enter"}, label: "Enter accept", help: "accept", do: Model.entered},
 		{keys: []string{"esc"}, label: "Esc cancel", help: "cancel", do: Model.no},
-		{keys: []string{"backspace", "ctrl+h"}, help: "delete a character", do: edit(withoutLast)},
+		{keys: []string{"backspace", "ctrl+h"}, help: "delete", do: edit(withoutLast)},
 		{keys: []string{"ctrl+u"}, help: "clear", do: edit(func(string) string { return "" })},
 	}
 }

@@ -95,6 +95,9 @@ type Model struct {
 	noChain string // why there is no chain
 	scroll  int
 
+	helpScroll int
+	command    int // of the commands to copy: the one that is shown
+
 	changing *Change  // in flight
 	writeSeq int      // of the newest change
 	quitting bool     // ends when the change is done

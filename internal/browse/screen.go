@@ -27,8 +27,10 @@ type Terminal struct {
 // as it was before when it returns, whatever happens.
 func Screen(ctx context.Context, t Terminal, o Options, port Port) error {
 	s := &screen{terminal: t}
-	program := tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(t.In), tea.WithOutput(t.Out),
-		tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler())
+	program := tea.NewProgram(s, tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ),
+		tea.WithoutSignalHandler())
+	// Not by tea.WithContext, which leaves the goroutine behind that reads keys.
+	defer context.AfterFunc(ctx, program.Quit)()
 	s.runner = newRunner(ctx, port, func(m Msg) { program.Send(m) })
 	if t.Ready != nil {
 		t.Ready(func(text string) { go program.Send(Noted{text}) })
@@ -74,11 +76,11 @@ func (s *screen) do(cmds []Cmd) tea.Cmd {
 }
 
 // Update implements tea.Model. A panic ends the screen as an error does.
-func (s *screen) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+func (s *screen) Update(msg tea.Msg) (same tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.err = bug(p)
-			cmd = tea.Quit
+			same, cmd = s, tea.Quit
 		}
 	}()
 	m, ok := translated(msg)
