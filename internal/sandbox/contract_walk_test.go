@@ -82,15 +82,15 @@ func (w *walk) everywhere(t *testing.T) {
 
 func (w *walk) registration(t *testing.T) {
 	t.Helper()
-	for _, path := range []string{createPath, server.DefaultMultiplePath} {
+	for _, path := range []string{createPath, server.MultiplePath} {
 		w.try(t, 401, "POST", path, w.in.and(headers{"InstanceKey": id(9112)}), `{"Quantity": 1}`)
 		w.try(t, 413, "POST", path, w.in, huge)
 		w.try(t, 415, "POST", path, w.in.and(asForm), `{}`)
 		w.try(t, 422, "POST", path, nil, `{}`)
 	}
-	w.try(t, 200, "POST", server.DefaultMultiplePath, w.in, `{"Quantity": 1, "CustomFields": {}}`)
+	w.try(t, 200, "POST", server.MultiplePath, w.in, `{"Quantity": 1, "CustomFields": {}}`)
 	w.try(t, 409, "POST", createPath, w.in, `{"CustomToken": "`+w.u.DeviceToken+`"}`)
-	w.strict.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": 1}`).want(t, 404)
+	w.strict.do(t, "POST", server.MultiplePath, theInstance, `{"Quantity": 1}`).want(t, 404)
 }
 
 func (w *walk) signingIn(t *testing.T) {

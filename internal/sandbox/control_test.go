@@ -155,12 +155,12 @@ func TestNoSecretIsShownWhereverItStands(t *testing.T) {
 	w := newWorld(t, sandbox.Options{Control: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for body, shown := range map[string]string{
 		`{"LoginFields": "{\"email\": \"ada@example.com\", \"password\": \"SECRET\"}"}`: `{"LoginFields":"{\"email\":\"ada@example.com\",\"password\":\"[redacted]\"}"}`,
-		`{"loginfields": "{\"AccessToken\": {\"Token\": \"SECRET\"}}"}`:                 `{"loginfields":"{\"AccessToken\":\"[redacted]\"}"}`,
-		`{"LoginFields": "password=SECRET"}`:                                            `{"LoginFields":"(no JSON)"}`,
+		`{"loginfields": "{\"AccessToken\": {\"It\": \"SECRET\"}}"}`:                    `{"loginfields":"{\"AccessToken\":{\"It\":\"[redacted]\"}}"}`,
+		`{"LoginFields": "password=SECRET"}`:                                            `{"LoginFields":"(not JSON)"}`,
 		`{"LoginFields": {"Password": "SECRET", "email": "a"}}`:                         `{"LoginFields":{"Password":"[redacted]","email":"a"}}`,
 		`{"Address": "` + jwt + `", "List": [{"PASSWORD": "SECRET"}]}`:                  `{"Address":"[redacted]","List":[{"PASSWORD":"[redacted]"}]}`,
-		`{"LoginFields": "[\"SECRET\"]"}`:                                               `{"LoginFields":"(no JSON)"}`,
-		`LoginFields=SECRET`:                                                            `(no JSON)`,
+		`{"LoginFields": "[\"SECRET\"]"}`:                                               `{"LoginFields":"(not JSON)"}`,
+		`LoginFields=SECRET`:                                                            `(not JSON)`,
 	} {
 		w.do(t, "POST", "/v1/Auth/Login", headers{"X-Request-Id": "before " + jwt}, body)
 		var got struct{ Requests []sandbox.Exchange }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/redact"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/server"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
@@ -111,75 +111,17 @@ func (e *exchange) log(ctx context.Context) {
 // longestBody is how much of a body is remembered, in bytes.
 const longestBody = 2000
 
-// isSecret reports whether the values of a field are redacted.
-func isSecret(name string) bool {
-	switch strings.ToLower(name) {
-	case "password", "oldpassword", "newpassword", "accesstoken", "refreshtoken", "instancekey", "toinstancekey":
-		return true
-	}
-	return false
-}
-
-// redacted is a body without its secrets. What is not JSON is not shown: who knows what is in it.
+// redacted is the beginning of a body without its secrets. What is not JSON is not shown: who knows
+// what is in it.
 func redacted(body []byte) string {
 	if len(body) == 0 {
 		return ""
 	}
-	text, ok := redactJSON(body)
-	if !ok {
-		return noJSON
-	}
-	var redactor *secret.Redactor
-	text = redactor.Redact(text)
+	text := redact.Body(body)
 	if len(text) > longestBody {
 		text = strings.ToValidUTF8(text[:longestBody], "") + "…"
 	}
 	return text
-}
-
-// noJSON is shown in the place of what cannot be redacted.
-const noJSON = "(no JSON)"
-
-// redactJSON is JSON without the values of secret fields; ok is false for what is not JSON.
-func redactJSON(data []byte) (text string, ok bool) {
-	var v any
-	if json.Unmarshal(data, &v) != nil {
-		return "", false
-	}
-	data, err := json.Marshal(redactValue(v))
-	return string(data), err == nil
-}
-
-// redactField returns a field's value without secrets. LoginFields are a JSON object in a
-// text; anything else there has no names to go by.
-func redactField(name string, v any) any {
-	text, isText := v.(string)
-	switch {
-	case isSecret(name):
-		return secret.Redacted
-	case isText && strings.EqualFold(name, "LoginFields"):
-		text, ok := redactJSON([]byte(text))
-		if !ok || text[0] != '{' {
-			return noJSON
-		}
-		return text
-	default:
-		return redactValue(v)
-	}
-}
-
-func redactValue(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, inner := range v {
-			v[name] = redactField(name, inner)
-		}
-	case []any:
-		for i := range v {
-			v[i] = redactValue(v[i])
-		}
-	}
-	return v
 }
 
 // mostExchanges is how many requests are remembered.

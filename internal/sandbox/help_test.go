@@ -68,7 +68,7 @@ func newWorld(t testing.TB, o sandbox.Options) *world {
 	next := sandbox.Transport(box)
 	held := theContract().Transport(next, contracttest.Hold{Answers: true}, func(err error) { t.Error(err) })
 	w.box, w.client = box, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		if w.ill.Load() || strings.EqualFold(r.URL.Path, o.MultiplePath) {
+		if w.ill.Load() {
 			return next.RoundTrip(r)
 		}
 		return held.RoundTrip(r)

@@ -120,7 +120,7 @@ func TestAWalkThroughALongListMissesNobody(t *testing.T) {
 		const all = 2200
 		total := 0
 		for ; total < all*2/3; total += 100 { // who has no name
-			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).
+			w.do(t, "POST", server.MultiplePath, theInstance, `{"CreateAccessToken": false, "Quantity": 100}`).
 				want(t, 200)
 		}
 		for ; total < all; total++ {

@@ -139,7 +139,7 @@ func TestInstanceHeadersAreChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.do(t, "POST", "/v1/Registration/create", c.h, `{}`).want(t, c.status, c.keys...)
-			w.do(t, "POST", server.DefaultMultiplePath, c.h, `{"Quantity": 1}`).want(t, c.status, c.keys...)
+			w.do(t, "POST", server.MultiplePath, c.h, `{"Quantity": 1}`).want(t, c.status, c.keys...)
 		})
 	}
 }
@@ -256,7 +256,7 @@ func TestRegisteringManyAtOnce(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
 		var all []tokens
 		body := `{"Quantity": 3, "CustomFields": {"EnableTracking": false, "Enabled": false}}`
-		w.do(t, "POST", server.DefaultMultiplePath, theInstance, body).want(t, 200).into(t, &all)
+		w.do(t, "POST", server.MultiplePath, theInstance, body).want(t, 200).into(t, &all)
 		if len(all) != 3 || all[0].AccessToken == nil || all[0].DeviceToken == all[1].DeviceToken {
 			t.Fatalf("got %+v", all)
 		}
@@ -265,18 +265,16 @@ func TestRegisteringManyAtOnce(t *testing.T) {
 			t.Errorf("UserFields %v", f)
 		}
 		for _, n := range []int{0, -1, 101} {
-			w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).
+			w.do(t, "POST", server.MultiplePath, theInstance, `{"Quantity": `+strconv.Itoa(n)+`}`).
 				want(t, 422, "Quantity")
 		}
-		w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
+		w.do(t, "POST", server.MultiplePath, theInstance, `{}`).want(t, 422, "Quantity")
 	})
 }
 
 func TestAServiceWithoutRegisteringMany(t *testing.T) {
 	w := newWorld(t, sandbox.Options{NoMultiple: true})
-	w.do(t, "POST", server.DefaultMultiplePath, theInstance, `{"Quantity": 3}`).want(t, 404)
-	w = newWorld(t, sandbox.Options{MultiplePath: "/v2/many", MaxQuantity: 1000})
-	w.do(t, "POST", "/V2/Many", theInstance, `{"Quantity": 1000, "CreateAccessToken": false}`).want(t, 200)
+	w.do(t, "POST", server.MultiplePath, theInstance, `{"Quantity": 3}`).want(t, 404)
 }
 
 func TestUnknownPathsAndMethods(t *testing.T) {

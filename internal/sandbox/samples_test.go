@@ -85,7 +85,7 @@ func registrationSamples() []sample {
 			theInstance, 200, resultSample(issued)},
 		{"create with what cannot be converted", "POST", "/v1/Registration/create", `{"Gender": "F"}`, theInstance, 422,
 			refusedSample(422, "Gender")},
-		{"create many by the vendor's page", "POST", server.DefaultMultiplePath,
+		{"create many by the vendor's page", "POST", server.MultiplePath,
 			`{"Quantity": 1, "CreateAccessToken": true, "CustomFields": {"EnableTracking": true,
 			"EnableLogging": false, "Enabled": true}}`, theInstance, 200, resultSample("[" + issued + "]")},
 	}

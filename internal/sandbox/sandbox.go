@@ -8,6 +8,7 @@ package sandbox
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -18,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,10 +63,8 @@ type Options struct {
 	Random io.Reader        // where ids, keys and tokens are drawn from; nil is the system's source
 	Layout *seed.Layout     // what an empty store begins with; nil is LayoutOf(Dir)
 
-	MultiplePath string // where many users are registered at once; "" is server.DefaultMultiplePath
-	NoMultiple   bool   // there is no such path
-	MaxQuantity  int    // the most users of one such call; 0 is 100
-	SignInLimit  int    // sign-ins a minute from one address; 0 is 5, a negative number no limit
+	NoMultiple  bool // the service has no call to register many users at once
+	SignInLimit int  // sign-ins a minute from one address; 0 is 5, a negative number any number
 
 	JWTForm     string        // server.JWT2026 or server.JWT2019; "" is 2026
 	TokenLife   time.Duration // of a JWT from a sign-in or a refresh; 0 is a day
@@ -111,7 +109,7 @@ func Open(o Options) (*Sandbox, error) {
 	}
 	s.server = server.New(server.Options{
 		Now: s.now, Random: s.random,
-		MultiplePath: o.MultiplePath, NoMultiple: o.NoMultiple, MaxQuantity: o.MaxQuantity, SignInLimit: o.SignInLimit,
+		NoMultiple: o.NoMultiple, SignInLimit: o.SignInLimit,
 		JWTForm: o.JWTForm, RegisterLife: server.RegisterLife, SignInLife: o.TokenLife, RefreshLife: o.RefreshLife,
 		Strict: o.Strict,
 	})
@@ -129,42 +127,20 @@ func (o *Options) complete() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.MultiplePath == "" {
-		o.MultiplePath = server.DefaultMultiplePath
-	}
-	if !strings.HasPrefix(o.MultiplePath, "/") {
-		return failure.Newf(failure.Invalid, "invalid path %q to register many users at: must begin with /", o.MultiplePath)
-	}
-	for _, d := range []struct {
-		value *int
-		or    int
-	}{{&o.MaxQuantity, 100}, {&o.SignInLimit, 5}} {
-		if *d.value == 0 {
-			*d.value = d.or
-		}
-	}
+	o.SignInLimit = cmp.Or(o.SignInLimit, 5)
+	o.JWTForm = cmp.Or(o.JWTForm, server.JWT2026)
+	o.TokenLife, o.RefreshLife = cmp.Or(o.TokenLife, server.SignInLife), cmp.Or(o.RefreshLife, server.RefreshLife)
 	if o.TLS != nil && o.Dir != "" {
 		return failure.Wrap(failure.Invalid, "invalid options", errTLSFolder).Because(ReasonTLSFolder, o.Dir)
 	}
 	if err := checkOrigins(o.Origins); err != nil {
 		return err
 	}
-	if o.JWTForm == "" {
-		o.JWTForm = server.JWT2026
-	}
 	if o.JWTForm != server.JWT2026 && o.JWTForm != server.JWT2019 {
 		return failure.Newf(failure.Invalid, "invalid form of a JWT %q: must be 2026 or 2019", o.JWTForm)
 	}
-	for _, d := range []struct {
-		value *time.Duration
-		or    time.Duration
-	}{{&o.TokenLife, server.SignInLife}, {&o.RefreshLife, server.RefreshLife}} {
-		if *d.value == 0 {
-			*d.value = d.or
-		}
-		if *d.value < time.Second {
-			return failure.Newf(failure.Invalid, "invalid lifetime %s: must be at least a second", *d.value)
-		}
+	if least := min(o.TokenLife, o.RefreshLife); least < time.Second {
+		return failure.Newf(failure.Invalid, "invalid lifetime %s: must be at least a second", least)
 	}
 	if o.Layout == nil {
 		l, err := LayoutOf(o.Dir)

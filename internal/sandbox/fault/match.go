@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // Call is a call of the contract; segments of its path in braces stand for any.
@@ -28,24 +30,7 @@ func Bind(list []Fault, all []Call) error {
 
 // applies reports whether the fault is about a request.
 func (f *Fault) applies(method, path string) bool {
-	if f.method != "" && f.method != method {
-		return false
-	}
-	if prefix, ok := strings.CutSuffix(f.path, "*"); ok {
-		return len(path) >= len(prefix) &&
-			(path[:len(prefix)] == prefix || !f.exact && strings.EqualFold(path[:len(prefix)], prefix))
-	}
-	got, want := split(path), split(f.path)
-	return len(got) == len(want) && f.all(got, want)
-}
-
-func (f *Fault) all(got, want []string) bool {
-	for i := range got {
-		if got[i] == "" || !matches(f.exact, got[i], want[i]) {
-			return false
-		}
-	}
-	return true
+	return (f.method == "" || f.method == method) && f.names(Call{Path: path, Exact: f.exact})
 }
 
 func (f *Fault) bind(all []Call) error {
@@ -84,75 +69,38 @@ func (f *Fault) names(r Call) bool {
 		return true
 	}
 	beginning, open := strings.CutSuffix(f.path, "*")
-	segments := strings.Split(strings.TrimPrefix(beginning, "/"), "/")
+	said, path := strings.Split(strings.TrimPrefix(beginning, "/"), "/"), split(r.Path)
 	if !open {
-		segments = strings.Split(strings.Trim(f.path, "/"), "/")
+		said = split(f.path)
 	}
-	path := split(r.Path)
-	if len(segments) > len(path) || (!open && len(segments) < len(path)) {
+	if len(said) > len(path) || !open && len(said) < len(path) {
 		return false
 	}
-	for i, said := range segments {
-		want := path[i]
-		if open && i == len(segments)-1 && len(said) < len(want) && !strings.HasPrefix(want, "{") {
-			want = want[:len(said)]
+	for i, want := range path[:len(said)] {
+		if open && i == len(said)-1 && len(said[i]) < len(want) && !strings.HasPrefix(want, "{") {
+			want = want[:len(said[i])]
 		}
-		if !matches(r.Exact, said, want) {
+		parameter := strings.HasPrefix(want, "{") || strings.HasPrefix(said[i], "{") && want != ""
+		if !parameter && said[i] != want && (r.Exact || !strings.EqualFold(said[i], want)) {
 			return false
 		}
 	}
 	return true
 }
 
-// matches compares two segments of paths; braces stand for any.
-func matches(exact bool, a, b string) bool {
-	switch {
-	case strings.HasPrefix(a, "{"), strings.HasPrefix(b, "{"):
-		return true
-	case exact:
-		return a == b
-	default:
-		return strings.EqualFold(a, b)
-	}
-}
-
-// nearest returns the call whose path is most like the fault's; of several the first with
-// its method, else the first.
+// nearest returns the call that is most like what the fault names.
 func (f *Fault) nearest(all []Call) Call {
-	best, least := all[0], -1
 	said, open := strings.CutSuffix(strings.ToLower(f.path), "*")
-	for _, r := range all {
+	cost := func(r Call) int {
 		path := strings.ToLower(r.Path)
 		if open {
 			path = path[:min(len(path), len(said))]
 		}
-		d := 2 * distance(said, path)
+		d := 2 * nearest.Distance(said, path)
 		if f.method != r.Method {
 			d++
 		}
-		if least < 0 || d < least {
-			best, least = r, d
-		}
+		return d
 	}
-	return best
-}
-
-// distance returns the edit distance of two texts.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
+	return slices.MinFunc(all, func(a, b Call) int { return cost(a) - cost(b) })
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/redact"
 )
 
 // Contract is the part of OpenAPI that docs/openapi.yaml uses, to hold answers to. It is
@@ -227,7 +229,7 @@ func (k *check) answer(response object, header http.Header, body []byte) {
 	case len(body) == 0:
 		k.report("body", source, "is missing")
 	default:
-		value, ok := readJSON(body)
+		value, ok := redact.JSON(body)
 		if kind := header.Get("Content-Type"); !isJSON(kind) || !ok {
 			k.report("body", source, "is not JSON; its type is %q", kind)
 			return

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/sandbox/redact"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
@@ -142,24 +143,24 @@ func dropHops(h http.Header) {
 
 // seen checks, counts and records an exchange.
 func (p *Proxy) seen(r *http.Request, sent []byte, resp *http.Response, got []byte, begun time.Time, failed error) {
-	rd := &redactor{}
-	body, _ := readJSON(sent)
-	answer, _ := readJSON(got)
-	rd.header(r.Header)
-	rd.learn(body)
-	rd.learn(answer)
+	rd := &redact.Redactor{}
+	body, _ := redact.JSON(sent)
+	answer, _ := redact.JSON(got)
+	learnHeaders(rd, r.Header)
+	rd.Learn(body)
+	rd.Learn(answer)
 	query := redactQuery(rd, r.URL.RawQuery)
 	rec := Recorded{
 		Time: begun.UTC(), Method: r.Method, Path: rd.Redact(r.URL.EscapedPath()), Query: query,
-		Header: rd.headers(r.Header), Body: recorded(rd, body, sent, r.Header),
+		Header: recordedHeaders(rd, r.Header), Body: recorded(rd, body, sent, r.Header),
 		Took: float64(p.o.Now().Sub(begun).Microseconds()) / 1000,
 	}
 	var found []Difference
 	if resp == nil {
 		rec.Error = rd.Redact(failed.Error())
 	} else {
-		rd.header(resp.Header)
-		rec.Status, rec.AnswerHead = resp.StatusCode, rd.headers(resp.Header)
+		learnHeaders(rd, resp.Header)
+		rec.Status, rec.AnswerHead = resp.StatusCode, recordedHeaders(rd, resp.Header)
 		rec.Answer = recorded(rd, answer, got, resp.Header)
 		found = p.o.Contract.Check(r.Method, r.URL.Path, resp.StatusCode, resp.Header, got)
 	}
@@ -171,13 +172,13 @@ func (p *Proxy) seen(r *http.Request, sent []byte, resp *http.Response, got []by
 }
 
 // redactQuery is a query without the values of secret parameters. It learns them.
-func redactQuery(rd *redactor, raw string) string {
+func redactQuery(rd *redact.Redactor, raw string) string {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return ""
 	}
 	for name := range values {
-		if isSecret(name, values.Get(name)) {
+		if redact.IsSecret(name, values.Get(name)) {
 			for _, v := range values[name] {
 				rd.Add(secret.New(v))
 			}
@@ -189,14 +190,14 @@ func redactQuery(rd *redactor, raw string) string {
 
 // recorded is what is kept of a body: JSON without secrets. Of anything else only the size, as
 // who knows what is in it.
-func recorded(rd *redactor, value any, body []byte, header http.Header) any {
+func recorded(rd *redact.Redactor, value any, body []byte, header http.Header) any {
 	if len(body) == 0 {
 		return nil
 	}
-	if _, ok := readJSON(body); !ok {
+	if _, ok := redact.JSON(body); !ok {
 		return fmt.Sprintf("(%d bytes that are not JSON, %q)", len(body), rd.Redact(header.Get("Content-Type")))
 	}
-	return rd.redact(value)
+	return rd.Value(value)
 }
 
 // name is the contract's name of a request's call.

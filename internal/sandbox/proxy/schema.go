@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -154,12 +152,4 @@ func typeOf(value any) string {
 func isJSON(contentType string) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
-}
-
-// readJSON reads a body that is one JSON value.
-func readJSON(body []byte) (value any, ok bool) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, false
-	}
-	return value, json.Unmarshal(body, &value) == nil
 }

@@ -64,17 +64,13 @@ func (c *call) newInstance(st *store.State, app *store.Application, n created) *
 // createApplication creates an application of a company, with an instance where
 // createDefaultGroup says so.
 func (c *call) createApplication() answer {
-	r, bad := c.fields()
-	n := readCreated(r)
-	group, _ := r.boolean("createDefaultGroup")
-	mistakes := r.wrongs()
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
-		switch {
-		case bad != nil:
-			return *bad, nil
-		case mistakes != nil:
-			return invalid(mistakes...), nil
-		}
+	var n created
+	var group bool
+	bad := c.read(func(r *reading) {
+		n = readCreated(r)
+		group, _ = r.boolean("createDefaultGroup")
+	})
+	return c.changeAsAdmin(bad, func(st *store.State, a admin) (answer, []store.Change) {
 		co := c.company(st, a)
 		if co == nil {
 			return nothing(), nil
@@ -101,16 +97,9 @@ func (c *call) createApplication() answer {
 
 // createInstance creates an instance of an application.
 func (c *call) createInstance() answer {
-	r, bad := c.fields()
-	n := readCreated(r)
-	mistakes := r.wrongs()
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
-		switch {
-		case bad != nil:
-			return *bad, nil
-		case mistakes != nil:
-			return invalid(mistakes...), nil
-		}
+	var n created
+	bad := c.read(func(r *reading) { n = readCreated(r) })
+	return c.changeAsAdmin(bad, func(st *store.State, a admin) (answer, []store.Change) {
 		app := c.application(st, a)
 		if app == nil {
 			return nothing(), nil
@@ -142,7 +131,7 @@ func (c *call) patch(name, description, status *string) refused {
 
 // changeInstance changes an instance by the query.
 func (c *call) changeInstance() answer {
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
+	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
 		i := c.instance(st, a)
 		if i == nil {
 			return nothing(), nil
@@ -158,7 +147,7 @@ func (c *call) changeInstance() answer {
 // changeApplication changes an application by the query, as an instance is changed
 // (assumed: application-patch).
 func (c *call) changeApplication() answer {
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
+	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
 		app := c.application(st, a)
 		if app == nil {
 			return nothing(), nil
@@ -185,7 +174,7 @@ func inUse(key, message string) answer { return invalid(mistake(key, message)) }
 
 // deleteInstance deletes an instance without users.
 func (c *call) deleteInstance() answer {
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
+	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
 		i := c.instance(st, a)
 		switch {
 		case i == nil:
@@ -199,7 +188,7 @@ func (c *call) deleteInstance() answer {
 
 // deleteApplication deletes an application without users, and its instances.
 func (c *call) deleteApplication() answer {
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
+	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
 		app := c.application(st, a)
 		switch {
 		case app == nil:

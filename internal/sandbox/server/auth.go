@@ -31,13 +31,12 @@ func (c *call) answerPair(fn func(*store.State) (answer, *pair, []store.Change))
 	return with(out)
 }
 
-// signIn signs in an admin or a user. Every try whose body is JSON counts against the
-// address's limit, refused or not (assumed: sign-in-limit).
+// signIn signs in an admin or a user. Every try counts against the address's limit, refused or
+// not (assumed: sign-in-limit).
 func (c *call) signIn() answer {
-	r, bad := c.fields()
-	if bad != nil {
-		return *bad
-	}
+	var fields map[string]string
+	var password string
+	bad := c.read(func(r *reading) { fields, password = readSignIn(r) })
 	return c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
 		var changes []store.Change
 		if c.SignInLimit > 0 {
@@ -46,7 +45,10 @@ func (c *call) signIn() answer {
 				return blocked(wait), nil, changes
 			}
 		}
-		w, a := c.signedIn(st, r)
+		w, a := who{}, bad
+		if a == nil {
+			w, a = c.signedIn(st, fields, password)
+		}
 		if a != nil {
 			return *a, nil, changes
 		}
@@ -55,23 +57,25 @@ func (c *call) signIn() answer {
 	})
 }
 
-// signedIn finds whom a sign-in is for.
-func (c *call) signedIn(st *store.State, r *reading) (who, refused) {
+// readSignIn reads the body of a sign-in.
+func readSignIn(r *reading) (fields map[string]string, password string) {
 	raw, _ := r.member("LoginFields")
-	if isNull(raw) {
-		r.required("LoginFields")
-	}
 	password, ok := r.text("Password")
-	if !ok && len(r.mistakes) == 0 {
+	switch {
+	case isNull(raw):
+		r.required("LoginFields")
+	case !ok && r.mistakes == nil:
 		r.required("Password")
+	default:
+		if fields, ok = loginFields(raw, r.strict); !ok {
+			r.wrong("LoginFields", "JSON with texts")
+		}
 	}
-	if m := r.wrongs(); m != nil {
-		return who{}, no(invalid(m...))
-	}
-	fields, ok := loginFields(raw, r.strict)
-	if !ok {
-		return who{}, no(invalid(mistake("LoginFields", "The value of LoginFields is not JSON with texts.")))
-	}
+	return fields, password
+}
+
+// signedIn finds whom a sign-in is for.
+func (c *call) signedIn(st *store.State, fields map[string]string, password string) (who, refused) {
 	if token, ok := fields[deviceTokenKey]; ok {
 		return c.userSignedIn(st, token, password)
 	}
@@ -115,20 +119,12 @@ func (c *call) address() string {
 // spent by it. Whatever is wrong with the two gets 401. That a refreshed JWT lives as
 // long as one from a sign-in is live; that the old one lives on is assumed: refreshed.
 func (c *call) refresh() answer {
-	r, bad := c.fields()
+	var access, token string
+	bad := c.read(func(r *reading) {
+		access, token = requiredText(r, "AccessToken"), requiredText(r, "RefreshToken")
+	})
 	if bad != nil {
 		return *bad
-	}
-	access, hasAccess := r.text("AccessToken")
-	token, hasToken := r.text("RefreshToken")
-	if !hasAccess {
-		r.required("AccessToken")
-	}
-	if !hasToken {
-		r.required("RefreshToken")
-	}
-	if m := r.wrongs(); m != nil {
-		return invalid(m...)
 	}
 	return c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
 		cl, err := verify(st, access, c.now)
@@ -147,6 +143,14 @@ func (c *call) refresh() answer {
 		p, kept := c.newPair(st, w, c.SignInLife)
 		return answer{}, &p, append([]store.Change{spent}, kept...)
 	})
+}
+
+func requiredText(r *reading, name string) string {
+	text, ok := r.text(name)
+	if !ok {
+		r.required(name)
+	}
+	return text
 }
 
 const (
@@ -206,23 +210,16 @@ func loginFields(raw json.RawMessage, strict bool) (map[string]string, bool) {
 // register registers one user. What a token that is taken and an invite code that is none
 // get is assumed: taken, invite.
 func (c *call) register() answer {
-	if _, _, r := c.credentials(); r != nil {
-		return *r
-	}
-	r, bad := c.fields()
-	if bad != nil {
-		return *bad
-	}
-	ch := readChange(r, field.Create)
-	mistakes := r.wrongs()
+	var ch change
+	bad := c.read(func(r *reading) { ch = readChange(r, field.Create) })
 	var device uuid.UUID
 	a := c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
 		in, no := c.instanceOf(st)
+		if no == nil {
+			no = bad
+		}
 		if no != nil {
 			return *no, nil, nil
-		}
-		if mistakes != nil {
-			return invalid(mistakes...), nil, nil
 		}
 		if ch.inviteCode != "" {
 			if in = st.InstanceByCode(ch.inviteCode); in == nil {
@@ -262,30 +259,25 @@ func (c *call) newUser(st *store.State, in *store.Instance, ch change) *store.Us
 // registerMany registers many users at once. Its path, the shape of its answer and the
 // largest Quantity are assumed: many.
 func (c *call) registerMany() answer {
-	if _, _, r := c.credentials(); r != nil {
-		return *r
-	}
-	r, bad := c.fields()
-	if bad != nil {
-		return *bad
-	}
-	quantity := c.readQuantity(r)
+	var quantity int
 	ch := change{createToken: true}
-	ch.readCreateToken(r)
-	if in := r.inner("CustomFields"); in != nil {
-		ch.readFlags(in, field.All(field.Quantity))
-		r.mistakes = append(r.mistakes, in.wrongs()...)
-	}
-	mistakes := r.wrongs()
+	bad := c.read(func(r *reading) {
+		quantity = readPositive(r, "Quantity", MaxQuantity)
+		ch.readCreateToken(r)
+		if in := r.inner("CustomFields"); in != nil {
+			ch.readFlags(in, field.All(field.Quantity))
+			r.mistakes = append(r.mistakes, in.wrongs()...)
+		}
+	})
 	var users []issued
 	var pairs []pair
 	a := c.change(func(st *store.State) (answer, []store.Change) {
 		in, no := c.instanceOf(st)
+		if no == nil {
+			no = bad
+		}
 		if no != nil {
 			return *no, nil
-		}
-		if mistakes != nil {
-			return invalid(mistakes...), nil
 		}
 		var changes []store.Change
 		for range quantity {
@@ -309,16 +301,4 @@ func (c *call) registerMany() answer {
 		}
 	}
 	return with(users)
-}
-
-func (c *call) readQuantity(r *reading) int {
-	before := len(r.mistakes)
-	n, ok := r.count("Quantity")
-	switch {
-	case !ok && len(r.mistakes) == before:
-		r.required("Quantity")
-	case ok && (n < 1 || n > c.MaxQuantity):
-		r.between("Quantity", 1, c.MaxQuantity)
-	}
-	return n
 }

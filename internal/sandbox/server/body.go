@@ -3,8 +3,9 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -22,37 +23,26 @@ import (
 // regard to case (client).
 type object map[string]json.RawMessage
 
-// parseObject reads a body; anything but an object is a mistake.
-func parseObject(data []byte) (object, []failure.Field) {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
-		return nil, []failure.Field{mistake("", "A non-empty request body that is a JSON object is required.")}
-	}
-	o := make(object, len(raw))
-	for name, value := range raw {
-		o[strings.ToLower(name)] = value
-	}
-	if len(o) < len(raw) {
-		o.readAgain(data)
-	}
-	return o, nil
-}
-
-// readAgain takes the members in the order of the text, so that of names that differ in
-// case alone the last counts.
-func (o object) readAgain(data []byte) {
+// parseObject reads a body, and the names in it as they were written. Of names that differ in
+// case alone the last counts. ok is false for anything but an object.
+func parseObject(data []byte) (o object, names []string, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(data))
-	_, err := d.Token() // {
-	for err == nil && d.More() {
-		var name json.Token
-		var value json.RawMessage
-		if name, err = d.Token(); err == nil {
-			err = d.Decode(&value)
-		}
-		if err == nil {
-			o[strings.ToLower(fmt.Sprint(name))] = value
-		}
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil, false
 	}
+	o = object{}
+	for d.More() {
+		var value json.RawMessage
+		t, err := d.Token()
+		name, isText := t.(string)
+		if err != nil || !isText || d.Decode(&value) != nil {
+			return nil, nil, false
+		}
+		o[strings.ToLower(name)], names = value, append(names, name)
+	}
+	_, end := d.Token()
+	_, err := d.Token()
+	return o, names, end == nil && errors.Is(err, io.EOF)
 }
 
 func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
@@ -267,12 +257,12 @@ func (r *reading) inner(name string) *reading {
 	if json.Unmarshal(raw, &list) == nil && len(list) == 1 {
 		raw = list[0]
 	}
-	o, mistakes := parseObject(raw)
-	if mistakes != nil {
+	o, names, ok := parseObject(raw)
+	if !ok {
 		r.wrong(name, "an object")
 		return nil
 	}
-	in := &reading{object: o, strict: r.strict, given: namesOf(raw, r.strict)}
+	in := &reading{object: o, strict: r.strict, given: names}
 	if r.asked != nil {
 		in.asked = func(inside string) { r.asked(name + "/" + inside) }
 	}
@@ -289,23 +279,19 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
 }
 
-// namesOf returns the names of an object as they are written, where they matter.
-func namesOf(raw []byte, strict bool) []string {
-	var names map[string]json.RawMessage
-	if !strict || json.Unmarshal(raw, &names) != nil {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// fields reads the call's body. Where that cannot be, the second answer says so.
-func (c *call) fields() (*reading, *answer) {
+// read reads the call's body, and returns what is wrong with it: that counts after the JWT.
+func (c *call) read(fn func(*reading)) refused {
 	if len(bytes.TrimSpace(c.body)) > 0 && !isJSON(c.r.Header.Get("Content-Type")) {
-		return &reading{}, no(refuse(http.StatusUnsupportedMediaType))
+		return no(refuse(http.StatusUnsupportedMediaType))
 	}
-	o, mistakes := parseObject(c.body)
-	if mistakes != nil {
-		return &reading{}, no(invalid(mistakes...))
+	o, names, ok := parseObject(c.body)
+	if !ok {
+		return no(invalid(mistake("", "A non-empty request body that is a JSON object is required.")))
 	}
-	return &reading{object: o, strict: c.Strict, given: namesOf(c.body, c.Strict), asked: c.askedIn("body")}, nil
+	r := &reading{object: o, strict: c.Strict, given: names, asked: c.askedIn("body")}
+	fn(r)
+	if mistakes := r.wrongs(); mistakes != nil {
+		return no(invalid(mistakes...))
+	}
+	return nil
 }

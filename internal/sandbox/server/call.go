@@ -182,23 +182,30 @@ func (c *call) asAdmin(st *store.State) (admin, refused) {
 	return admin{w.admin, st}, r
 }
 
-// viewAsAdmin is view for the calls that want an admin's JWT.
-func (c *call) viewAsAdmin(fn func(*store.State, admin) answer) answer {
+// viewAsAdmin is view for the calls that want an admin's JWT. bad, unless it is nil, is the
+// answer to whoever has one.
+func (c *call) viewAsAdmin(bad refused, fn func(*store.State, admin) answer) answer {
 	return c.view(func(st *store.State) answer {
 		a, no := c.asAdmin(st)
-		if no != nil {
+		switch {
+		case no != nil:
 			return *no
+		case bad != nil:
+			return *bad
 		}
 		return fn(st, a)
 	})
 }
 
 // changeAsAdmin is change for the calls that want an admin's JWT.
-func (c *call) changeAsAdmin(fn func(*store.State, admin) (answer, []store.Change)) answer {
+func (c *call) changeAsAdmin(bad refused, fn func(*store.State, admin) (answer, []store.Change)) answer {
 	return c.change(func(st *store.State) (answer, []store.Change) {
 		a, no := c.asAdmin(st)
-		if no != nil {
+		switch {
+		case no != nil:
 			return *no, nil
+		case bad != nil:
+			return *bad, nil
 		}
 		return fn(st, a)
 	})

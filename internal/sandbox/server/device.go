@@ -31,7 +31,7 @@ func (c *call) byUserID(a admin) (*store.User, refused) {
 
 // statisticsDates is when a user's last trip and scoring were; null where there never was one.
 func (c *call) statisticsDates() answer {
-	return c.viewAsAdmin(func(_ *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
 		u, no := c.byUserID(a)
 		if no != nil {
 			return *no
@@ -57,7 +57,7 @@ func (c *call) statistics() answer {
 			return invalid(mistake(name, "The value of "+name+" is not a date."))
 		}
 	}
-	return c.viewAsAdmin(func(_ *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
 		u, no := c.byUserID(a)
 		if no != nil {
 			return *no
@@ -105,7 +105,7 @@ func (c *call) statusText(u *store.User) map[string]any {
 
 // deviceStatus is the last device status of a user's phone; null where there never was one.
 func (c *call) deviceStatus() answer {
-	return c.viewAsAdmin(func(_ *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
 		token, ok := c.param("DeviceToken")
 		if !ok {
 			return invalid(mistake("DeviceToken", "The value of DeviceToken is not a UUID."))
@@ -124,19 +124,13 @@ func (c *call) deviceStatus() answer {
 // deviceStatuses is the last device status of up to 20 users; those that are unknown or
 // out of reach are left out (assumed: heartbeats).
 func (c *call) deviceStatuses() answer {
-	r, bad := c.fields()
-	tokens := r.uuids("DeviceTokens")
-	if len(tokens) > mostStatuses {
-		r.between("DeviceTokens", 1, mostStatuses)
-	}
-	mistakes := r.wrongs()
-	return c.viewAsAdmin(func(_ *store.State, a admin) answer {
-		switch {
-		case bad != nil:
-			return *bad
-		case mistakes != nil:
-			return invalid(mistakes...)
+	var tokens []uuid.UUID
+	bad := c.read(func(r *reading) {
+		if tokens = r.uuids("DeviceTokens"); len(tokens) > mostStatuses {
+			r.between("DeviceTokens", 1, mostStatuses)
 		}
+	})
+	return c.viewAsAdmin(bad, func(_ *store.State, a admin) answer {
 		out := []map[string]any{}
 		slices.SortFunc(tokens, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
 		for _, token := range slices.Compact(tokens) {

@@ -59,7 +59,7 @@ const roleID = "rol_sandbox"
 
 // permissions is what the JWT may act on, by the three levels.
 func (c *call) permissions() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		out := struct {
 			UserID    string       `json:"userId"`
 			IsGod     bool         `json:"isGod"`
@@ -138,7 +138,7 @@ func (c *call) company(st *store.State, a admin) *store.Company {
 
 // showInstance is one instance in full, its key with it.
 func (c *call) showInstance() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		if i := c.instance(st, a); i != nil {
 			return with(fullInstance(st, i))
 		}
@@ -148,7 +148,7 @@ func (c *call) showInstance() answer {
 
 // showInstanceByCode is an instance of an application by its invite code.
 func (c *call) showInstanceByCode() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		app, i := c.application(st, a), st.InstanceByCode(c.params["InviteCode"])
 		if app == nil || i == nil || i.Application != app.ID {
 			return nothing()
@@ -159,7 +159,7 @@ func (c *call) showInstanceByCode() answer {
 
 // showApplication is one application, with its instances where they are asked for.
 func (c *call) showApplication() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		app := c.application(st, a)
 		if app == nil {
 			return nothing()
@@ -187,7 +187,7 @@ func instancesOf(st *store.State, app *store.Application) []*store.Instance {
 
 // listApplications lists those of a company, without their instances.
 func (c *call) listApplications() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		co := c.company(st, a)
 		if co == nil {
 			return nothing()
@@ -205,7 +205,7 @@ func (c *call) listApplications() answer {
 // listInstances lists those of an application, in full; deactivated ones where they are
 // asked for (live).
 func (c *call) listInstances() answer {
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
+	return c.viewAsAdmin(nil, func(st *store.State, a admin) answer {
 		app := c.application(st, a)
 		if app == nil {
 			return nothing()

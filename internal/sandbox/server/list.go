@@ -60,16 +60,9 @@ type filter struct {
 // ShowInactiveUsers required as well, but clients leave them out: then the list goes by
 // DateCreated, without names, active users only (assumed: list-defaults).
 func (c *call) list() answer {
-	r, bad := c.fields()
-	q := readList(r)
-	mistakes := r.wrongs()
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
-		switch {
-		case bad != nil:
-			return *bad
-		case mistakes != nil:
-			return invalid(mistakes...)
-		}
+	var q listQuery
+	bad := c.read(func(r *reading) { q = readList(r) })
+	return c.viewAsAdmin(bad, func(st *store.State, a admin) answer {
 		within, ok := q.within(st, a)
 		if !ok {
 			return refuse(http.StatusForbidden)

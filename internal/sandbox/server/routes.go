@@ -50,7 +50,7 @@ func routes(o Options) []route {
 		{method: "POST", path: heartbeats + "/latest", exact: true, handle: (*call).deviceStatuses},
 	}
 	if !o.NoMultiple {
-		all = append(all, route{method: http.MethodPost, path: o.MultiplePath, handle: (*call).registerMany})
+		all = append(all, route{method: http.MethodPost, path: MultiplePath, handle: (*call).registerMany})
 	}
 	for i := range all {
 		all[i].segments = strings.Split(strings.Trim(all[i].path, "/"), "/")

@@ -20,8 +20,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// DefaultMultiplePath is where many users are registered at once (assumed: many).
-const DefaultMultiplePath = "/v1/Registration/CreateMultiple"
+// Where many users are registered at once, and how many at most (assumed: many).
+const (
+	MultiplePath = "/v1/Registration/CreateMultiple"
+	MaxQuantity  = 100
+)
 
 // The forms of a JWT, by the years in which they were seen.
 const (
@@ -38,10 +41,8 @@ type Options struct {
 	Now    func() time.Time
 	Random func(n int) []byte // draws ids, keys and tokens
 
-	MultiplePath string // where many users are registered at once
-	NoMultiple   bool   // there is no such path
-	MaxQuantity  int    // the most users of one such call
-	SignInLimit  int    // sign-ins a minute from one address; not positive is no limit
+	NoMultiple  bool // the service has no call to register many users at once
+	SignInLimit int  // sign-ins a minute from one address; not positive: any number
 
 	JWTForm      string        // JWT2026 or JWT2019
 	RegisterLife time.Duration // of a JWT from a registration
@@ -50,7 +51,7 @@ type Options struct {
 
 	Strict bool // refuse what the service is not known to take
 
-	Asked func(call, where, name string) // in tests: is told of all that a call looks for in its request
+	Asked func(call, where, name string) // in tests: gets each name that a call looks for
 }
 
 // Server answers calls. It is safe for use by many goroutines.

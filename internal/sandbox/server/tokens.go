@@ -37,13 +37,8 @@ const (
 // sandbox's own: it makes JWTs expire at once. What more there may be in those of the
 // real service is not known (assumed: jwt-size).
 type claims struct {
-	Issuer    string           `json:"iss"`
-	Audience  string           `json:"aud,omitempty"`
-	Subject   string           `json:"sub,omitempty"`
-	ID        string           `json:"jti"`
-	NotBefore *jwt.NumericDate `json:"nbf"`
-	IssuedAt  *jwt.NumericDate `json:"iat"`
-	Expires   *jwt.NumericDate `json:"exp"`
+	jwt.RegisteredClaims
+	Audience string `json:"aud,omitempty"` // a string, where jwt's is a list
 
 	DeviceToken string `json:"DeviceToken,omitempty"`
 	InstanceID  string `json:"InstanceId,omitempty"`
@@ -67,23 +62,8 @@ type claims struct {
 	Generation string `json:"SandboxGeneration"`
 }
 
-// GetExpirationTime and the others implement jwt.Claims.
-func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.Expires, nil }
-
-// GetIssuedAt is part of jwt.Claims.
-func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return c.IssuedAt, nil }
-
 // GetNotBefore is part of jwt.Claims; a clock that is moved back makes no JWT invalid.
 func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil } //nolint:nilnil // no such limit
-
-// GetIssuer is part of jwt.Claims.
-func (c *claims) GetIssuer() (string, error) { return c.Issuer, nil }
-
-// GetSubject is part of jwt.Claims.
-func (c *claims) GetSubject() (string, error) { return c.Subject, nil }
-
-// GetAudience is part of jwt.Claims.
-func (c *claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
 // issued is a pair as it is answered.
 type issued struct {
@@ -121,12 +101,13 @@ func (c *call) newPair(st *store.State, w who, life time.Duration) (pair, []stor
 		p.token = &w.user.Token
 		p.claims = c.userClaims(w, p.refresh, c.now.Add(keeps))
 	} else {
-		p.claims = claims{Subject: w.admin.ID.String(), Email: w.admin.Email, IsAdmin: dotNet(true)}
+		p.claims = claims{Email: w.admin.Email, IsAdmin: dotNet(true)}
+		p.claims.Subject = w.admin.ID.String()
 	}
 	p.claims.Generation = generation(st, w.user)
 	p.claims.Issuer, p.claims.Audience, p.claims.ID = "webApi", audience, c.NewUUID().String()
 	p.claims.IssuedAt = jwt.NewNumericDate(c.now)
-	p.claims.NotBefore, p.claims.Expires = p.claims.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
+	p.claims.NotBefore, p.claims.ExpiresAt = p.claims.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
 	kept := store.Pair{Subject: pairSubject(&p.claims), Hash: hash(p.refresh), Expires: c.now.Add(keeps).UTC()}
 	return p, append(st.Expired(kept.Subject, c.now), store.Change{Pair: &kept})
 }
@@ -137,14 +118,14 @@ func (c *call) userClaims(w who, refresh string, until time.Time) claims {
 	cl := claims{
 		Tracking: dotNet(flagOf(u, "EnableTracking")), Logging: dotNet(flagOf(u, "EnableLogging")), ClientID: &clientID,
 	}
+	cl.Subject = u.Token.String()
 	if c.JWTForm == JWT2019 {
-		cl.Subject, cl.DeviceToken, cl.InstanceID = u.Token.String(), u.Token.String(), w.in.ID.String()
+		cl.DeviceToken, cl.InstanceID = cl.Subject, w.in.ID.String()
 		cl.CompanyID, cl.RealTime = "3", dotNet(flagOf(u, "EnableRealTimeLocation"))
 		cl.RefreshToken, cl.InstanceKey = refresh, w.in.Key.String()
 		cl.RefreshExpires = until.UTC().Format(time.RFC3339)
 		return cl
 	}
-	cl.Subject = u.Token.String()
 	cl.DeviceToken, cl.InstanceID = hex.EncodeToString(u.Token[:]), hex.EncodeToString(w.in.ID[:])
 	cl.CompanyID, cl.AppID = hex.EncodeToString(w.in.Company[:]), hex.EncodeToString(w.in.Application[:])
 	cl.Enabled, cl.IsAdmin, cl.SDK = dotNet(flagOf(u, "Enabled")), dotNet(false), dotNet(true)

@@ -65,11 +65,8 @@ type finding struct {
 // find finds users by any of the criteria, all of which must hold. A deactivated user is
 // not found unless ShowInactiveUsers is true (live).
 func (c *call) find() answer {
-	f, r := c.finding()
-	return c.viewAsAdmin(func(st *store.State, a admin) answer {
-		if r.mistakes != nil {
-			return invalid(r.mistakes...)
-		}
+	f, bad := c.finding()
+	return c.viewAsAdmin(bad, func(st *store.State, a admin) answer {
 		view := View{State: st, Names: f.names, Wallets: true}
 		result := []byte{'['}
 		for i, u := range f.in(st, a) {
@@ -80,9 +77,8 @@ func (c *call) find() answer {
 }
 
 // finding reads the query of a find.
-func (c *call) finding() (f finding, r *reading) {
-	query := c.query()
-	r = &reading{}
+func (c *call) finding() (f finding, bad refused) {
+	query, r := c.query(), &reading{}
 	if text := query("DeviceToken"); text != "" {
 		var err error
 		if f.token, err = field.ParseServiceUUID(text); err != nil {
@@ -115,10 +111,13 @@ func (c *call) finding() (f finding, r *reading) {
 			}
 		}
 	}
-	if r.mistakes == nil && f.token == uuid.Nil && f.values == nil {
-		r.mistakes = append(r.mistakes, mistake("", "At least one criterion is required."))
+	switch {
+	case r.mistakes != nil:
+		bad = no(invalid(r.mistakes...))
+	case f.token == uuid.Nil && f.values == nil:
+		bad = no(invalid(mistake("", "At least one criterion is required.")))
 	}
-	return f, r
+	return f, bad
 }
 
 // in returns the users within an admin's reach that match, in the order of registration.
@@ -197,9 +196,8 @@ func (c *call) ownInstance(st *store.State, w who) refused {
 
 // updateUser updates a user with an admin's JWT, and one's own with a user's.
 func (c *call) updateUser() answer {
-	r, bad := c.fields()
-	ch := readChange(r, field.Update)
-	mistakes := r.wrongs()
+	var ch change
+	bad := c.read(func(r *reading) { ch = readChange(r, field.Update) })
 	return c.change(func(st *store.State) (answer, []store.Change) {
 		u, no := c.updated(st)
 		switch {
@@ -207,8 +205,6 @@ func (c *call) updateUser() answer {
 			return *no, nil
 		case bad != nil:
 			return *bad, nil
-		case mistakes != nil:
-			return invalid(mistakes...), nil
 		}
 		is := *u
 		ch.apply(&is)
@@ -246,7 +242,7 @@ func (c *call) updated(st *store.State) (*store.User, refused) {
 
 // deleteUser deletes a user, for good.
 func (c *call) deleteUser() answer {
-	return c.changeAsAdmin(func(_ *store.State, a admin) (answer, []store.Change) {
+	return c.changeAsAdmin(nil, func(_ *store.State, a admin) (answer, []store.Change) {
 		token, ok := c.param("DeviceToken")
 		if !ok {
 			return invalid(mistake("DeviceToken", "The value of DeviceToken is not a UUID.")), nil
@@ -262,24 +258,18 @@ func (c *call) deleteUser() answer {
 // move moves a user into another instance; its id and key must fit (what else gets is
 // assumed: move-key).
 func (c *call) move() answer {
-	r, bad := c.fields()
 	var values [3]uuid.UUID
-	for i, name := range []string{"DeviceToken", "ToInstanceId", "ToInstanceKey"} {
-		before := len(r.mistakes)
-		v, ok := r.uuid(name)
-		if !ok && len(r.mistakes) == before {
-			r.required(name)
+	bad := c.read(func(r *reading) {
+		for i, name := range []string{"DeviceToken", "ToInstanceId", "ToInstanceKey"} {
+			before := len(r.mistakes)
+			v, ok := r.uuid(name)
+			if !ok && len(r.mistakes) == before {
+				r.required(name)
+			}
+			values[i] = v
 		}
-		values[i] = v
-	}
-	mistakes := r.wrongs()
-	return c.changeAsAdmin(func(st *store.State, a admin) (answer, []store.Change) {
-		switch {
-		case bad != nil:
-			return *bad, nil
-		case mistakes != nil:
-			return invalid(mistakes...), nil
-		}
+	})
+	return c.changeAsAdmin(bad, func(st *store.State, a admin) (answer, []store.Change) {
 		u, no := a.user(values[0])
 		if no != nil {
 			return *no, nil
