@@ -82,14 +82,11 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, signedInView); err != nil {
 		return err
 	}
-	s, err := k.Session(cmdutil.SessionOptions{})
+	s, err := k.StoredSession()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if err := s.NeedStore(); err != nil {
-		return err
-	}
 	if o.savePassword && s.Stored() == tokenstore.KindMemory {
 		return failure.New(failure.Invalid, "--save-password: token_store memory keeps no password for the next command").
 			WithHint("leave --save-password out, or set another token_store")

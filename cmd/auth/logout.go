@@ -58,14 +58,11 @@ func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
 	if err := cmdutil.CheckOutput(ctx, k, signedOutView); err != nil {
 		return err
 	}
-	s, err := k.Session(cmdutil.SessionOptions{})
+	s, err := k.StoredSession()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if err := s.NeedStore(); err != nil {
-		return err
-	}
 	subjects, err := storedOf(ctx, s, o)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // status is what `auth status` prints as JSON.
@@ -28,13 +29,7 @@ type status struct {
 
 // subjectStatus is the admin or a user who is signed in, or can be without a person.
 type subjectStatus struct {
-	Subject      string
-	Email        string `json:",omitempty"` // of the admin
-	Profile      string
-	Stored       string // the kind of store that holds its pair, or ""
-	IssuedAt     *time.Time
-	ExpiresAt    *time.Time
-	Expired      bool
+	cmdutil.StoredPair
 	RenewsItself bool
 	RenewsBy     string // "refresh", "sign-in", both, or ""
 
@@ -184,9 +179,11 @@ const unknown = "unknown"
 func envSubject(k *cmdutil.App, s *cmdutil.Session) []subjectStatus {
 	who, claims, ok := s.Auth.EnvSubject()
 	if !ok {
-		return []subjectStatus{{Subject: unknown, Profile: s.Profile.Name}}
+		return []subjectStatus{{StoredPair: cmdutil.StoredPair{Subject: unknown, Profile: s.Profile.Name}}}
 	}
-	return []subjectStatus{describe(who, s.Profile.Name, "", claims.IssuedAt, claims.ExpiresAt, k.Now())}
+	pair := tokenstore.Entry{Key: tokenstore.Key{Profile: s.Profile.Name, Subject: who}, IssuedAt: claims.IssuedAt,
+		ExpiresAt: claims.ExpiresAt}
+	return []subjectStatus{{StoredPair: cmdutil.NewStoredPair(pair, "", k.Now())}}
 }
 
 // storedSubjects returns those whose pairs are stored for this host, and the admin if it can be
@@ -210,8 +207,7 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		if e.Host != s.API.Host() {
 			continue // a pair that another service has issued signs nobody in here
 		}
-		sub := describe(e.Subject, e.Profile, s.Stored(), e.IssuedAt, e.ExpiresAt, k.Now())
-		sub.Email = e.Email
+		sub := subjectStatus{StoredPair: cmdutil.NewStoredPair(e, s.Stored(), k.Now())}
 		sub.other = e.Subject == auth.Admin && s.Auth.OtherAdmin(ctx) != ""
 		admin = admin || (e.Subject == auth.Admin && !sub.other)
 		var ways []string
@@ -225,8 +221,8 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		list = append(list, sub)
 	}
 	if !admin && !password.IsZero() {
-		list = slices.Insert(list, 0, subjectStatus{Subject: auth.Admin, Email: email, Profile: s.Profile.Name,
-			Expired: true, RenewsBy: "sign-in", untried: untried(s)})
+		list = slices.Insert(list, 0, subjectStatus{RenewsBy: "sign-in", untried: untried(s), StoredPair: cmdutil.StoredPair{
+			Subject: auth.Admin, Email: email, Profile: s.Profile.Name, Expired: true}})
 	}
 	return list, nil
 }
@@ -240,14 +236,3 @@ func untried(s *cmdutil.Session) bool {
 // refreshLife is how long a RefreshToken is valid: three months for an admin (live), as long for a
 // user (assumed).
 const refreshLife = 90 * 24 * time.Hour
-
-func describe(who, profile, kind string, issued, expires, now time.Time) subjectStatus {
-	s := subjectStatus{Subject: who, Profile: profile, Stored: kind, Expired: !expires.IsZero() && !expires.After(now)}
-	if !issued.IsZero() {
-		s.IssuedAt = &issued
-	}
-	if !expires.IsZero() {
-		s.ExpiresAt = &expires
-	}
-	return s
-}

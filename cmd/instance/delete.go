@@ -66,15 +66,11 @@ func deleteInstance(ctx context.Context, k *cmdutil.App, ref string, withUsers b
 	if err := cmdutil.CheckOutput(ctx, k, deletedView); err != nil {
 		return err
 	}
-	cfg, s, err := open(k)
+	cfg, s, in, err := find(ctx, k, ref)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	in, err := hierarchy.Find(ctx, s.API, ref)
-	if err != nil {
-		return err
-	}
 	d := deletion{k: k, s: s, in: in, record: s.Recorder()}
 	defer d.record.Flush(context.WithoutCancel(ctx))
 	e := d.emptying()

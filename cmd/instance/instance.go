@@ -4,11 +4,13 @@ package instance
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -43,8 +45,24 @@ func open(k *cmdutil.App) (*config.Config, *cmdutil.Session, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := k.Session(cmdutil.SessionOptions{InFlight: 8, WaitsAlone: true}) // in a pipeline nobody gives the command again
+	// In a pipeline nobody gives the command again.
+	s, err := k.Session(cmdutil.SessionOptions{InFlight: 8, WaitsAlone: true})
 	return cfg, s, err
+}
+
+// find opens a session and finds the instance that is named by its ID or name.
+func find(ctx context.Context, k *cmdutil.App, ref string) (*config.Config, *cmdutil.Session,
+	userservice.InstanceInfo, error) {
+	cfg, s, err := open(k)
+	if err != nil {
+		return nil, nil, userservice.InstanceInfo{}, err
+	}
+	in, err := hierarchy.Find(ctx, s.API, ref)
+	if err != nil {
+		_ = s.Close() // the error is another
+		return nil, nil, in, err
+	}
+	return cfg, s, in, nil
 }
 
 // sameService reports whether a profile of the file is of the service that the session acts on. A

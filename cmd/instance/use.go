@@ -7,7 +7,6 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/config"
-	"github.com/telematicsctl/telematicsctl/internal/hierarchy"
 )
 
 // saving are the flags of how a profile is written.
@@ -47,15 +46,11 @@ func use(ctx context.Context, k *cmdutil.App, ref string, o saving) error {
 	if err := cmdutil.CheckOutput(ctx, k, madeView); err != nil {
 		return err
 	}
-	cfg, s, err := open(k)
+	cfg, s, in, err := find(ctx, k, ref)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	in, err := hierarchy.Find(ctx, s.API, ref)
-	if err != nil {
-		return err
-	}
 	name := config.SandboxProfile
 	if !s.Profile.Sandbox || in.ID != s.InstanceID() || o.as != "" { // whose profile is built in
 		plan, err := planProfile(ctx, k, cfg, s, o, in.ID, in.Name)

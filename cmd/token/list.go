@@ -16,21 +16,18 @@ when their AccessTokens are valid. It prints no tokens.`,
 		Example: "  telematicsctl token list\n  telematicsctl token list -o ids",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := k.Session(cmdutil.SessionOptions{})
+			s, err := k.StoredSession()
 			if err != nil {
 				return err
 			}
 			defer func() { _ = s.Close() }()
-			if err := s.NeedStore(); err != nil {
-				return err
-			}
 			entries, err := s.Store.List(c.Context(), s.Profile.Name)
 			if err != nil {
 				return err
 			}
-			list := make([]stored, 0, len(entries))
+			list := make([]cmdutil.StoredPair, 0, len(entries))
 			for _, e := range entries {
-				list = append(list, show(e, s.Stored(), k.Now()))
+				list = append(list, cmdutil.NewStoredPair(e, s.Stored(), k.Now()))
 			}
 			return cmdutil.PrintList(c.Context(), k, storedView, list, "No tokens are stored for profile "+s.Profile.Name)
 		},

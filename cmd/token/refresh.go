@@ -27,17 +27,17 @@ type refreshOptions struct {
 
 // renewed is a renewed pair as it is printed; the tokens under --show-tokens alone.
 type renewed struct {
-	stored
+	cmdutil.StoredPair
 	AccessToken  string `json:",omitempty"`
 	RefreshToken string `json:",omitempty"`
 }
 
 // renewedView has the columns of a stored pair, with the tokens where they are to be shown.
 func renewedView(showTokens bool) render.View[renewed] {
-	v := render.View[renewed]{ID: func(r renewed) string { return storedView.ID(r.stored) }}
+	v := render.View[renewed]{ID: func(r renewed) string { return r.StoredPair.ID() }}
 	for _, c := range storedView.Columns {
 		v.Columns = append(v.Columns, render.Column[renewed]{Head: c.Head, Name: c.Name, Cell: func(r renewed) any {
-			return c.Cell(r.stored)
+			return c.Cell(r.StoredPair)
 		}})
 	}
 	if showTokens {
@@ -147,7 +147,7 @@ func (o refreshOptions) check() error {
 }
 
 func renewedOf(k *cmdutil.App, who, profile, kind string, rec tokenstore.Record) renewed {
-	r := renewed{stored: show(tokenstore.Entry{Key: tokenstore.Key{Profile: profile, Subject: who}, Email: rec.Email,
+	r := renewed{StoredPair: cmdutil.NewStoredPair(tokenstore.Entry{Key: tokenstore.Key{Profile: profile, Subject: who}, Email: rec.Email,
 		IssuedAt: rec.IssuedAt, ExpiresAt: rec.ExpiresAt}, kind, k.Now())}
 	if k.Flags.ShowTokens {
 		r.AccessToken, r.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()

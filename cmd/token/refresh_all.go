@@ -28,7 +28,7 @@ type reported struct {
 }
 
 func reportedView(showTokens bool) render.View[reported] {
-	v := render.View[reported]{ID: func(r reported) string { return storedView.ID(r.stored) }}
+	v := render.View[reported]{ID: func(r reported) string { return r.StoredPair.ID() }}
 	for _, c := range renewedView(showTokens).Columns {
 		v.Columns = append(v.Columns, render.Column[reported]{Head: c.Head, Name: c.Name, Cell: func(r reported) any {
 			return c.Cell(r.renewed)
@@ -116,7 +116,7 @@ func refreshOne(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, e token
 	}
 	text := err.Error()
 	r := reported{Outcome: outcomeFailed, Error: &text}
-	r.stored = show(e, s.Stored(), k.Now())
+	r.StoredPair = cmdutil.NewStoredPair(e, s.Stored(), k.Now())
 	before := failure.HasReason(err, auth.ReasonRefusedBefore)
 	switch {
 	case prune && (before || failure.HasReason(err, auth.ReasonUserSignIn)):

@@ -51,14 +51,11 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 	if err := cmdutil.CheckOutput(ctx, k, removedView); err != nil {
 		return err
 	}
-	s, err := k.Session(cmdutil.SessionOptions{})
+	s, err := k.StoredSession()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if err := s.NeedStore(); err != nil {
-		return err
-	}
 	var subjects []string
 	for _, one := range named {
 		who, err := one.of(ctx, s)

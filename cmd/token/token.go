@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/auth"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/render"
-	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 )
 
 // New returns the command `token`.
@@ -23,48 +21,18 @@ func New(k *cmdutil.App) *cobra.Command {
 	return c
 }
 
-// stored is what is shown of a stored pair: no secrets.
-type stored struct {
-	Subject   string
-	Email     string `json:",omitempty"` // of the admin
-	Profile   string
-	Stored    string
-	IssuedAt  *time.Time
-	ExpiresAt *time.Time
-	Expired   bool
-}
-
-var storedView = render.View[stored]{
-	Columns: []render.Column[stored]{
-		{Head: "SUBJECT", Name: "Subject", Cell: func(s stored) any { return s.Subject },
-			Screen: func(s stored) any { return strings.TrimSpace(s.Subject + " " + s.Email) }},
-		{Head: "STORED", Name: "Stored", Cell: func(s stored) any { return s.Stored }},
-		{Head: "ISSUED", Name: "IssuedAt", Cell: func(s stored) any { return s.IssuedAt }},
-		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s stored) any { return s.ExpiresAt }},
-		{Head: "EMAIL", Name: "Email", Pipe: true, Cell: func(s stored) any { return s.Email }},
-		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s stored) any { return s.Profile }},
-		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s stored) any { return s.Expired }},
+var storedView = render.View[cmdutil.StoredPair]{
+	Columns: []render.Column[cmdutil.StoredPair]{
+		{Head: "SUBJECT", Name: "Subject", Cell: func(s cmdutil.StoredPair) any { return s.Subject },
+			Screen: func(s cmdutil.StoredPair) any { return strings.TrimSpace(s.Subject + " " + s.Email) }},
+		{Head: "STORED", Name: "Stored", Cell: func(s cmdutil.StoredPair) any { return s.Stored }},
+		{Head: "ISSUED", Name: "IssuedAt", Cell: func(s cmdutil.StoredPair) any { return s.IssuedAt }},
+		{Head: "EXPIRES", Name: "ExpiresAt", Cell: func(s cmdutil.StoredPair) any { return s.ExpiresAt }},
+		{Head: "EMAIL", Name: "Email", Pipe: true, Cell: func(s cmdutil.StoredPair) any { return s.Email }},
+		{Head: "PROFILE", Name: "Profile", Wide: true, Cell: func(s cmdutil.StoredPair) any { return s.Profile }},
+		{Head: "EXPIRED", Name: "Expired", Wide: true, Cell: func(s cmdutil.StoredPair) any { return s.Expired }},
 	},
-	// The admin has no DeviceToken: -o ids gives the users alone.
-	ID: func(s stored) string {
-		if s.Subject == auth.Admin {
-			return ""
-		}
-		return s.Subject
-	},
-}
-
-// show returns what is shown of a pair: e says whose it is and until when it is valid.
-func show(e tokenstore.Entry, kind string, now time.Time) stored {
-	s := stored{Subject: e.Subject, Email: e.Email, Profile: e.Profile, Stored: kind,
-		Expired: !e.ExpiresAt.IsZero() && !e.ExpiresAt.After(now)}
-	if !e.IssuedAt.IsZero() {
-		s.IssuedAt = &e.IssuedAt
-	}
-	if !e.ExpiresAt.IsZero() {
-		s.ExpiresAt = &e.ExpiresAt
-	}
-	return s
+	ID: cmdutil.StoredPair.ID,
 }
 
 // subject is whose tokens a command is about: a user's, or the admin's where token is nil.
