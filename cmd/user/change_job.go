@@ -56,10 +56,12 @@ func (o *changeOutput) End(job.Summary) error { return o.stream.Close(nil) }
 // changeJob is a change over the users of a file.
 type changeJob struct {
 	*changer
-	run    *cmdutil.JobRun
-	users  *operation.ExistingUsers
-	stored map[string]bool // the users who have stored tokens; of a deletion
-	gone   []string        // those of them who were deleted
+	run   *cmdutil.JobRun
+	users *operation.ExistingUsers
+	// stopList ends the reading of the list beside the changes; nil: it is not read so.
+	stopList func()
+	stored   map[string]bool // the users who have stored tokens; of a deletion
+	gone     []string        // those of them who were deleted
 }
 
 func openChange(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, error) {
@@ -194,7 +196,9 @@ func (j *changeJob) start(ctx context.Context, requested int) error {
 		if len(fields) == 0 {
 			return nil // the rows say what is set
 		}
-		return operation.PrepareUpdate(ctx, j.members, fields, j.options.NoRead, requested, nil)
+		var err error
+		j.stopList, err = operation.PrepareUpdate(ctx, j.members, fields, j.options.NoRead, requested)
+		return err
 	}
 	return j.members.Prepare(ctx, requested, nil)
 }
@@ -211,6 +215,9 @@ func (j *changeJob) settled(ctx context.Context, row job.Row) error {
 }
 
 func (j *changeJob) finish(ctx context.Context) error {
+	if j.stopList != nil {
+		j.stopList()
+	}
 	j.leases.noteLasting()
 	var err error
 	if j.backup != nil {

@@ -68,6 +68,7 @@ type Membership struct {
 	mu     sync.RWMutex
 	listed map[uuid.UUID]uint32 // the values of Keep, two bits each; nil: nobody was listed
 	at     time.Time            // when listing began
+	page   chan struct{}        // closed when the next page was read; nil: no list is being read
 }
 
 // fewReads is how many users are read one by one without asking how large the instance is.
@@ -81,19 +82,12 @@ const valuesGood = 5 * time.Minute
 // progress, if not nil, gets how many users were read, and of how many. Without Prepare, users
 // are read one by one.
 func (m *Membership) Prepare(ctx context.Context, users int, progress func(read, total int)) error {
-	if m.Fetch == nil || users <= fewReads {
-		return nil
-	}
-	at := m.Now()
-	first, err := m.Fetch(ctx, 1, PageSize)
-	if err != nil {
+	first, at, err := m.begin(ctx, users)
+	if err != nil || first == nil {
 		return err
 	}
-	if size := len(first.Users); first.More && (size == 0 || users <= first.Total/size) {
-		return nil
-	}
 	listed := &compact{membership: m, values: make(map[uuid.UUID]uint32, min(first.Total, 2<<20))}
-	for page, err := range Pages(ctx, firstKnown(first, m.Fetch), PageOptions{Seen: listed}) {
+	for page, err := range Pages(ctx, firstKnown(*first, m.Fetch), PageOptions{Seen: listed}) {
 		if err != nil {
 			return err
 		}
@@ -105,6 +99,60 @@ func (m *Membership) Prepare(ctx context.Context, users int, progress func(read,
 	defer m.mu.Unlock()
 	m.listed, m.at = listed.values, at
 	return nil
+}
+
+// PrepareAhead is Prepare for changes that move nobody in the list: it returns when the first page
+// was read, and State waits for the page that its user is on. A list that cannot be read further
+// leaves the other users to be read one by one. stop ends the reading.
+func (m *Membership) PrepareAhead(ctx context.Context, users int) (stop func(), err error) {
+	first, at, err := m.begin(ctx, users)
+	if err != nil || first == nil {
+		return func() {}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	m.mu.Lock()
+	m.listed, m.at, m.page = make(map[uuid.UUID]uint32, min(first.Total, 2<<20)), at, make(chan struct{})
+	listed := &compact{membership: m, values: m.listed, guarded: true}
+	m.mu.Unlock()
+	go func() {
+		defer close(done)
+		for _, err := range Pages(ctx, firstKnown(*first, m.Fetch), PageOptions{Seen: listed}) {
+			if err != nil {
+				break
+			}
+			m.turn(make(chan struct{}))
+		}
+		m.turn(nil)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}, nil
+}
+
+// turn wakes those who wait for a page. next is closed with the next one; nil: there is none.
+func (m *Membership) turn(next chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.page)
+	m.page = next
+}
+
+// begin reads the first page of the list, and returns nil where users are to be read one by one.
+func (m *Membership) begin(ctx context.Context, users int) (first *Page, at time.Time, err error) {
+	if m.Fetch == nil || users <= fewReads {
+		return nil, at, nil
+	}
+	at = m.Now()
+	page, err := m.Fetch(ctx, 1, PageSize)
+	if err != nil {
+		return nil, at, err
+	}
+	if size := len(page.Users); page.More && (size == 0 || users <= page.Total/size) {
+		return nil, at, nil
+	}
+	return &page, at, nil
 }
 
 // firstKnown is a Fetch that has the first page already.
@@ -128,10 +176,10 @@ func (m *Membership) Listed() bool {
 
 // State returns what is known of a user: from the list, or by reading the user.
 func (m *Membership) State(ctx context.Context, deviceToken uuid.UUID) (State, error) {
-	m.mu.RLock()
-	packed, ok := m.listed[deviceToken]
-	fresh := ok && m.Now().Sub(m.at) < valuesGood
-	m.mu.RUnlock()
+	packed, fresh, ok, err := m.awaitListed(ctx, deviceToken)
+	if err != nil {
+		return State{}, err
+	}
 	if ok {
 		s := State{Place: Member, DeviceToken: deviceToken, InstanceID: m.Instance.ID}
 		if fresh {
@@ -140,6 +188,27 @@ func (m *Membership) State(ctx context.Context, deviceToken uuid.UUID) (State, e
 		return s, nil
 	}
 	return m.Read(ctx, deviceToken)
+}
+
+// awaitListed returns what the list says of a user. While it is being read, it waits for the user's
+// page, or for the end.
+func (m *Membership) awaitListed(ctx context.Context, deviceToken uuid.UUID) (packed uint32, fresh, ok bool,
+	err error) {
+	for {
+		m.mu.RLock()
+		packed, ok = m.listed[deviceToken]
+		fresh = ok && m.Now().Sub(m.at) < valuesGood
+		page := m.page
+		m.mu.RUnlock()
+		if ok || page == nil {
+			return packed, fresh, ok, nil
+		}
+		select {
+		case <-page:
+		case <-ctx.Done():
+			return 0, false, false, failure.From(ctx.Err())
+		}
+	}
 }
 
 // Read reads a user, whatever the list says.
@@ -240,6 +309,7 @@ func Packable(fields []*field.Field) bool {
 type compact struct {
 	membership *Membership
 	values     map[uuid.UUID]uint32
+	guarded    bool // values are read meanwhile: the lock of the membership guards them
 }
 
 func (c *compact) Has(u userservice.User) bool {
@@ -250,6 +320,11 @@ func (c *compact) Has(u userservice.User) bool {
 
 func (c *compact) Add(u userservice.User) {
 	if id, err := field.ParseServiceUUID(u.DeviceToken); err == nil {
-		c.values[id] = c.membership.pack(u.Fields)
+		packed := c.membership.pack(u.Fields)
+		if c.guarded {
+			c.membership.mu.Lock()
+			defer c.membership.mu.Unlock()
+		}
+		c.values[id] = packed
 	}
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -140,6 +141,52 @@ func TestMembershipKnowsWhereUsersAre(t *testing.T) {
 		if want := map[bool]int{true: 3, false: 5}[listed]; p.reads != want {
 			t.Errorf("listed is %t: %d reads, want %d", listed, p.reads, want)
 		}
+	}
+}
+
+// While the list is being read, whoever was on the pages so far is known; others are waited for, and
+// where the list breaks off, they are read one by one.
+func TestUsersAreKnownWhileTheListIsBeingRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		breaks error
+		reads  int
+	}{
+		"the list is read to its end": {nil, 0},
+		"the list breaks off":         {errors.New("gone"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &people{n: 5000}
+			m := p.membership("EnableLogging")
+			fetch, second := m.Fetch, make(chan struct{})
+			m.Fetch = func(ctx context.Context, number, size int) (Page, error) {
+				if number > 1 {
+					<-second
+					if c.breaks != nil {
+						return Page{}, c.breaks
+					}
+				}
+				return fetch(ctx, number, size)
+			}
+			stop, err := m.PrepareAhead(t.Context(), 5000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			if s, err := m.State(t.Context(), tokenOf(7)); err != nil || !s.Known || p.reads != 0 {
+				t.Errorf("a user of the first page: %+v, %v, %d reads", s, err, p.reads)
+			}
+			ended, end := context.WithCancel(t.Context())
+			end()
+			if _, err := m.State(ended, tokenOf(4999)); !failure.Is(err, failure.Interrupted) {
+				t.Errorf("a user of the last page, and no time to wait: %v", err)
+			}
+			close(second)
+			if s, err := m.State(t.Context(), tokenOf(4999)); err != nil || s.Place != Member || p.reads != c.reads {
+				t.Errorf("a user of the last page: %+v, %v, %d reads", s, err, p.reads)
+			}
+		})
 	}
 }
 

@@ -67,4 +67,3 @@ func (s *Store) keepKey(spec Spec) error {
 	}
 	return nil
 }
-

@@ -199,9 +199,11 @@ func TestJobUpdatesByAList(t *testing.T) {
 	m := admin(api)
 	m.Fetch = fleet.FetchInstance(api, operation.Actor{Admin: true}.Caller(uuid.Nil), here)
 	change := set("EnableLogging", false)
-	if err := operation.PrepareUpdate(t.Context(), m, change.Fields(), false, len(source), nil); err != nil {
+	stop, err := operation.PrepareUpdate(t.Context(), m, change.Fields(), false, len(source))
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer stop()
 	s.sent = nil
 	op := &operation.Update{API: api, Actor: operation.Actor{Admin: true}, Users: m, Instance: m.Instance, Change: change}
 	summary, rows := run(t.Context(), t, t.TempDir(), op, source, len(source))

@@ -92,10 +92,11 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	}
 	logging := &operation.Update{API: api, Actor: admin, Users: m, Instance: m.Instance,
 		Change: set("EnableLogging", true)}
-	if err := operation.PrepareUpdate(t.Context(), m, logging.Change.Fields(), false, users, nil); err != nil ||
-		!m.Listed() {
+	stop, err := operation.PrepareUpdate(t.Context(), m, logging.Change.Fields(), false, users)
+	if err != nil || !m.Listed() {
 		t.Fatalf("listed is %t, %v", m.Listed(), err)
 	}
+	defer stop()
 	summary, _ = run(t.Context(), t, t.TempDir(), logging, everybody, users)
 	want("changed", summary, job.Updated, users-1)
 	want("changed", summary, job.Unchanged, 1)

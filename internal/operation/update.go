@@ -119,15 +119,15 @@ func changes(differences []fleet.Difference) []job.Change {
 
 // PrepareUpdate has a membership read the list where that is the cheaper way for so many users:
 // where the list holds the current values of all fields that are changed, or nothing is to be
-// compared. Otherwise each user is read anyway.
-func PrepareUpdate(ctx context.Context, m *fleet.Membership, fields []*field.Field, noRead bool, users int,
-	progress func(read, total int)) error {
-	if noRead {
-		return m.Prepare(ctx, users, progress)
+// compared. Otherwise each user is read anyway. The list is read while users are changed, which
+// moves nobody in it; stop ends that.
+func PrepareUpdate(ctx context.Context, m *fleet.Membership, fields []*field.Field, noRead bool,
+	users int) (stop func(), err error) {
+	if !noRead {
+		if !fleet.Packable(fields) {
+			return func() {}, nil
+		}
+		m.Keep = fields
 	}
-	if !fleet.Packable(fields) {
-		return nil
-	}
-	m.Keep = fields
-	return m.Prepare(ctx, users, progress)
+	return m.PrepareAhead(ctx, users)
 }
