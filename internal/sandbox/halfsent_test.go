@@ -2,11 +2,7 @@ package sandbox_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,44 +71,4 @@ func TestARequestThatIsHalfSentIsCutOff(t *testing.T) {
 			})
 		})
 	}
-}
-
-// There are at most so many connections: one more is closed, until another has ended.
-func TestConnectionsAreBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, stop := startOnPipes(t)
-		conns := make([]net.Conn, 4096)
-		for i := range conns {
-			conns[i] = p.dial()
-		}
-		synctest.Wait()
-		if err := answers(p.dial()); err == nil {
-			t.Error("one more was answered")
-		}
-		for _, c := range conns[1:] {
-			_ = c.Close()
-		}
-		synctest.Wait()
-		if err := answers(p.dial()); err != nil {
-			t.Errorf("after others have ended: %v", err)
-		}
-		if err := answers(conns[0]); err != nil {
-			t.Errorf("one of the first: %v", err)
-		}
-		stop()
-	})
-}
-
-// answers asks for something over a connection, and closes it.
-func answers(conn net.Conn) error {
-	defer func() { _ = conn.Close() }()
-	if _, err := fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
-		return err
-	}
-	answer, err := io.ReadAll(conn)
-	if err == nil && !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
-		err = errors.New(string(answer))
-	}
-	return err
 }

@@ -22,8 +22,6 @@ const (
 	bodyTimeout   = time.Minute
 	// idleTimeout is how long a connection is kept without a request.
 	idleTimeout = 2 * time.Minute
-	// maxConnections is how many there may be at a time.
-	maxConnections = 4096
 )
 
 // CheckAddr checks that the sandbox may listen on an address, host:port: only on a loopback one unless remote is
@@ -46,15 +44,15 @@ type stopKey struct{}
 
 // Serve answers on the listener until the context ends, then stops taking requests, lets those in flight finish
 // (without the waits of faults), and closes the sandbox and returns nil. Requests that do not finish within five
-// seconds are cut off, of which Options.Warn is told. It holds the folder for that time, so that other processes send
+// seconds are cut off, which Options.Warn reports. It holds the folder for that time, so that other processes send
 // their requests to it; it fails, of code failed, where another process serves the folder already. ready, unless it is
 // nil, is called with the server's URL once requests are answered. The listener is closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
 	address := ln.Addr().String()
 	scheme := "http://"
-	var taking net.Listener = &limited{Listener: ln, free: make(chan struct{}, maxConnections)}
+	taking := ln
 	if s.options.TLS != nil {
-		scheme, taking = "https://", tls.NewListener(taking, s.options.TLS)
+		scheme, taking = "https://", tls.NewListener(ln, s.options.TLS)
 	}
 	if err := s.store.Hold(ctx, scheme+address); err != nil {
 		return errors.Join(err, ln.Close())
@@ -107,47 +105,6 @@ func (s *Sandbox) ownHosts(address string) {
 		}
 	}
 	s.hosts.Store(&hosts)
-}
-
-// limited takes a number of connections at a time, and closes those beyond it.
-type limited struct {
-	net.Listener
-	free chan struct{}
-}
-
-// Accept implements net.Listener.
-func (l *limited) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case l.free <- struct{}{}:
-		return &limitedConn{Conn: c, free: l.free}, nil
-	default: // a client that opens as many has no claim to more
-		return c, c.Close()
-	}
-}
-
-// limitedConn gives back its place when it is closed.
-type limitedConn struct {
-	net.Conn
-	free chan struct{}
-	once sync.Once
-}
-
-// Close implements net.Conn.
-func (c *limitedConn) Close() error {
-	c.once.Do(func() { <-c.free })
-	return c.Conn.Close()
-}
-
-// SetLinger makes a close a reset.
-func (c *limitedConn) SetLinger(seconds int) error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		return tcp.SetLinger(seconds)
-	}
-	return nil
 }
 
 // warn reports what goes wrong without ending anything.

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,9 +57,6 @@ type Options struct {
 type Server struct {
 	Options
 	routes []route
-
-	keyMu sync.Mutex
-	key   *signingKey // the last one read, or made
 }
 
 // New makes a server.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -172,60 +171,41 @@ func (c *call) sign(p pair) (issued, error) {
 	}, err
 }
 
-// signingKey is a private key, and how it is kept.
-type signingKey struct {
-	kept []byte
-	key  *rsa.PrivateKey
-}
-
 // signer returns what JWTs are signed with. The key for RS256 is made when it is first needed.
-func (s *Server) signer(ctx context.Context) (jwt.SigningMethod, any, error) {
-	var secret, kept []byte
-	if err := s.Store.View(ctx, func(st *store.State) { secret, kept = st.Secret, st.PrivateKey }); err != nil {
-		return nil, nil, err
-	}
-	if s.JWTForm == JWT2019 {
-		return jwt.SigningMethodHS256, secret, nil
-	}
-	s.keyMu.Lock()
-	defer s.keyMu.Unlock()
-	if s.key == nil || kept == nil || !bytes.Equal(s.key.kept, kept) {
-		key, err := s.readKey(ctx, kept)
-		if err != nil {
-			return nil, nil, err
+func (s *Server) signer(ctx context.Context) (method jwt.SigningMethod, key any, err error) {
+	var private *rsa.PrivateKey
+	viewed := s.Store.View(ctx, func(st *store.State) {
+		if method, key = jwt.SigningMethodHS256, st.Secret; s.JWTForm != JWT2019 {
+			private, err = st.Key()
 		}
-		s.key = key
+	})
+	if err = errors.Join(viewed, err); err != nil || s.JWTForm == JWT2019 {
+		return method, key, err
 	}
-	return jwt.SigningMethodRS256, s.key.key, nil
+	if private == nil {
+		private, err = s.makeKey(ctx)
+	}
+	return jwt.SigningMethodRS256, private, err
 }
 
-// readKey reads the key, or makes one where there is none.
-func (s *Server) readKey(ctx context.Context, kept []byte) (*signingKey, error) {
-	if kept == nil {
-		made, err := rsa.GenerateKey(rand.Reader, keyBits)
-		if err != nil {
-			return nil, err
-		}
-		if kept, err = x509.MarshalPKCS8PrivateKey(made); err != nil {
-			return nil, err
-		}
-		err = s.Store.Update(ctx, func(st *store.State) []store.Change {
-			if st.PrivateKey != nil { // another was faster
-				kept = st.PrivateKey
-				return nil
-			}
-			return []store.Change{{PrivateKey: kept}}
-		})
-		if err != nil {
-			return nil, err
-		}
+// makeKey makes the key for RS256, unless another request was faster.
+func (s *Server) makeKey(ctx context.Context) (key *rsa.PrivateKey, err error) {
+	made, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return nil, err
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(kept)
-	key, ok := parsed.(*rsa.PrivateKey)
-	if err == nil && !ok {
-		err = errors.New("the key of the sandbox is not an RSA key")
+	kept, err := x509.MarshalPKCS8PrivateKey(made)
+	if err != nil {
+		return nil, err
 	}
-	return &signingKey{kept, key}, err
+	updated := s.Store.Update(ctx, func(st *store.State) []store.Change {
+		if key, err = st.Key(); key != nil || err != nil {
+			return nil
+		}
+		key = made
+		return []store.Change{{PrivateKey: kept}}
+	})
+	return key, errors.Join(updated, err)
 }
 
 // KeySet returns the public key of JWTs, as a JSON Web Key Set.
@@ -274,8 +254,9 @@ func verifyKey(st *store.State, t *jwt.Token) (any, error) {
 	if t.Method == jwt.SigningMethodHS256 {
 		return st.Secret, nil
 	}
-	if st.PrivateKey == nil {
-		return nil, errors.New("no key was made")
+	key, err := st.Key()
+	if key == nil {
+		return nil, errors.Join(err, errors.New("no key was made"))
 	}
-	return st.PublicKey()
+	return key.Public(), nil
 }

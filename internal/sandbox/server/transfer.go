@@ -149,23 +149,32 @@ type newcomer struct {
 	instanceID string
 }
 
+// instanceIn finds a newcomer's instance: the first where the line names none.
+func (n *newcomer) instanceIn(st *store.State) error {
+	in := st.Instances[0]
+	if n.instanceID != "" {
+		id, _ := field.ParseServiceUUID(n.instanceID)
+		in = st.Instance(id)
+	}
+	if in == nil {
+		return fmt.Errorf("there is no instance %q", n.instanceID)
+	}
+	n.Instance = in.ID
+	return nil
+}
+
 // take makes users of the lines, up to the first that cannot be used.
 func take(st *store.State, users []*newcomer, keep func(line []byte)) (changes []store.Change, wrong error) {
 	view := View{State: st, Names: true, Wallets: true}
 	taken := map[uuid.UUID]bool{}
 	for _, n := range users {
-		in := st.Instances[0]
-		if n.instanceID != "" {
-			id, err := field.ParseServiceUUID(n.instanceID)
-			if in = st.Instance(id); in == nil || err != nil {
-				return changes, badLine(n.line, fmt.Errorf("there is no instance %q", n.instanceID))
-			}
+		if err := n.instanceIn(st); err != nil {
+			return changes, badLine(n.line, err)
 		}
 		if st.User(n.Token) != nil || taken[n.Token] {
 			return changes, badLine(n.line, fmt.Errorf("the user %s exists already", n.Token))
 		}
 		taken[n.Token] = true
-		n.Instance = in.ID
 		changes = append(changes, store.Change{User: &n.User})
 		if keep != nil {
 			keep(append(appendExtras(view.Append(nil, &n.User), &n.User), '\n'))
@@ -256,17 +265,13 @@ func (s *Server) Put(ctx context.Context, line []byte) error {
 	}
 	var wrong error
 	err = s.Store.Update(ctx, func(st *store.State) []store.Change {
-		in := st.Instances[0]
-		if n.instanceID != "" {
-			id, _ := field.ParseServiceUUID(n.instanceID)
-			in = st.Instance(id)
-		}
-		if in == nil {
-			wrong = failure.Newf(failure.Invalid, "there is no instance %q", n.instanceID)
+		if wrong = n.instanceIn(st); wrong != nil {
 			return nil
 		}
-		n.Instance = in.ID
 		return []store.Change{{User: &n.User}}
 	})
-	return errors.Join(err, wrong)
+	if wrong != nil {
+		err = failure.Wrap(failure.Invalid, "invalid user", wrong)
+	}
+	return err
 }

@@ -39,7 +39,7 @@ func (s *State) apply(c *Change) {
 	case c.Secret != nil:
 		s.Secret = c.Secret
 	case c.PrivateKey != nil:
-		s.PrivateKey, s.publicKey = c.PrivateKey, nil
+		s.PrivateKey, s.key = c.PrivateKey, nil
 	}
 }
 

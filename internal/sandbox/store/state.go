@@ -1,7 +1,7 @@
 package store
 
 import (
-	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"maps"
@@ -113,7 +113,8 @@ type State struct {
 	counts    map[uuid.UUID]int // users by instance
 	pairs     map[string]map[string]time.Time
 	signIns   map[string]*SignIns
-	publicKey crypto.PublicKey
+	key       *rsa.PrivateKey
+	keyMu     sync.Mutex
 	pagesMu   sync.Mutex
 	pages     map[string]*Ordered // lists by their queries, of this version
 }
@@ -287,20 +288,19 @@ func (s *State) snapshot(yield func(Change) error) error {
 // size returns how many changes a snapshot has, about.
 func (s *State) size() int { return len(s.byToken) + len(s.pairs) + len(s.Instances) + 100 }
 
-// PublicKey returns the public part of PrivateKey.
-func (s *State) PublicKey() (crypto.PublicKey, error) {
-	s.pagesMu.Lock()
-	defer s.pagesMu.Unlock()
-	if s.publicKey == nil {
-		key, err := x509.ParsePKCS8PrivateKey(s.PrivateKey)
+// Key returns the PrivateKey, parsed; nil where none was made.
+func (s *State) Key() (*rsa.PrivateKey, error) {
+	s.keyMu.Lock()
+	defer s.keyMu.Unlock()
+	if s.key == nil && s.PrivateKey != nil {
+		parsed, err := x509.ParsePKCS8PrivateKey(s.PrivateKey)
 		if err != nil {
 			return nil, err
 		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, errors.New("not a private key")
+		var ok bool
+		if s.key, ok = parsed.(*rsa.PrivateKey); !ok {
+			return nil, errors.New("the key of the sandbox is not an RSA key")
 		}
-		s.publicKey = signer.Public()
 	}
-	return s.publicKey, nil
+	return s.key, nil
 }
