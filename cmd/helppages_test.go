@@ -16,6 +16,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/cmd/topics"
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 )
 
@@ -27,7 +28,7 @@ const (
 )
 
 // helpTopics are pages of reference, as long as what they list.
-var helpTopics = []string{"environment"}
+var helpTopics = topics.Names()
 
 // Every help page fits the screen, begins with what the command does, and has an example.
 func TestHelpPagesAreReadable(t *testing.T) {

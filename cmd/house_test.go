@@ -51,6 +51,8 @@ type house struct {
 
 	mu    sync.Mutex
 	known map[string]bool
+
+	fields map[string]map[string]bool // command → the members of what it printed as JSON
 }
 
 func newHouse(t *testing.T, answers func(http.Handler) http.Handler) *house {

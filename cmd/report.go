@@ -93,18 +93,22 @@ func inJSON(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// machineReadable reports whether the user asked for JSON, JSON Lines or YAML; where the
-// command line could not be read to its end, whether it holds such a flag.
+// machineReadable reports whether the user asked for JSON, JSON Lines or YAML, or is an agent who
+// asked for nothing else; where the command line could not be read to its end, by what it holds.
 func machineReadable(k *cmdutil.App) bool {
 	formats := []string{"json", "jsonl", "yaml"}
 	if slices.Contains(formats, k.Flags.Output) {
 		return true
 	}
+	byAgent, given := k.Flags.Agent, false
 	for i, arg := range k.Args {
 		value, found := strings.CutPrefix(arg, "--output=")
 		switch {
 		case arg == "--":
-			return false
+			return byAgent && !given
+		case arg == "--agent" || arg == "--agent=true":
+			byAgent = true
+			continue
 		case (arg == "-o" || arg == "--output") && i+1 < len(k.Args):
 			value = k.Args[i+1]
 		case !found && strings.HasPrefix(arg, "-o"):
@@ -112,11 +116,11 @@ func machineReadable(k *cmdutil.App) bool {
 		case !found:
 			continue
 		}
-		if slices.Contains(formats, value) {
+		if given = true; slices.Contains(formats, value) {
 			return true
 		}
 	}
-	return false
+	return byAgent && !given
 }
 
 func isFailure(err error) bool {

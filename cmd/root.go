@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/audit"
 	"github.com/telematicsctl/telematicsctl/cmd/auth"
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/cmd/commands"
 	"github.com/telematicsctl/telematicsctl/cmd/doctor"
 	"github.com/telematicsctl/telematicsctl/cmd/instance"
 	"github.com/telematicsctl/telematicsctl/cmd/job"
@@ -23,6 +24,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/profile"
 	"github.com/telematicsctl/telematicsctl/cmd/sandbox"
 	"github.com/telematicsctl/telematicsctl/cmd/token"
+	"github.com/telematicsctl/telematicsctl/cmd/topics"
 	"github.com/telematicsctl/telematicsctl/cmd/user"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -103,7 +105,7 @@ alive. Try it without an account: --profile sandbox.`,
 	globalFlags(root, k)
 	root.SetUsageFunc(printUsage)
 	root.AddGroup(&cobra.Group{ID: "users", Title: "Users:"}, &cobra.Group{ID: "access", Title: "Access:"},
-		&cobra.Group{ID: "more", Title: "More:"})
+		&cobra.Group{ID: "more", Title: "More:"}, &cobra.Group{ID: "topics", Title: "Help topics:"})
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	add := func(group string, commands ...*cobra.Command) {
@@ -114,11 +116,12 @@ alive. Try it without an account: --profile sandbox.`,
 	}
 	add("users", user.New(k), job.New(k), lease.New(k), audit.New(k))
 	add("access", auth.New(k), token.New(k), profile.New(k), instance.New(k))
-	add("more", doctor.New(k), api.New(k), sandbox.New(k), newVersion(k), newEnvironment())
+	add("more", doctor.New(k), commands.New(k), api.New(k), sandbox.New(k), newVersion(k))
+	add("topics", topics.New()...)
 	root.SetFlagErrorFunc(wrongUsage)
 	cmdutil.MakeStrict(root.PersistentFlags())
 	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
-		k.Begin()
+		k.Begin(c.Flags())
 		if slices.Contains(paged, strings.TrimPrefix(c.CommandPath(), "telematicsctl ")) {
 			k.Page()
 		}
@@ -145,6 +148,7 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no color (NO_COLOR)")
 	f.BoolVar(&k.Flags.InsecureHTTP, "insecure-http", false, "accept plain http to any host (test networks only)")
 	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
+	f.BoolVar(&k.Flags.Agent, "agent", k.AgentVariable() != "", "for coding agents: JSON, no prompts, deletions need --confirm")
 	formats := render.Formats()
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("profile",

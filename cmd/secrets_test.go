@@ -131,7 +131,14 @@ func everyCommand() []line {
 		{args: strings.Fields("sandbox proxy --addr 127.0.0.1:0 --to https://user.example.invalid"), fails: true},
 		plain("sandbox reset"),
 		plain("version"),
+		plain("commands"),
 		plain("environment"),
+		plain("exit-codes"),
+		plain("output"),
+		plain("tokens"),
+		plain("jobs"),
+		plain("identity"),
+		plain("agents"),
 		plain("completion bash"),
 		plain("completion fish"),
 		plain("completion powershell"),
@@ -182,6 +189,9 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 						h.run(t, l.with(words), format)
 					}
 					h.searchFiles(t)
+					if format == render.JSON && c.well && c.password == keptPassword {
+						h.checkFields(t)
+					}
 					if n := len(h.secrets()); n < 8 {
 						t.Errorf("only %d secrets were looked for", n)
 					}
@@ -268,6 +278,10 @@ func (h *house) run(t *testing.T, l line, format string) {
 	what := strings.Join(l.args, " ") + " -o " + format
 	if h.well && format == render.JSON && (exit != 0) != l.fails {
 		t.Errorf("%s: exit status %d\n%s", what, exit, errs) // it is to reach what it could give away
+	}
+	if h.well && format == render.JSON {
+		h.checkEffects(t, l.args, errs)
+		h.noteFields(t, l.args, out)
 	}
 	if !l.shows {
 		h.search(t, what+": standard output", out)

@@ -67,10 +67,11 @@ func newVersion(k *cmdutil.App) *cobra.Command {
 		{Head: "PLATFORM", Name: "Platform", Cell: func(v versionInfo) any { return v.Platform }},
 	}}
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print version, commit and build date",
-		Example: "  telematicsctl version -o json",
-		Args:    cobra.NoArgs,
+		Use:         "version",
+		Annotations: cmdutil.Effects(),
+		Short:       "Print version, commit and build date",
+		Example:     "  telematicsctl version -o json",
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return cmdutil.Print(c.Context(), k, view, buildInfo(k.Version))
 		},

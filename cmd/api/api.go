@@ -51,8 +51,9 @@ var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.Met
 func New(k *cmdutil.App) *cobra.Command {
 	var o options
 	c := &cobra.Command{
-		Use:   "api METHOD PATH",
-		Short: "Make any call of the service",
+		Use:         "api METHOD PATH",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
+		Short:       "Make any call of the service",
 		Long: `Makes any call of the service, signed in as the admin (or, with --as-user, as a
 user), and prints the response as it came, secrets redacted.
 PATH begins with /. A full URL must be one of a configured host, so that a JWT
@@ -79,6 +80,7 @@ the InstanceKey of the profile rather than a JWT.`,
 		},
 	}
 	f := c.Flags()
+	cmdutil.AddConfirm(c, k, "thing (1), or change it")
 	f.StringArrayVarP(&o.text, "field", "f", nil,
 		"add a text to the body: `Key=text`; a dot makes an object: UserFields.ClientId=c-1")
 	f.StringArrayVarP(&o.typed, "json-field", "F", nil, "add a JSON value to the body: `Key=json`")
@@ -222,6 +224,9 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 		as.Self = &in
 	}
 	if !isRead(r) {
+		if err := k.ConfirmCall(); err != nil {
+			return err
+		}
 		if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Send " + r.Method + " " + render.Sanitize(r.Path)}); err != nil {
 			return err
 		}

@@ -62,9 +62,10 @@ type listOptions struct {
 func newList(k *cmdutil.App) *cobra.Command {
 	var o listOptions
 	c := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the changes made from this machine",
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(),
+		Short:       "List the changes made from this machine",
 		Long: `Lists the changes that this program made from this state folder by the current
 profile, the oldest first: when, to whom, from what to what. Records are kept
 for 90 days. Changes made by other means, such as in the console, are not in it.`,

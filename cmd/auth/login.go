@@ -49,8 +49,9 @@ var signedInView = render.View[signedIn]{
 func newLogin(k *cmdutil.App) *cobra.Command {
 	var o loginOptions
 	c := &cobra.Command{
-		Use:   "login",
-		Short: "Sign in as admin or user",
+		Use:         "login",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Sign in as admin or user",
 		Long: `Signs in and stores the tokens: as the admin by email and password, or as a user
 by its DeviceToken and the InstanceKey. The new tokens are verified by a call.
 

@@ -36,8 +36,9 @@ var signedOutView = render.View[signedOut]{
 func newLogout(k *cmdutil.App) *cobra.Command {
 	var o logoutOptions
 	c := &cobra.Command{
-		Use:   "logout",
-		Short: "Sign out and delete stored tokens",
+		Use:         "logout",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Sign out and delete stored tokens",
 		Long: `Deletes from the profile's token store the admin's tokens and saved password,
 a user's tokens with --device-token, or all of these with --all. The InstanceKey
 stays; "profile remove" deletes that too.
@@ -51,6 +52,7 @@ expires.`,
 	c.Flags().BoolVar(&o.all, "all", false, "sign out the admin and all users of the profile")
 	c.Flags().StringVar(&o.deviceToken, "device-token", "", "sign out the user with this `TOKEN`")
 	c.MarkFlagsMutuallyExclusive("all", "device-token")
+	cmdutil.AddConfirm(c, k, "sign-ins")
 	return c
 }
 
@@ -65,6 +67,9 @@ func logout(ctx context.Context, k *cmdutil.App, o logoutOptions) error {
 	defer func() { _ = s.Close() }()
 	subjects, err := storedOf(ctx, s, o)
 	if err != nil {
+		return err
+	}
+	if _, err := k.ConfirmDeletion(len(subjects), "sign-in", "sign-ins"); err != nil {
 		return err
 	}
 	remove := subjects

@@ -60,8 +60,9 @@ var statusView = render.View[subjectStatus]{
 func newStatus(k *cmdutil.App) *cobra.Command {
 	var asked string
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Show who is signed in",
+		Use:         "status",
+		Annotations: cmdutil.Effects(),
+		Short:       "Show who is signed in",
 		Long: `Shows who is signed in to the profile, where the tokens are stored, until when
 the AccessToken is valid, and what renews it: a refresh, as long as the service
 takes the stored RefreshToken, or a sign-in with credentials that need no

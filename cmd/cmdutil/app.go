@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -52,6 +54,10 @@ type Globals struct {
 	ShowTokens bool
 
 	InsecureHTTP bool // plain http to any host
+
+	Agent       bool // a program that is no script runs this: see behaveForAgent
+	Confirm     *int // of the commands that delete; nil where it is not given
+	outputGiven bool // Output was given
 }
 
 // An App is what a command works with. What is costly or may fail is made by a method,
@@ -84,7 +90,9 @@ func (k *App) NoteChange() { k.changed.Store(true) }
 func (k *App) HasChanged() bool { return k.changed.Load() }
 
 // Begin takes the global flags into the streams; it is called once the command line is read.
-func (k *App) Begin() {
+func (k *App) Begin(flags *pflag.FlagSet) {
+	k.Flags.outputGiven = flags.Changed("output")
+	k.behaveForAgent()
 	k.Streams.Quiet = k.Flags.Quiet
 	k.Streams.NoInput = k.Flags.NoInput
 	k.Streams.NoColor = k.Flags.NoColor

@@ -34,8 +34,15 @@ func (c Change) String() string {
 func (s *Session) ConfirmChange(ctx context.Context, c Change) error {
 	s.noteTarget()
 	name := s.Profile.Name
-	var err error
+	answered, err := false, error(nil)
+	if c.Asks {
+		answered, err = s.app.ConfirmDeletion(c.Users, "user", "users")
+	}
 	switch {
+	case err != nil:
+	case answered && s.Profile.Protected:
+		err = s.app.Confirm(ctx, "Profile "+name+" is protected. "+c.String()+"?")
+	case answered:
 	case c.Asks && c.Users > 1:
 		err = s.app.confirmNumber(ctx, c.in(name, s.Profile.Protected), c.Users)
 	case s.Profile.Protected:

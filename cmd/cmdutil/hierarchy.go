@@ -12,8 +12,13 @@ import (
 func (s *Session) ConfirmOther(ctx context.Context, what, question string, users int) error {
 	name := s.Profile.Name
 	s.app.Streams.Note("Using profile " + name + ": " + what)
-	var err error
+	answered, err := false, error(nil)
+	if question != "" {
+		answered, err = s.app.ConfirmDeletion(users, "user, with the instance", "users, with the instance")
+	}
 	switch {
+	case err != nil:
+	case answered && !s.Profile.Protected:
 	case question != "" && users > 1:
 		err = s.app.confirmNumber(ctx, question+protectedText(s.Profile.Protected, name), users)
 	case question != "":

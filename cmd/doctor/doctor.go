@@ -27,8 +27,9 @@ type options struct {
 func New(k *cmdutil.App) *cobra.Command {
 	var o options
 	c := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check configuration, credentials and network",
+		Use:         "doctor",
+		Annotations: cmdutil.Effects(),
+		Short:       "Check configuration, credentials and network",
 		Long: `Checks what commands need, side by side, and says what to do about each finding:
 configuration, profile, token store, network, clock, credentials, and what was
 left undone. It never prompts and changes nothing, except that it writes a

@@ -22,8 +22,9 @@ type createOptions struct {
 func newCreate(k *cmdutil.App) *cobra.Command {
 	var o createOptions
 	c := &cobra.Command{
-		Use:   "create --name NAME",
-		Short: "Create an instance, and a profile of it",
+		Use:         "create --name NAME",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Create an instance, and a profile of it",
 		Long: `Create an instance in an application, and a profile of it: its InstanceKey
 goes to the profile's token store. The current profile stays the same, except
 that the first profile of a configuration file becomes the current one.

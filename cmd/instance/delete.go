@@ -40,9 +40,10 @@ var deletedView = render.View[deleted]{
 func newDelete(k *cmdutil.App) *cobra.Command {
 	var withUsers bool
 	c := &cobra.Command{
-		Use:     "delete ID|NAME",
-		Aliases: []string{"rm"},
-		Short:   "Delete an instance for good",
+		Use:         "delete ID|NAME",
+		Aliases:     []string{"rm"},
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
+		Short:       "Delete an instance for good",
 		Long: `Delete an instance for good. It asks first. The service deletes no instance
 that has users.
 
@@ -58,6 +59,7 @@ command again: it deletes what is left.`,
 			return deleteInstance(c.Context(), k, args[0], withUsers)
 		},
 	}
+	cmdutil.AddConfirm(c, k, "users with the instance")
 	c.Flags().BoolVar(&withUsers, "with-users", false, "delete the users of a throw-away instance first")
 	return c
 }

@@ -70,9 +70,10 @@ var treeView = render.View[line]{Columns: []render.Column[line]{
 func newList(k *cmdutil.App) *cobra.Command {
 	var throwAway bool
 	c := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the instances of the admin",
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "List the instances of the admin",
 		Long: `List the companies, applications and instances that the signed-in admin may
 act on, whether by a permission of a company, an application or an instance.
 

@@ -22,8 +22,9 @@ func (o *saving) add(c *cobra.Command) {
 func newUse(k *cmdutil.App) *cobra.Command {
 	var o saving
 	c := &cobra.Command{
-		Use:   "use ID|NAME",
-		Short: "Make and use a profile of an instance",
+		Use:         "use ID|NAME",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Make and use a profile of an instance",
 		Long: `Write a profile of an instance that the signed-in admin may act on, and make
 it the current one. The InstanceKey is fetched from the service and goes to
 the profile's token store; it is not shown. How the service is reached is

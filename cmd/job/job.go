@@ -104,8 +104,9 @@ func newInfo(i job.Info) info {
 
 func newList(a *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List jobs, the newest first",
+		Use:         "list",
+		Annotations: cmdutil.Effects(),
+		Short:       "List jobs, the newest first",
 		Long: `Lists the jobs in the state folder, of all profiles. A job is running, stopped
 (resume it), finished, replaced (it was restarted) or damaged.`,
 		Example: "  telematicsctl job list\n  telematicsctl job list -o json --jq '.[] | select(.State == \"stopped\").Job'",
@@ -141,8 +142,9 @@ func columnNames[T any](columns []render.Column[T]) []string {
 
 func newShow(a *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show JOB",
-		Short: "Show a job and its rows",
+		Use:         "show JOB",
+		Annotations: cmdutil.Effects(),
+		Short:       "Show a job and its rows",
 		Long: `Shows the rows of a job that were sent, by its journal alone: the row, its
 DeviceToken, ClientId, outcome and error. How the job stands is printed on
 standard error; with -o json and yaml it is part of the object. A row that was
@@ -191,8 +193,9 @@ func show(ctx context.Context, a *cmdutil.App, id string) error {
 func newResume(a *cmdutil.App) *cobra.Command {
 	var f cmdutil.JobFlags
 	c := &cobra.Command{
-		Use:   "resume JOB",
-		Short: "Resume a job",
+		Use:         "resume JOB",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Resume a job",
 		Long: `Resumes a job: rows that are done are not sent again, and rows that failed
 because of the service or the way to it are retried. The job has its own copy of
 its input. The profile and the output files are those that it was begun with,
@@ -216,8 +219,9 @@ func newRetry(a *cmdutil.App) *cobra.Command {
 	var f cmdutil.JobFlags
 	var again cmdutil.Retrying
 	c := &cobra.Command{
-		Use:   "retry JOB",
-		Short: "Send the failed rows of a job again",
+		Use:         "retry JOB",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Send the failed rows of a job again",
 		Long: `Sends the rows of a job again that failed, whatever the reason, except those
 that are invalid. With --include-unknown rows whose outcome is unknown are sent,
 too: a user who was created although the answer was lost is created twice then.`,

@@ -21,6 +21,7 @@ func newMerge(a *cmdutil.App) *cobra.Command {
 	var f cmdutil.JobFlags
 	c := &cobra.Command{
 		Use:               "merge --file F RESULTS...",
+		Annotations:       cmdutil.Effects(),
 		ValidArgsFunction: cmdutil.CompleteFiles,
 		Short:             "Merge the results of a file's shards",
 		Long: `Joins the results files of all shards of a file (user bulk --shard), in the

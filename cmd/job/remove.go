@@ -14,9 +14,10 @@ import (
 )
 
 func newRemove(a *cmdutil.App) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove JOB...",
-		Short: "Delete the files of jobs",
+	c := &cobra.Command{
+		Use:         "remove JOB...",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Delete the files of jobs",
 		Long: `Deletes all files of jobs: journal, input and what they keep of the users. The
 users stay as they are, and so do the lines in the audit record. A job that is
 not finished cannot be resumed then, so it asks first. The users of a
@@ -27,6 +28,8 @@ not finished cannot be resumed then, so it asks first. The users of a
 		ValidArgsFunction: completeJobs(a, 0),
 		RunE:              func(c *cobra.Command, args []string) error { return remove(c.Context(), a, args) },
 	}
+	cmdutil.AddConfirm(c, a, "jobs")
+	return c
 }
 
 func remove(ctx context.Context, a *cmdutil.App, ids []string) error {
@@ -48,7 +51,11 @@ func remove(ctx context.Context, a *cmdutil.App, ids []string) error {
 			open = append(open, info.ID)
 		}
 	}
-	if len(open) > 0 {
+	answered, err := a.ConfirmDeletion(len(ids), "job", "jobs")
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 && !answered {
 		question := fmt.Sprintf("%s not finished, and cannot be resumed then (%s). Delete?", cmdutil.Count(len(open),
 			"job is", "jobs are"), strings.Join(open, ", "))
 		if err := a.Confirm(ctx, question); err != nil {
@@ -83,8 +90,9 @@ func keepOf(a *cmdutil.App) time.Duration {
 func newPrune(a *cmdutil.App) *cobra.Command {
 	keep := keepJobs
 	c := &cobra.Command{
-		Use:   "prune",
-		Short: "Delete the files of old jobs",
+		Use:         "prune",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Delete the files of old jobs",
 		Long: `Deletes all files of the jobs whose last run is longer ago than --keep. Jobs
 that are running or damaged stay.`,
 		Example: "  telematicsctl job prune --keep 720h",
@@ -100,11 +108,28 @@ that are running or damaged stay.`,
 			if !c.Flags().Changed("keep") {
 				keep = keepOf(a)
 			}
+			if err := confirmPrune(c.Context(), a, jobs, keep); err != nil {
+				return err
+			}
 			removed, err := jobs.Prune(c.Context(), keep)
 			a.Streams.Note(cmdutil.Count(len(removed), "job was", "jobs were") + " removed")
 			return err
 		},
 	}
 	c.Flags().DurationVar(&keep, "keep", keepJobs, "how long jobs are kept (keep_days of the profile)")
+	cmdutil.AddConfirm(c, a, "jobs")
 	return c
+}
+
+// confirmPrune holds --confirm to the number of jobs that are old enough.
+func confirmPrune(ctx context.Context, a *cmdutil.App, jobs *job.Store, keep time.Duration) error {
+	if !a.Flags.Agent && a.Flags.Confirm == nil {
+		return nil
+	}
+	old, err := jobs.Old(ctx, keep)
+	if err != nil {
+		return err
+	}
+	_, err = a.ConfirmDeletion(len(old), "job", "jobs")
+	return err
 }

@@ -67,9 +67,10 @@ func onOff(on bool) string {
 
 func newList(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List temporary changes",
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(),
+		Short:       "List temporary changes",
 		Long: `Lists the leases of the current profile, those that end first before the others:
 the flag, what it was set to, what it goes back to and when. Leases are kept in
 the state folder of this machine.`,

@@ -37,8 +37,9 @@ var endedView = render.View[ended]{
 
 func newSweep(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "sweep",
-		Short: "End the temporary changes that are due",
+		Use:         "sweep",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "End the temporary changes that are due",
 		Long: `Puts back the flags of the profile's leases that are due, and prints each. It
 asks nothing, not even in a protected profile, and is idempotent: it is what a
 timer runs (see "lease timer install").
@@ -56,8 +57,9 @@ lease that cannot be ended now stays for the next sweep (failed).`,
 func newCancel(k *cmdutil.App) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:   "cancel LEASE... | --all",
-		Short: "End temporary changes now",
+		Use:         "cancel LEASE... | --all",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "End temporary changes now",
 		Long: `Ends leases before they are due: each flag is put back, unless it was changed
 since the lease began. LEASE is an ID from "lease list", or its beginning.`,
 		Example:           "  telematicsctl lease cancel --all",

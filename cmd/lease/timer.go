@@ -41,8 +41,9 @@ func newTimer(k *cmdutil.App) *cobra.Command {
 func newInstall(k *cmdutil.App) *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
-		Use:   "install",
-		Short: "Run lease sweep every minute",
+		Use:         "install",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Run lease sweep every minute",
 		Long: `Installs a timer that runs "lease sweep" for the current profile every minute: a
 systemd user timer on Linux, a launchd agent on macOS, a scheduled task on
 Windows. It needs neither root nor a daemon of this tool. With --dry-run the
@@ -62,9 +63,10 @@ of the machine, run loginctl enable-linger once.`,
 
 func newRemove(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "remove",
-		Aliases: []string{"rm"},
-		Short:   "Remove the timer",
+		Use:         "remove",
+		Aliases:     []string{"rm"},
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Remove the timer",
 		Long: `Removes the timer of the current profile. Open leases stay: they are ended by
 "lease sweep" or "lease cancel".`,
 		Example: "  telematicsctl lease timer remove",

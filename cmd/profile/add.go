@@ -56,8 +56,9 @@ func newAdd(k *cmdutil.App, run func(context.Context, addOptions) error) *cobra.
 	var o addOptions
 	var protected bool
 	c := &cobra.Command{
-		Use:   "add NAME --instance-id ID",
-		Short: "Add a profile and store its InstanceKey",
+		Use:         "add NAME --instance-id ID",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Add a profile and store its InstanceKey",
 		Long: `Add a profile to the configuration file, one for each instance. The first
 profile becomes the current one.
 

@@ -40,8 +40,9 @@ func names(k *cmdutil.App) func(*cobra.Command, []string, string) ([]string, cob
 
 func newUse(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "use NAME",
-		Short: "Choose the current profile",
+		Use:         "use NAME",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Choose the current profile",
 		Long: `Make a profile the current one: the one that is used where neither --profile
 nor TELEMATICSCTL_PROFILE names another.`,
 		Example: `  telematicsctl profile use sandbox`,
@@ -69,9 +70,10 @@ nor TELEMATICSCTL_PROFILE names another.`,
 func newRemove(k *cmdutil.App) *cobra.Command {
 	var keep bool
 	c := &cobra.Command{
-		Use:     "remove NAME",
-		Aliases: []string{"rm"},
-		Short:   "Remove a profile, its keys and its tokens",
+		Use:         "remove NAME",
+		Aliases:     []string{"rm"},
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Remove a profile, its keys and its tokens",
 		Long: `Remove a profile from the configuration file, and its keys and tokens from
 every token store that it used. It asks first.
 
@@ -85,6 +87,7 @@ With --keep-tokens the token stores are left as they are.`,
 		},
 	}
 	c.Flags().BoolVar(&keep, "keep-tokens", false, "leave the token stores as they are")
+	cmdutil.AddConfirm(c, k, "profiles (1)")
 	return c
 }
 
@@ -101,7 +104,11 @@ func removeProfile(ctx context.Context, k *cmdutil.App, name string, keep bool) 
 	case failure.Is(err, failure.NotFound):
 		return err
 	}
-	if err := k.Confirm(ctx, "Remove profile "+name+", its keys and its tokens?"); err != nil {
+	answered, err := k.ConfirmDeletion(1, "profile", "profiles")
+	if err == nil && !answered {
+		err = k.Confirm(ctx, "Remove profile "+name+", its keys and its tokens?")
+	}
+	if err != nil {
 		return err
 	}
 	if !keep {

@@ -50,11 +50,12 @@ var shortView = render.View[shown]{
 
 func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the profiles",
-		Example: `  telematicsctl profile list`,
-		Args:    cobra.NoArgs,
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(),
+		Short:       "List the profiles",
+		Example:     `  telematicsctl profile list`,
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := k.Config()
 			if err != nil {
@@ -79,8 +80,9 @@ func newList(k *cmdutil.App) *cobra.Command {
 
 func newShow(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show [NAME]",
-		Short: "Show a profile and where values come from",
+		Use:         "show [NAME]",
+		Annotations: cmdutil.Effects(),
+		Short:       "Show a profile and where values come from",
 		Long: `Show the profile in use, or the named one, as commands will use it: flags
 over environment over configuration file over defaults. Keys are never shown,
 only where they come from.`,

@@ -37,8 +37,9 @@ type proxyOptions struct {
 func newProxy(k *cmdutil.App) *cobra.Command {
 	var o proxyOptions
 	c := &cobra.Command{
-		Use:   "proxy",
-		Short: "Check and record calls of the real service",
+		Use:         "proxy",
+		Annotations: cmdutil.Effects(),
+		Short:       "Check and record calls of the real service",
 		Long: `Pass requests on to the real service, and report where its answers differ from
 the contract in docs/openapi.yaml: on standard error as they come, and as JSON
 on standard output at the end. It ends with Ctrl-C or SIGTERM.

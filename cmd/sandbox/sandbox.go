@@ -29,8 +29,9 @@ type resetOptions struct {
 func newReset(k *cmdutil.App) *cobra.Command {
 	var o resetOptions
 	c := &cobra.Command{
-		Use:   "reset",
-		Short: "Empty the sandbox",
+		Use:         "reset",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Empty the sandbox",
 		Long: `Remove every user of the sandbox, the tokens stored for its profile, and its
 jobs, without asking. Its layout stays, unless --layout gives another or --all
 goes back to the built-in one.`,
@@ -42,12 +43,16 @@ goes back to the built-in one.`,
 	c.Flags().StringVar(&o.layout, "layout", "", "begin again with the hierarchy and admins of a YAML `file`")
 	c.Flags().BoolVar(&o.all, "all", false, "go back to the built-in layout")
 	c.MarkFlagsMutuallyExclusive("layout", "all")
+	cmdutil.AddConfirm(c, k, "sandboxes (1)")
 	return c
 }
 
 func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	cfg, err := k.Config()
 	if err != nil {
+		return err
+	}
+	if _, err := k.ConfirmDeletion(1, "sandbox", "sandboxes"); err != nil {
 		return err
 	}
 	opts := sandbox.Options{Dir: cmdutil.SandboxDir(cfg), Now: k.Now}

@@ -65,8 +65,9 @@ func newServe(k *cmdutil.App, run func(context.Context, serveOptions) error) *co
 	}
 	var o serveOptions
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve the sandbox over HTTP",
+		Use:         "serve",
+		Annotations: cmdutil.Effects(),
+		Short:       "Serve the sandbox over HTTP",
 		Long: `Serve the sandbox at an address of this machine, for any client of the service.
 When it is ready it prints its URL and built-in credentials (with -o json on one
 line). Its users are those of the profile "sandbox"; --memory keeps them for

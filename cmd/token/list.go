@@ -8,9 +8,10 @@ import (
 
 func newList(k *cmdutil.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List stored tokens",
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(),
+		Short:       "List stored tokens",
 		Long: `Lists the admin and the users whose tokens are stored for the profile, and until
 when their AccessTokens are valid. It prints no tokens.`,
 		Example: "  telematicsctl token list\n  telematicsctl token list -o ids",

@@ -21,8 +21,9 @@ type printed struct {
 func newPrint(k *cmdutil.App) *cobra.Command {
 	var ignoreGuard bool
 	c := &cobra.Command{
-		Use:   "print [TOKEN]",
-		Short: "Print a valid JWT",
+		Use:         "print [TOKEN]",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Print a valid JWT",
 		Long: `Prints a JWT of a user, or of the admin if no TOKEN is given: the stored one,
 renewed if necessary. It is a secret.
 

@@ -55,8 +55,9 @@ func renewedView(showTokens bool) render.View[renewed] {
 func newRefresh(k *cmdutil.App) *cobra.Command {
 	var o refreshOptions
 	c := &cobra.Command{
-		Use:   "refresh [TOKEN]",
-		Short: "Renew stored tokens",
+		Use:         "refresh [TOKEN]",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Renew stored tokens",
 		Long: `Renews the stored AccessToken and RefreshToken of a user, or of the admin if no
 TOKEN is given. If the service refuses the RefreshToken, the tool signs in again
 where that needs no person.

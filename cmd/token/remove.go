@@ -30,10 +30,11 @@ var removedView = render.View[removed]{
 }
 
 func newRemove(k *cmdutil.App) *cobra.Command {
-	return &cobra.Command{
-		Use:     "remove TOKEN...",
-		Aliases: []string{"rm"},
-		Short:   "Delete stored tokens",
+	c := &cobra.Command{
+		Use:         "remove TOKEN...",
+		Aliases:     []string{"rm"},
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.Deletes),
+		Short:       "Delete stored tokens",
 		Long: `Deletes the stored AccessToken and RefreshToken of users ("admin" for the
 admin's) from the token store. The users stay, and the tokens stay valid until
 they expire: the service cannot revoke them.`,
@@ -41,6 +42,8 @@ they expire: the service cannot revoke them.`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return remove(c.Context(), k, args) },
 	}
+	cmdutil.AddConfirm(c, k, "pairs of tokens")
+	return c
 }
 
 func remove(ctx context.Context, k *cmdutil.App, args []string) error {
@@ -65,6 +68,9 @@ func remove(ctx context.Context, k *cmdutil.App, args []string) error {
 		if !slices.Contains(subjects, who) {
 			subjects = append(subjects, who)
 		}
+	}
+	if _, err := k.ConfirmDeletion(len(subjects), "pair of tokens", "pairs of tokens"); err != nil {
+		return err
 	}
 	results := make([]removed, len(subjects))
 	var there []string

@@ -30,8 +30,9 @@ type applyFlags struct {
 func newApply(a *cmdutil.App) *cobra.Command {
 	var o applyFlags
 	c := &cobra.Command{
-		Use:   "apply --file F | --plan P | --undo JOB",
-		Short: "Make the users match a file",
+		Use:         "apply --file F | --plan P | --undo JOB",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
+		Short:       "Make the users match a file",
 		Long: `Compares a file with the users of the instance and makes them match: users are
 created, updated, moved, deactivated and deleted, in this order, in one job.
 With --plan a saved plan is carried out; a user who has changed since is left

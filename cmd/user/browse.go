@@ -20,8 +20,9 @@ type browseOptions struct {
 func newBrowse(k *cmdutil.App) *cobra.Command {
 	var o browseOptions
 	c := &cobra.Command{
-		Use:   "browse [TEXT]",
-		Short: "Search users and correct them full screen",
+		Use:         "browse [TEXT]",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Search users and correct them full screen",
 		Long: `A screen for support: type a name, an email address, a phone number or
 client:ID, open a user, and see what its phone does and what was changed here.
 t, l, r and e switch a flag after a question, and z undoes the last change.

@@ -35,8 +35,9 @@ func newBulk(a *cmdutil.App, run func(context.Context, *bulkOptions) error) *cob
 	}
 	var o bulkOptions
 	c := &cobra.Command{
-		Use:   "bulk --file F | --quantity N",
-		Short: "Register many users, each exactly once",
+		Use:         "bulk --file F | --quantity N",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Register many users, each exactly once",
 		Long: `Registers the users of a file (CSV, TSV, XLSX, JSON, JSON Lines), or a number
 of users, and prints each as it is registered. All rows are checked first.
 

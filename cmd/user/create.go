@@ -36,8 +36,9 @@ func newCreate(a *cmdutil.App, run func(context.Context, createOptions) error) *
 	var accessToken bool
 	var fields *fieldFlags
 	c := &cobra.Command{
-		Use:   "create",
-		Short: "Register one user",
+		Use:         "create",
+		Annotations: cmdutil.Effects(cmdutil.Changes),
+		Short:       "Register one user",
 		Long: `Registers one user. Every field is optional; all that are given are checked
 before anything is sent. The DeviceToken is the --custom-token, or is derived
 from the --client-id, or is drawn, so that a lost answer is safe to retry.

@@ -29,8 +29,9 @@ type explainOptions struct {
 func newExplain(k *cmdutil.App) *cobra.Command {
 	var o explainOptions
 	c := &cobra.Command{
-		Use:   "explain TOKEN",
-		Short: "Explain why a phone does not record",
+		Use:         "explain TOKEN",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Explain why a phone does not record",
 		Long: `Checks the chain from the registration to the last trip: the user and its flags,
 the app's sign-in, the phone's last heartbeat and permissions, trips and scores.
 Each link is good, warning, broken or unknown, with the command that corrects

@@ -27,8 +27,9 @@ type exportOptions struct {
 func newExport(a *cmdutil.App) *cobra.Command {
 	var o exportOptions
 	c := &cobra.Command{
-		Use:   "export",
-		Short: "Export the users as a file",
+		Use:         "export",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Export the users as a file",
 		Long: `Exports every user of the instance as a file that can be edited and given to
 user plan and user apply: CSV, or JSON Lines with -o jsonl. A plan of it is
 empty. The users are listed completely, or not at all.

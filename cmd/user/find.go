@@ -21,8 +21,9 @@ type findOptions struct {
 func newFind(k *cmdutil.App) *cobra.Command {
 	var o findOptions
 	c := &cobra.Command{
-		Use:   "find",
-		Short: "Find users by email, phone, name or id",
+		Use:         "find",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Find users by email, phone, name or id",
 		Long: `Finds the users of the profile's instance who meet all criteria, as the admin.
 Email, phone, ClientId and DeviceToken are compared exactly, in their normalized
 form. Deactivated users are included, unless --active-only.`,

@@ -22,8 +22,9 @@ type getOptions struct {
 func newGet(k *cmdutil.App) *cobra.Command {
 	var o getOptions
 	c := &cobra.Command{
-		Use:   "get TOKEN",
-		Short: "Show one user in full",
+		Use:         "get TOKEN",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Show one user in full",
 		Long: `Shows one user of the profile's instance: who it is, what is switched on, the
 phone, the account. TOKEN is a DeviceToken, or client:ID, email:ADDRESS or
 phone:NUMBER. It is read as the admin; without one, by its DeviceToken as the

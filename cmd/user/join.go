@@ -17,8 +17,9 @@ import (
 func newJoin(k *cmdutil.App) *cobra.Command {
 	var code string
 	c := &cobra.Command{
-		Use:   "join TOKEN --invite-code C",
-		Short: "Move a user by an invite code",
+		Use:         "join TOKEN --invite-code C",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Move a user by an invite code",
 		Long: `Moves a user into the instance that an invite code leads to. The call is the
 user's own: it is made with the user's tokens, or by signing in with the
 DeviceToken and the InstanceKey.

@@ -33,9 +33,10 @@ type listOptions struct {
 func newList(k *cmdutil.App) *cobra.Command {
 	o := listOptions{flags: map[string]*string{}}
 	c := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the users of the instance",
+		Use:         "list",
+		Aliases:     []string{"ls"},
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "List the users of the instance",
 		Long: `Lists the users of the profile's instance, page after page, as the admin. Users
 are printed as they come, so that memory does not grow with their number.
 Deactivated users are included, unless --active-only.

@@ -19,8 +19,9 @@ func newMove(k *cmdutil.App) *cobra.Command {
 	o := &changeCommand{app: k, name: "user move", options: changeOptions{Operation: opMove}}
 	var profile, instance string
 	c := &cobra.Command{
-		Use:   "move TOKEN... --to-profile P",
-		Short: "Move users into another instance",
+		Use:         "move TOKEN... --to-profile P",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       "Move users into another instance",
 		Long: `Moves users into the instance of another profile, as the admin. With
 --to-instance-id the key of that instance is taken from
 TELEMATICSCTL_TO_INSTANCE_KEY.

@@ -19,8 +19,9 @@ func newPlan(a *cmdutil.App) *cobra.Command {
 	var out string
 	var exitCode bool
 	c := &cobra.Command{
-		Use:   "plan --file F",
-		Short: "Show what user apply would change",
+		Use:         "plan --file F",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Show what user apply would change",
 		Long: `Compares a file with the users of the instance, and prints what user apply would
 do to make them match: + create, ~ update, > move, - deactivate or delete.
 Nothing is changed.
@@ -48,8 +49,9 @@ With --out the plan is saved, for user apply --plan.`,
 func newDrift(a *cmdutil.App) *cobra.Command {
 	var o planOptions
 	c := &cobra.Command{
-		Use:   "drift --file F",
-		Short: "Report whether the users differ from a file",
+		Use:         "drift --file F",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Report whether the users differ from a file",
 		Long: `Compares a file with the users of the instance, as user plan does, and exits 9
 when something differs. Nothing is changed.`,
 		Example: "  telematicsctl user drift --file drivers.csv",
@@ -63,8 +65,9 @@ when something differs. Nothing is changed.`,
 func newPlanShow(a *cmdutil.App) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:   "show PLAN",
-		Short: "Show a saved plan",
+		Use:         "show PLAN",
+		Annotations: cmdutil.Effects(),
+		Short:       "Show a saved plan",
 		Long: `Shows a plan that user plan --out has saved, whatever has changed since.
 -o md is for the comment of a pull request.`,
 		Example: "  telematicsctl user plan show drivers.plan -o md",

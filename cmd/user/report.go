@@ -25,8 +25,9 @@ type reportOptions struct {
 func newReport(k *cmdutil.App) *cobra.Command {
 	var o reportOptions
 	c := &cobra.Command{
-		Use:   "report",
-		Short: "Show the fleet in figures",
+		Use:         "report",
+		Annotations: cmdutil.Effects(cmdutil.SignsIn),
+		Short:       "Show the fleet in figures",
 		Long: `Counts the users of the profile's instance, as the admin: by activity, platform,
 SDK and app version, flags, country, and week of registration. Each figure comes
 with the filter of "user list" that lists its users. -o prom writes a text file

@@ -30,8 +30,9 @@ func newSet(k *cmdutil.App, s flagCommand) *cobra.Command {
 	o := &changeCommand{app: k, name: "user " + s.name, options: changeOptions{Operation: opUpdate}}
 	var length string
 	c := &cobra.Command{
-		Use:   s.name + " on|off TOKEN... | --file F",
-		Short: s.short,
+		Use:         s.name + " on|off TOKEN... | --file F",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Short:       s.short,
 		Long: s.short + `: ` + s.field + ` alone is sent.
 
 TOKEN is a DeviceToken, or client:ID, email:ADDRESS or phone:NUMBER. As the

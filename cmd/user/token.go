@@ -30,8 +30,9 @@ var derivedView = render.View[derived]{
 
 func newToken(a *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "token --client-id C | --email A | --phone N",
-		Short: "Print the DeviceToken that a key derives, offline",
+		Use:         "token --client-id C | --email A | --phone N",
+		Annotations: cmdutil.Effects(),
+		Short:       "Print the DeviceToken that a key derives, offline",
 		Long: `Prints the DeviceToken that the other commands give a user with this key in
 this instance. Nothing is sent: it says nothing about whether the user exists.
 

@@ -18,8 +18,9 @@ func newUpdate(k *cmdutil.App) *cobra.Command {
 	o := &changeCommand{app: k, name: "user update", options: changeOptions{Operation: opUpdate}}
 	var data string
 	c := &cobra.Command{
-		Use:   "update TOKEN... | --file F",
-		Short: "Change fields and flags of users",
+		Use:         "update TOKEN... | --file F",
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
+		Short:       "Change fields and flags of users",
 		Long: `Changes fields of users, flags and status included, in one call each. Only what
 is given is sent; an empty value clears a field, in a file \N does. As the admin
 each user is read first: what is so already is not sent.
@@ -51,6 +52,7 @@ each user that was made from here, unless someone else changed it since.`,
 	f.BoolVar(&o.undo, "undo", false, "put back the last change made from here")
 	cmdutil.GroupFlags(c, "Change", "as", "no-read", "no-backup", "undo")
 	o.addFlags(c, "users")
+	cmdutil.AddConfirm(c, k, "users (--status deleted)")
 	_ = c.MarkFlagFilename("data", "json")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o.args = args

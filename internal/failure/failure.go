@@ -29,16 +29,36 @@ const (
 	Interrupted  Code = "interrupted"  // Ctrl-C
 )
 
-var exits = map[Code]int{
-	Failed: 1, Invalid: 2, Unauthorized: 3, NotFound: 4, Partial: 5, RateLimited: 6, Unavailable: 7, Rejected: 8,
-	Changes:     9,
-	Interrupted: 130,
+// A CodeInfo says of a code when a command ends with it.
+type CodeInfo struct {
+	Code Code
+	Exit int
+	When string
+}
+
+// Codes returns all codes, in the order of their exit statuses.
+func Codes() []CodeInfo {
+	return []CodeInfo{
+		{Failed, 1, "anything else"},
+		{Invalid, 2, "wrong usage, input or configuration; nothing was sent"},
+		{Unauthorized, 3, "not signed in, sign-in refused, wrong kind of JWT, or the token store cannot be used"},
+		{NotFound, 4, "no such user, profile or job"},
+		{Partial, 5, "of several, at least one failed; the rest is done and reported"},
+		{RateLimited, 6, "the service answered 429, or the sign-in guard refused"},
+		{Unavailable, 7, "no connection, no answer in time, or 5xx after the retries; " +
+			"or an answer was lost and the change may have been made"},
+		{Rejected, 8, "the service refused the request"},
+		{Changes, 9, "plan --exit-code, drift or report --fail-if found something"},
+		{Interrupted, 130, "interrupted by Ctrl-C or a signal; 141 if the reader of standard output went away"},
+	}
 }
 
 // Exit is the process's exit status for the code; 1 for one that is not listed.
 func (c Code) Exit() int {
-	if n, ok := exits[c]; ok {
-		return n
+	for _, known := range Codes() {
+		if known.Code == c {
+			return known.Exit
+		}
 	}
 	return 1
 }

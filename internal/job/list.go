@@ -200,17 +200,26 @@ func (s *Store) Remove(ctx context.Context, id string) error {
 	})
 }
 
+// Old returns the jobs whose last run is longer ago than keep, except those that a process runs and
+// damaged ones.
+func (s *Store) Old(ctx context.Context, keep time.Duration) (old []Info, err error) {
+	jobs, err := s.List(ctx)
+	for _, info := range jobs {
+		if info.State != Running && info.State != Damaged && s.now().Sub(info.Updated) > keep {
+			old = append(old, info)
+		}
+	}
+	return old, err
+}
+
 // Prune removes the jobs whose last run is longer ago than keep, and returns
 // their IDs. Jobs that a process runs stay.
 func (s *Store) Prune(ctx context.Context, keep time.Duration) (removed []string, err error) {
-	jobs, err := s.List(ctx)
+	jobs, err := s.Old(ctx, keep)
 	if err != nil {
 		return nil, err
 	}
 	for _, info := range jobs {
-		if info.State == Running || info.State == Damaged || s.now().Sub(info.Updated) <= keep {
-			continue
-		}
 		if err := s.Remove(ctx, info.ID); err != nil {
 			if failure.HasReason(err, ReasonRunning) {
 				continue
