@@ -67,7 +67,8 @@ since the lease began. LEASE is an ID from "lease list", or its beginning.`,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if all == (len(args) > 0) {
-			return failure.InvalidFields("invalid arguments", []failure.Field{{Key: "LEASE", Message: "name leases, or all of them with --all"}})
+			return failure.InvalidFields("invalid arguments",
+				[]failure.Field{{Key: "LEASE", Message: "name leases, or all of them with --all"}})
 		}
 		return end(c.Context(), k, cancel, args)
 	}

@@ -65,7 +65,8 @@ func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) 
 	if err := ch.confirm(ctx, targets, c.job.DryRun); err != nil {
 		return err
 	}
-	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun, out: render.NewStream(p, changedView, render.Frame{})}
+	run := tokenRun{changer: ch, command: c.name, dryRun: c.job.DryRun,
+		out: render.NewStream(p, changedView, render.Frame{})}
 	err = run.all(ctx, targets)
 	ch.leases.noteLasting()
 	if c.wait && run.done > 0 && (err == nil || failure.Is(err, failure.Partial)) {

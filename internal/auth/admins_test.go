@@ -21,12 +21,15 @@ func TestASessionIsUsedForItsOwnAdminAlone(t *testing.T) {
 		sent     counts
 		says     string // of the error
 	}{
-		"nobody is named":                  {sent: counts{Calls: 1}},
-		"the same":                         {email: sandbox.AdminEmail, sent: counts{Calls: 1}},
-		"the same in capitals":             {email: "ADMIN@Sandbox.example", sent: counts{Calls: 1}},
-		"another, with a password":         {email: other, password: sandbox.AdminPassword, sent: counts{SignIns: 1, Calls: 1}},
-		"another, with a wrong password":   {email: other, password: "wrong", sent: counts{SignIns: 1}, says: "env-password-refused"},
-		"another, whom nobody can sign in": {email: other, says: "not signed in as " + other + " in profile test: the stored session is of " + sandbox.AdminEmail},
+		"nobody is named":      {sent: counts{Calls: 1}},
+		"the same":             {email: sandbox.AdminEmail, sent: counts{Calls: 1}},
+		"the same in capitals": {email: "ADMIN@Sandbox.example", sent: counts{Calls: 1}},
+		"another, with a password": {email: other, password: sandbox.AdminPassword,
+			sent: counts{SignIns: 1, Calls: 1}},
+		"another, with a wrong password": {email: other, password: "wrong", sent: counts{SignIns: 1},
+			says: "env-password-refused"},
+		"another, whom nobody can sign in": {email: other, says: "not signed in as " + other +
+			" in profile test: the stored session is of " + sandbox.AdminEmail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

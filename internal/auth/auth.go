@@ -216,7 +216,8 @@ func (s *Source) CheckSignIns(ctx context.Context, users []string) error {
 		return nil
 	}
 	return failure.Newf(failure.Unauthorized,
-		"nothing was sent: %d users would have to be signed in, and the service takes five sign-ins a minute from one address", needed).
+		"nothing was sent: %d users would have to be signed in, and the service takes five sign-ins a minute "+
+			"from one address", needed).
 		Because(ReasonManySignIns, Admin)
 }
 

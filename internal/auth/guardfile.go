@@ -109,7 +109,7 @@ func (g *Guard) copyPath() string { return g.path() + ".copy" }
 // load reads the file, or its copy if that is damaged. Where both are, they may have said anything:
 // every host is taken for one that blocks this machine, and the next write replaces both. A file of
 // a newer version is an error, and is left alone. Without the file the copy says nothing: whoever
-// removed it wants to begin anew.
+// removed it wants to start over.
 func (g *Guard) load() (guardState, error) {
 	empty := guardState{Hosts: map[string]hostState{}}
 	data, err := os.ReadFile(g.path())

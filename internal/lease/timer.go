@@ -103,7 +103,8 @@ func (o TimerOptions) launchd() Timer {
 	label := "com.telematicsctl.leases." + o.Profile
 	file := path.Join(o.Home, "Library", "LaunchAgents", label+".plist")
 	var b strings.Builder
-	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">` +
+	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" ` +
+		`"http://www.apple.com/DTDs/PropertyList-1.0.dtd">` +
 		"\n<plist version=\"1.0\">\n<dict>\n")
 	fmt.Fprintf(&b, "  <key>Label</key><string>%s</string>\n  <key>ProgramArguments</key>\n  <array>\n", xmlText(label))
 	for _, w := range append([]string{o.Program}, o.Args...) {
