@@ -239,9 +239,13 @@ func exitsOn(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 	}
 	ts.Check(c.Start())
+	patience := 700 * time.Millisecond
+	if args[0] == "KILL" {
+		patience = time.Minute // what is killed is to have sent something
+	}
 	select {
 	case <-arrived:
-	case <-time.After(700 * time.Millisecond):
+	case <-time.After(patience):
 	}
 	begun := time.Now()
 	ts.Check(c.Process.Signal(map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM,
