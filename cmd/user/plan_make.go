@@ -29,7 +29,9 @@ type planning struct {
 }
 
 // makePlan reads the file and the users, and compares them. It sends nothing but reads.
-func makePlan(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o *planOptions) (*apply.Plan, *apply.Ledger, error) {
+func makePlan(
+	ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o *planOptions,
+) (*apply.Plan, *apply.Ledger, error) {
 	p := &planning{app: a, o: o, session: s}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
@@ -109,7 +111,8 @@ func (p *planning) open(ctx context.Context) (err error) {
 		p.app.Streams.Warn(warning)
 	}
 	if bad > 0 {
-		return groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", bad, cmdutil.Count(rows, "row", "rows"), cmdutil.Are(bad)))
+		return mistakes(groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", bad,
+			cmdutil.Count(rows, "row", "rows"), cmdutil.Are(bad))))
 	}
 	text := p.file.Format() == input.CSV || p.file.Format() == input.TSV
 	p.in = apply.Input{Name: p.o.File, Digest: p.spool.digest, Rows: rows, Ended: !text || p.spool.ended}
@@ -117,9 +120,24 @@ func (p *planning) open(ctx context.Context) (err error) {
 		p.in.Last = last.Name
 	}
 	if p.o.blank == blankClears && !text && p.file.Format() != input.XLSX {
-		return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--blank", Message: "a JSON file has null to clear a value"}})
+		return failure.InvalidFields("invalid flags",
+			[]failure.Field{{Key: "--blank", Message: "a JSON file has null to clear a value"}})
 	}
 	return apply.CheckRows(p.in, p.file.Truncated(), p.ledger, p.o.checked.rows)
+}
+
+// mistakes is the error of a file that has some: no row of it can be skipped.
+func mistakes(err error) error {
+	e := failure.From(err)
+	switch e.Reason {
+	case input.ReasonDates:
+		return e.WithHint("correct them, or read dates that are written in another way with --date-format, as in " +
+			"--date-format dd.mm.yyyy")
+	case input.ReasonUnknownColumn:
+		return e.WithHint("rename a column with --map 'Column=Field', or skip those that are not a field with " +
+			"--ignore-unknown")
+	}
+	return e.WithHint("correct them: the file is compared as a whole")
 }
 
 func (p *planning) options(ctx context.Context) (apply.Options, error) {
@@ -135,15 +153,16 @@ func (p *planning) options(ctx context.Context) (apply.Options, error) {
 	slices.SortFunc(columns, func(a, b *field.Field) int { return tableOrder(a) - tableOrder(b) })
 	now := p.app.Now().UTC()
 	head := apply.Head{
-		Tool: "telematicsctl " + p.app.Version, Made: now, Listed: now, Profile: p.session.Profile.Name, Host: p.session.API.Host(),
-		Instance: p.id, Input: &p.in, Blank: "leaves the value alone", Ledger: p.ledger.Path, Grace: p.o.grace, Keep: p.o.keep, Moves: p.o.moves,
+		Tool: "telematicsctl " + p.app.Version, Made: now, Listed: now, Profile: p.session.Profile.Name,
+		Host: p.session.API.Host(), Instance: p.id, Input: &p.in, Blank: "leaves the value alone", Ledger: p.ledger.Path,
+		Grace: p.o.grace, Keep: p.o.keep, Moves: p.o.moves,
 	}
 	if p.o.blank == blankClears {
 		head.Blank = "clears the value"
 	}
 	o := apply.Options{
-		Head: head, Columns: columns, Keys: p.o.checked.keys, Absent: apply.Absent(p.o.absent), Scope: p.o.checked.scope, Keep: keep,
-		Grace: p.o.checked.grace, Ledger: p.ledger, Deriver: deriver, Now: now,
+		Head: head, Columns: columns, Keys: p.o.checked.keys, Absent: apply.Absent(p.o.absent),
+		Scope: p.o.checked.scope, Keep: keep, Grace: p.o.checked.grace, Ledger: p.ledger, Deriver: deriver, Now: now,
 	}
 	if p.o.moves {
 		o.Moves = fleet.FindIn(p.session.API, userservice.AsAdmin())

@@ -113,7 +113,7 @@ func (o *planOptions) check(wrong *cmdutil.Wrong) {
 		if l.text == "" {
 			continue
 		}
-		limit, err := apply.ParseLimit(l.text)
+		limit, err := apply.ParseLimit(l.text, l.flag == "--max-create")
 		wrong.AddErr(l.flag, err)
 		*l.to = &limit
 	}

@@ -35,6 +35,7 @@ type index struct {
 	columns []*field.Field
 	entries []entry // by hash
 	keyed   bool    // a row is known by a key, not by the DeviceToken
+	tokens  bool    // a row is known by the DeviceToken
 }
 
 // newIndex reads the rows, of which there are about so many.
@@ -46,6 +47,7 @@ func newIndex(ctx context.Context, rows Rows, about int, columns []*field.Field)
 		}
 		name, value := r.known()
 		x.keyed = x.keyed || name != deviceTokenKey
+		x.tokens = x.tokens || name == deviceTokenKey
 		e := entry{n: int32(r.N), mask: x.mask(&r.Set)} //nolint:gosec // a file has fewer rows
 		e.hash = x.sum(name, value)
 		e.digest = x.digest(&r.Set, e.mask)

@@ -16,13 +16,16 @@ type Limit struct {
 	n       float64
 }
 
-// ParseLimit reads 5% or 20.
-func ParseLimit(text string) (Limit, error) {
+// ParseLimit reads 5% or 20. all allows 100%, which is no limit for users who are there.
+func ParseLimit(text string, all bool) (Limit, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(number, 64)
 	whole := n == math.Trunc(n)
 	if err != nil || math.IsNaN(n) || n < 0 || percent && n > 100 || !percent && !whole || n > math.MaxInt32 {
 		return Limit{}, failure.Newf(failure.Invalid, "must be a number of users, or a percentage such as 5%%, not %q", text)
+	}
+	if percent && n == 100 && !all {
+		return Limit{}, failure.New(failure.Invalid, "100% would be no limit: must be a number of users, or less")
 	}
 	return Limit{text: text, percent: percent, n: n}, nil
 }

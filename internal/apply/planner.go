@@ -95,7 +95,8 @@ func (p *planner) user(u *userservice.User) error {
 	if err != nil {
 		return err
 	}
-	managed := m.row != nil || p.Ledger.Owns(m.token) || p.Scope.Has(u)
+	own := p.Ledger.of(m.token)
+	managed := m.row != nil || own.adopted || p.Scope.Has(u)
 	for _, k := range m.keys {
 		p.keys.add(k.hash, managed)
 	}
@@ -112,10 +113,10 @@ func (p *planner) user(u *userservice.User) error {
 	}
 	e.mask |= isMatched
 	p.matched++
-	if !p.Ledger.Has(m.token) {
+	if !own.adopted {
 		p.plan.Adopt = append(p.plan.Adopt, m.token)
 	}
-	if p.index.digest(&u.Fields, e.mask) != e.digest || p.returns(m.token, u) {
+	if p.index.digest(&u.Fields, e.mask) != e.digest || returns(own, u) {
 		p.differ[e.n] = &current{token: m.token, known: m.known, values: p.kept(u)}
 	}
 	return nil
@@ -155,7 +156,9 @@ func (p *planner) match(u *userservice.User) (m match, err error) {
 		}
 	}
 	m.key, m.keyField = m.token.String(), deviceTokenKey
-	take(deviceTokenKey, m.key, p.index.sum(deviceTokenKey, m.key))
+	if p.index.tokens {
+		take(deviceTokenKey, m.key, p.index.sum(deviceTokenKey, m.key))
+	}
 	byToken := m.row != nil
 	for _, f := range p.Keys {
 		text := f.Normalize(u.Fields.Text(f.Name))
@@ -177,8 +180,8 @@ func (p *planner) match(u *userservice.User) (m match, err error) {
 }
 
 // returns reports whether a user whom an apply has deactivated is in the file again.
-func (p *planner) returns(token uuid.UUID, u *userservice.User) bool {
-	return p.Ledger.Deactivated(token) && u.Fields.Text("Status") == "Deactivated"
+func returns(own owned, u *userservice.User) bool {
+	return own.ours && u.Fields.Text("Status") == "Deactivated"
 }
 
 // kept returns the values of a user that are compared.

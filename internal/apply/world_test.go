@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -148,20 +147,14 @@ func (w *world) users(t fataler) map[string]userservice.User {
 	return out
 }
 
-// state returns all that the users say, for comparison.
-func (w *world) state(t fataler) string {
-	t.Helper()
-	var lines []string
-	for id, u := range w.users(t) {
-		text := id + ":"
-		for _, f := range u.Fields.Fields() {
-			v, _ := u.Fields.Value(f)
-			text += fmt.Sprintf(" %s=%v", f.Name, v)
-		}
-		lines = append(lines, text)
+// said returns all that a user says, for comparison.
+func said(u userservice.User) string {
+	text := u.ClientID() + ":"
+	for _, f := range u.Fields.Fields() {
+		v, _ := u.Fields.Value(f)
+		text += fmt.Sprintf(" %s=%v", f.Name, v)
 	}
-	sort.Strings(lines)
-	return strings.Join(lines, "\n")
+	return text
 }
 
 // table is a file of rows.

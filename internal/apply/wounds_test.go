@@ -39,11 +39,24 @@ func lines(p *apply.Plan) string {
 	return b.String()
 }
 
-// outcome is a plan, or why there is none.
-func outcome(p *apply.Plan, err error) string {
-	if err == nil {
-		err = apply.Limits{}.Check(p)
+// outcome returns what shows a plan, or why there is none. limit is the limit of updates; "" is the
+// usual.
+func outcome(limit string) func(p *apply.Plan, err error) string {
+	return func(p *apply.Plan, err error) string {
+		var limits apply.Limits
+		if err == nil && limit != "" {
+			var given apply.Limit
+			given, err = apply.ParseLimit(limit, false)
+			limits.Update = &given
+		}
+		if err == nil {
+			err = limits.Check(p)
+		}
+		return planOrError(p, err)
 	}
+}
+
+func planOrError(p *apply.Plan, err error) string {
 	if err != nil {
 		f := failure.From(err)
 		text := fmt.Sprintf("%s (%s): %s\n", f.Code, f.Reason, f.Message)
@@ -71,6 +84,7 @@ func TestWounds(t *testing.T) {
 		name   string
 		first  bool // the file was never applied
 		ignore bool // nobody is removed
+		limit  string
 		change func(t *testing.T, p *planner)
 		file   string
 	}{
@@ -87,6 +101,8 @@ func TestWounds(t *testing.T) {
 		{name: "a column that is gone", file: "ClientId,FirstName\n" + strings.ReplaceAll(rows(0, 30), ",Bonn", "")},
 		{name: "a column that was filled with one value", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel")},
 		{name: "a value that is cleared on purpose", file: head + strings.Replace(rows(0, 30), "Bonn", `\N`, 1)},
+		{name: "a limit that is to be switched off", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "100%"},
+		{name: "a limit that lets exactly this through", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "30"},
 		{name: "a key that comes twice in the file", file: head + rows(0, 30) + rows(4, 5)},
 		{name: "a key that two users have", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
 			p.register(t, map[string]any{"ClientId": "c-4"})
@@ -132,7 +148,7 @@ func TestWounds(t *testing.T) {
 				c.change(t, p)
 			}
 			w.writes = nil
-			got := strings.ReplaceAll(outcome(p.make(c.file)), p.dir, "DIR")
+			got := strings.ReplaceAll(outcome(c.limit)(p.make(c.file)), p.dir, "DIR")
 			if p.doubt != "" {
 				got += "the last " + p.doubt + " may have been cut\n"
 			}
@@ -144,6 +160,9 @@ func TestWounds(t *testing.T) {
 		})
 	}
 }
+
+// notManaged is how many users of others are there by the time that a moving list ends.
+var notManaged = regexp.MustCompile(`[0-9]+ not managed`)
 
 var deviceToken = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
@@ -258,9 +277,12 @@ func TestUserWhoChangedIsStale(t *testing.T) {
 			plan := p.mustMake(t, "ClientId,City\nc-1,Bonn\n")
 			change(t, p, user)
 			w.writes = nil
-			if rows := p.send(t, plan); rows[0].Outcome != job.Stale || len(w.writes) > 0 {
+			rows := p.send(t, plan)
+			if rows[0].Outcome != job.Stale || len(w.writes) > 0 {
 				t.Errorf("got %+v, and sent %q", rows[0], w.writes)
 			}
+			golden(t, "a plan that is stale, the user was "+name,
+				fmt.Sprintf("%s%s %s: %v\n", lines(plan), rows[0].Outcome, rows[0].ClientID, rows[0].Err))
 		})
 	}
 }
@@ -337,9 +359,11 @@ func TestListThatMovesWhileItIsRead(t *testing.T) {
 	if err != nil && !failure.HasReason(err, fleet.ReasonListMoves) {
 		t.Fatal(err)
 	}
-	if err == nil && len(plan.Actions) != 0 {
-		t.Errorf("got %s", lines(plan))
+	got := ""
+	if err == nil {
+		got = notManaged.ReplaceAllString(lines(plan), "N not managed")
 	}
+	golden(t, "a list that moves while it is read", got)
 	// A user whom the list has missed altogether is found before it is created.
 	missed := &apply.Plan{Actions: []apply.Action{{Action: apply.Create, Key: "c-7", KeyField: "ClientId", Row: 1,
 		DeviceToken: uuid.New(), Changes: []job.Change{{Field: "ClientId", To: "c-7"}}}}}
