@@ -174,9 +174,14 @@ func usage(root *cobra.Command, args []string, err error) error {
 
 func noSuchCommand(c *cobra.Command, word string) error {
 	e := failure.Newf(failure.Invalid, "unknown command %s for %s", shortened(word), c.CommandPath())
-	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(word); word != "" && len(near) > 0 {
-		return e.WithHint("did you mean " + strings.Join(near, " or ") + "?")
+	var known []string
+	for _, child := range c.Commands() {
+		if child.IsAvailableCommand() {
+			known = append(known, child.Name())
+		}
+	}
+	if near := nearest.Of(word, known); near != "" {
+		return e.WithHint("did you mean " + near + "?")
 	}
 	return e.WithHint("see `" + c.CommandPath() + " --help`")
 }

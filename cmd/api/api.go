@@ -90,7 +90,7 @@ the InstanceKey of the profile rather than a JWT.`,
 	f.StringVar(&o.asUser, "as-user", "", "call as the user with this `DeviceToken` rather than as the admin")
 	f.BoolVar(&o.paginate, "paginate", false, "continue with the next PageNumber while the response has HasNextPage")
 	f.BoolVarP(&o.include, "include", "i", false, "print the status and the headers of the response too")
-	_ = c.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(hosts, cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "host", hosts...)
 	return c
 }
 
@@ -102,11 +102,13 @@ func (o options) request(k *cmdutil.App) (userservice.RawCall, userservice.Calle
 	add := func(key, format string, args ...any) {
 		wrong = append(wrong, failure.Field{Key: key, Message: fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains(methods, o.method) {
-		add("METHOD", "%q is not one of %s", o.method, strings.Join(methods, ", "))
+	if _, err := cmdutil.OneOf(o.method, methods...); err != nil {
+		add("METHOD", "%v", err)
 	}
-	if o.host != "" && !slices.Contains(hosts, o.host) {
-		add("--host", "%q is not one of %s", o.host, strings.Join(hosts, ", "))
+	if host, err := cmdutil.OneOf(o.host, hosts...); o.host != "" && err != nil {
+		add("--host", "%v", err)
+	} else {
+		r.Host = userservice.Host(host)
 	}
 	for _, h := range o.headers {
 		name, value, ok := strings.Cut(h, ":")

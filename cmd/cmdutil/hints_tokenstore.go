@@ -28,7 +28,9 @@ var storeHints = map[failure.Reason]hint{
 		return "set TELEMATICSCTL_STORE_PASSPHRASE or TELEMATICSCTL_STORE_PASSPHRASE_FILE, set " +
 			"store_passphrase_command, or type the passphrase at a terminal"
 	},
-	tokenstore.ReasonBadKind:  func(*App, *failure.Error) string { return "set token_store to keyring, file or memory" },
+	tokenstore.ReasonBadKind: func(_ *App, e *failure.Error) string {
+		return nearestFirst([]string{e.Subject}, "keyring, file, memory", "set token_store to one of ")
+	},
 	tokenstore.ReasonNoFolder: func(*App, *failure.Error) string { return "set TELEMATICSCTL_STATE_DIR" },
 	tokenstore.ReasonTooLong:  func(a *App, _ *failure.Error) string { return a.fallbackStore() },
 	tokenstore.ReasonUnreadable: func(_ *App, e *failure.Error) string {

@@ -95,7 +95,7 @@ func (j *JobFlags) AddInput(c *cobra.Command, what string) {
 	f.StringVar(&j.Input.Key, "key", "", "`fields` that identify a row: client-id,email")
 	f.StringVar(&j.MaxInput, "max-input", maxInputGiB, "maximum `size` of the input")
 	f.BoolVar(&j.Input.NoValidate, "no-validate", false, "send values as they are")
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(input.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	CompleteWords(c, "format", input.Formats()...)
 	j.group(c, groupInput, "file", "format", "encoding", "separator", "sheet", "date-format", "map", "ignore-unknown",
 		"key", "max-input", "no-validate")
 }
@@ -136,7 +136,7 @@ func (j *JobFlags) AddSpeed(c *cobra.Command) {
 	f.DurationVar(&j.Patience, "patience", 5*time.Minute, "how long the service may be down")
 	f.StringVar(&j.MaxFailures, "max-failures", "", "stop after this `many` failed rows: 20 or 5%")
 	f.StringVar(&j.Progress, "progress", progress.Auto, "progress `mode`: auto, plain, json, none")
-	_ = c.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressModes, cobra.ShellCompDirectiveNoFileComp))
+	CompleteWords(c, "progress", progressModes...)
 	j.group(c, groupSpeed, "concurrency", "rate", "retries", "patience", "max-failures", "progress")
 }
 
@@ -213,10 +213,7 @@ func (j *JobFlags) Check(wrong *Wrong) {
 }
 
 func (j *JobFlags) checkInput(wrong *Wrong) {
-	j.Input.Format = strings.ToLower(j.Input.Format)
-	if j.Input.Format != "" && !slices.Contains(input.Formats(), j.Input.Format) {
-		wrong.Add("--format", "must be one of %s, not %q", strings.Join(input.Formats(), ", "), j.Input.Format)
-	}
+	wrong.OneOf("--format", &j.Input.Format, input.Formats()...)
 	if _, err := parseSize(j.MaxInput); err != nil {
 		wrong.AddErr("--max-input", err)
 	}
@@ -305,9 +302,7 @@ func (j *JobFlags) Settings(requested int) (JobSettings, error) {
 	if j.Patience < 0 {
 		wrong.Add("--patience", "must not be negative")
 	}
-	if j.Progress != "" && !slices.Contains(progressModes, j.Progress) {
-		wrong.Add("--progress", "must be one of %s, not %q", strings.Join(progressModes, ", "), j.Progress)
-	}
+	wrong.OneOf("--progress", &j.Progress, progressModes...)
 	rate, err := parseRate(j.Rate)
 	wrong.AddErr("--rate", err)
 	most, err := parseMaxFailures(j.MaxFailures, requested)

@@ -1,7 +1,10 @@
 package cmdutil
 
 import (
+	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/nearest"
@@ -28,4 +31,35 @@ func DidYouMean(text string, known []string) string {
 		return " (did you mean " + near + "?)"
 	}
 	return ""
+}
+
+// OneOf returns the one of some words that a text is, whatever its spelling: DateCreatedDesc,
+// date-created-desc, "No Data". Any other text is an error with the words, and the nearest of them.
+func OneOf(text string, words ...string) (string, error) {
+	for _, word := range words {
+		if field.Fold(word) == field.Fold(text) {
+			return word, nil
+		}
+	}
+	list := strings.Join(words, ", ")
+	if n := len(words) - 1; n > 0 && n < 6 {
+		list = strings.Join(words[:n], ", ") + " or " + words[n]
+	}
+	return "", fmt.Errorf("must be %s, not %q%s", list, text, DidYouMean(text, words))
+}
+
+// OneOf reads a flag or an argument that must be one of some words; "" is not given.
+func (w *Wrong) OneOf(flag string, text *string, words ...string) {
+	if *text == "" {
+		return
+	}
+	word, err := OneOf(*text, words...)
+	if w.AddErr(flag, err); err == nil {
+		*text = word
+	}
+}
+
+// CompleteWords completes a flag with words.
+func CompleteWords(c *cobra.Command, flag string, words ...string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -41,6 +41,10 @@ func planProfile(
 	if err := p.choose(s, o.as, id); err != nil {
 		return nil, err
 	}
+	var wrong cmdutil.Wrong
+	if wrong.OneOf("--token-store", &o.store, tokenstore.KindKeyring, tokenstore.KindFile); wrong != nil {
+		return nil, wrong.Err()
+	}
 	if o.store != "" {
 		p.next.TokenStore = o.store
 	}

@@ -15,8 +15,7 @@ type saving struct{ as, store string }
 func (o *saving) add(c *cobra.Command) {
 	c.Flags().StringVar(&o.as, "save-as", "", "`name` of the profile to write (default: from the instance's name)")
 	c.Flags().StringVar(&o.store, "token-store", "", "`store` of the profile: keyring or file")
-	stores := cobra.FixedCompletions([]string{"keyring", "file"}, cobra.ShellCompDirectiveNoFileComp)
-	_ = c.RegisterFlagCompletionFunc("token-store", stores)
+	cmdutil.CompleteWords(c, "token-store", "keyring", "file")
 }
 
 func newUse(k *cmdutil.App) *cobra.Command {

@@ -94,8 +94,7 @@ is kept as the identity key, so that DeviceTokens stay the same.`,
 	c.Flags().BoolVar(&o.noKey, "no-instance-key", false, "store no InstanceKey (set TELEMATICSCTL_INSTANCE_KEY)")
 	c.Flags().BoolVar(&o.replace, "replace", false, "change an existing profile")
 	c.MarkFlagsMutuallyExclusive("instance-key-stdin", "no-instance-key", "instance-key-command")
-	_ = c.RegisterFlagCompletionFunc("token-store",
-		cobra.FixedCompletions([]string{"keyring", "file", "memory"}, cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "token-store", "keyring", "file", "memory")
 	return c
 }
 
@@ -187,9 +186,9 @@ func checkSettings(o *addOptions, p *config.Profile, insecure bool) error {
 			mistake(s.Key, err)
 			p.InstanceID, o.changes[i].Value = id, id
 		case "token_store":
-			_, err := tokenstore.Open(tokenstore.Options{Kind: text, Dir: "."})
+			kind, err := cmdutil.OneOf(text, tokenstore.KindKeyring, tokenstore.KindFile, tokenstore.KindMemory)
 			mistake(s.Key, err)
-			p.TokenStore = text
+			p.TokenStore, o.changes[i].Value = kind, kind
 		case "admin_email":
 			_, err := field.MustGet("Email").ParseText(text, time.Time{})
 			mistake(s.Key, err)

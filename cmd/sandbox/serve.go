@@ -188,14 +188,16 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 		}
 		opts.Faults = append(opts.Faults, f)
 	}
+	var wrong cmdutil.Wrong
+	wrong.OneOf("--log-format", &o.logFormat, "text", "json")
 	switch o.logFormat {
-	case "":
 	case "text":
 		opts.Log = slog.New(slog.NewTextHandler(k.Streams.Err, nil))
 	case "json":
 		opts.Log = slog.New(slog.NewJSONHandler(k.Streams.Err, nil))
-	default:
-		return opts, failure.Newf(failure.Invalid, "--log-format %q: must be text or json", o.logFormat)
+	}
+	if err := wrong.Err(); err != nil {
+		return opts, err
 	}
 	if o.layout != "" {
 		if opts.Layout, err = readLayout(o.layout); err != nil {

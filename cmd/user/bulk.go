@@ -72,8 +72,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	o.job.AddOutputs(c, true)
 	o.job.AddSpeed(c)
 	o.job.AddRestart(c)
-	_ = c.RegisterFlagCompletionFunc("device-token", cobra.FixedCompletions([]string{"server"},
-		cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "device-token", "server")
 	_ = c.RegisterFlagCompletionFunc("set", completeAssignment)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if f.Changed("quantity") == f.Changed("file") {
@@ -131,13 +130,8 @@ func (o *bulkOptions) check(a *cmdutil.App) (registerOptions, error) {
 			out.Set = append(out.Set, f.Name+"="+text)
 		}
 	}
-	switch o.deviceToken {
-	case "":
-	case "server":
-		out.Server = true
-	default:
-		wrong.Add("--device-token", "must be server, not %q", o.deviceToken)
-	}
+	wrong.OneOf("--device-token", &o.deviceToken, "server")
+	out.Server = o.deviceToken == "server"
 	wrong.AtLeast("--batch-size", o.batchSize, 1)
 	if _, _, err := o.job.Input.Preference(); err != nil {
 		wrong.AddErr("--key", err)

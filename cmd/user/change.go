@@ -63,9 +63,7 @@ func (c *changeCommand) addFlags(cc *cobra.Command, what string) {
 // own flags.
 func (c *changeCommand) run(ctx context.Context, wrong cmdutil.Wrong) error {
 	c.job.Check(&wrong)
-	if c.as != "" && c.as != string(operation.AsAdmin) && c.as != string(operation.AsUser) {
-		wrong.Add("--as", "must be admin or user, not %q", c.as)
-	}
+	wrong.OneOf("--as", &c.as, string(operation.AsAdmin), string(operation.AsUser))
 	c.options.As = operation.As(c.as)
 	if _, err := c.job.Input.KeyFields(); err != nil {
 		wrong.AddErr("--key", err)

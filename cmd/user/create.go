@@ -71,8 +71,7 @@ go to the token store, which is checked before the user is registered.`,
 	c.Flags().BoolVar(&accessToken, "create-access-token", true, "get and store the user's tokens")
 	c.Flags().BoolVar(&o.noValidate, "no-validate", false, "send values as they are")
 	_ = c.MarkFlagFilename("data", "json")
-	_ = c.RegisterFlagCompletionFunc("if-exists", cobra.FixedCompletions([]string{"ok"},
-		cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "if-exists", "ok")
 	return c
 }
 
@@ -204,8 +203,8 @@ func createBody(a *cmdutil.App, o createOptions, noInstance error) (field.Set, e
 		}
 		r.JSON(data)
 	}
-	if o.ifExists != "" && o.ifExists != "ok" {
-		r.Mistakes = append(r.Mistakes, failure.Field{Key: "--if-exists", Message: "must be ok, not " + o.ifExists})
+	if _, err := cmdutil.OneOf(o.ifExists, "ok"); o.ifExists != "" && err != nil {
+		r.Mistakes = append(r.Mistakes, failure.Field{Key: "--if-exists", Message: err.Error()})
 	}
 	if token := field.MustGet("CustomToken"); o.given[token] == "new" {
 		o.given[token] = uuid.NewString()

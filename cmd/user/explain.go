@@ -70,6 +70,10 @@ type explainer struct {
 }
 
 func explainUsers(ctx context.Context, k *cmdutil.App, o explainOptions) error {
+	var wrong cmdutil.Wrong
+	if wrong.OneOf("--as", &o.as, string(operation.AsAdmin), string(operation.AsUser)); wrong != nil {
+		return wrong.Err()
+	}
 	p, err := k.Printer(ctx)
 	if err != nil {
 		return err

@@ -46,14 +46,13 @@ form. Deactivated users are included, unless --active-only.`,
 	f.BoolVar(&q.ActiveOnly, "active-only", false, "leave out deactivated users")
 	f.BoolVar(&o.allInstances, "all-instances", false, "users of every instance that the admin may see")
 	cmdutil.AddColumns(c, k, userView.Names())
-	_ = c.RegisterFlagCompletionFunc("os",
-		cobra.FixedCompletions([]string{"ios", "android"}, cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "os", "ios", "android")
 	return c
 }
 
 // check holds the criteria to their rules.
 func (o *findOptions) check() error {
-	var wrong []failure.Field
+	var wrong cmdutil.Wrong
 	q := &o.query
 	if q.DeviceToken != "" {
 		id, err := field.ParseServiceUUID(q.DeviceToken)
@@ -62,14 +61,12 @@ func (o *findOptions) check() error {
 		}
 		q.DeviceToken = id.String()
 	}
-	switch strings.ToLower(o.os) {
-	case "":
+	wrong.OneOf("--os", &o.os, "ios", "android")
+	switch o.os {
 	case "android":
 		q.OsType = userservice.OsAndroid
 	case "ios":
 		q.OsType = userservice.OsIOS
-	default:
-		wrong = append(wrong, failure.Field{Key: "--os", Message: `"` + o.os + `" is neither ios nor android`})
 	}
 	if q.DeviceToken+q.Email+q.Phone+q.ClientID+q.FirstName+q.LastName+q.FullName == "" {
 		wrong = append(wrong, failure.Field{Key: "criteria", Message: "at least one is required besides --country and --os"})

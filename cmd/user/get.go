@@ -9,6 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
+	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -46,9 +47,12 @@ With --diff, what has changed since a file was written by user get -o json.`,
 }
 
 func getUser(ctx context.Context, k *cmdutil.App, o getOptions) error {
+	var wrong cmdutil.Wrong
 	token, err := fleet.ParseToken(o.token)
-	if err != nil {
-		return failure.InvalidFields("invalid argument", []failure.Field{{Key: "TOKEN", Message: err.Error()}})
+	wrong.AddErr("TOKEN", err)
+	wrong.OneOf("--as", &o.as, string(operation.AsAdmin), string(operation.AsUser))
+	if err := wrong.Err(); err != nil {
+		return err
 	}
 	var before *userservice.User
 	if o.diff != "" {

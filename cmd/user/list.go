@@ -67,8 +67,7 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		value := new(string)
 		o.flags[fl.Name] = value
 		f.StringVar(value, fl.Flag, "", "only users with "+fl.Name+" `on|off`")
-		_ = c.RegisterFlagCompletionFunc(fl.Flag,
-			cobra.FixedCompletions([]string{"on", "off"}, cobra.ShellCompDirectiveNoFileComp))
+		cmdutil.CompleteWords(c, fl.Flag, "on", "off")
 	}
 	f.StringVar(&o.os, "os", "", "only this `platform`: ios or android")
 	f.StringVar(&o.sdk, "sdk-version", "", "only users with this `version` of the SDK")
@@ -88,7 +87,7 @@ The JSON can be given back: user bulk --file, user update --file.`,
 	cmdutil.GroupFlags(c, "Output", "sort", "columns")
 	for flag, values := range map[string][]string{"activity-status": userservice.ActivityStatuses, "rtd": {"on", "off"},
 		"sort": sortNames(), "os": {"ios", "android"}, "without": userView.Names()} {
-		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		cmdutil.CompleteWords(c, flag, values...)
 	}
 	return c
 }

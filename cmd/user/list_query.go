@@ -61,11 +61,15 @@ func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error)
 		}
 	}
 	for _, status := range o.activity {
-		value, err := oneOf(status, userservice.ActivityStatuses)
+		value, err := cmdutil.OneOf(status, userservice.ActivityStatuses...)
 		check("activity-status", err)
 		q.ActivityStatuses = append(q.ActivityStatuses, value)
 	}
 	var err error
+	if o.os != "" {
+		f.os, err = cmdutil.OneOf(o.os, "ios", "android")
+		check("os", err)
+	}
 	q.CreatedFrom, err = dateOf(o.createdFrom)
 	check("created-from", err)
 	q.CreatedTo, err = dateOf(o.createdTo)
@@ -74,7 +78,7 @@ func (o listOptions) query(now time.Time) (userservice.ListQuery, filter, error)
 	}
 	check("created-to", err)
 	if o.sort != "" {
-		q.Sort, err = oneOf(o.sort, sortNames())
+		q.Sort, err = cmdutil.OneOf(o.sort, sortNames()...)
 		check("sort", err)
 	}
 	if o.rtd != "" {
@@ -135,18 +139,4 @@ func dateOf(text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is not a date (such as 2026-05-31)", text)
-}
-
-// oneOf finds a value in a list, whatever its spelling: DateCreatedDesc,
-// date-created-desc, "No Data".
-func oneOf(text string, values []string) (string, error) {
-	fold := func(s string) string {
-		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
-	}
-	for _, v := range values {
-		if fold(v) == fold(text) {
-			return v, nil
-		}
-	}
-	return "", fmt.Errorf("%q is not one of %s%s", text, strings.Join(values, ", "), cmdutil.DidYouMean(text, values))
 }

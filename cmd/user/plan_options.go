@@ -74,7 +74,7 @@ func (o *planOptions) add(c *cobra.Command) {
 		"absent": {string(apply.AbsentIgnore), string(apply.AbsentDeactivate), string(apply.AbsentDelete)},
 		"blank":  {blankKeeps, blankClears},
 	} {
-		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		cmdutil.CompleteWords(c, flag, values...)
 	}
 }
 
@@ -85,14 +85,9 @@ var keyFields = []string{"ClientId", "Email", "Phone"}
 func (o *planOptions) check(wrong *cmdutil.Wrong) {
 	o.Check(wrong)
 	var err error
-	switch apply.Absent(o.absent) {
-	case apply.AbsentIgnore, apply.AbsentDeactivate, apply.AbsentDelete:
-	default:
-		wrong.Add("--absent", "must be ignore, deactivate or delete, not %q", o.absent)
-	}
-	if o.blank != blankKeeps && o.blank != blankClears {
-		wrong.Add("--blank", "must be keeps or clears, not %q", o.blank)
-	}
+	wrong.OneOf("--absent", &o.absent, string(apply.AbsentIgnore), string(apply.AbsentDeactivate),
+		string(apply.AbsentDelete))
+	wrong.OneOf("--blank", &o.blank, blankKeeps, blankClears)
 	if o.scope != "" {
 		o.checked.scope, err = apply.ParseScope(o.scope)
 		wrong.AddErr("--scope", err)

@@ -75,8 +75,7 @@ func completeOnOff(c *cobra.Command, args []string, _ string) ([]string, cobra.S
 // addAs adds --as.
 func addAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "", "act as `admin|user` (default: the admin if possible)")
-	_ = c.RegisterFlagCompletionFunc("as",
-		cobra.FixedCompletions([]string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(c, "as", "admin", "user")
 }
 
 // set reads on|off and the flags that belong to it, and makes the change.

@@ -43,7 +43,7 @@ func addFieldFlags(c *cobra.Command, fields []*field.Field) *fieldFlags {
 		}
 		ff.text[f] = c.Flags().String(f.Flag, "", help)
 		if values != nil {
-			_ = c.RegisterFlagCompletionFunc(f.Flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+			cmdutil.CompleteWords(c, f.Flag, values...)
 		}
 	}
 	return ff

@@ -6,6 +6,8 @@ package field
 
 import (
 	"strings"
+
+	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // Kind is what a field holds, and with it the rule that its values must keep.
@@ -166,3 +168,11 @@ func (f *Field) Path() string {
 func Fold(s string) string { return folder.Replace(strings.ToLower(NormalizeText(s))) }
 
 var folder = strings.NewReplacer("_", "", "-", "", " ", "", "\u00a0", "")
+
+// DidYouMean returns " (did you mean X?)" about a misspelt name; "" where no candidate is like it.
+func DidYouMean(name string, candidates []string) string {
+	if near := nearest.By(Fold, name, candidates); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}

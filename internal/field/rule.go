@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/lazyregexp"
-	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // A RuleError is a value that breaks its field's rule. Two values that break a rule in the same way
@@ -110,11 +109,7 @@ func (f *Field) parseEnum(s string) (string, error) {
 			return v, nil
 		}
 	}
-	why := "not one of " + strings.Join(f.Values, ", ")
-	if near := nearest.By(Fold, s, f.Values); near != "" {
-		why += " (did you mean " + near + "?)"
-	}
-	return "", invalid(s, why)
+	return "", invalid(s, "not one of "+strings.Join(f.Values, ", ")+DidYouMean(s, f.Values))
 }
 
 func parseBool(text string) (value, ok bool) {

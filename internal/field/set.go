@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // Set is the fields that were assigned, with their values. A field that was not assigned is not
@@ -332,9 +331,5 @@ func Names(use Use) []string {
 
 func unknownField(name string, use Use) string {
 	known := Names(use)
-	text := "no such field here; the known ones are " + strings.Join(known, ", ")
-	if near := nearest.By(Fold, name, known); near != "" {
-		text = "no such field here (did you mean " + near + "?); the known ones are " + strings.Join(known, ", ")
-	}
-	return text
+	return "no such field here" + DidYouMean(name, known) + "; the known ones are " + strings.Join(known, ", ")
 }

@@ -48,8 +48,8 @@ func ParsePreference(text string) (Preference, error) {
 		f, ok := field.Lookup(name)
 		switch {
 		case !ok:
-			return Preference{}, invalid("key %q: %q is not a field; a key is one of %s, content, random", text, name,
-				keyNames())
+			return Preference{}, invalid("key %q: %q is not a field%s; a key is one of %s, content, random", text, name,
+				field.DidYouMean(name, append(strings.Split(keyNames(), ", "), string(Content), string(Random))), keyNames())
 		case !mayBeKey(f):
 			return Preference{}, invalid("key %q: %s cannot tell users apart; a key is one of %s, content, random", text,
 				f.Name, keyNames())

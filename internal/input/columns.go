@@ -8,7 +8,6 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
 
 // The columns of a results file. A file may hold them under any spelling of these names:
@@ -145,10 +144,7 @@ func (n *names) knownNames() []string {
 
 // didYouMean returns the nearest known name in parentheses; "" where none is near.
 func (n *names) didYouMean(name string) string {
-	if near := nearest.By(field.Fold, name, n.knownNames()); near != "" {
-		return " (did you mean " + near + "?)"
-	}
-	return ""
+	return field.DidYouMean(name, n.knownNames())
 }
 
 // of returns the meaning of a column's name in the file.

@@ -70,7 +70,8 @@ func (t *Templates) parse(assignment string) (fieldTemplate, error) {
 	}
 	f, ok := field.Lookup(name)
 	if !ok || f.Use&t.options.Use == 0 {
-		return fieldTemplate{}, fmt.Errorf("not a field; the fields are %s", strings.Join(field.Names(t.options.Use), ", "))
+		return fieldTemplate{}, fmt.Errorf("not a field%s; the fields are %s",
+			field.DidYouMean(name, field.Names(t.options.Use)), strings.Join(field.Names(t.options.Use), ", "))
 	}
 	if t.Has(f) {
 		return fieldTemplate{}, errors.New("set twice")

@@ -102,6 +102,7 @@ func (s *Streams) prompt(ctx context.Context, question, flag string, read reader
 	select {
 	case a := <-answers:
 		if errors.Is(a.err, io.EOF) {
+			s.line("") // the terminal echoes no line end for it
 			a.err = failure.New(failure.Invalid, "no answer: standard input has ended").WithHint("use " + flag)
 		}
 		return a.text, errors.Join(a.err, done())
