@@ -41,11 +41,10 @@ func OneOf(text string, words ...string) (string, error) {
 			return word, nil
 		}
 	}
-	list := strings.Join(words, ", ")
-	if n := len(words) - 1; n > 0 && n < 6 {
-		list = strings.Join(words[:n], ", ") + " or " + words[n]
+	if len(words) == 1 {
+		return "", fmt.Errorf("must be %s, not %q", words[0], text)
 	}
-	return "", fmt.Errorf("must be %s, not %q%s", list, text, DidYouMean(text, words))
+	return "", fmt.Errorf("%q is not one of %s%s", text, strings.Join(words, ", "), DidYouMean(text, words))
 }
 
 // OneOf reads a flag or an argument that must be one of some words; "" is not given.

@@ -42,7 +42,8 @@ func planProfile(
 		return nil, err
 	}
 	var wrong cmdutil.Wrong
-	if wrong.OneOf("--token-store", &o.store, tokenstore.KindKeyring, tokenstore.KindFile); wrong != nil {
+	if wrong.OneOf("--token-store", &o.store, tokenstore.KindKeyring, tokenstore.KindFile,
+		tokenstore.KindMemory); wrong != nil {
 		return nil, wrong.Err()
 	}
 	if o.store != "" {
