@@ -281,7 +281,7 @@ func TestTheExamplesInTheDocsAreTrue(t *testing.T) {
 func TestTheGitHubActionFailsWithTheLogOfASandboxThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	_, output, err := runAction(t, map[string]string{"args": "--fault\n/v1/nowhere: 503"})
-	if err == nil || !strings.Contains(output, "there is no call /v1/nowhere") {
+	if err == nil || !strings.Contains(output, "unknown call /v1/nowhere") {
 		t.Errorf("%s %v", output, err)
 	}
 }

@@ -123,7 +123,8 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 
 // hosts are the contract's base URLs by the names that --to and `api --host` have for them.
 var hosts = map[string]string{
-	string(userservice.HostUser): userservice.DefaultUserURL, string(userservice.HostAccounts): userservice.DefaultAccountsURL,
+	string(userservice.HostUser):         userservice.DefaultUserURL,
+	string(userservice.HostAccounts):     userservice.DefaultAccountsURL,
 	string(userservice.HostPortal):       userservice.DefaultPortalURL,
 	string(userservice.HostStatistics):   userservice.DefaultStatisticsURL,
 	string(userservice.HostDeviceStatus): userservice.DefaultDeviceStatusURL,

@@ -239,8 +239,8 @@ func fill(ctx context.Context, k *cmdutil.App, box *sandbox.Sandbox, o serveOpti
 	return err
 }
 
-// export writes every user to a file when the serving has ended: of the same sandbox where it is in memory, else of its
-// folder, which was given up.
+// export writes every user to a file when the serving has ended: of the same sandbox where it is in
+// memory, else of its folder, which was given up.
 func export(ctx context.Context, k *cmdutil.App, opts sandbox.Options, box *sandbox.Sandbox, path string) error {
 	if opts.Dir != "" {
 		again, err := sandbox.Open(sandbox.Options{Dir: opts.Dir, Now: opts.Now})
@@ -271,7 +271,8 @@ func readyAt(url string, l seed.Layout) ready {
 	}
 }
 
-// announce prints where the sandbox is. Its credentials are not secret: they are the same everywhere.
+// announce prints where the sandbox is. Its credentials are not secret: they are the same
+// everywhere.
 func announce(k *cmdutil.App, p *render.Printer, r ready) {
 	switch {
 	case p.Format() == render.JSON && !p.Queried(): // on one line, as whoever waits for it reads a line

@@ -37,7 +37,7 @@ var asForm = headers{"Content-Type": "text/plain"}
 var huge = `{"x": "` + strings.Repeat("x", 30_000_000) + `"}`
 
 // newWalk begins a walk all of whose answers are held to a contract. asked, if it is
-// given, is told of all that a call looks for in its request.
+// given, gets all that a call looks for in its request.
 func newWalk(t *testing.T, contract *contracttest.Contract, asked func(call, where, name string)) *walk {
 	t.Helper()
 	w := &walk{world: newCompanies(t), strict: newWorld(t, sandbox.Options{NoMultiple: true})}

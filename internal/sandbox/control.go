@@ -228,7 +228,7 @@ func (s *Sandbox) expireTokens(r *http.Request, b body) (any, error) {
 	}
 	known, err := s.server.Expire(r.Context(), token)
 	if err == nil && !known {
-		err = failure.Newf(failure.NotFound, "there is no user %s", token)
+		err = failure.Newf(failure.NotFound, "unknown user %s", token)
 	}
 	return map[string]any{"Expired": true}, err
 }

@@ -99,7 +99,7 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"Faults": ["nonsense"]}`: "no : after the path",
 		`{"Faults": "*: 503"}`:     "a list of texts",
-		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "there is no call /v1/registrations; the nearest is POST " +
+		`{"Faults": ["*: 503", "/v1/registrations: 503"]}`: "unknown call /v1/registrations; the nearest is POST " +
 			"/v1/Registration/create",
 	} {
 		if got := w.control(t, "PUT", "faults", body, 422); !strings.Contains(got, want) {

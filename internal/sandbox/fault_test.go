@@ -57,18 +57,18 @@ func openWith(text string) error {
 
 func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
 	for text, want := range map[string]string{
-		"POST /v1/Registration/creat: 503": "there is no call /v1/Registration/creat; the nearest is POST " +
+		"POST /v1/Registration/creat: 503": "unknown call /v1/Registration/creat; the nearest is POST " +
 			"/v1/Registration/create",
-		"/v1/Auth/Logn: 503": "there is no call /v1/Auth/Logn; the nearest is POST /v1/Auth/Login",
-		"/v2/Registration/*: 503": "there is no call /v2/Registration/*; the nearest is POST " +
+		"/v1/Auth/Logn: 503": "unknown call /v1/Auth/Logn; the nearest is POST /v1/Auth/Login",
+		"/v2/Registration/*: 503": "unknown call /v2/Registration/*; the nearest is POST " +
 			"/v1/Registration/create",
-		"GET /v1/Management/users/a/b: 503": "there is no call /v1/Management/users/a/b; the nearest is GET " +
+		"GET /v1/Management/users/a/b: 503": "unknown call /v1/Management/users/a/b; the nearest is GET " +
 			"/v1/Management/users",
-		"GET /v1/Management/users/find/*: 503": "there is no call /v1/Management/users/find/*; the nearest is GET " +
+		"GET /v1/Management/users/find/*: 503": "unknown call /v1/Management/users/find/*; the nearest is GET " +
 			"/v1/Management/users/find",
-		"GET /V1/instances/{InstanceId}: 503": "there is no call /V1/instances/{InstanceId}; the nearest is GET " +
+		"GET /V1/instances/{InstanceId}: 503": "unknown call /V1/instances/{InstanceId}; the nearest is GET " +
 			"/v1/Instances/{InstanceId}",
-		"/healthz: 503":                       "there is no call /healthz; the nearest is",
+		"/healthz: 503":                       "unknown call /healthz; the nearest is",
 		"GET /v1/Registration/create: 503":    "/v1/Registration/create is called with POST, not with GET",
 		"POST /v1/Management/users/FIND: 503": "/v1/Management/users/FIND is called with GET or DELETE, not with POST",
 		"DELETE /v1/Management/users: 503":    "/v1/Management/users is called with GET or PUT, not with DELETE",

@@ -13,7 +13,8 @@ import (
 
 const ownLayout = `
 Companies:
-- {Id: 00000000-0000-4000-8000-00000000000C, Name: Own, Applications: [{Id: 00000000-0000-4000-8000-00000000000A, Name: App, Instances: [
+- {Id: 00000000-0000-4000-8000-00000000000C, Name: Own, Applications: [{Id: 00000000-0000-4000-8000-00000000000A,
+	Name: App, Instances: [
     {Id: 00000000-0000-4000-8000-000000000001, Key: 00000000-0000-4000-8000-0000000000F1}]}]}
 Admins:
 - {Email: Zoe@example.com, Password: one, Companies: [00000000-0000-4000-8000-00000000000c], Instances: []}

@@ -18,8 +18,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// odd is a request that clients, proxies and people send, with the answer that ASP.NET Core with Newtonsoft gives, and
-// why. A raw one is sent as it is, in HTTP/1; any other in each version of HTTP.
+// odd is a request that clients, proxies and people send, with the answer that ASP.NET Core with
+// Newtonsoft gives, and why. A raw one is sent as it is, in HTTP/1; any other in each version of
+// HTTP.
 type odd struct {
 	shown        string // in the table
 	method, path string

@@ -34,7 +34,8 @@ func checkOrigins(origins []string) error {
 	for _, o := range origins {
 		u, err := url.Parse(o)
 		if o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o) {
-			return failure.Newf(failure.Invalid, "invalid origin %q: must be scheme://host[:port] or *", o).Because(ReasonOrigin, o)
+			return failure.Newf(failure.Invalid, "invalid origin %q: must be scheme://host[:port] or *",
+				o).Because(ReasonOrigin, o)
 		}
 	}
 	return nil

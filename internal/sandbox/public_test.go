@@ -11,7 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 )
 
-// A browser asks before a page's call, and shows the page the answer, if the page's origin is among those.
+// A browser asks before a page's call, and shows the page the answer, if the page's origin is among
+// those.
 func TestPagesOfOneOriginCall(t *testing.T) {
 	const page = "http://localhost:3000"
 	served, _ := serving(t, sandbox.Options{Origins: []string{page}, Control: true})
@@ -21,12 +22,13 @@ func TestPagesOfOneOriginCall(t *testing.T) {
 		status               int
 		allowed              string
 	}{
-		"the question before a call": {"OPTIONS", createPath, page, headers{"Access-Control-Request-Method": "POST"}, 204, page},
-		"a call":                     {"GET", "/healthz", page, nil, 200, page},
-		"a refusal":                  {"GET", usersPath + "/find", page, nil, 401, page},
-		"another origin":             {"GET", "/healthz", "http://evil.example", nil, 200, ""},
-		"no page":                    {"GET", "/healthz", "", nil, 200, ""},
-		"the control API":            {"GET", "/_sandbox/clock", page, nil, 403, ""},
+		"the question before a call": {"OPTIONS", createPath, page, headers{"Access-Control-Request-Method": "POST"}, 204,
+			page},
+		"a call":          {"GET", "/healthz", page, nil, 200, page},
+		"a refusal":       {"GET", usersPath + "/find", page, nil, 401, page},
+		"another origin":  {"GET", "/healthz", "http://evil.example", nil, 200, ""},
+		"no page":         {"GET", "/healthz", "", nil, 200, ""},
+		"the control API": {"GET", "/_sandbox/clock", page, nil, 403, ""},
 	} {
 		h := headers{}.and(c.h)
 		if c.origin != "" {
@@ -44,7 +46,8 @@ func TestPagesOfOneOriginCall(t *testing.T) {
 	}
 }
 
-// A client that trusts the certificate, and no other, is served; under the names that the certificate is for.
+// A client that trusts the certificate, and no other, is served; under the names that the
+// certificate is for.
 func TestServedOverTLS(t *testing.T) {
 	config, certificate, err := sandbox.SelfSigned(time.Now(), "sandbox.test", "0.0.0.0")
 	if err != nil {
@@ -70,7 +73,8 @@ func TestServedOverTLS(t *testing.T) {
 		"by this machine's":  {"localhost", trust, true},
 		"by the unspecified": {"0.0.0.0", trust, false},
 	} {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.pool, ServerName: c.as, MinVersion: tls.VersionTLS12}}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.pool, ServerName: c.as,
+			MinVersion: tls.VersionTLS12}}
 		resp, err := (&http.Client{Transport: transport}).Get(served + "/healthz")
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)

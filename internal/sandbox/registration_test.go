@@ -171,7 +171,8 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		got := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address",
 			"Gender": "female", "Birthday": "1989-02-17T00:00:00Z", "MaritalStatus": "1", "ChildrenCount": 3, "Country": "UK",
 			"District": "Westminster", "City": "London", "Address": "12 St James's Square", "Status": "Deactivated",
-			"ImageUrl": "https://example.com/a.png", "UserFields": {"ClientId": "c-1", "EnableTracking": false, "EnableLogging": true,
+			"ImageUrl": "https://example.com/a.png", "UserFields": {"ClientId": "c-1", "EnableTracking": false,
+				"EnableLogging": true,
 			"EnableRealTimeLocation": true, "Enabled": false}}`)
 		as := w.asAdmin(t)
 		p := w.find(t, as, "DeviceToken="+got.DeviceToken+"&IncludeAccountInfo=true&ShowInactiveUsers=true")[0]

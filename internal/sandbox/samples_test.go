@@ -61,7 +61,8 @@ func userSample(account, wallets string) string {
 		"Nickname": null, "Email": "email@mail.com", "Phone": null, "ImageUrl": "https://user.telematicssdk.com/Files/DefaultImages/ic_no_avatar_white.png",
 		"ExternalImageUrl": null}, "MobileDevice": ` + deviceSample + `, "AccountInfo": ` + account + `, "UserWallets": ` +
 		wallets + `, "IdentityId": null,
-		"IdentityProvider": null, "UserFields": [{"ClientId": null, "EnableLogging": false, "EnableRealTimeLocation": false, "EnableTracking": true, "Enabled": true}]}`
+		"IdentityProvider": null, "UserFields": [{"ClientId": null, "EnableLogging": false,
+			"EnableRealTimeLocation": false, "EnableTracking": true, "Enabled": true}]}`
 }
 
 func registrationSamples() []sample {

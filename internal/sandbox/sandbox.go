@@ -1,8 +1,9 @@
-// Package sandbox is a local sandbox of the user service: an http.Handler that answers every call by the rules that
-// are known of the real one, with users that are kept in a folder or in memory.
+// Package sandbox is a local sandbox of the user service: an http.Handler that answers every call
+// by the rules that are known of the real one, with users that are kept in a folder or in memory.
 //
-// Its rooms: server has the calls, store keeps the data, seed has what it begins with, fault makes it fail on purpose.
-// Sandbox puts them together, with the access log and the control API around them.
+// Its rooms: server has the calls, store keeps the data, seed has what it begins with, fault makes
+// it fail on purpose. Sandbox puts them together, with the access log and the control API around
+// them.
 package sandbox
 
 import (
@@ -55,8 +56,8 @@ const (
 	ReasonDamaged                    = store.ReasonDamaged    // the data file cannot be used
 )
 
-// Options say what a sandbox is like. The zero value is one in memory with the presets, which behaves as the service is
-// known to.
+// Options say what a sandbox is like. The zero value is one in memory with the presets, which
+// behaves as the service is known to.
 type Options struct {
 	Dir    string           // the folder that keeps its data; "" keeps it in memory
 	Now    func() time.Time // its clock; nil is the system's
@@ -75,7 +76,7 @@ type Options struct {
 	FaultSeed uint64        // the same seed fails the same requests
 	Control   bool          // the control API under /_sandbox/
 	Log       *slog.Logger  // a line a request, without secrets; nil is none
-	Warn      func(string)  // is told what Serve could not do well; nil is nobody
+	Warn      func(string)  // gets what Serve could not do well; nil: nobody does
 	Origins   []string      // of the pages that may call it over CORS, such as http://localhost:3000; * is any
 	TLS       *tls.Config   // what Serve serves with; nil is plain HTTP
 	Advertise string        // the URL that others know it by, for the control API; "" is its address
@@ -97,8 +98,8 @@ type Sandbox struct {
 	source   io.Reader
 }
 
-// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes. Its error is of code
-// invalid where the options ask for what cannot be.
+// Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes.
+// Its error is of code invalid where the options ask for what cannot be.
 func Open(o Options) (*Sandbox, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -176,8 +177,8 @@ func (s *Sandbox) now() time.Time { return s.options.Now().Add(time.Duration(s.o
 // Close gives up the folder. Requests after it fail.
 func (s *Sandbox) Close() error { return s.store.Close() }
 
-// Reset empties the sandbox, whatever is in its file: no users, no tokens, new keys, the layout as it was. It fails, of
-// code failed, while another process serves the folder.
+// Reset empties the sandbox, whatever is in its file: no users, no tokens, new keys, the layout as
+// it was. It fails, of code failed, while another process serves the folder.
 func (s *Sandbox) Reset(ctx context.Context) error {
 	err := s.store.Reset(ctx, s.initial())
 	var served *store.ErrServed
@@ -187,19 +188,19 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 	return err
 }
 
-// Layout returns the layout that the sandbox has now, which for a folder need not be that of Options: it counts for an
-// empty one only.
+// Layout returns the layout that the sandbox has now, which for a folder need not be that of
+// Options: it counts for an empty one only.
 func (s *Sandbox) Layout(ctx context.Context) (l seed.Layout, err error) {
 	err = s.store.View(ctx, func(st *store.State) { l = seed.LayoutOf(st) })
 	return l, err
 }
 
-// layoutFile is where a folder keeps a layout of its own, for whoever needs its credentials before a request. A folder
-// with the presets has none.
+// layoutFile is where a folder keeps a layout of its own, for whoever needs its credentials before
+// a request. A folder with the presets has none.
 const layoutFile = "layout.yaml"
 
-// LayoutOf returns the layout of a folder, or what it will be when the folder is first used. The folder need not exist;
-// "" is none. Its error is of code invalid.
+// LayoutOf returns the layout of a folder, or what it will be when the folder is first used. The
+// folder need not exist; "" is none. Its error is of code invalid.
 func LayoutOf(dir string) (seed.Layout, error) {
 	if dir == "" {
 		return seed.DefaultLayout(), nil
@@ -219,8 +220,8 @@ func LayoutOf(dir string) (seed.Layout, error) {
 	return l, nil
 }
 
-// Settle makes the layout in Options that of the folder, for every process that opens it later. An empty folder begins
-// with it; it fails, of code invalid, where the folder has another.
+// Settle makes the layout in Options that of the folder, for every process that opens it later. An
+// empty folder begins with it; it fails, of code invalid, where the folder has another.
 func (s *Sandbox) Settle(ctx context.Context) error {
 	is, err := s.Layout(ctx)
 	if err != nil {
@@ -257,15 +258,16 @@ type Start struct {
 	Fleet  seed.Fleet
 }
 
-// start is what the sandbox began with, for the resets of the control API. One reset takes place at a time.
+// start is what the sandbox began with, for the resets of the control API. One reset takes place at
+// a time.
 type start struct {
 	mu    sync.Mutex
 	lines []byte // the imported users as they were taken: a DeviceToken that was drawn for a line stays the same
 	fleet seed.Fleet
 }
 
-// Begin imports users and then adds a fleet, and returns how many were imported. With the control API it remembers
-// both: a reset brings them back.
+// Begin imports users and then adds a fleet, and returns how many were imported. With the control
+// API it remembers both: a reset brings them back.
 func (s *Sandbox) Begin(ctx context.Context, b Start) (int, error) {
 	s.start.mu.Lock()
 	defer s.start.mu.Unlock()
@@ -319,8 +321,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the data cannot be had, nothing was
-// done nor written, and the error says why. It is a store.ErrServed where another process serves the folder.
+// TryServeHTTP is ServeHTTP for callers in the same process, as Transport is: where the data cannot
+// be had, nothing was done nor written, and the error says why. It is a store.ErrServed where
+// another process serves the folder.
 func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	id := r.Header.Get("X-Request-Id") // comes back (assumed: request-id)
 	if id == "" {

@@ -17,15 +17,17 @@ import (
 const (
 	// graceful is how long a stopping server waits for the requests in flight.
 	graceful = 5 * time.Second
-	// headerTimeout is how long a client may take to send a request's header, and bodyTimeout all of it.
+	// headerTimeout is how long a client may take to send a request's header, and bodyTimeout all
+	// of it.
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
 	// idleTimeout is how long a connection is kept without a request.
 	idleTimeout = 2 * time.Minute
 )
 
-// CheckAddr checks that the sandbox may listen on an address, host:port: only on a loopback one unless remote is
-// allowed, as the credentials of a sandbox are known to everybody. Its error is of code invalid.
+// CheckAddr checks that the sandbox may listen on an address, host:port: only on a loopback one
+// unless remote is allowed, as the credentials of a sandbox are known to everybody. Its error is of
+// code invalid.
 func CheckAddr(addr string, allowRemote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -42,11 +44,12 @@ func CheckAddr(addr string, allowRemote bool) error {
 // stopKey is where a request's context has the channel that is closed when the server stops.
 type stopKey struct{}
 
-// Serve answers on the listener until the context ends, then stops taking requests, lets those in flight finish
-// (without the waits of faults), and closes the sandbox and returns nil. Requests that do not finish within five
-// seconds are cut off, which Options.Warn reports. It holds the folder for that time, so that other processes send
-// their requests to it; it fails, of code failed, where another process serves the folder already. ready, unless it is
-// nil, is called with the server's URL once requests are answered. The listener is closed in any case.
+// Serve answers on the listener until the context ends, then stops taking requests, lets those in
+// flight finish (without the waits of faults), and closes the sandbox and returns nil. Requests
+// that do not finish within five seconds are cut off, which Options.Warn reports. It holds the
+// folder for that time, so that other processes send their requests to it; it fails, of code
+// failed, where another process serves the folder already. ready, unless it is nil, is called with
+// the server's URL once requests are answered. The listener is closed in any case.
 func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url string)) error {
 	address := ln.Addr().String()
 	scheme := "http://"
@@ -88,7 +91,8 @@ func Serve(ctx context.Context, s *Sandbox, ln net.Listener, ready func(url stri
 	return errors.Join(err, stopped, s.store.Close())
 }
 
-// ownHosts sets the names under which the control API is served: the address's own, and those of this machine.
+// ownHosts sets the names under which the control API is served: the address's own, and those of
+// this machine.
 func (s *Sandbox) ownHosts(address string) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -114,9 +118,9 @@ func (s *Sandbox) warn(text string) {
 	}
 }
 
-// unused are the connections on which no request has come yet. A client opens them ahead of its requests, and net/http
-// waits for a request on each, for five seconds from its beginning, before it stops. It is safe for use by many
-// goroutines.
+// unused are the connections on which no request has come yet. A client opens them ahead of its
+// requests, and net/http waits for a request on each, for five seconds from its beginning, before
+// it stops. It is safe for use by many goroutines.
 type unused struct {
 	mu       sync.Mutex
 	stopping bool

@@ -29,12 +29,12 @@ func NewSet(list []Fault, seed uint64) *Set {
 	return s
 }
 
-// Replace puts other faults in force and starts the dice over: what fails from here on does not depend on what was
-// before.
+// Replace puts other faults in force and starts the dice over: what fails from here on does not
+// depend on what was before.
 func (s *Set) Replace(list []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list, s.dice = list, rand.New(rand.NewPCG(s.seed, s.seed)) //nolint:gosec // which request fails is no secret
+	s.list, s.dice = list, rand.New(rand.NewPCG(s.seed, s.seed)) //nolint:gosec // which request fails need not be secret
 }
 
 // Texts returns the faults in force.
@@ -61,7 +61,8 @@ type Plan struct {
 	Names  string // for the log
 }
 
-// Draw throws the dice for a request. Waits add up; of the other effects the first one drawn counts.
+// Draw throws the dice for a request. Waits add up; of the other effects the first one drawn
+// counts.
 func (s *Set) Draw(method, path string) Plan {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,8 +140,8 @@ func (e Effect) Before() bool { return !e.after && (e.Breaks() || e.replaces()) 
 
 func (e Effect) replaces() bool { return e.kind == effectStatus || e.kind == effectEnvelope }
 
-// Replace returns the answer of an effect that replaces the call's; refuse makes the service's own failure. ok is
-// false where the effect replaces nothing.
+// Replace returns the answer of an effect that replaces the call's; refuse makes the service's own
+// failure. ok is false where the effect replaces nothing.
 func (e Effect) Replace(refuse func(status int, message string) Response) (r Response, ok bool) {
 	switch e.kind {
 	case effectEnvelope:
@@ -168,8 +169,9 @@ func (e Effect) Breaks() bool {
 	return e.kind == effectDropBefore || e.kind == effectDropAfter || e.kind == effectReset
 }
 
-// Break breaks the connection; it panics with http.ErrAbortHandler. A reset is told to the other end's system as
-// "connection reset by peer", unless the request came through no socket.
+// Break breaks the connection; it panics with http.ErrAbortHandler. The other
+// end's system reports a reset as "connection reset by peer", unless the request came through no
+// socket, or in HTTP/2.
 func (e Effect) Break(w http.ResponseWriter) {
 	if e.kind == effectReset {
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
@@ -185,7 +187,8 @@ func (e Effect) Break(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// Send writes a response in the way of the effect. It panics with http.ErrAbortHandler to break the connection.
+// Send writes a response in the way of the effect. It panics with http.ErrAbortHandler to break the
+// connection.
 func (e Effect) Send(ctx context.Context, w http.ResponseWriter, r Response, stop <-chan struct{}) {
 	switch length := int64(len(r.Body)); e.kind {
 	case effectWrongType:
@@ -215,7 +218,8 @@ func flush(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// Pause waits; it ends early, without an error, when stop is closed: a server that stops waits for no fault.
+// Pause waits; it ends early, without an error, when stop is closed: a server that stops waits for
+// no fault.
 func Pause(ctx context.Context, d time.Duration, stop <-chan struct{}) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -46,7 +46,7 @@ func (f *Fault) bind(all []Call) error {
 		return invalid(f.text, fmt.Sprintf("%s is called with %s, not with %s", f.path, right, f.method))
 	}
 	near := f.nearest(all)
-	return invalid(f.text, fmt.Sprintf("there is no call %s; the nearest is %s %s", f.path, near.Method, near.Path))
+	return invalid(f.text, fmt.Sprintf("unknown call %s; the nearest is %s %s", f.path, near.Method, near.Path))
 }
 
 // calls returns those that the fault names, and the methods of those that only its path names.

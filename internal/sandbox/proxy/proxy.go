@@ -35,7 +35,7 @@ type Options struct {
 	Transport http.RoundTripper   // nil is one of its own; it must follow no redirects
 	Now       func() time.Time    // nil is the system's clock
 	Record    io.Writer           // takes a line of JSON an exchange; nil is none
-	Found     func(Difference)    // is told of each difference when it is first seen; nil is nobody
+	Found     func(Difference)    // gets each difference when it is first seen; may be nil
 }
 
 // Proxy is an http.Handler. It is safe for use by many goroutines.

@@ -33,7 +33,7 @@ func with(result any) answer {
 	return answer{status: http.StatusOK, result: data, err: err}
 }
 
-// nothing is how the accounts host says that there is no such thing: HTTP 200 and a null
+// nothing is how the accounts host says that a thing does not exist: HTTP 200 and a null
 // Result (live).
 func nothing() answer { return answer{status: http.StatusOK, result: json.RawMessage("null")} }
 

@@ -223,7 +223,7 @@ func (c *call) register() answer {
 		}
 		if ch.inviteCode != "" {
 			if in = st.InstanceByCode(ch.inviteCode); in == nil {
-				return invalid(mistake("InstanceInviteCode", "There is no instance with this invite code.")), nil, nil
+				return invalid(mistake("InstanceInviteCode", "No instance has this invite code.")), nil, nil
 			}
 		}
 		if st.User(ch.customToken) != nil {

@@ -56,7 +56,7 @@ type reading struct {
 	strict   bool
 	mistakes []failure.Field
 	wanted   map[string]bool   // what was looked for, where it is strict
-	asked    func(name string) // is told of each name that is looked for; nil is nobody
+	asked    func(name string) // gets each name that is looked for; nil in the service itself
 }
 
 // member returns what a name, in any case, stands for, and whether it was sent.

@@ -41,7 +41,7 @@ func (c *call) change(fn func(*store.State) (answer, []store.Change)) (a answer)
 	return a
 }
 
-// askedIn is who is told of the names that the call looks for in a part of its request.
+// askedIn is who gets the names that the call looks for in a part of its request.
 // It is nil but in tests.
 func (c *call) askedIn(where string) func(name string) {
 	if c.Asked == nil {

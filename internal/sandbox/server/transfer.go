@@ -157,7 +157,7 @@ func (n *newcomer) instanceIn(st *store.State) error {
 		in = st.Instance(id)
 	}
 	if in == nil {
-		return fmt.Errorf("there is no instance %q", n.instanceID)
+		return fmt.Errorf("unknown instance %q", n.instanceID)
 	}
 	n.Instance = in.ID
 	return nil

@@ -276,7 +276,7 @@ func (c *call) move() answer {
 		}
 		in := st.Instance(values[1])
 		if in == nil || in.Key != values[2] {
-			return invalid(mistake("ToInstanceKey", "There is no instance with this id and key.")), nil
+			return invalid(mistake("ToInstanceKey", "No instance has this id and key.")), nil
 		}
 		return done(), moved(u, in)
 	})

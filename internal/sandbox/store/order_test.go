@@ -10,7 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// A long list is sorted as far as it is asked for: whichever page comes first, it is the same as of a sorted list.
+// A long list is sorted as far as it is asked for: whichever page comes first, it is the same as of
+// a sorted list.
 func TestPagesOfALongListInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const users, size = 20000, 500
