@@ -169,7 +169,7 @@ func TestImportedLines(t *testing.T) {
 		"{}\n\n[]":                             "line 3: ",
 		`{"DeviceToken": "x"}`:                 "DeviceToken",
 		`{"UserProfile": {"Gender": "F"}}`:     "Gender",
-		`{"AccountInfo": {"InstanceId": "x"}}`: "no instance",
+		`{"AccountInfo": {"InstanceId": "x"}}`: "unknown instance",
 	} {
 		if _, err := w.box.Import(t.Context(), strings.NewReader(text)); !failure.Is(err, failure.Invalid) ||
 			!strings.Contains(err.Error(), want) {
