@@ -64,8 +64,8 @@ type Log struct {
 const (
 	current     = "audit.jsonl"
 	rotatedGlob = "audit-*.jsonl"
-	rotateAt    = 8 << 20   // bytes of a file before the next one is begun
-	flushAt     = 256 << 10 // bytes of lines that are written together
+	rotateAt    = 8 << 20 // bytes of a file before the next one is begun
+	flushAt     = 1 << 20 // bytes of lines that are written together
 	flushAfter  = time.Second
 	lockLimit   = 10 * time.Second
 	version     = 1

@@ -27,6 +27,7 @@ type retrier struct {
 	marked   bool                        // the journal says that it was sent
 	begun    bool                        // and will say so after a power cut, where that matters
 	last     error                       // of the last attempt
+	single   [1]Attempt                  // what is sent of a record that is sent alone
 }
 
 // errStop says that the run is ending, and the records keep the state that they have.
@@ -187,7 +188,10 @@ func (t *retrier) results() ([]Result, error) {
 // attempt makes one request. Of a record that is sent alone, an error of its
 // result without an outcome is the request's.
 func (t *retrier) attempt() ([]Result, error) {
-	group := make([]Attempt, len(t.items))
+	group := t.single[:1]
+	if len(t.items) > 1 {
+		group = make([]Attempt, len(t.items))
+	}
 	for i := range t.items {
 		group[i] = t.items[i].Attempt
 	}
