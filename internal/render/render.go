@@ -149,29 +149,57 @@ type View[T any] struct {
 	ID      func(T) string // what -o ids prints; nil: it is refused. A value whose id is "" prints none
 }
 
+// untyped returns the view of the same values as any: what prints them is then compiled once, and not
+// for each type that the commands print.
+func (v View[T]) untyped() View[any] {
+	var out View[any]
+	if v.ID != nil {
+		out.ID = func(value any) string { return v.ID(as[T](value)) }
+	}
+	for _, c := range v.Columns {
+		u := Column[any]{Head: c.Head, Name: c.Name, Wide: c.Wide, Pipe: c.Pipe, Wrap: c.Wrap, Spare: c.Spare,
+			Cell: func(value any) any { return c.Cell(as[T](value)) }}
+		if c.Style != nil {
+			u.Style = func(value any) Style { return c.Style(as[T](value)) }
+		}
+		if c.Screen != nil {
+			u.Screen = func(value any) any { return c.Screen(as[T](value)) }
+		}
+		out.Columns = append(out.Columns, u)
+	}
+	return out
+}
+
+func as[T any](value any) T {
+	t, _ := value.(T)
+	return t
+}
+
 // Check tells, before any work is done, whether the printer's format suits the view; else
 // it is failure.Invalid.
-func (v View[T]) Check(p *Printer) error {
+func (v View[T]) Check(p *Printer) error { return check(p, v.untyped()) }
+
+func check(p *Printer, v View[any]) error {
 	if (p.opts.Format == IDs && v.ID == nil) || (p.opts.Format == CSV && v.Columns == nil) || p.opts.Format == Prom {
 		return failure.Newf(failure.Invalid, "this command has no output format %s", p.opts.Format).
 			Because(ReasonFormatUnfit, p.opts.Format)
 	}
-	_, err := v.columns(p)
+	_, err := columns(p, v)
 	return err
 }
 
 // columns returns the columns that the options ask for, in their order; else all of them,
 // those marked Wide only where the format shows all, those marked Pipe not on a terminal.
-func (v View[T]) columns(p *Printer) ([]Column[T], error) {
+func columns(p *Printer, v View[any]) ([]Column[any], error) {
 	if len(p.opts.Columns) == 0 || v.Columns == nil {
 		all := p.opts.Format == Wide || p.opts.Format == CSV
-		return slices.DeleteFunc(slices.Clone(v.Columns), func(c Column[T]) bool {
+		return slices.DeleteFunc(slices.Clone(v.Columns), func(c Column[any]) bool {
 			return !all && (c.Wide || c.Pipe && p.opts.TTY)
 		}), nil
 	}
-	var out []Column[T]
+	var out []Column[any]
 	for _, name := range p.opts.Columns {
-		i := slices.IndexFunc(v.Columns, func(c Column[T]) bool {
+		i := slices.IndexFunc(v.Columns, func(c Column[any]) bool {
 			return foldColumn(c.name()) == foldColumn(name) || foldColumn(c.Head) == foldColumn(name)
 		})
 		if i < 0 {
@@ -200,8 +228,8 @@ func foldColumn(name string) string {
 	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
 
-// format is the format that the values of the view are printed in.
-func (v View[T]) format(p *Printer) string {
+// formatOf is the format that the values of a view are printed in.
+func formatOf(p *Printer, v View[any]) string {
 	switch {
 	case (p.opts.Format == Table || p.opts.Format == Wide) && v.Columns == nil:
 		return JSON
@@ -214,15 +242,7 @@ func (v View[T]) format(p *Printer) string {
 // One prints one value: an object of JSON or YAML, a line of JSON Lines, a table or a CSV
 // of one row, an id. An error of the writer is returned as it is.
 func One[T any](p *Printer, view View[T], value T) error {
-	if err := view.Check(p); err != nil {
-		return err
-	}
-	switch format := view.format(p); {
-	case p.Queried() || format == JSON || format == YAML:
-		return p.document(format, value)
-	default:
-		return rows(p, view, []T{value})
-	}
+	return list(p, view.untyped(), value, 1, func(int) any { return value })
 }
 
 // List prints many values that are all at hand: an array of JSON or YAML ([] for none),
@@ -230,30 +250,28 @@ func One[T any](p *Printer, view View[T], value T) error {
 // on standard error that there are none; CSV keeps its head. An error of the writer is
 // returned as it is.
 func List[T any](p *Printer, view View[T], values []T) error {
-	if err := view.Check(p); err != nil {
-		return err
+	if values == nil {
+		values = []T{}
 	}
-	switch format := view.format(p); {
-	case p.Queried() || format == JSON || format == YAML:
-		if values == nil {
-			values = []T{}
-		}
-		return p.document(format, values)
-	default:
-		return rows(p, view, values)
-	}
+	return list(p, view.untyped(), values, len(values), func(i int) any { return values[i] })
 }
 
-// rows prints values one by one, in few large writes.
-func rows[T any](p *Printer, view View[T], values []T) error {
+// list prints a document as a whole, or the n values of it one by one, in few large writes.
+func list(p *Printer, view View[any], document any, n int, at func(int) any) error {
+	if err := check(p, view); err != nil {
+		return err
+	}
+	if format := formatOf(p, view); p.Queried() || format == JSON || format == YAML {
+		return p.document(format, document)
+	}
 	buffer := bufio.NewWriter(p.out)
 	s := newStream(p, view, Frame{}, buffer)
-	for _, v := range values {
-		if err := s.Add(v); err != nil {
+	for i := range n {
+		if err := s.add(at(i)); err != nil {
 			return err
 		}
 	}
-	if err := s.Close(nil); err != nil {
+	if err := s.close(nil); err != nil {
 		return err
 	}
 	return buffer.Flush()

@@ -19,11 +19,14 @@ type Frame struct {
 // Stream prints rows as they come; its memory does not grow with them, save under --jq
 // and --template, which work on the whole and so keep the JSON of it until Close. It is
 // for one goroutine.
-type Stream[T any] struct {
-	view  View[T]
+type Stream[T any] struct{ s *stream }
+
+// stream is a Stream of values of any type.
+type stream struct {
+	view  View[any]
 	now   time.Time
 	items items
-	value T     // that is being added
+	value any   // that is being added
 	row   row   // of the value
 	err   error // a format that does not suit the view
 }
@@ -49,12 +52,12 @@ type row struct {
 // waits for a page of 100 rows to find its columns' widths. A format that does not suit
 // the view is the error of the first Add or Close.
 func NewStream[T any](p *Printer, view View[T], frame Frame) *Stream[T] {
-	return newStream(p, view, frame, p.out)
+	return &Stream[T]{newStream(p, view.untyped(), frame, p.out)}
 }
 
-func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Stream[T] {
-	s := &Stream[T]{view: view, now: p.opts.Now, err: view.Check(p)}
-	s.view.Columns, _ = view.columns(p) // Check has the error
+func newStream(p *Printer, view View[any], frame Frame, out io.Writer) *stream {
+	s := &stream{view: view, now: p.opts.Now, err: check(p, view)}
+	s.view.Columns, _ = columns(p, view) // check has the error
 	s.row = s.rowOf()
 	var heads, names []string
 	var wraps, spare []bool
@@ -65,7 +68,7 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 			s.view.Columns[i].Cell = c.Screen
 		}
 	}
-	switch format := view.format(p); {
+	switch format := formatOf(p, view); {
 	case p.Queried():
 		s.items = &asked{p: p, framed: &framed{frame: frame, layout: &jsonFrame{key: frame.Key}}}
 	case format == JSON:
@@ -90,7 +93,9 @@ func newStream[T any](p *Printer, view View[T], frame Frame, out io.Writer) *Str
 
 // Add prints one row. A value that JSON cannot hold is an error and leaves the stream as
 // it was; an error of the writer ends it.
-func (s *Stream[T]) Add(value T) error {
+func (s *Stream[T]) Add(value T) error { return s.s.add(value) }
+
+func (s *stream) add(value any) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -99,7 +104,7 @@ func (s *Stream[T]) Add(value T) error {
 }
 
 // rowOf returns the row of whatever value is being added.
-func (s *Stream[T]) rowOf() row {
+func (s *stream) rowOf() row {
 	return row{
 		json: func() ([]byte, error) { return compact(s.value) },
 		id: func() string {
@@ -125,7 +130,9 @@ func (s *Stream[T]) rowOf() row {
 // list, the members of the tail (a struct; nil is none). However many rows there were,
 // and whatever ended them, the whole is then valid. It is called once; the writer is not
 // closed.
-func (s *Stream[T]) Close(tail any) error {
+func (s *Stream[T]) Close(tail any) error { return s.s.close(tail) }
+
+func (s *stream) close(tail any) error {
 	if s.err != nil {
 		return s.err
 	}
