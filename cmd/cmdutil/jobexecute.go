@@ -88,6 +88,9 @@ func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (
 	if row.Outcome == job.Existing && !row.Earlier && len(row.Changes) > 0 {
 		r.changedUsers++
 		r.changedCells += len(row.Changes)
+		for _, c := range row.Changes {
+			r.changedFields[c.Field] = true
+		}
 	}
 	if r.parts.Settled != nil && !r.DryRun {
 		if err := r.parts.Settled(ctx, row); err != nil {

@@ -143,7 +143,8 @@ type jobRun struct {
 	audit   *Recorder
 	failing error // of Emit: standard output, or the tokens
 
-	changedUsers, changedCells int // existing users who differ from the input
+	changedUsers, changedCells int             // existing users who differ from the input
+	changedFields              map[string]bool // what they differ in
 }
 
 func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jobRun, error) {
@@ -154,7 +155,7 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	if !a.Streams.OutTTY { // there rows must not be between the parts of the live line
 		p.Buffer()
 	}
-	r := &jobRun{kind: kind, printer: p, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
+	r := &jobRun{kind: kind, changedFields: map[string]bool{}, printer: p, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
 	if r.out, err = kind.Output(a, p); err != nil {
 		return nil, err
 	}

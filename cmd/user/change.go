@@ -126,6 +126,12 @@ func newChanger(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, api *us
 		as = operation.AsAdmin
 	}
 	var err error
+	if s.InstanceID() == "" {
+		err = s.Profile.NeedInstance() // before the token store is opened, whatever is wrong with that
+	}
+	if err != nil {
+		return nil, err
+	}
 	if c.actor, err = operation.ChooseActor(ctx, s.Auth, as, s.Instance); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/render"
@@ -168,8 +167,5 @@ func profileInstance(s *cmdutil.Session) (string, error) {
 	if id := s.InstanceID(); id != "" {
 		return strings.ToLower(id), nil
 	}
-	return "", failure.New(failure.Invalid, "no instance: the profile has no instance_id").
-		Because(reasonNoInstance, s.Profile.Name)
+	return "", s.Profile.NeedInstance()
 }
-
-const reasonNoInstance failure.Reason = "no-instance"
