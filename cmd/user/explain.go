@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -196,36 +195,45 @@ func (e *explainer) explain(ctx context.Context, t fleet.Token, ofMany bool) (ex
 	return e.finish(facts), nil
 }
 
-// each explains the users of a file side by side, and gives them in the order of the file.
+// each explains the users of a file, at most explainedAtOnce of them side by side, and gives them in
+// the order of the file.
 func (e *explainer) each(ctx context.Context, all targets, do func(explained) error) error {
-	var chunk []fleet.Token
-	flush := func() error {
-		results, errs := make([]explained, len(chunk)), make([]error, len(chunk))
-		var wait sync.WaitGroup
-		for i, t := range chunk {
-			wait.Go(func() { results[i], errs[i] = e.explain(ctx, t, true) })
-		}
-		wait.Wait()
-		for i := range chunk {
-			if errs[i] != nil {
-				return errs[i]
-			}
-			if err := do(results[i]); err != nil {
-				return err
-			}
-		}
-		chunk = chunk[:0]
-		return nil
+	type result struct {
+		explained
+		err error
 	}
-	err := all.file.Each(ctx, func(t input.Target) error {
-		chunk = append(chunk, tokenOf(t))
-		if len(chunk) < explainedAtOnce {
+	ctx, stop := context.WithCancel(ctx)
+	queue := make(chan chan result, explainedAtOnce-1)
+	defer func() {
+		stop()
+		for range queue { // until the file is no longer read
+		}
+	}()
+	var readErr error
+	go func() {
+		defer close(queue)
+		readErr = all.file.Each(ctx, func(t input.Target) error {
+			one := make(chan result, 1)
+			select {
+			case queue <- one:
+			case <-ctx.Done():
+				return failure.From(ctx.Err())
+			}
+			go func() {
+				r, err := e.explain(ctx, tokenOf(t), true)
+				one <- result{r, err}
+			}()
 			return nil
+		})
+	}()
+	for one := range queue {
+		r := <-one
+		if r.err != nil {
+			return r.err
 		}
-		return flush()
-	})
-	if err != nil {
-		return err
+		if err := do(r.explained); err != nil {
+			return err
+		}
 	}
-	return flush()
+	return readErr
 }
