@@ -233,11 +233,6 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 			return err
 		}
 	}
-	if s.API.SignsIn(r) {
-		if err := s.Auth.Guard.Enter(ctx, s.API.Host()); err != nil {
-			return err
-		}
-	}
 	r.ShowSecrets = k.Flags.ShowTokens
 	if !isRead(r) {
 		var stop context.CancelFunc
@@ -245,7 +240,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 		defer stop()
 	}
 	for {
-		answer, err := s.API.Call(ctx, as, r)
+		answer, err := call(ctx, s, as, r)
 		if answer.Status != 0 {
 			if printErr := o.print(k, p, answer); printErr != nil {
 				if !isRead(r) {
@@ -258,6 +253,23 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 			return err
 		}
 	}
+}
+
+// call makes a call. A sign-in is counted like any other, and a block of the service recorded.
+func call(ctx context.Context, s *cmdutil.Session, as userservice.Caller,
+	r userservice.RawCall) (userservice.RawAnswer, error) {
+	if !s.API.SignsIn(r) {
+		return s.API.Call(ctx, as, r)
+	}
+	guard, host := s.Auth.Guard, s.API.Host()
+	if err := guard.Enter(ctx, host); err != nil {
+		return userservice.RawAnswer{}, err
+	}
+	answer, err := s.API.Call(ctx, as, r)
+	if err != nil && answer.Status == http.StatusTooManyRequests {
+		err = errors.Join(err, guard.Blocked(context.WithoutCancel(ctx), host, failure.From(err).RetryAfter))
+	}
+	return answer, err
 }
 
 // print prints a response: as it came where it is not JSON, else with its secrets redacted.

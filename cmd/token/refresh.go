@@ -34,7 +34,7 @@ type renewed struct {
 
 // renewedView has the columns of a stored pair, with the tokens where they are to be shown.
 func renewedView(showTokens bool) render.View[renewed] {
-	v := render.View[renewed]{ID: func(r renewed) string { return r.StoredPair.ID() }}
+	v := render.View[renewed]{ID: func(r renewed) string { return r.ID() }}
 	for _, c := range storedView.Columns {
 		v.Columns = append(v.Columns, render.Column[renewed]{Head: c.Head, Name: c.Name, Cell: func(r renewed) any {
 			return c.Cell(r.StoredPair)

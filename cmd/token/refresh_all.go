@@ -28,7 +28,7 @@ type reported struct {
 }
 
 func reportedView(showTokens bool) render.View[reported] {
-	v := render.View[reported]{ID: func(r reported) string { return r.StoredPair.ID() }}
+	v := render.View[reported]{ID: func(r reported) string { return r.ID() }}
 	for _, c := range renewedView(showTokens).Columns {
 		v.Columns = append(v.Columns, render.Column[reported]{Head: c.Head, Name: c.Name, Cell: func(r reported) any {
 			return c.Cell(r.renewed)

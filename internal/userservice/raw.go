@@ -62,20 +62,21 @@ func (c *Client) Call(ctx context.Context, as Caller, r RawCall) (RawAnswer, err
 	return answer, err
 }
 
-// registrationPath and signInPath begin the paths of calls that need no JWT, in lower case.
+// What the paths of calls without a JWT begin with, in lower case.
 const (
 	registrationPath = "/v1/registration/"
-	signInPath       = "/v1/auth/"
+	authPath         = "/v1/auth/"
+	signInPath       = authPath + "login"
 )
 
 // NeedsJWT reports whether a call is authorized by a JWT, as all are but registrations, which have
-// the headers of the instance (Caller.Self), and sign-ins.
-func (c *Client) NeedsJWT(r RawCall) bool { return !c.Registers(r) && !c.SignsIn(r) }
+// the headers of the instance (Caller.Self), and those that get one.
+func (c *Client) NeedsJWT(r RawCall) bool { return !c.Registers(r) && !c.isUnder(r, authPath) }
 
 // Registers reports whether a call registers users.
 func (c *Client) Registers(r RawCall) bool { return c.isUnder(r, registrationPath) }
 
-// SignsIn reports whether a call signs somebody in, or renews tokens.
+// SignsIn reports whether a call is a sign-in, of which the service takes few.
 func (c *Client) SignsIn(r RawCall) bool { return c.isUnder(r, signInPath) }
 
 func (c *Client) isUnder(r RawCall, prefix string) bool {
