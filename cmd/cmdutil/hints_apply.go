@@ -26,7 +26,7 @@ var applyHints = map[failure.Reason]hint{
 			" shows the profiles"
 	},
 	apply.ReasonStale:     fixed("make a new plan: `user apply --file` always does"),
-	apply.ReasonElsewhere: fixed("add `--moves` to move users of other instances here"),
+	apply.ReasonOtherInstance: fixed("add `--moves` to move users of other instances here"),
 	apply.ReasonLedger:    fixed("name another ledger with `--ledger`; without one, nobody who is absent is removed"),
 	apply.ReasonCleared:   fixed("give the field a value, or leave the cell blank"),
 }

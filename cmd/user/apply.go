@@ -105,7 +105,7 @@ func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, given func(fla
 	case o.undo != "":
 		return x.reverse(ctx)
 	}
-	return x.anew(ctx)
+	return x.fromFile(ctx)
 }
 
 // applying is one call of `user apply`.
@@ -134,8 +134,8 @@ func (x *applying) saved(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !strings.EqualFold(h.Instance, id) || h.Host != host:
-		return failure.Newf(failure.Invalid, "%s is a plan for instance %s of %s, not for the profile's", x.o.plan, h.Instance, h.Host).
-			Because(apply.ReasonOther, h.Profile)
+		return failure.Newf(failure.Invalid, "%s is a plan for instance %s of %s, not for the profile's", x.o.plan,
+			h.Instance, h.Host).Because(apply.ReasonOther, h.Profile)
 	case x.app.Now().Sub(h.Made) > x.o.age:
 		return failure.Newf(failure.Invalid, "%s was made %s ago, which is older than %s", x.o.plan,
 			ago(x.app.Now().Sub(h.Made)), x.o.age).Because(apply.ReasonOld, x.o.plan)
@@ -143,7 +143,8 @@ func (x *applying) saved(ctx context.Context) error {
 	if err := x.o.checked.limits.Check(plan); err != nil {
 		return err
 	}
-	x.app.Streams.Note(fmt.Sprintf("%s was made %s ago, when there was this to do:", x.o.plan, ago(x.app.Now().Sub(h.Made))))
+	x.app.Streams.Note(fmt.Sprintf("%s was made %s ago, when there was this to do:", x.o.plan,
+		ago(x.app.Now().Sub(h.Made))))
 	x.notes(plan)
 	if len(plan.Actions) == 0 {
 		return x.nothing(plan)

@@ -17,8 +17,8 @@ import (
 // runningWait is how long the lock of a file's apply is waited for.
 const runningWait = 300 * time.Millisecond
 
-// anew applies a file: what an earlier apply of it has not finished is resumed first.
-func (x *applying) anew(ctx context.Context) error {
+// fromFile plans and applies a file: what an earlier apply of it has not finished is resumed first.
+func (x *applying) fromFile(ctx context.Context) error {
 	path, host, instance, err := x.place()
 	if err != nil {
 		return err
@@ -97,14 +97,15 @@ func (x *applying) resume(ctx context.Context, ledger, host, instance string) er
 		return err
 	}
 	for _, info := range all {
-		if info.Operation != apply.Name || info.Err != nil || info.Host != host || !strings.EqualFold(info.Instance, instance) ||
-			info.State != job.Stopped || x.app.Now().Sub(info.Updated) > resumeWithin || ledgerOf(info.Spec) != ledger {
+		if info.Operation != apply.Name || info.Err != nil || info.Host != host ||
+			!strings.EqualFold(info.Instance, instance) || info.State != job.Stopped ||
+			x.app.Now().Sub(info.Updated) > resumeWithin || ledgerOf(info.Spec) != ledger {
 			continue
 		}
 		x.app.Streams.Note("An earlier apply of this file was not finished")
 		err := x.app.ResumeJob(ctx, []cmdutil.JobKind{newApplyKind(&applyRun{silent: true})}, info.ID, &x.o.JobFlags, nil)
 		switch failure.CodeOf(err) {
-		case failure.Partial, failure.Rejected, failure.NotFound: // of rows, which are planned anew
+		case failure.Partial, failure.Rejected, failure.NotFound: // of rows, which are planned again
 			err = nil
 		}
 		if err != nil {

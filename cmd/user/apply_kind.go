@@ -55,8 +55,8 @@ func (o *applyOutput) Begin(id string, _ int) {
 // Add implements cmdutil.JobOutput.
 func (o *applyOutput) Add(row job.Row) error {
 	o.run.note(o.app, row)
-	s := applyShown{Key: row.ClientID, DeviceToken: row.DeviceToken.String(), Action: row.Action, Outcome: string(row.Outcome),
-		Changes: row.Changes}
+	s := applyShown{Key: row.ClientID, DeviceToken: row.DeviceToken.String(), Action: row.Action,
+		Outcome: string(row.Outcome), Changes: row.Changes}
 	if s.Changes == nil {
 		s.Changes = []job.Change{}
 	}
@@ -73,7 +73,7 @@ func (o *applyOutput) End(job.Summary) error {
 	return o.stream.Close(struct{ Summary apply.Summary }{o.run.summary})
 }
 
-// noOutput prints nothing: of a job that is resumed before a file is applied anew.
+// noOutput prints nothing: of a job that is resumed before a file is applied.
 type noOutput struct{}
 
 func (noOutput) Begin(string, int)     {}

@@ -24,12 +24,13 @@ func (x *applying) reverse(ctx context.Context) error {
 		return err
 	}
 	if info.Operation != apply.Name {
-		return failure.Newf(failure.Invalid, "job %s is of %s, not of user apply: it cannot be undone", info.ID, info.Operation)
+		return failure.Newf(failure.Invalid, "job %s is of %s, not of user apply: it cannot be undone", info.ID,
+			info.Operation)
 	}
 	now := x.app.Now().UTC()
 	undo := apply.NewUndo(apply.Head{
-		Tool: "telematicsctl " + x.app.Version, Made: now, Listed: now, Profile: info.Profile, Host: info.Host, Instance: info.Instance,
-		Undoes: info.ID, Ledger: ledgerOf(info.Spec), Absent: apply.AbsentIgnore,
+		Tool: "telematicsctl " + x.app.Version, Made: now, Listed: now, Profile: info.Profile, Host: info.Host,
+		Instance: info.Instance, Undoes: info.ID, Ledger: ledgerOf(info.Spec), Absent: apply.AbsentIgnore,
 	})
 	if err := jobs.Rows(ctx, info.ID, func(row job.Row) error { undo.Add(row); return nil }); err != nil {
 		return err

@@ -58,7 +58,8 @@ func makePlan(
 	return plan, p.ledger, nil
 }
 
-// planMemory is the heap up to which garbage is not in the way: a million rows and users take 70 MiB.
+// planMemory is the heap up to which garbage is not in the way: a million rows and users take 70
+// MiB.
 const planMemory = 88 << 20
 
 // limitPlanMemory keeps the heap small while a plan is made and carried out. A GOMEMLIMIT of the

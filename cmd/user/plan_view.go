@@ -79,7 +79,7 @@ func (p *planPrinter) write(text string) error {
 	return err
 }
 
-// notes says on standard error what is no action.
+// notes says on standard error what is not an action.
 func (p *planPrinter) notes(plan *apply.Plan) {
 	h := plan.Head
 	if h.Blank != "" && strings.HasPrefix(h.Blank, "clears") {

@@ -4,7 +4,7 @@
 //
 // Planning is pure: rows and users go in, a Plan comes out. A file owns the fields that
 // are its columns, and no others; it owns the users whom an earlier apply has recorded in
-// the Ledger, or who are in the Scope, for what becomes of those whom it no longer names.
+// the Ledger, or who are in the Scope, for what becomes of those whom it does not name any more.
 package apply
 
 import (
@@ -191,17 +191,17 @@ type Normalized struct {
 const (
 	ReasonDuplicate failure.Reason = "apply-duplicate-key" // two rows, or two users, of one key
 	// the subject is "absent=N", "update=N" or "create=N", or several
-	ReasonLimit     failure.Reason = "apply-limit"
-	ReasonRows      failure.Reason = "apply-rows"              // fewer rows than expected; the subject is their number
-	ReasonTruncated failure.Reason = "apply-truncated"         // the file ends within a row
-	ReasonOwners    failure.Reason = "apply-nobody-owned"      // removal without a ledger or a scope
-	ReasonPlan      failure.Reason = "apply-plan-invalid"      // not a plan, or damaged; the subject is the file
-	ReasonOld       failure.Reason = "apply-plan-old"          // the subject is the file
-	ReasonOther     failure.Reason = "apply-plan-elsewhere"    // of another instance; the subject is the profile
-	ReasonStale     failure.Reason = "apply-stale"             // too many users have changed since the plan was made
-	ReasonElsewhere failure.Reason = "apply-key-elsewhere"     // the key belongs to a user of another instance
-	ReasonLedger    failure.Reason = "apply-ledger-unreadable" // the subject is the file
-	ReasonCleared   failure.Reason = "apply-not-clearable"     // the service cannot clear the field
+	ReasonLimit         failure.Reason = "apply-limit"
+	ReasonRows          failure.Reason = "apply-rows"                     // fewer rows than expected; the subject is their number
+	ReasonTruncated     failure.Reason = "apply-truncated"                // the file ends within a row
+	ReasonOwners        failure.Reason = "apply-nobody-owned"             // removal without a ledger or a scope
+	ReasonPlan          failure.Reason = "apply-plan-invalid"             // not a plan, or damaged; the subject is the file
+	ReasonOld           failure.Reason = "apply-plan-old"                 // the subject is the file
+	ReasonOther         failure.Reason = "apply-plan-of-another-instance" // of another instance; the subject is the profile
+	ReasonStale         failure.Reason = "apply-stale"                    // too many users have changed since the plan was made
+	ReasonOtherInstance failure.Reason = "apply-key-of-another-instance"  // the key belongs to a user of another instance
+	ReasonLedger        failure.Reason = "apply-ledger-unreadable"        // the subject is the file
+	ReasonCleared       failure.Reason = "apply-not-clearable"            // the service cannot clear the field
 )
 
 // notClearable are fields that null does not clear (assumed: a flag and a status always have a

@@ -22,7 +22,7 @@ func (p *planner) compare(ctx context.Context) error {
 		case e == nil:
 			return failure.New(failure.Failed, "the file was changed while it was read")
 		case !e.matched():
-			from, err := p.elsewhere(ctx, &r)
+			from, err := p.inOtherInstance(ctx, &r)
 			if err != nil {
 				return err
 			}
@@ -57,9 +57,9 @@ func (p *planner) compare(ctx context.Context) error {
 	return nil
 }
 
-// elsewhere finds the user of another instance whom a row names; nil where there is none, or nobody
+// inOtherInstance finds the user of another instance whom a row names; nil where there is none, or nobody
 // is moved.
-func (p *planner) elsewhere(ctx context.Context, r *Row) (*current, error) {
+func (p *planner) inOtherInstance(ctx context.Context, r *Row) (*current, error) {
 	if p.Moves == nil {
 		return nil, nil //nolint:nilnil // nobody, and no error
 	}

@@ -200,7 +200,7 @@ func (l *Ledger) of(user uuid.UUID) owned {
 	return owned{user: user}
 }
 
-// put changes what is known of users, by one pass over all.
+// put changes what is known of users, all at once.
 func (l *Ledger) put(changed map[uuid.UUID]owned) {
 	for i := range l.users {
 		if u, ok := changed[l.users[i].user]; ok {

@@ -16,7 +16,7 @@ type Limit struct {
 	n       float64
 }
 
-// ParseLimit reads 5% or 20. all allows 100%, which is no limit for users who are there.
+// ParseLimit reads 5% or 20. all allows 100%, which does not limit changes of users who exist.
 func ParseLimit(text string, all bool) (Limit, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(number, 64)

@@ -117,7 +117,7 @@ func (o *Operation) create(ctx context.Context, a job.Attempt) (job.Result, erro
 			return job.Result{Outcome: job.Existing, DeviceToken: state.DeviceToken}, nil
 		case failure.HasReason(err, fleet.ReasonOtherPlace):
 			return failed(failure.Newf(failure.Failed, "%s %q belongs to a user of another instance", f.Name, a.Key).
-				Because(ReasonElsewhere, a.Key)), nil
+				Because(ReasonOtherInstance, a.Key)), nil
 		case failure.HasReason(err, fleet.ReasonManyMatch):
 			return failed(err), nil
 		case !failure.HasReason(err, fleet.ReasonNoMatch):

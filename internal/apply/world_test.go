@@ -55,7 +55,9 @@ func newWorld(t fataler) *world {
 		t.Fatal(err)
 	}
 	w := &world{box: box, next: sandbox.Transport(box)}
-	client, err := userservice.New(userservice.Options{UserURL: "http://localhost", AccountsURL: "http://localhost", Transport: w})
+	client, err := userservice.New(userservice.Options{
+		UserURL: "http://localhost", AccountsURL: "http://localhost", Transport: w,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,8 @@ func (w *world) clear(t fataler) {
 // RoundTrip implements http.RoundTripper.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	path := strings.ToLower(r.URL.Path)
-	write := !strings.Contains(path, "/auth/") && !strings.HasSuffix(path, "/find") && !strings.HasSuffix(path, "/getfilteredpage") &&
+	write := !strings.Contains(path, "/auth/") && !strings.HasSuffix(path, "/find") &&
+		!strings.HasSuffix(path, "/getfilteredpage") &&
 		(r.Method != http.MethodGet)
 	if write {
 		body := ""
@@ -133,7 +136,8 @@ func (w *world) change(t fataler, user uuid.UUID, name string, value any) {
 func (w *world) users(t fataler) map[string]userservice.User {
 	t.Helper()
 	out := map[string]userservice.User{}
-	for page, err := range fleet.Pages(context.Background(), fleet.FetchInstance(w.api, w.admin(), instance.ID), fleet.PageOptions{Complete: true}) {
+	fetch := fleet.FetchInstance(w.api, w.admin(), instance.ID)
+	for page, err := range fleet.Pages(context.Background(), fetch, fleet.PageOptions{Complete: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +212,9 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 		return nil, apply.Input{}, err
 	}
 	clientID := []*field.Field{field.MustGet("ClientId")}
-	f, err := input.Open(context.Background(), input.Options{Name: path, Use: field.Update, Keys: clientID, Identify: true, Now: p.now}, nil)
+	f, err := input.Open(context.Background(), input.Options{
+		Name: path, Use: field.Update, Keys: clientID, Identify: true, Now: p.now,
+	}, nil)
 	if err != nil {
 		return nil, apply.Input{}, err
 	}
@@ -288,7 +294,9 @@ func (p *planner) mustMake(t fataler, text string) *apply.Plan {
 func (p *planner) operation(plan *apply.Plan) *apply.Operation {
 	return &apply.Operation{
 		API: p.api, Instance: instance, Actions: plan.Actions, ServiceTime: p.api.ServiceTime,
-		Users: &fleet.Membership{Find: fleet.FindIn(p.api, p.admin()), Instance: fleet.Instance{ID: instance.ID}, Now: time.Now},
+		Users: &fleet.Membership{
+			Find: fleet.FindIn(p.api, p.admin()), Instance: fleet.Instance{ID: instance.ID}, Now: time.Now,
+		},
 		Other: func(_ context.Context, id string) (userservice.Instance, error) {
 			return userservice.Instance{ID: id, Key: secret.New(sandbox.SecondInstanceKey)}, nil
 		},

@@ -91,33 +91,41 @@ func TestWounds(t *testing.T) {
 		{name: "an export that came back empty", file: head},
 		{name: "an export that came back with a third", file: head + rows(0, 10)},
 		{name: "an export that lacks a few", file: head + rows(2, 30)},
-		{name: "an export that lacks more than the limit", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
-			for n := 30; n < 41; n++ {
-				p.adopt(t, p.register(t, map[string]any{"ClientId": fmt.Sprintf("c-%d", n), "FirstName": "Ada", "City": "Bonn"}))
-			}
-		}},
+		{name: "an export that lacks more than the limit", file: head + rows(0, 30),
+			change: func(t *testing.T, p *planner) {
+				for n := 30; n < 41; n++ {
+					p.adopt(t, p.register(t, map[string]any{"ClientId": fmt.Sprintf("c-%d", n), "FirstName": "Ada", "City": "Bonn"}))
+				}
+			}},
 		{name: "an export that was cut inside a row", file: head + rows(0, 29) + "c-29,A"},
 		{name: "a column that came blank", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "")},
 		{name: "a column that is gone", file: "ClientId,FirstName\n" + strings.ReplaceAll(rows(0, 30), ",Bonn", "")},
 		{name: "a column that was filled with one value", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel")},
 		{name: "a value that is cleared on purpose", file: head + strings.Replace(rows(0, 30), "Bonn", `\N`, 1)},
-		{name: "a limit that is to be switched off", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "100%"},
-		{name: "a limit that lets exactly this through", file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "30"},
+		{name: "a limit that is to be switched off",
+			file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "100%"},
+		{name: "a limit that lets exactly this through",
+			file: head + strings.ReplaceAll(rows(0, 30), "Bonn", "Kiel"), limit: "30"},
 		{name: "a key that comes twice in the file", file: head + rows(0, 30) + rows(4, 5)},
 		{name: "a key that two users have", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
 			p.register(t, map[string]any{"ClientId": "c-4"})
 		}},
-		{name: "a key that two users have whom the file does not name", file: head + rows(0, 29), change: func(t *testing.T, p *planner) {
-			p.register(t, map[string]any{"ClientId": "c-29"})
-		}},
-		{name: "a key that two users have who are not managed", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
-			p.register(t, map[string]any{"ClientId": "theirs"})
-			p.register(t, map[string]any{"ClientId": " theirs"})
-		}},
+		{name: "a key that two users have whom the file does not name", file: head + rows(0, 29),
+			change: func(t *testing.T, p *planner) {
+				p.register(t, map[string]any{"ClientId": "c-29"})
+			}},
+		{name: "a key that two users have who are not managed", file: head + rows(0, 30),
+			change: func(t *testing.T, p *planner) {
+				p.register(t, map[string]any{"ClientId": "theirs"})
+				p.register(t, map[string]any{"ClientId": " theirs"})
+			}},
 		{name: "an export that was cut inside the last cell", file: head + rows(0, 29) + "c-29,Ada,Bo"},
-		{name: "a first export that was cut inside the last cell", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,Bo"},
-		{name: "a first export that was cut at the last cell", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,"},
-		{name: "a first export whose last line was never ended", first: true, ignore: true, file: head + rows(0, 29) + "c-29,Ada,Kiel"},
+		{name: "a first export that was cut inside the last cell", first: true, ignore: true,
+			file: head + rows(0, 29) + "c-29,Ada,Bo"},
+		{name: "a first export that was cut at the last cell", first: true, ignore: true,
+			file: head + rows(0, 29) + "c-29,Ada,"},
+		{name: "a first export whose last line was never ended", first: true, ignore: true,
+			file: head + rows(0, 29) + "c-29,Ada,Kiel"},
 		{name: "keys in another form", file: head + strings.Replace(rows(0, 30), "c-7", " c-7\u200b", 1)},
 		{name: "another key in every row", file: head + strings.ReplaceAll(rows(0, 30), "c-", "d-")},
 		{name: "users whom nobody has put in a file", file: head + rows(0, 30), change: func(t *testing.T, p *planner) {
@@ -305,7 +313,7 @@ func TestKeyOfAnotherInstance(t *testing.T) {
 	user := p.register(t, map[string]any{"ClientId": "c-1", "City": "Rome"})
 	p.moveAway(t, user)
 	rows := p.send(t, p.mustMake(t, twoUsers))
-	if rows[0].Outcome != job.Failed || !failure.HasReason(rows[0].Err, apply.ReasonElsewhere) ||
+	if rows[0].Outcome != job.Failed || !failure.HasReason(rows[0].Err, apply.ReasonOtherInstance) ||
 		rows[1].Outcome != job.Created {
 		t.Errorf("got %+v", rows)
 	}
