@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -129,13 +131,43 @@ func (s *Streams) Warn(text string) {
 	s.line(s.Paint(Yellow, "Warning:") + " " + sanitize.Clean(text))
 }
 
-// Fail writes "label: text" to Err, as Error: and Hint: are written; it speaks under Quiet too.
+// Fail writes "label: text" to Err, as Error: and Hint: are written; it speaks under Quiet too. On a
+// terminal the text is wrapped between words, except a hint, whose command is there to be copied.
 func (s *Streams) Fail(label, text string) {
 	style := Bold
 	if label == "Error" {
 		style = Red
 	}
-	s.line(s.Paint(style, label+":") + " " + sanitize.Clean(text))
+	text = sanitize.Clean(text)
+	if s.ErrTTY && label != "Hint" {
+		text = wrapWords(text, utf8.RuneCountInString(label)+2, s.Width)
+	}
+	s.line(s.Paint(style, label+":") + " " + text)
+}
+
+// wrapWords breaks a text that begins at a column into lines of at most so many columns, where there are
+// spaces; 0 is no limit. Further lines are indented.
+func wrapWords(text string, at, width int) string {
+	const indent = "    "
+	if width <= 2*len(indent) {
+		return text
+	}
+	var b strings.Builder
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > width:
+			b.WriteString("\n" + indent)
+			at = len(indent)
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
 }
 
 func (s *Streams) line(text string) {

@@ -250,3 +250,37 @@ func TestPipesAreNoTerminals(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// An error is wrapped between words on a terminal; a hint, whose command is there to be copied, is not.
+func TestErrorsAreWrapped(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tty         bool
+		label, want string
+	}{
+		"an error on a terminal": {true, "Error", "Error: the columns are not\n    valid; the known ones\n    are FirstName, Email\n"},
+		"an error in a pipe":     {false, "Error", "Error: the columns are not valid; the known ones are FirstName, Email\n"},
+		"a hint":                 {true, "Hint", "Hint: the columns are not valid; the known ones are FirstName, Email\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b bytes.Buffer
+			s := &terminal.Streams{Err: &b, ErrTTY: c.tty, Width: 27}
+			s.ReadEnvironment(func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] })
+			s.Fail(c.label, "the columns are not valid; the known ones are FirstName, Email")
+			if b.String() != c.want {
+				t.Errorf("got\n%swant\n%s", &b, c.want)
+			}
+		})
+	}
+}
+
+// The terminal echoes no line end for an answer that does not come.
+func TestAnUnansweredPromptEndsItsLine(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	s := &terminal.Streams{In: strings.NewReader(""), Err: &b, InTTY: true, ErrTTY: true}
+	if _, err := s.Confirm(t.Context(), "Delete 1 user?", "--yes"); err == nil || b.String() != "Delete 1 user? [y/N] \n" {
+		t.Errorf("%q, %v", &b, err)
+	}
+}
