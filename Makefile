@@ -1,6 +1,6 @@
 # What a contributor needs. CONTRIBUTING.md says when.
 
-.PHONY: build test race lint docs scripts ci bench vuln
+.PHONY: build test race lint docs scripts promises ci bench dependencies vuln
 
 build: ## the program, in this folder
 	go build -trimpath -o telematicsctl .
@@ -18,6 +18,9 @@ lint: ## formatting and the linters
 docs: ## write the command reference again
 	go test ./cmd -run TestReferenceIsFresh -update
 
+promises: ## write what scripts rely on again; read the diff, and name it in CHANGELOG.md
+	go test ./cmd -run 'TestCommandsAndFlagsStay|TestExitStatusesStay|TestNoSecretIsPrintedOrWritten/a_service_that_is_well/json' -update
+
 scripts: ## write the expected output of the scripts again; read the diff
 	UPDATE_SCRIPTS=1 go test ./cmd -run TestScripts
 
@@ -27,5 +30,14 @@ ci: ## all that must hold before a change lands
 bench: ## the figures of docs/performance.md
 	bench/run
 
-vuln: ## known vulnerabilities of the dependencies; needs the vulnerability database
-	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+dependencies: ## measure what each module costs, and collect the licences
+	bench/dependencies >dependencies.txt
+	DEPENDENCIES_MEASURED=$(CURDIR)/dependencies.txt go test ./cmd -run 'TestNoModuleComesUnsaid|TestTheLicencesAreCollected' -update
+	rm dependencies.txt
+
+vuln: ## known vulnerabilities of the dependencies, where the vulnerability database can be reached
+	@if curl -fs -o /dev/null --max-time 10 $${GOVULNDB:-https://vuln.go.dev}/index/db.json; then \
+	  go run golang.org/x/vuln/cmd/govulncheck@latest ./...; \
+	else \
+	  echo "not checked: the vulnerability database cannot be reached"; test -z "$$CI"; \
+	fi

@@ -30,7 +30,7 @@ func TestArchivesHoldTheLicenseAndTheDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := os.DirFS("..")
-	required := []string{"LICENSE", "README.md", "CHANGELOG.md", "docs/openapi.yaml"}
+	required := []string{"LICENSE", "THIRD-PARTY-LICENSES.txt", "README.md", "CHANGELOG.md", "docs/openapi.yaml"}
 	err = fs.WalkDir(root, "docs", func(name string, _ fs.DirEntry, err error) error {
 		if strings.HasSuffix(name, ".md") {
 			required = append(required, name)

@@ -37,6 +37,7 @@ func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	if info.Size() > mostBytes {
 		t.Errorf("the stripped binary has %d bytes, more than %d", info.Size(), mostBytes)
 	}
+	checkCompletionIsQuick(t, binary)
 	// Other work on the machine interrupts packages at random and makes none quick: of
 	// each, the best run counts.
 	best := map[string]time.Duration{}
@@ -56,6 +57,28 @@ func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	}
 	if len(names) == 0 || total > mostTime {
 		t.Errorf("package initialization takes %s, more than %s; slowest:%s", total, mostTime, slowest)
+	}
+}
+
+// checkCompletionIsQuick holds completions to 200 ms: the best of some runs, as other work on the machine
+// slows down any.
+func checkCompletionIsQuick(t *testing.T, binary string) {
+	t.Helper()
+	const most, runs = 200 * time.Millisecond, 5
+	for _, words := range []string{"", "user ", "user set-logging ", "user list --", "user get ", "job show "} {
+		best := time.Hour
+		for range runs {
+			c := exec.Command(binary, append([]string{"__complete"}, strings.Split(words, " ")...)...)
+			c.Env = []string{"HOME=" + t.TempDir(), "TELEMATICSCTL_PROFILE=sandbox"}
+			begun := time.Now()
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			best = min(best, time.Since(begun))
+		}
+		if best > most {
+			t.Errorf("completing %q takes %s, more than %s", words, best, most)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ var sandboxHints = map[failure.Reason]hint{
 	sandbox.ReasonDamaged: func(a *App, _ *failure.Error) string {
 		return "empty the sandbox with " + a.Command("sandbox", "reset")
 	},
+	sandbox.ReasonNewer: func(a *App, _ *failure.Error) string {
+		return "update telematicsctl, or empty the sandbox with " + a.Command("sandbox", "reset")
+	},
 	sandbox.ReasonServed: fixed("stop that server first, or serve a sandbox in memory with --memory"),
 	sandbox.ReasonLayout: func(a *App, _ *failure.Error) string {
 		return "empty the sandbox and give it the new layout with " + a.Command("sandbox", "reset", "--layout", "FILE") +

@@ -54,6 +54,7 @@ const (
 	ReasonAddress     failure.Reason = "sandbox-address"      // the address is not host:port
 	ReasonServed                     = store.ReasonServed     // another process serves the folder
 	ReasonDamaged                    = store.ReasonDamaged    // the data file cannot be used
+	ReasonNewer                      = store.ReasonNewer      // the data file is a newer version's
 )
 
 // Options say what a sandbox is like. The zero value is one in memory with the presets, which

@@ -31,6 +31,9 @@ const formatName = "telematicsctl sandbox"
 
 var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
+// errNewer says that the file is a newer version's.
+var errNewer = errors.New("written by a newer version of this program")
+
 // errVersion says that the file is another version's.
 var errVersion = errors.New("it is another version's")
 
@@ -63,6 +66,9 @@ func parseFormat(line []byte) error {
 	var f format
 	if err := parseLine(line, &f); err != nil {
 		return err
+	}
+	if f.Format == formatName && f.Version > formatVersion {
+		return errNewer
 	}
 	if f.Format != formatName || f.Version != formatVersion {
 		return errVersion

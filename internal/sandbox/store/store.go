@@ -33,6 +33,9 @@ const (
 	compactFrom = 20000
 )
 
+// ReasonNewer is that of a file that a newer version wrote: it is left as it is.
+const ReasonNewer failure.Reason = "sandbox-newer"
+
 // ReasonDamaged is that of a file that cannot be used: it is damaged, or another version's.
 const ReasonDamaged failure.Reason = "sandbox-damaged"
 
@@ -353,6 +356,8 @@ func (s *Store) unusable(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errNewer):
+		return failure.Wrap(failure.Failed, what, errNewer).Because(ReasonNewer, path)
 	case errors.Is(err, errVersion):
 		return failure.New(failure.Failed, what+": another version of telematicsctl wrote it").
 			Because(ReasonDamaged, path)
