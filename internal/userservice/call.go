@@ -84,7 +84,7 @@ func (c *Client) once(parent context.Context, cl *call, id string) (a attempt) {
 	ctx := c.deadlines.begin(parent)
 	answered := false
 	defer func() { c.deadlines.end(ctx, answered) }()
-	req, err := c.request(ctx.Context, cl, id)
+	req, err := c.request(ctx.Context, cl, id) //nolint:contextcheck // it is made of the parent
 	if err != nil {
 		return attempt{err: failure.From(err)}
 	}
