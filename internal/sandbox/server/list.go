@@ -236,7 +236,7 @@ const missing = math.MaxUint64
 func sortKey(u *store.User, by string) (key uint64, there bool) {
 	switch by {
 	case "DateCreated":
-		return uint64(u.Created.UnixMicro() + 1<<62), true //nolint:gosec // it is positive
+		return uint64(u.Created.UnixMicro() + 1<<62), true // positive
 	case "DeviceToken":
 		return binary.BigEndian.Uint64(u.Token[:]) >> 1, true
 	case "ActivityStatus":
@@ -245,7 +245,7 @@ func sortKey(u *store.User, by string) (key uint64, there bool) {
 	value, ok := u.Fields.Get(by)
 	if by == "ChildrenCount" {
 		n, _ := strconv.ParseInt(value, 10, 64)
-		return uint64(n + 1<<32), ok //nolint:gosec // it is positive: the count is of 32 bits
+		return uint64(n + 1<<32), ok // positive: the count is of 32 bits
 	}
 	return textKey(value), ok
 }
