@@ -25,10 +25,10 @@ var applyHints = map[failure.Reason]hint{
 		return "use the profile that it was made for (" + e.Subject + "): " + a.Command("profile", "list") +
 			" shows the profiles"
 	},
-	apply.ReasonStale:     fixed("make a new plan: `user apply --file` always does"),
+	apply.ReasonStale:         fixed("make a new plan: `user apply --file` always does"),
 	apply.ReasonOtherInstance: fixed("add `--moves` to move users of other instances here"),
-	apply.ReasonLedger:    fixed("name another ledger with `--ledger`; without one, nobody who is absent is removed"),
-	apply.ReasonCleared:   fixed("give the field a value, or leave the cell blank"),
+	apply.ReasonLedger:        fixed("name another ledger with `--ledger`; without one, nobody who is absent is removed"),
+	apply.ReasonCleared:       fixed("give the field a value, or leave the cell blank"),
 }
 
 // limitHint names the flag that lets exactly this number through.

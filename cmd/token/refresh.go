@@ -148,7 +148,8 @@ func (o refreshOptions) check() error {
 }
 
 func renewedOf(k *cmdutil.App, who, profile, kind string, rec tokenstore.Record) renewed {
-	r := renewed{StoredPair: cmdutil.NewStoredPair(tokenstore.Entry{Key: tokenstore.Key{Profile: profile, Subject: who}, Email: rec.Email,
+	r := renewed{StoredPair: cmdutil.NewStoredPair(tokenstore.Entry{Key: tokenstore.Key{Profile: profile, Subject: who},
+		Email:    rec.Email,
 		IssuedAt: rec.IssuedAt, ExpiresAt: rec.ExpiresAt}, kind, k.Now())}
 	if k.Flags.ShowTokens {
 		r.AccessToken, r.RefreshToken = rec.Access.Reveal(), rec.Refresh.Reveal()

@@ -42,7 +42,8 @@ func TestReportHasTheShapeOfTheInput(t *testing.T) {
 	for name, c := range map[string]struct {
 		file, content, report, want string
 	}{
-		"a spreadsheet's export": {"users.csv", "\ufeffName;Client Id;Email\r\n=1+1;c-1;nobody\r\nAda;c-2;a@example.com\r\n", "r.csv",
+		"a spreadsheet's export": {"users.csv", "\ufeffName;Client Id;Email\r\n=1+1;c-1;nobody\r\n" +
+			"Ada;c-2;a@example.com\r\n", "r.csv",
 			"\ufeffName;Client Id;Email;Row;Line;Error\r\n'=1+1;c-1;nobody;1;2;\"Email: \"\"nobody\"\" is not an email address\"\r\n"},
 		"several mistakes": {"users.csv", "ClientId,Email,Gender\nc-1,x,y\n", "r.csv",
 			"ClientId,Email,Gender,Row,Line,Error\nc-1,x,y,1,2,\"Email: \"\"x\"\" is not an email address; " +

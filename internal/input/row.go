@@ -61,7 +61,8 @@ func (f *File) setValue(row *Row, column string, m meaning, text string) {
 	}
 	v, err := m.field.ParseText(text, f.options.Now)
 	if rule := (*field.RuleError)(nil); errors.As(err, &rule) && rule.Why == field.NotISODate && f.dateLayout != "" {
-		err = &field.RuleError{Value: rule.Value, Why: "not a date as " + f.options.DateFormat + " or in ISO 8601 (1990-05-31)"}
+		err = &field.RuleError{Value: rule.Value,
+			Why: "not a date as " + f.options.DateFormat + " or in ISO 8601 (1990-05-31)"}
 	}
 	switch {
 	case err == nil && strings.IndexByte(text, 0) >= 0:
@@ -135,7 +136,8 @@ func (f *File) finish(row *Row) {
 	if len(row.Mistakes) == 0 && (row.Key != "" || len(f.columns.wrong) == 0) {
 		f.checkKey(row)
 	}
-	if len(row.Mistakes) == 0 && len(f.columns.wrong) == 0 && f.options.Use != 0 && !f.options.MayBeEmpty && !f.options.updates() && !hasField(row) {
+	needsField := f.options.Use != 0 && !f.options.MayBeEmpty && !f.options.updates()
+	if needsField && len(row.Mistakes) == 0 && len(f.columns.wrong) == 0 && !hasField(row) {
 		row.mistake("", "", "a row without any field")
 	}
 }
