@@ -113,13 +113,14 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			e.Setenv("XDG_RUNTIME_DIR", filepath.Join(e.WorkDir, "run"))
 			e.Setenv("TELEMATICSCTL_PROFILE", "")
 			e.Values[arrivedKey{}] = make(chan struct{}, 1)
+			prepareStory(e)
 			holdToContract(t, e)
 			if setUp != nil {
 				return setUp(e)
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: withStories(map[string]func(*testscript.TestScript, bool, []string){
 			"service":   serviceCommand,
 			"recovers":  recovers,
 			"capture":   capture,
@@ -132,8 +133,27 @@ func runScripts(t *testing.T, dir string, setUp func(*testscript.Env) error) {
 			"served":    served,
 			"exchanged": exchanged,
 			"hinted":    hinted,
-		},
+		}),
 	})
+}
+
+// storyCommands are what scripts do at a terminal, where the system has pseudo-terminals.
+var storyCommands map[string]func(*testscript.TestScript, bool, []string)
+
+func withStories(all map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript,
+	bool, []string) {
+	maps.Copy(all, storyCommands)
+	return all
+}
+
+// storyKey is where a script keeps its terminal.
+type storyKey struct{}
+
+// prepareStory gives a script a place for its terminal.
+func prepareStory(e *testscript.Env) {
+	e.Values[storyKey{}] = new(any)
+	e.Setenv("TERM", "xterm-256color")
+	e.Setenv("ACCESSIBLE", "")
 }
 
 // service KIND: starts a service that behaves as KIND says (see services) and points the

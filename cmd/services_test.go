@@ -44,7 +44,7 @@ Admins:
 // newService starts the sandbox over a socket, well or unwell: behind it is always a real
 // one, so that what arrived is done.
 func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
-	options := sandbox.Options{NoMultiple: kind == "no-multiple"}
+	options := sandbox.Options{NoMultiple: kind == "no-multiple", Control: kind == "controlled"}
 	if kind == "three-admins" {
 		layout, err := seed.ReadLayout(strings.NewReader(threeAdmins))
 		if err != nil {
@@ -62,6 +62,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 	handler, ok := map[string]http.Handler{
 		"":             box,
 		"no-multiple":  box,
+		"controlled":   box,
 		"three-admins": box,
 		"lost":         lost(box),
 		"slow":         slow(box, came),

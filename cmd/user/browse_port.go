@@ -50,7 +50,11 @@ func (p *browsePort) Search(ctx context.Context, q browse.Query) (browse.Hits, e
 	find, exact := userservice.FindQuery{}, true
 	switch q.Kind {
 	case browse.ByDeviceToken:
-		find.DeviceToken = q.Value
+		id, err := field.ParseServiceUUID(q.Value)
+		if err != nil {
+			return browse.Hits{}, failure.Wrap(failure.Invalid, "find users", err)
+		}
+		find.DeviceToken = id.String()
 	case browse.ByEmail:
 		find.Email = q.Value
 	case browse.ByPhone:

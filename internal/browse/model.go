@@ -208,7 +208,7 @@ func (m Model) searchNow() (Model, []Cmd) {
 		return m, nil
 	}
 	m.seq++
-	m.search, m.asked, m.found = true, m.query, false
+	m.search, m.asked, m.found, m.status = true, m.query, false, status{text: "searching"}
 	return m, []Cmd{Search{m.seq, ParseQuery(m.query)}}
 }
 

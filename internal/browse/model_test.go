@@ -243,7 +243,7 @@ func TestErrorsInTheStatusLine(t *testing.T) {
 		{"429 is over", func(d *desk) {
 			d.answered(browse.Hits{}, limited)
 			d.do(12*time.Second, browse.Due{Wait: browse.Countdown})
-		}, `search 0 "x"`, "trying again"},
+		}, `search 0 "x"`, "searching"},
 		{"429, and something else is typed", func(d *desk) {
 			d.answered(browse.Hits{}, limited)
 			d.do("y", 12*time.Second, browse.Due{Wait: browse.Countdown})
