@@ -391,16 +391,3 @@ func (m Model) quit() (Model, []Cmd) {
 	}
 	return m, []Cmd{Quit{}}
 }
-
-// lengthText writes a length of time as it is typed: 90m, 4h, 7d.
-func lengthText(d time.Duration) string {
-	switch {
-	case d >= 24*time.Hour && d%(24*time.Hour) == 0:
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	case d >= time.Hour && d%time.Hour == 0:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d >= time.Minute && d%time.Minute == 0:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	}
-	return d.Truncate(time.Second).String()
-}

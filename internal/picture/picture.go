@@ -85,10 +85,11 @@ func (r run) svg(y int) string {
 	if r.reverse {
 		out = fmt.Sprintf(`<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", x, y-13, wide, cellHeight, foreground)
 	}
-	text := strings.TrimRight(r.text, " ")
+	text := strings.Trim(r.text, " ")
 	if text == "" {
 		return out
 	}
+	x += float64(len(r.text)-len(strings.TrimLeft(r.text, " "))) * cellWidth
 	wide = float64(render.Width(text)) * cellWidth
 	style := ""
 	switch {
