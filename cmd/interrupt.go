@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
@@ -77,6 +78,10 @@ func (p *output) Write(b []byte) (int, error) {
 	n, err := p.Writer.Write(b)
 	if isBrokenPipe(err) {
 		p.gone()
+		return n, err
+	}
+	if err != nil {
+		err = atomicfile.Failure(failure.Failed, "standard output cannot be written", "", err)
 	}
 	return n, err
 }

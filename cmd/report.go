@@ -17,6 +17,9 @@ import (
 // is to be read by a program, else as "Error: what failed: why", a line a field, and a
 // hint.
 func report(k *cmdutil.App, f *failure.Error) {
+	if k.Failed != nil {
+		k.Failed(f)
+	}
 	if machineReadable(k) {
 		reportJSON(k, f)
 		return

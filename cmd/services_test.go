@@ -44,7 +44,13 @@ Admins:
 // newService starts the sandbox over a socket, well or unwell: behind it is always a real
 // one, so that what arrived is done.
 func newService(kind string, came chan<- struct{}) (url string, stop func(), err error) {
-	options := sandbox.Options{NoMultiple: kind == "no-multiple", Control: kind == "controlled"}
+	return newServiceWith(kind, came, sandbox.Options{}, func(h http.Handler) http.Handler { return h })
+}
+
+// newServiceWith starts a service of a kind by options, with something put in front of it.
+func newServiceWith(kind string, came chan<- struct{}, options sandbox.Options,
+	front func(http.Handler) http.Handler) (url string, stop func(), err error) {
+	options.NoMultiple, options.Control = kind == "no-multiple", kind == "controlled"
 	if kind == "three-admins" {
 		layout, err := seed.ReadLayout(strings.NewReader(threeAdmins))
 		if err != nil {
@@ -101,7 +107,7 @@ func newService(kind string, came chan<- struct{}) (url string, stop func(), err
 	if !ok {
 		return "", nil, fmt.Errorf("no service of kind %q", kind)
 	}
-	behind := &recovering{now: handler, well: box}
+	behind := &recovering{now: front(handler), well: box}
 	s := httptest.NewServer(behind)
 	recoveries.Store(s.URL, behind)
 	return s.URL, func() { recoveries.Delete(s.URL); s.CloseClientConnections(); s.Close(); _ = box.Close() }, nil

@@ -35,6 +35,10 @@ type Env struct {
 	// Wire is put around the way to the service, so that a test sees what goes over it;
 	// nil is nothing.
 	Wire func(http.RoundTripper) http.RoundTripper
+
+	// Failed is told of the error that the command ends with, so that a test sees its reason; nil
+	// is nobody.
+	Failed func(*failure.Error)
 }
 
 // Globals are the flags that every command has.

@@ -26,6 +26,7 @@ var hintTables = []map[failure.Reason]hint{
 	jobHints,
 	identityHints,
 	sandboxHints,
+	terminalHints,
 }
 
 // fixed returns a hint that is the same for every error.
@@ -53,6 +54,12 @@ func (a *App) Hint(e *failure.Error) string {
 // and profile, in backticks.
 func (a *App) Command(args ...string) string {
 	return "`" + a.CommandLine(a.Flags.Profile, args...) + "`"
+}
+
+// CommandWithoutProfile returns a command that is about no profile, in backticks: --profile, if it was
+// given, has no part in it.
+func (a *App) CommandWithoutProfile(args ...string) string {
+	return "`" + a.CommandLine("", args...) + "`"
 }
 
 // CommandLine returns a command of this program as it must be typed to act by a profile ("" for the

@@ -55,22 +55,20 @@ var authHints = map[failure.Reason]hint{
 		}
 		return "the InstanceKey is wrong, or the instance has no user " + e.Subject + ": " + a.keyHint(p) + ", or " + remove
 	},
-	auth.ReasonRefusedBefore: func(a *App, e *failure.Error) string {
-		return "delete its tokens with " + a.Command("token", "remove", e.Subject) + ", or try once more with " +
-			a.Command("token", "refresh", e.Subject)
-	},
 	auth.ReasonAnswerLost: fixed("run the command again: if the stored pair was spent, it signs in again where " +
 		"that needs no person"),
-	auth.ReasonTokensLost: fixed("free the token store, then run the command again: it signs in again where that " +
-		"needs no person"),
 	auth.ReasonSignInLimit: func(a *App, e *failure.Error) string {
 		return "run the command again then; at a terminal, or for several users, it waits by itself with a --timeout of " +
 			roundUp(e.RetryAfter).String() + " or more"
 	},
-	auth.ReasonBlocked: fixed("wait until then; stored tokens still work. If the block is over, `auth login`, " +
-		"`token refresh` and `token print` sign in with --ignore-guard"),
-	auth.ReasonGuardDamaged: fixed("wait until then; stored tokens still work. If the service does not block this " +
-		"machine, `auth login`, `token refresh` and `token print` sign in with --ignore-guard"),
+	auth.ReasonBlocked: func(a *App, _ *failure.Error) string {
+		return "wait until then; stored tokens still work. If the block is over, sign in with " +
+			a.Command("auth", "login", "--ignore-guard")
+	},
+	auth.ReasonGuardDamaged: func(a *App, _ *failure.Error) string {
+		return "wait until then; stored tokens still work. If the service does not block this machine, sign in with " +
+			a.Command("auth", "login", "--ignore-guard")
+	},
 	auth.ReasonGuardNewer: about("update telematicsctl, or remove the file if no newer version is used here: "),
 	auth.ReasonManySignIns: func(a *App, _ *failure.Error) string {
 		return "sign in as the admin, who needs one sign-in for all: " + a.signInHint(auth.Admin)
@@ -89,10 +87,17 @@ func (a *App) signInHint(subject string) string {
 	case ok && p.TokenStore == tokenstore.KindMemory:
 		return "set TELEMATICSCTL_ADMIN_EMAIL and TELEMATICSCTL_ADMIN_PASSWORD: token_store memory keeps no sign-in for " +
 			"the next command"
-	case ok && p.AdminEmail != "":
-		return "sign in with " + a.Command("auth", "login", "--email", p.AdminEmail)
 	}
-	return "sign in with " + a.Command("auth", "login")
+	return "sign in with " + a.adminLogin()
+}
+
+// adminLogin returns the command that signs the admin in, with the email address where it is known.
+func (a *App) adminLogin(more ...string) string {
+	args := []string{"auth", "login"}
+	if p, ok := a.profile(); ok && p.AdminEmail != "" {
+		args = append(args, "--email", p.AdminEmail)
+	}
+	return a.Command(append(args, more...)...)
 }
 
 // keyHint says how the InstanceKey of a profile is set: where it comes from, or, for a profile of
@@ -108,8 +113,8 @@ func (a *App) keyHint(p config.Profile) string {
 	case p.InstanceKeyFrom == "command":
 		return "correct instance_key_command of profile " + p.Name + " in " + a.config.Path
 	}
-	return "store the key with `telematicsctl profile add" + a.configFlag() + " " + p.Name +
-		" --replace --instance-id " + p.InstanceID + "`, or set TELEMATICSCTL_INSTANCE_KEY"
+	return "store the key with " + a.CommandWithoutProfile("profile", "add", p.Name, "--replace", "--instance-id", p.InstanceID) +
+		", or set TELEMATICSCTL_INSTANCE_KEY"
 }
 
 // profile returns the profile in force, for a hint; ok is false where the configuration says none.

@@ -21,16 +21,21 @@ var configHints = map[failure.Reason]hint{
 		if a.config == nil {
 			return ""
 		}
-		return "choose one of " + strings.Join(append(a.config.Names(), config.SandboxProfile), ", ") +
-			", or add one with `telematicsctl profile add`"
+		others := "use the profile sandbox"
+		if names := a.config.Names(); len(names) > 0 {
+			others = "choose one of " + strings.Join(append(names, config.SandboxProfile), ", ")
+		}
+		return others + ", or add one with " +
+			a.CommandWithoutProfile("profile", "add", "NAME", "--instance-id", "ID")
 	},
-	config.ReasonProfileExists: func(_ *App, e *failure.Error) string {
-		return "change it with --replace, or remove it first: `telematicsctl profile remove " + QuoteForShell(e.Subject) + "`"
+	config.ReasonProfileExists: func(a *App, e *failure.Error) string {
+		return "change it with --replace, or remove it first: " + a.CommandWithoutProfile("profile", "remove", e.Subject)
 	},
 	config.ReasonBuiltIn: fixed("choose another name"),
-	config.ReasonNoInstance: fixed("add a profile with `telematicsctl profile add NAME --instance-id ID`, set " +
-		"TELEMATICSCTL_INSTANCE_ID and " +
-		"TELEMATICSCTL_INSTANCE_KEY, or try --profile sandbox"),
+	config.ReasonNoInstance: func(a *App, _ *failure.Error) string {
+		return "add a profile with " + a.CommandWithoutProfile("profile", "add", "NAME", "--instance-id", "ID") +
+			", set TELEMATICSCTL_INSTANCE_ID and TELEMATICSCTL_INSTANCE_KEY, or try --profile sandbox"
+	},
 	config.ReasonCommand: func(a *App, e *failure.Error) string {
 		if a.config == nil {
 			return ""

@@ -2,7 +2,6 @@ package cmdutil
 
 import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
-	"github.com/telematicsctl/telematicsctl/internal/identity"
 )
 
 // Reasons of registering one user; the subject is the DeviceToken.
@@ -17,8 +16,5 @@ var identityHints = map[failure.Reason]hint{
 	},
 	ReasonUserMayExist: func(_ *App, e *failure.Error) string {
 		return "run the command again with --custom-token " + e.Subject + ": it creates the user at most once"
-	},
-	identity.ReasonNoKey: func(_ *App, e *failure.Error) string {
-		return "give each row its key, or allow another: --key " + QuoteForShell(e.Subject+",content")
 	},
 }

@@ -6,10 +6,6 @@ import (
 )
 
 var jobHints = map[failure.Reason]hint{
-	job.ReasonPartial: func(a *App, e *failure.Error) string {
-		return "see the rows with " + a.Command("job", "show", e.Subject, "-o", "csv") +
-			"; correct what is wrong, and send those that failed again with " + a.Command("job", "retry", e.Subject)
-	},
 	job.ReasonUnfinished: func(a *App, e *failure.Error) string {
 		return "resume the job with " + a.Command("job", "resume", e.Subject)
 	},
@@ -47,10 +43,6 @@ var jobHints = map[failure.Reason]hint{
 	},
 	job.ReasonWaitTooLong: func(_ *App, e *failure.Error) string {
 		return "wait for " + e.Subject + ", or raise --patience"
-	},
-	job.ReasonRefused: func(a *App, _ *failure.Error) string {
-		return "check the credentials with " + a.Command("auth", "status") +
-			"; then give the command again: what is done is not done again"
 	},
 	job.ReasonFolderGone: fixed("put the state folder back, and give the command again"),
 	job.ReasonOtherJob: func(_ *App, e *failure.Error) string {

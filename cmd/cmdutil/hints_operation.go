@@ -3,7 +3,6 @@ package cmdutil
 import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
-	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 )
 
@@ -14,11 +13,11 @@ var operationHints = map[failure.Reason]hint{
 	fleet.ReasonNoMatch:    fixed("check the value: only users of the profile's instance with exactly this value count"),
 	fleet.ReasonManyMatch:  fixed("name the user by one of these DeviceTokens"),
 	fleet.ReasonOtherPlace: otherProfile,
-	identity.ReasonNoKey: fixed("fill the column in, or allow another key with `--key`, as in `--key " +
-		"client-id,email,content`"),
-	operation.ReasonNoUser:  fixed("check the DeviceToken, and that the user is of this instance"),
+	operation.ReasonNoUser: fixed("check the DeviceToken, and that the user is of this instance"),
+	operation.ReasonInviteCode: func(a *App, e *failure.Error) string {
+		return "check the invite code, and that there is such a user: " + a.Command("user", "get", e.Subject)
+	},
 	operation.ReasonTaken:   fixed("choose another CustomToken or ClientId, or delete or move that user first"),
-	operation.ReasonMatch:   fixed("give `--match` a column and a regular expression, as in `--match City=^Ber`"),
 	operation.ReasonNoAdmin: keyNeedsAdmin,
 	operation.ReasonSameKey: func(_ *App, e *failure.Error) string {
 		return "tell the rows apart by their numbers, as in `--set '" + e.Subject + "=test-{{.N}}'`"
@@ -40,6 +39,5 @@ func otherProfile(a *App, _ *failure.Error) string {
 }
 
 func keyNeedsAdmin(a *App, _ *failure.Error) string {
-	return "sign in as an admin with " + a.Command("auth", "login", "--email", "ADDRESS") +
-		", or name users by their DeviceTokens"
+	return "sign in as an admin with " + a.adminLogin() + ", or name users by their DeviceTokens"
 }

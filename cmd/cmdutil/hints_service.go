@@ -49,10 +49,6 @@ var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonNoSuchUser: func(_ *App, e *failure.Error) string {
 		return "check the DeviceToken " + e.Subject + ", and that the user is of this instance"
 	},
-	userservice.ReasonNothingReported: fixed("wait until the app has run on the phone, signed in as that user"),
-	userservice.ReasonTokenTaken: func(_ *App, e *failure.Error) string {
-		return "a user has the DeviceToken " + e.Subject + " already"
-	},
 	userservice.ReasonWrongSubject: fixed("nothing of that answer was used; " +
 		"check what stands between here and the service: a cache or proxy mixes up answers"),
 	userservice.ReasonMalformedToken: fixed("check the base URL, and what stands between here and the service"),
@@ -61,10 +57,6 @@ var serviceHints = map[failure.Reason]hint{
 		userservice.DefaultRegisterMultiplePath),
 	userservice.ReasonCAFile: func(_ *App, e *failure.Error) string {
 		return "name a readable file with certificates in PEM form in `ca_file` of the profile, not " + e.Subject
-	},
-	userservice.ReasonNoSuchCall: func(_ *App, e *failure.Error) string {
-		return "set `register_multiple_path` of the profile (" + e.Subject + " is not there), " +
-			"or register users one by one with `--batch-size 1`"
 	},
 	userservice.ReasonForeignHost: fixed("give a path and `--host`, or a URL of a host of the profile"),
 }

@@ -48,7 +48,7 @@ var fileHints = map[failure.Reason]hint{
 // folderOf is the folder that a file is written to, as a person reads it.
 func folderOf(path string) string {
 	if path == "" {
-		return "the folder"
+		return "the place that the output goes to"
 	}
 	if dir := filepath.Dir(path); dir != "." && filepath.Base(path) != path {
 		return dir

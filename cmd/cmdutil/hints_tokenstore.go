@@ -31,8 +31,7 @@ var storeHints = map[failure.Reason]hint{
 	tokenstore.ReasonBadKind: func(_ *App, e *failure.Error) string {
 		return nearestFirst([]string{e.Subject}, "keyring, file, memory", "set token_store to one of ")
 	},
-	tokenstore.ReasonNoFolder: func(*App, *failure.Error) string { return "set TELEMATICSCTL_STATE_DIR" },
-	tokenstore.ReasonTooLong:  func(a *App, _ *failure.Error) string { return a.fallbackStore() },
+	tokenstore.ReasonTooLong: func(a *App, _ *failure.Error) string { return a.fallbackStore() },
 	tokenstore.ReasonUnreadable: func(_ *App, e *failure.Error) string {
 		return "make " + e.Subject + " readable for you alone"
 	},
@@ -42,9 +41,9 @@ var storeHints = map[failure.Reason]hint{
 func (a *App) storeAgain(subject string) string {
 	switch subject {
 	case tokenstore.SubjectAdmin:
-		return "sign in again: " + a.Command("auth", "login", "--email", "ADDRESS")
+		return "sign in again: " + a.adminLogin()
 	case tokenstore.SubjectAdminPassword:
-		return "store it again: " + a.Command("auth", "login", "--email", "ADDRESS", "--save-password")
+		return "store it again: " + a.adminLogin("--save-password")
 	case tokenstore.SubjectInstanceKey, tokenstore.SubjectIdentityKey:
 		return "store it again: " + a.Command("profile", "add", a.profileInForce(), "--replace", "--instance-key-stdin")
 	default:

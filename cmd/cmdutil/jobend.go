@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/apply"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 )
@@ -122,6 +123,8 @@ func (r *jobRun) endedEarly(s job.Summary, err error) error {
 	f.Message = SummaryText(r.kind.Past, s.Tally) + ": " + f.Message
 	resume := "resume with " + r.App.Command("job", "resume", r.Job.Spec.ID)
 	switch hint := r.App.Hint(&f); {
+	case f.Reason == apply.ReasonStale: // a new plan is a new job
+		f.Hint = hint
 	case s.NotSent()+s.Retryable == 0 || r.failing != nil && s.NotSent()+s.Retryable == 0:
 		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
 	case r.failing != nil:
@@ -136,7 +139,8 @@ func (r *jobRun) endedEarly(s job.Summary, err error) error {
 
 // resumeReasons are the reasons whose hint says how to resume already.
 var resumeReasons = map[failure.Reason]bool{
-	job.ReasonUnfinished: true, job.ReasonDown: true, job.ReasonFailures: true, job.ReasonRefused: true,
+	job.ReasonUnfinished: true, job.ReasonDown: true, job.ReasonFailures: true,
+	job.ReasonWaitTooLong: true, job.ReasonFolderGone: true,
 }
 
 // partial is the error of a run that came to its end although rows did not end

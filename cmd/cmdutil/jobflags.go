@@ -198,7 +198,24 @@ func (w *Wrong) AtLeast(flag string, n, least int) {
 }
 
 // Err returns the failure.Invalid that names every mistake; nil for none.
-func (w *Wrong) Err() error { return failure.InvalidFields("invalid flags", *w) }
+func (w *Wrong) Err() error {
+	flags, arguments := 0, 0
+	for _, f := range *w {
+		if strings.HasPrefix(f.Key, "--") {
+			flags++
+		} else {
+			arguments++
+		}
+	}
+	what := "invalid flags"
+	switch {
+	case flags == 0:
+		what = "invalid arguments"
+	case arguments > 0:
+		what = "invalid flags and arguments"
+	}
+	return failure.InvalidFields(what, *w)
+}
 
 // Check reads the flags, makes the paths absolute and reports what is wrong. It
 // opens nothing of the input, and can be called before anything else.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -248,18 +247,6 @@ func (k *App) guard(dir string, bulk bool) *auth.Guard {
 
 // roundUp returns a wait in whole seconds, and never less than it is.
 func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
-
-// configFlag is the flag that another command needs to read the same file, fit for a shell.
-func (k *App) configFlag() string {
-	name := k.Flags.Config
-	switch {
-	case name == "":
-		return ""
-	case strings.Trim(name, plainInShell) != "":
-		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-	}
-	return " --config " + name
-}
 
 // plainInShell are the characters that no shell gives a meaning.
 const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"

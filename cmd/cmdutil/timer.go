@@ -95,7 +95,19 @@ func (s *Session) WarnWithoutTimer() {
 	if err == nil && t.Installed() {
 		return
 	}
-	s.app.Streams.Warn("nothing puts the flag back until " + s.app.Command("lease", "sweep") +
-		" runs: install a timer with " +
-		s.app.Command("lease", "timer", "install"))
+	how := "install a timer with " + s.app.Command("lease", "timer", "install")
+	if !s.app.hasTimers() {
+		how = "have it run every minute, such as by cron"
+	}
+	s.app.Streams.Warn("nothing puts the flag back until " + s.app.Command("lease", "sweep") + " runs: " + how)
+}
+
+// hasTimers reports whether the system's own timers can be used: those of systemd need the user's
+// service manager, which a container or a session by su has not.
+func (k *App) hasTimers() bool {
+	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(k.Getenv("XDG_RUNTIME_DIR"), "systemd"))
+	return err == nil && k.Getenv("XDG_RUNTIME_DIR") != ""
 }

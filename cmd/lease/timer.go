@@ -127,7 +127,7 @@ func installTimer(ctx context.Context, k *cmdutil.App, t lease.Timer, dryRun boo
 			return atomicfile.Failure(failure.Failed, "cannot install the timer", f.Path, err)
 		}
 	}
-	if err := runAll(ctx, t.Enable); err != nil {
+	if err := runAll(ctx, k, t.Enable); err != nil {
 		for _, f := range t.Files {
 			_ = os.Remove(f.Path) // it is not installed, and must not look so
 		}
@@ -142,7 +142,7 @@ func removeTimer(ctx context.Context, k *cmdutil.App, t lease.Timer) error {
 		k.Streams.Note("No timer is installed")
 		return nil
 	}
-	if err := runAll(ctx, t.Disable); err != nil {
+	if err := runAll(ctx, k, t.Disable); err != nil {
 		return err
 	}
 	for _, f := range t.Files {
@@ -151,11 +151,11 @@ func removeTimer(ctx context.Context, k *cmdutil.App, t lease.Timer) error {
 		}
 	}
 	k.Streams.Note("The timer is removed")
-	return runAll(ctx, t.Reload)
+	return runAll(ctx, k, t.Reload)
 }
 
 // runAll runs the system's own commands, whose words are made here alone.
-func runAll(ctx context.Context, commands [][]string) error {
+func runAll(ctx context.Context, k *cmdutil.App, commands [][]string) error {
 	for _, words := range commands {
 		c := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // systemctl, launchctl or schtasks
 		var says bytes.Buffer
@@ -163,10 +163,10 @@ func runAll(ctx context.Context, commands [][]string) error {
 		if err := c.Run(); err != nil {
 			text := strings.TrimSpace(says.String())
 			if text == "" {
-				text = err.Error()
+				text = failure.Text(err)
 			}
-			return failure.Newf(failure.Failed, "%s: %s", strings.Join(words, " "), text).
-				WithHint("run `telematicsctl lease sweep` by a timer of your own instead, such as cron")
+			return failure.Newf(failure.Failed, "this system's timers cannot be used: %s: %s", strings.Join(words, " "), text).
+				WithHint("have " + k.Command("lease", "sweep") + " run every minute in another way, such as by cron")
 		}
 	}
 	return nil

@@ -243,11 +243,12 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 	case fromElsewhere || stays && !o.keyStdin:
 		return key, nil
 	case old != nil && old.InstanceID != p.InstanceID && old.InstanceKeyFrom != "" && !o.keyStdin:
-		return key, failure.New(failure.Invalid, "the profile is of another instance now: where is its InstanceKey from?").
+		return key, failure.New(failure.Invalid, "the profile is of another instance now, and no source of its InstanceKey is given").
 			WithHint("give --instance-key-stdin, --instance-key-command or --no-instance-key")
 	case p.TokenStore == tokenstore.KindMemory:
 		return key, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
-			WithHint("give --no-instance-key and set TELEMATICSCTL_INSTANCE_KEY, or --instance-key-command")
+			WithHint("add --no-instance-key, and set TELEMATICSCTL_INSTANCE_KEY where the profile is used; or give " +
+				"--instance-key-command")
 	}
 	store, err := k.StoreOf(p)
 	if err != nil {

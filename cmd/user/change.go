@@ -48,6 +48,7 @@ type changeCommand struct {
 	options changeOptions
 	undo    bool
 	wait    bool
+	harm    func() // warns of what the change does to a phone; nil for none
 }
 
 // addFlags adds the flags that all these commands have.
@@ -90,9 +91,16 @@ func (c *changeCommand) run(ctx context.Context, wrong cmdutil.Wrong) error {
 		return err
 	}
 	if c.job.File != "" {
-		return c.app.RunJob(ctx, cmdutil.JobCommand{
+		err := c.app.RunJob(ctx, cmdutil.JobCommand{
 			Kind: changeKind(c.options.Operation), Command: c.name, Flags: &c.job, Options: c.options,
 		})
+		if c.harm != nil && !failure.Is(err, failure.Invalid) {
+			c.harm()
+		}
+		return err
+	}
+	if c.harm != nil {
+		c.harm()
 	}
 	return c.changeTokens(ctx, tokens)
 }

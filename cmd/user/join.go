@@ -83,8 +83,5 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	if result.Outcome == job.Unknown {
 		return failure.Suffix(result.Err, "the user may have joined anyway")
 	}
-	if failure.Is(result.Err, failure.NotFound) {
-		return failure.From(result.Err).WithHint("check the invite code, and the DeviceToken")
-	}
 	return byFlags(result.Err)
 }

@@ -2,7 +2,6 @@ package user
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -134,7 +133,7 @@ func runPlan(ctx context.Context, a *cmdutil.App, o *planOptions, out string, ex
 	}
 	if exitCode && plan.Summary.Changes() > 0 {
 		return failure.New(failure.Changes,
-			fmt.Sprintf("%s differ from the file", cmdutil.Count(plan.Summary.Changes(), "user", "users")))
+			cmdutil.Count(plan.Summary.Changes(), "user differs", "users differ")+" from the file")
 	}
 	return nil
 }

@@ -104,8 +104,8 @@ func (c *changeCommand) set(ctx context.Context, s flagCommand, args []string, l
 	if c.undo && c.options.NoRead {
 		wrong.Add("--no-read", "--undo must read the user")
 	}
-	if on && s.harm != "" && len(wrong) == 0 {
-		c.warnOfHarm(s, args)
+	if on && s.harm != "" {
+		c.harm = func() { c.warnOfHarm(s, args) }
 	}
 	return c.run(ctx, wrong)
 }

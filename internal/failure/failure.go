@@ -151,23 +151,33 @@ func Newf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap makes an error whose message is "what: cause"; the cause's own text must hold no secret.
+// Wrap makes an error whose message is "what: cause", in the words of Text; the cause's own text
+// must hold no secret.
 func Wrap(code Code, what string, cause error) *Error {
-	return &Error{Code: code, Message: what + ": " + cause.Error(), Cause: cause}
+	return &Error{Code: code, Message: what + ": " + Text(cause), Cause: cause}
+}
+
+// Copy returns a copy of an error, as From finds it, that may be changed. Copy(nil) is nil.
+func Copy(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	f := *From(err)
+	return &f
 }
 
 // Prefix returns a copy of an error, as From finds it, whose message is "what: message".
 func Prefix(err error, what string) *Error {
-	f := *From(err)
+	f := Copy(err)
 	f.Message = what + ": " + f.Message
-	return &f
+	return f
 }
 
 // Suffix returns a copy of an error, as From finds it, whose message is "message; what".
 func Suffix(err error, what string) *Error {
-	f := *From(err)
+	f := Copy(err)
 	f.Message += "; " + what
-	return &f
+	return f
 }
 
 // Because returns the error with a reason and what the reason is about.
@@ -210,9 +220,9 @@ func From(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return &Error{Code: Interrupted, Message: "interrupted", Cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: Unavailable, Message: err.Error(), Cause: err}
+		return &Error{Code: Unavailable, Message: Text(err), Cause: err}
 	default:
-		return &Error{Code: Failed, Message: err.Error(), Cause: err}
+		return &Error{Code: Failed, Message: Text(err), Cause: err}
 	}
 }
 

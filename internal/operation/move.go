@@ -111,7 +111,7 @@ func (j *Join) Do(ctx context.Context, group []job.Attempt) ([]job.Result, error
 	}
 	if err := j.API.JoinByCode(ctx, as, j.InviteCode); err != nil {
 		if failure.Is(err, failure.NotFound) {
-			return one(failed(err), nil)
+			return one(failed(failure.Copy(err).Because(ReasonInviteCode, a.DeviceToken.String())), nil)
 		}
 		return nil, err
 	}

@@ -25,6 +25,8 @@ const (
 	ReasonNoUser        failure.Reason = "user-not-found" // no such user in the instance
 	// the DeviceToken is taken by a user who is not in the instance
 	ReasonTaken failure.Reason = "device-token-elsewhere"
+	// no instance has the invite code, or there is no such user; the subject is the DeviceToken
+	ReasonInviteCode failure.Reason = "invite-code-unknown"
 )
 
 // Users reads users as the admin; *fleet.Membership does.

@@ -50,6 +50,15 @@ func notParsed(what, text string, reason failure.Reason, err error) error {
 }
 
 func libraryText(err error) string {
+	var parse *gojq.ParseError
+	var exec template.ExecError
+	switch {
+	case errors.As(err, &parse) && parse.Token == "":
+		return "it ends too early"
+	case errors.As(err, &exec):
+		text, _, _ := strings.Cut(exec.Error(), " in type ") // a type of Go's
+		return sanitize.Clean(strings.TrimPrefix(text, "template: template:"))
+	}
 	return sanitize.Clean(strings.TrimPrefix(err.Error(), "template: template:"))
 }
 

@@ -83,7 +83,7 @@ func TestAnExpressionThatFailsIsTheUsersMistake(t *testing.T) {
 		{render.Options{JQ: ".Name.first"}, `jq expression: expected an object but got: string ("\u001b[31m")`},
 		{render.Options{JQ: `error("no\nluck")`}, `jq expression: error: no\nluck`},
 		{render.Options{Template: "{{.Name.First}}"},
-			`template: 1:7: executing "template" at <.Name.First>: can't evaluate field First in type interface {}`},
+			`template: 1:7: executing "template" at <.Name.First>: can't evaluate field First`},
 		{render.Options{Template: "{{index .Children 1}}"},
 			`template: 1:2: executing "template" at <index .Children 1>: error calling index: can't index item of type int`},
 	} {

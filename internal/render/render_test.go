@@ -147,7 +147,7 @@ func TestWhatDoesNotFitIsSaidBeforeAnyWork(t *testing.T) {
 		message string
 	}{
 		{render.Options{Format: "xml"}, `unknown output format "xml"`},
-		{render.Options{JQ: ".["}, `invalid jq expression ".[": unexpected EOF`},
+		{render.Options{JQ: ".["}, `invalid jq expression ".[": it ends too early`},
 		{render.Options{JQ: "nosuch"}, `invalid jq expression "nosuch": function not defined: nosuch/0`},
 		{render.Options{Template: "{{.A"}, `invalid template "{{.A": 1: unclosed action`},
 		{render.Options{JQ: ".", Template: "x"}, "a jq expression and a template exclude each other"},

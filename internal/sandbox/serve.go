@@ -31,7 +31,7 @@ const (
 func CheckAddr(addr string, allowRemote bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return failure.Wrap(failure.Invalid, "invalid address "+addr, err).Because(ReasonAddress, addr)
+		return failure.Newf(failure.Invalid, "invalid address %q: must be HOST:PORT", addr).Because(ReasonAddress, addr)
 	}
 	ip := net.ParseIP(host)
 	if allowRemote || host == "localhost" || (ip != nil && ip.IsLoopback()) {

@@ -13,6 +13,13 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
+// The reasons for which there is no answer.
+const (
+	ReasonCannotAsk   failure.Reason = "cannot-ask"   // nobody can be asked; subject: what answers instead
+	ReasonNoAnswer    failure.Reason = "no-answer"    // nothing usable was typed; subject: what answers instead
+	ReasonSecretInput failure.Reason = "secret-input" // standard input is not one secret
+)
+
 // longestAnswer is the most bytes that a prompt or a secret on standard input takes.
 const longestAnswer = 64 << 10
 
@@ -25,18 +32,18 @@ const yesNo = " [y/N] "
 func (s *Streams) CanPrompt() bool { return s.InTTY && s.ErrTTY && !s.NoInput }
 
 // Line asks for a line of text and returns it without the space around it; it may be
-// empty. flag is the flag that would have answered, for the error (failure.Invalid) where
-// nobody can be asked. A cancelled context is its own error; the read from In that it
+// empty. instead is what answers in place of a person (a flag, a variable): the subject of the
+// error (failure.Invalid) where nobody can be asked. A cancelled context is its own error; the read from In that it
 // leaves behind takes the next line, so that the command should end then.
-func (s *Streams) Line(ctx context.Context, label, flag string) (string, error) {
-	text, err := s.prompt(ctx, label+": ", flag, readLine)
+func (s *Streams) Line(ctx context.Context, label, instead string) (string, error) {
+	text, err := s.prompt(ctx, label+": ", instead, readLine)
 	return strings.TrimSpace(text), err
 }
 
 // Confirm asks a question that is answered by y or yes; anything else, and an empty line,
 // is no. Errors are those of Line.
-func (s *Streams) Confirm(ctx context.Context, question, flag string) (bool, error) {
-	text, err := s.prompt(ctx, question+yesNo, flag, readLine)
+func (s *Streams) Confirm(ctx context.Context, question, instead string) (bool, error) {
+	text, err := s.prompt(ctx, question+yesNo, instead, readLine)
 	answer := strings.ToLower(strings.TrimSpace(text))
 	return answer == "y" || answer == "yes", err
 }
@@ -45,10 +52,10 @@ func (s *Streams) Confirm(ctx context.Context, question, flag string) (bool, err
 // included, the terminal is as it was before; Ctrl-C and Ctrl-D at the prompt are
 // failure.Interrupted. An empty answer is failure.Invalid. The other errors are those of
 // Line.
-func (s *Streams) Password(ctx context.Context, label, flag string) (secret.String, error) {
-	text, err := s.prompt(ctx, label+": ", flag, s.readHidden())
+func (s *Streams) Password(ctx context.Context, label, instead string) (secret.String, error) {
+	text, err := s.prompt(ctx, label+": ", instead, s.readHidden())
 	if err == nil && text == "" {
-		err = failure.New(failure.Invalid, label+": nothing was entered").WithHint("try again, or use " + flag)
+		err = failure.New(failure.Invalid, label+": nothing was entered").Because(ReasonNoAnswer, instead)
 	}
 	return secret.New(text), err
 }
@@ -59,36 +66,36 @@ const mostMistypings = 3
 // NewPassword asks for a new secret: twice, and again
 // where the two differ. One that comes out different each time is failure.Invalid. The
 // other errors are those of Password.
-func (s *Streams) NewPassword(ctx context.Context, label, flag string) (secret.String, error) {
+func (s *Streams) NewPassword(ctx context.Context, label, instead string) (secret.String, error) {
 	for range mostMistypings {
-		first, err := s.Password(ctx, label, flag)
+		first, err := s.Password(ctx, label, instead)
 		if err != nil {
 			return secret.String{}, err
 		}
-		again, err := s.Password(ctx, "Once more", flag)
+		again, err := s.Password(ctx, "Once more", instead)
 		if err != nil {
 			return secret.String{}, err
 		}
 		if first == again {
 			return first, nil
 		}
-		s.Warn("the two differ")
+		s.Warn("the two differ: type it twice again")
 	}
 	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").
-		WithHint("try again, or use " + flag)
+		Because(ReasonNoAnswer, instead)
 }
 
 // prompt writes the question to Err and reads the answer in the background, so that a
 // cancelled context ends the wait.
-func (s *Streams) prompt(ctx context.Context, question, flag string, read reader) (string, error) {
+func (s *Streams) prompt(ctx context.Context, question, instead string, read reader) (string, error) {
 	question = sanitize.Clean(question)
 	if !s.CanPrompt() {
 		why := "standard input or standard error is not a terminal"
 		if s.NoInput {
-			why = "--no-input is given"
+			why = "prompts are turned off"
 		}
 		asked := strings.TrimRight(strings.TrimSuffix(question, yesNo), ": ")
-		return "", failure.Newf(failure.Invalid, "cannot ask %q: %s", asked, why).WithHint("use " + flag)
+		return "", failure.Newf(failure.Invalid, "cannot ask %q: %s", asked, why).Because(ReasonCannotAsk, instead)
 	}
 	s.ask.Lock()
 	defer s.ask.Unlock()
@@ -103,7 +110,7 @@ func (s *Streams) prompt(ctx context.Context, question, flag string, read reader
 	case a := <-answers:
 		if errors.Is(a.err, io.EOF) {
 			s.line("") // the terminal echoes no line end for it
-			a.err = failure.New(failure.Invalid, "no answer: standard input has ended").WithHint("use " + flag)
+			a.err = failure.New(failure.Invalid, "no answer: standard input has ended").Because(ReasonNoAnswer, instead)
 		}
 		return a.text, errors.Join(a.err, done())
 	case <-ctx.Done():
@@ -227,6 +234,5 @@ func ReadSecretLine(r io.Reader) (secret.String, error) {
 	default:
 		return secret.New(text), nil
 	}
-	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).
-		WithHint("pipe in the secret alone, on one line")
+	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).Because(ReasonSecretInput, "")
 }

@@ -145,7 +145,7 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 		"input is a pipe":  {&terminal.Streams{ErrTTY: true, OutTTY: true}, noTerminal},
 		"errors are piped": {&terminal.Streams{InTTY: true, OutTTY: true}, noTerminal},
 		"--no-input": {&terminal.Streams{InTTY: true, ErrTTY: true, NoInput: true},
-			`cannot ask "Which": --no-input is given`},
+			`cannot ask "Which": prompts are turned off`},
 	} {
 		s := c.streams
 		var questions bytes.Buffer
@@ -154,7 +154,7 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 			t.Errorf("%s: can prompt", name)
 		}
 		for kind, err := range ask(t.Context(), s) {
-			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || failure.From(err).Hint != "use --the-flag" ||
+			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || !failure.HasReason(err, terminal.ReasonCannotAsk) || failure.From(err).Subject != "--the-flag" ||
 				questions.Len() != 0 {
 				t.Errorf("%s, %s: got %v (%+v), asked %q", name, kind, err, failure.From(err), &questions)
 			}
@@ -165,7 +165,7 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 func TestAnAnswerThatDoesNotCome(t *testing.T) {
 	s, _ := asked("")
 	for kind, err := range ask(t.Context(), s) {
-		if !failure.Is(err, failure.Invalid) || !strings.Contains(failure.From(err).Hint, "--the-flag") {
+		if !failure.Is(err, failure.Invalid) || !failure.HasReason(err, terminal.ReasonNoAnswer) {
 			t.Errorf("%s at the end of input: got %v", kind, err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
@@ -74,21 +76,65 @@ func diagnose(err error, host string) (reason failure.Reason, subject, why strin
 	case errors.As(err, &proxy):
 		return ReasonProxy, proxy.proxy, proxy.Error()
 	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return ReasonProxy, addrOf(op, host), "the proxy cannot be reached: " + op.Err.Error()
+		return ReasonProxy, addrOf(op, host), "the proxy cannot be reached: " + failure.Text(op.Err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return ReasonCertificateTime, host, "its certificate has expired or is not valid yet, by the clock of this machine"
 	case errors.As(err, &name):
-		return ReasonCertificateName, host, "its certificate is for another host: " + name.Error()
+		return ReasonCertificateName, host, "its certificate is for another host" + namesOf(name)
 	case errors.As(err, &authority), errors.As(err, &roots), errors.As(err, &invalid), errors.As(err, &verify):
-		return ReasonCertificate, host, "its certificate is not trusted: " + err.Error()
+		return ReasonCertificate, host, "its certificate is not trusted here" + whyUntrusted(err)
 	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
-		return ReasonTLS, host, "it does not accept TLS as it is spoken here: " + err.Error()
+		return ReasonTLS, host, "it does not accept TLS as it is spoken here" + whyNoTLS(err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ReasonNoConnection, host, "the connection broke in the middle of it"
 	case errors.Is(err, io.EOF):
 		return ReasonNoConnection, host, "the connection was closed"
 	}
-	return ReasonNoConnection, host, err.Error()
+	return ReasonNoConnection, host, failure.Text(err)
+}
+
+// namesOf returns the hosts that a certificate is for, in parentheses.
+func namesOf(err x509.HostnameError) string {
+	names := err.Certificate.DNSNames
+	for _, ip := range err.Certificate.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (it is for " + strings.Join(names[:min(len(names), mostNames)], ", ") + ")"
+}
+
+// mostNames is how many names of a certificate a message shows.
+const mostNames = 5
+
+func whyUntrusted(err error) string {
+	var authority x509.UnknownAuthorityError
+	var roots x509.SystemRootsError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &roots):
+		return ": this machine has no certificates to check it by"
+	case errors.As(err, &authority) && authority.Cert != nil && authority.Cert.Issuer.CommonName != "":
+		return ": it is signed by " + strconv.Quote(authority.Cert.Issuer.CommonName) + ", which is unknown"
+	case errors.As(err, &authority):
+		return ": it is signed by an unknown authority"
+	case errors.As(err, &invalid):
+		return ": it does not fit its use"
+	}
+	return ""
+}
+
+func whyNoTLS(err error) string {
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return ": it answers without TLS"
+	case errors.As(err, &alert):
+		return ": it sends the TLS alert " + strconv.Itoa(int(alert))
+	}
+	return ""
 }
 
 func addrOf(op *net.OpError, otherwise string) string {

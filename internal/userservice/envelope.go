@@ -118,7 +118,7 @@ func (cl *call) read(resp *http.Response, body []byte) *failure.Error {
 	case err != nil && cl.raw != nil:
 		return nil
 	case err != nil:
-		return cl.unreadable(resp, err.Error())
+		return cl.unreadable(resp, failure.Text(err))
 	case e.Status >= 400:
 		return cl.refused(resp, e.Status, e, false)
 	case e.Status < 200 || e.Status > 299:
@@ -150,7 +150,7 @@ func (cl *call) readResult(resp *http.Response, result json.RawMessage) *failure
 			f.MayHaveApplied = cl.changes
 			return f
 		}
-		return cl.unreadable(resp, "its Result cannot be read: "+err.Error())
+		return cl.unreadable(resp, "its Result cannot be read: "+failure.Text(err))
 	}
 	return nil
 }
@@ -171,10 +171,11 @@ func subjectOf(result json.RawMessage) string {
 // unreadable is the error for an answer that says neither yes nor no: what the call was to change
 // may have been changed.
 func (cl *call) unreadable(resp *http.Response, why string) *failure.Error {
+	path, _, _ := strings.Cut(cl.path, "?") // a query may name people
 	return &failure.Error{
 		Code: failure.Failed,
 		Message: fmt.Sprintf("%s (%s %s): the service answered %d, but %s",
-			cl.name, cl.method, cl.redact(cl.path), resp.StatusCode, cl.redact(why)),
+			cl.name, cl.method, cl.redact(path), resp.StatusCode, cl.redact(why)),
 		Status:         resp.StatusCode,
 		MayHaveApplied: cl.changes,
 	}

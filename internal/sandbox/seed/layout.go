@@ -118,9 +118,27 @@ func ReadLayout(r io.Reader) (Layout, error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("empty")
 		}
-		return l, failure.Wrap(failure.Invalid, what, err)
+		return l, failure.New(failure.Invalid, what+": "+ofYAML(err))
 	}
 	return l, failure.InvalidFields(what, l.Check())
+}
+
+// ofYAML returns what is wrong with a YAML text, without the types of Go that the library names.
+func ofYAML(err error) string {
+	var types *yaml.TypeError
+	if !errors.As(err, &types) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	var lines []string
+	for _, line := range types.Errors {
+		line, _, _ = strings.Cut(line, " in type ")
+		line, wrong, _ := strings.Cut(line, ": cannot unmarshal ")
+		if wrong, _, _ = strings.Cut(wrong, " into "); wrong != "" {
+			line += ": " + strings.TrimPrefix(wrong, "!!") + " is not expected here"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
 }
 
 // Check brings ids to their one spelling, fills in what may be left out, and lists the mistakes.

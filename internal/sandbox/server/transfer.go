@@ -204,7 +204,7 @@ func (s *Server) importBatch(in *bufio.Reader, line *int) ([]*newcomer, error) {
 }
 
 func badLine(line int, why error) error {
-	return failure.Newf(failure.Invalid, "cannot import line %d: %v", line, why).Because(ReasonLine, "")
+	return failure.Newf(failure.Invalid, "cannot import line %d: %s", line, failure.Text(why)).Because(ReasonLine, "")
 }
 
 // parseLine reads a user as Export writes it.

@@ -33,6 +33,15 @@ type ErrServed struct {
 // Error names the address.
 func (e *ErrServed) Error() string { return "the sandbox's folder is served at " + e.URL }
 
+// As makes it a failure.Error with its reason, for whoever reports it.
+func (e *ErrServed) As(target any) bool {
+	f, ok := target.(**failure.Error)
+	if ok {
+		*f = &failure.Error{Code: failure.Failed, Message: e.Error(), Reason: ReasonServed, Subject: e.URL, Cause: e}
+	}
+	return ok
+}
+
 type note struct {
 	URL string
 	PID int
