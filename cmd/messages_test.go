@@ -245,7 +245,6 @@ var unreachableReasons = map[failure.Reason]string{
 var elsewhereReasons = map[failure.Reason]string{
 	"lease-sweep-running": "the other one is waited for first, for ten seconds: too long for a row",
 	"sandbox-newer":       "its data file has a format of its own: the tests of internal/sandbox write one",
-	"sandbox-newer":       "its data file has a format of its own: the tests of internal/sandbox write one",
 	"list-moves":          "the list must change while it is read: internal/fleet tests that",
 	"bug":                 "it is one by its name",
 }
