@@ -69,7 +69,7 @@ func (p *browsePort) changerOf(ctx context.Context, c browse.Change, op string) 
 	ch, err := newChanger(ctx, p.app, p.session, p.session.API,
 		changeOptions{Operation: op, Body: body, As: operation.AsAdmin, For: c.For})
 	if err == nil && ch.leases != nil {
-		ch.leases.advise()
+		p.advise.Do(ch.leases.advise)
 	}
 	return ch, err
 }

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type browsePort struct {
 	once     *userservice.Client // sends each read once: the screen itself says what it waits for
 	instance string
 	explain  *explainer
+	advise   sync.Once // warns where nothing ends temporary changes
 }
 
 var _ browse.Port = (*browsePort)(nil)

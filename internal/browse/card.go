@@ -160,10 +160,10 @@ func (m Model) eventLines() (newest, earlier []line) {
 		if e.Outcome != "updated" {
 			l.text += ", " + e.Outcome
 		}
-		switch {
-		case i == 0:
+		switch i {
+		case 0:
 			l.label = "Changes"
-		case i == newestEvents:
+		case newestEvents:
 			l.label = "Earlier"
 		}
 		if i < newestEvents {

@@ -82,7 +82,7 @@ func (d *dialogue) hold(ctx context.Context, l Lines, r *runner, o Options, msgs
 				d.sayStatus(m)
 				return q.Err
 			}
-			r.do(c)
+			r.do(c) //nolint:contextcheck // the runner has a context of its own, which stop ends
 		}
 		d.tell(m)
 		if d.err != nil {

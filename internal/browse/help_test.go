@@ -2,7 +2,6 @@ package browse_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -277,5 +276,3 @@ func (p fakePort) Change(ctx context.Context, c browse.Change, sent func()) (bro
 func (p fakePort) Undo(ctx context.Context, c browse.Change, sent func()) (browse.Changed, error) {
 	return p.Change(ctx, c, sent)
 }
-
-var errTest = errors.New("test")

@@ -44,7 +44,6 @@ type prompt struct {
 	kind   promptKind
 	change Change // of askLength and askYes
 	text   string // typed so far
-	typed  string // of askYes: how long, as it was typed
 	wrong  string // what was wrong with the last answer
 	back   mode
 }
@@ -174,11 +173,11 @@ func (m Model) typed(text string) (Model, []Cmd) {
 
 // line puts a whole line in the place of what was typed, and takes it as entered.
 func (m Model) line(text string) (Model, []Cmd) {
-	switch {
-	case m.mode == asking:
+	switch m.mode {
+	case asking:
 		m.prompt.text = oneLine(text)
 		return m.key(Key{Name: "enter"})
-	case m.mode == searching:
+	case searching:
 		m.query, m.found = oneLine(text), false
 		return m.searchNow()
 	}

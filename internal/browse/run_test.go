@@ -43,12 +43,11 @@ func (s *service) Search(ctx context.Context, q Query) (Hits, error) {
 	}
 }
 
-// desk runs a model with its runner, in a bubble of its own time.
+// typist runs a model with its runner, in a bubble of its own time.
 type typist struct {
 	model  Model
 	runner *runner
 	msgs   chan Msg
-	stop   chan struct{}
 }
 
 func newTypist(t *testing.T, port Port) *typist {
