@@ -1,6 +1,6 @@
 # What a contributor needs. CONTRIBUTING.md says when.
 
-.PHONY: build test race lint docs scripts promises ci bench dependencies vuln
+.PHONY: build test race lint docs scripts promises ci bench dependencies snapshot vuln
 
 build: ## the program, in this folder
 	go build -trimpath -o telematicsctl .
@@ -34,6 +34,9 @@ dependencies: ## measure what each module costs, and collect the licences
 	bench/dependencies >dependencies.txt
 	DEPENDENCIES_MEASURED=$(CURDIR)/dependencies.txt go test ./cmd -run 'TestNoModuleComesUnsaid|TestTheLicencesAreCollected' -update
 	rm dependencies.txt
+
+snapshot: ## all that a release holds, into dist/; needs goreleaser and cyclonedx-gomod
+	goreleaser release --snapshot --clean --skip=docker,sign
 
 vuln: ## known vulnerabilities of the dependencies, where the vulnerability database can be reached
 	@if curl -fs -o /dev/null --max-time 10 $${GOVULNDB:-https://vuln.go.dev}/index/db.json; then \
