@@ -32,7 +32,7 @@ func TestArchivesHoldTheLicenseAndTheDocuments(t *testing.T) {
 	root := os.DirFS("..")
 	required := []string{"LICENSE", "THIRD-PARTY-LICENSES.txt", "README.md", "CHANGELOG.md", "docs/openapi.yaml"}
 	err = fs.WalkDir(root, "docs", func(name string, _ fs.DirEntry, err error) error {
-		if strings.HasSuffix(name, ".md") {
+		if strings.HasSuffix(name, ".md") || strings.HasSuffix(name, ".svg") {
 			required = append(required, name)
 		}
 		return err
