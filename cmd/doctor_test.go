@@ -225,7 +225,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 		},
 		"a store of no such kind": {
 			broken: set("TELEMATICSCTL_TOKEN_STORE", "vault"),
-			check:  "token-store", state: "broken", detail: "vault", fix: "keyring, file or memory", exit: 2,
+			check:  "token-store", state: "broken", detail: "vault", fix: "keyring, file, memory", exit: 2,
 			repair: set("TELEMATICSCTL_TOKEN_STORE", "file"),
 		},
 		"a wrong passphrase": {
