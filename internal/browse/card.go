@@ -79,7 +79,7 @@ func (m Model) cardLines() []line {
 	}
 	add("Flags", strings.Join(flags, ", "))
 	for _, l := range c.Leases {
-		add("Temporary", l.Field+" is "+onOff(l.Value)+" until "+clock(l.Until)+", then "+onOff(l.Before))
+		add("Temporary", l.Field+" is "+onOff(l.Value)+" until "+m.clock(l.Until)+", then "+onOff(l.Before))
 	}
 	if m.chain != nil {
 		add("Last seen", m.chain.LastSeen)
@@ -102,7 +102,14 @@ func (m Model) cardLines() []line {
 	return append(lines, earlier...)
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// clock is a time, without its day where that is today.
+func (m Model) clock(t time.Time) string {
+	t, today := t.UTC(), m.now.UTC()
+	if t.YearDay() == today.YearDay() && t.Year() == today.Year() {
+		return t.Format("15:04 UTC")
+	}
+	return t.Format("2006-01-02 15:04 UTC")
+}
 
 var stateStyles = map[string]style{"good": green, "ok": green, "warning": yellow, "broken": red, "unknown": faint}
 
@@ -153,7 +160,7 @@ func (m Model) eventLines() (newest, earlier []line) {
 		return []line{{label: "Changes", text: "none are recorded here"}}, nil
 	}
 	for i, e := range m.card.Events {
-		l := line{text: clock(e.At) + ": " + e.Changes + " by " + e.By}
+		l := line{text: m.clock(e.At) + ": " + e.Changes + " by " + e.By}
 		if e.Profile != m.options.Profile {
 			l.text += " (profile " + e.Profile + ")"
 		}

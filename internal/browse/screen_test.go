@@ -156,10 +156,20 @@ func (w *window) ends() error {
 func TestBytesAKey(t *testing.T) {
 	const budget = 800
 	explains := make(chan struct{}, 1)
-	w := openWindow(t, t.Context(), options(), fakePort{explain: func(context.Context, string) (browse.Chain, error) {
-		<-explains
-		return adaChain(), nil
-	}}, true)
+	w := openWindow(t, t.Context(), options(), fakePort{
+		search: func(context.Context, browse.Query) (browse.Hits, error) {
+			hits := twoHits()
+			for i := range 48 {
+				hits.Users = append(hits.Users, browse.Hit{ID: grace, Name: fmt.Sprintf("Name%d Lastname%d", 37*i, 91*i),
+					ClientID: fmt.Sprintf("client-%07d", i*7919), Detail: "somebody@example.com"})
+			}
+			return hits, nil
+		},
+		explain: func(context.Context, string) (browse.Chain, error) {
+			<-explains
+			return adaChain(), nil
+		},
+	}, true)
 	w.sees("Type to search.")
 	w.written()
 	total, pressed, most, at := 0, 0, 0, ""
@@ -179,7 +189,10 @@ func TestBytesAKey(t *testing.T) {
 	}
 	press("a", "d", "a")
 	w.sees("Grace Hopper")
-	press("\x1b[B", "\x1b[A", "\x1b[B", "\x1b[A")
+	for range 14 {
+		press("\x1b[B")
+	}
+	press("\x1b[6~", "\x1b[5~", "\x1b[5~", "\x1b[5~")
 	press("\r")
 	explains <- struct{}{}
 	w.sees("GPS permission")
