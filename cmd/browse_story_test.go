@@ -151,7 +151,7 @@ func types(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sees TEXT: waits until the screen shows a text, however its blanks and lines are set. Negated, it
+// sees TEXT: waits until the screen shows a text within one of its lines. Negated, it
 // does not show it now.
 func sees(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
