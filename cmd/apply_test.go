@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// The number of users who are removed is typed at a real terminal, where the plan is shown; --yes is
-// no answer.
+// The number of users who are removed is typed at a real terminal, where the plan is shown; --yes
+// is no answer.
 func TestTheNumberOfRemovalsIsTyped(t *testing.T) {
 	t.Parallel()
 	const prompt = "type the number: "

@@ -135,7 +135,8 @@ func storyOf(ts *testscript.TestScript) *story {
 	return s
 }
 
-// types TEXT...: types texts and keys, which stand in angle brackets: <Enter>, <Esc>, <Down>, <C-c>.
+// types TEXT...: types texts and keys, which stand in angle brackets: <Enter>, <Esc>, <Down>,
+// <C-c>.
 func types(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: types TEXT...")
@@ -179,8 +180,8 @@ func sees(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// closes STATUS [SIGNAL]: the command ends by itself, by a signal (TERM, HUP), or because its terminal is
-// closed (CLOSE), with this exit status.
+// closes STATUS [SIGNAL]: the command ends by itself, by a signal (TERM, HUP), or because its
+// terminal is closed (CLOSE), with this exit status.
 func closes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: closes STATUS [TERM|HUP|CLOSE]")

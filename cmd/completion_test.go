@@ -78,7 +78,8 @@ func (s sendsNothing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("nothing is sent here")
 }
 
-// Completion sends nothing for any argument and any flag, and says of every command and flag what it does.
+// Completion sends nothing for any argument and any flag, and says of every command and flag what
+// it does.
 func TestCompletionSendsNothingAndExplains(t *testing.T) {
 	t.Parallel()
 	eachCommand(func(c *cobra.Command) {

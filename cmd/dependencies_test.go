@@ -74,8 +74,9 @@ var modules = sync.OnceValues(func() (map[string]module, error) {
 	return all, nil
 })
 
-// No module comes into the program unsaid: docs/dependencies.md lists each with its licence and what it
-// costs. -update writes the table again; what a new module costs is measured by `make dependencies`.
+// No module comes into the program unsaid: docs/dependencies.md lists each with its licence and
+// what it costs. -update writes the table again; what a new module costs is measured by `make
+// dependencies`.
 func TestNoModuleComesUnsaid(t *testing.T) {
 	t.Parallel()
 	all, err := modules()
@@ -112,8 +113,8 @@ func TestNoModuleComesUnsaid(t *testing.T) {
 	}
 }
 
-// costs are the cells of bytes and init by module: those of a measurement (bench/dependencies, whose output
-// is the file that DEPENDENCIES_MEASURED names), else those of the table.
+// costs are the cells of bytes and init by module: those of a measurement (bench/dependencies,
+// whose output is the file that DEPENDENCIES_MEASURED names), else those of the table.
 func costs(t *testing.T, table string) map[string]string {
 	t.Helper()
 	cost := map[string]string{}

@@ -50,7 +50,8 @@ func (h *house) checkEffects(t *testing.T, args []string, verbose string) {
 	}
 }
 
-// Every command that does something says what: a command without the annotation would look harmless.
+// Every command that does something says what: a command without the annotation would look
+// harmless.
 func TestEveryCommandSaysItsEffects(t *testing.T) {
 	t.Parallel()
 	eachCommand(func(c *cobra.Command) {

@@ -56,8 +56,9 @@ func refusedBySystem(number syscall.Errno) func(*messageWorld) error {
 	}
 }
 
-// serveTLS starts a service whose certificate is untrusted, for another host (name), or expired; or
-// that speaks no TLS (plain). The profile "tls" of the configuration trusts it where that is not the point.
+// serveTLS starts a service whose certificate is untrusted, for another host (name), or expired;
+// or that speaks no TLS (plain). The profile "tls" of the configuration trusts it where that is
+// not the point.
 func (w *messageWorld) serveTLS(kind string) {
 	w.serve("well")
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -291,7 +291,8 @@ func TestARecordingStandsInPlaceOfTheService(t *testing.T) {
 	}
 }
 
-// One proxy stands in front of all hosts: each request goes to the host that the contract names for its path.
+// One proxy stands in front of all hosts: each request goes to the host that the contract names
+// for its path.
 func TestTheProxyPassesToTheHostOfACall(t *testing.T) {
 	t.Parallel()
 	d, _ := servedBox(t, nil)

@@ -58,8 +58,8 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 	})
 }
 
-// cobraOutput remembers the first error of what cobra itself prints, which ignores it: help, the version
-// and completions.
+// cobraOutput remembers the first error of what cobra itself prints, which ignores it: help, the
+// version and completions.
 type cobraOutput struct {
 	w   io.Writer
 	err error

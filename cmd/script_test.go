@@ -45,8 +45,9 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// underNohup runs tests that send SIGHUP to their children where the tests themselves were started with it ignored:
-// a signal that is handled is reset in a child, one that is ignored stays so.
+// underNohup runs tests that send SIGHUP to their children where the tests themselves were
+// started with it ignored: a signal that is handled is reset in a child, one that is ignored
+// stays so.
 type underNohup struct{ *testing.M }
 
 func (u underNohup) Run() int {

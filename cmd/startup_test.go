@@ -60,8 +60,8 @@ func TestStartUpIsQuickAndTheBinarySmall(t *testing.T) {
 	}
 }
 
-// checkCompletionIsQuick holds completions to 200 ms: the best of some runs, as other work on the machine
-// slows down any.
+// checkCompletionIsQuick holds completions to 200 ms: the best of some runs, as other work on the
+// machine slows down any.
 func checkCompletionIsQuick(t *testing.T, binary string) {
 	t.Helper()
 	const most, runs = 200 * time.Millisecond, 5

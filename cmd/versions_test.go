@@ -67,8 +67,8 @@ func newerSandbox(t *testing.T, data []byte) []byte {
 	return append([]byte(strings.Repeat("0", 8-len(sum))+sum+" "+string(text)+"\n"), rest...)
 }
 
-// Each file that the program keeps has a version. An older program refuses a newer one's file: it says so, does
-// nothing, and leaves the file as it is.
+// Each file that the program keeps has a version. An older program refuses a newer one's file: it
+// says so, does nothing, and leaves the file as it is.
 func TestAFileOfANewerVersionIsRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	type set = func(*testing.T, *patient) // makes the file

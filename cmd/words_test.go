@@ -11,8 +11,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
-// misspelled has each flag and argument that takes one of a few words, with one that is misspelled and the
-// word that was meant.
+// misspelled has each flag and argument that takes one of a few words, with one that is
+// misspelled and the word that was meant.
 var misspelled = []struct{ line, meant string }{
 	{"user list -o jsn", "json"},
 	{"user list --columns Nmae", "Name"},
@@ -62,7 +62,8 @@ func TestAMisspelledWordHasTheNearest(t *testing.T) {
 func TestEveryListOfWordsHasTheNearest(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{
-		// on and off have many spellings, and are told apart by one letter; those of --if-exists and --device-token are the only ones
+		// on and off have many spellings, and are told apart by one letter; those of --if-exists and
+		// --device-token are the only ones
 		"rtd": true, "tracking": true, "logging": true, "realtime": true, "enabled": true, "protected": true,
 		"if-exists": true, "device-token": true,
 		// lists of columns: tested as user list --columns

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// users serves the pages of a list of N users, finds one by the DeviceToken, and takes changes, which
-// it forgets.
+// users serves the pages of a list of N users, finds one by the DeviceToken, and takes changes,
+// which it forgets.
 func users(addr string, count string) error {
 	n, err := strconv.Atoi(count)
 	if err != nil {

@@ -86,8 +86,8 @@ func (k *App) ConfirmDeletion(n int, one, many string) (answered bool, err error
 	return false, nil
 }
 
-// ConfirmCall holds an agent to --confirm 1 before a call of which only the service knows whether it
-// deletes.
+// ConfirmCall holds an agent to --confirm 1 before a call of which only the service knows whether
+// it deletes.
 func (k *App) ConfirmCall() error {
 	if !k.Flags.Agent || k.Flags.Confirm != nil && *k.Flags.Confirm == 1 {
 		return nil

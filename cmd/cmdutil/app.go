@@ -124,9 +124,9 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 	return c, nil
 }
 
-// ConfigToDiagnose reads the configuration and prints no warning. Where it cannot be used, the error
-// says so, and the environment's base URLs, the state folder and the defaults are what there is; nil if
-// not even these are known.
+// ConfigToDiagnose reads the configuration and prints no warning. Where it cannot be used, the
+// error says so, and the environment's base URLs, the state folder and the defaults are what
+// there is; nil if not even these are known.
 func (k *App) ConfigToDiagnose() (*config.Config, error) {
 	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv,
 		Environ: k.environ()})

@@ -56,8 +56,8 @@ func (a *App) Command(args ...string) string {
 	return "`" + a.CommandLine(a.Flags.Profile, args...) + "`"
 }
 
-// CommandWithoutProfile returns a command that is about no profile, in backticks: --profile, if it was
-// given, has no part in it.
+// CommandWithoutProfile returns a command that is about no profile, in backticks: --profile, if
+// it was given, has no part in it.
 func (a *App) CommandWithoutProfile(args ...string) string {
 	return "`" + a.CommandLine("", args...) + "`"
 }

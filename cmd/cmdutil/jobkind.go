@@ -136,8 +136,8 @@ type keptSettings struct {
 	Raw         bool `json:",omitempty"`
 }
 
-// SummaryText counts outcomes in words: "7 of 10 users created, 2 existing". Where no outcome leads,
-// past is "done", which is every outcome but failed, unknown and stale.
+// SummaryText counts outcomes in words: "7 of 10 users created, 2 existing". Where no outcome
+// leads, past is "done", which is every outcome but failed, unknown and stale.
 func SummaryText(past string, t job.Tally) string {
 	done := t.Count(job.Outcome(past))
 	if past == "done" {

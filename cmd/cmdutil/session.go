@@ -43,7 +43,8 @@ type SessionOptions struct {
 	WaitsAlone bool // waits for the limit of sign-ins although nobody is at a terminal: giving up would cost more
 }
 
-// Session makes the way to the service by the profile in force. Nothing is opened, asked or sent yet.
+// Session makes the way to the service by the profile in force. Nothing is opened, asked or sent
+// yet.
 func (k *App) Session(o SessionOptions) (*Session, error) {
 	cfg, err := k.Config()
 	if err != nil {

@@ -66,7 +66,8 @@ var infoView = render.View[info]{
 	ID: func(s info) string { return s.Job },
 }
 
-// unlessZero returns nothing for zero: a column of zeros is left out, and another number stands out.
+// unlessZero returns nothing for zero: a column of zeros is left out, and another number stands
+// out.
 func unlessZero(n int) any {
 	if n == 0 {
 		return nil

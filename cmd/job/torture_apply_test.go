@@ -44,9 +44,9 @@ var appliedUsers = map[string]appliedUser{
 	"deactivate": {sandbox.InstanceID, "Rome", "Inactive"},
 }
 
-// A plan that creates, updates, moves, deactivates and deletes is one job. Its process is killed in
-// the middle of each of these, and the same command resumes it: in the end every user is as the plan
-// says, and nobody is there twice.
+// A plan that creates, updates, moves, deactivates and deletes is one job. Its process is killed
+// in the middle of each of these, and the same command resumes it: in the end every user is as
+// the plan says, and nobody is there twice.
 func TestAPlanIsCarriedOutOnceHoweverOftenTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator == '\\' {

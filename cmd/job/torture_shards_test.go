@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// The shards of one file are jobs on state folders of their own, as on machines of their own, side by
-// side: two processes run each of them at once, and both are ended in every way. What is merged in the
-// end has every row, and the service each user once.
+// The shards of one file are jobs on state folders of their own, as on machines of their own,
+// side by side: two processes run each of them at once, and both are ended in every way. What is
+// merged in the end has every row, and the service each user once.
 func TestShardsWithRivalsMakeEveryUserOnce(t *testing.T) {
 	t.Parallel()
 	if os.PathSeparator == '\\' {
@@ -52,8 +52,8 @@ type shard struct {
 	env, args []string
 }
 
-// torture runs the shard until it is done. In each turn two processes want the job, and the one that
-// has it is ended.
+// torture runs the shard until it is done. In each turn two processes want the job, and the one
+// that has it is ended.
 func (s *shard) torture(t *testing.T, seed int) {
 	refused := 0
 	for turn := range 4 {

@@ -106,7 +106,8 @@ func list(ctx context.Context, k *cmdutil.App) error {
 	return cmdutil.PrintList(ctx, k, view, out, "No temporary changes")
 }
 
-// addClientIDs names the users as the audit record does, which has the changes that the leases are of.
+// addClientIDs names the users as the audit record does, which has the changes that the leases
+// are of.
 func addClientIDs(ctx context.Context, k *cmdutil.App, p config.Profile, leases []shown) error {
 	if len(leases) == 0 {
 		return nil

@@ -1,5 +1,5 @@
-// Package topics are the help topics: pages that are about no single command. Each is the one source
-// of what it says; docs/reference and the man pages are made from it.
+// Package topics are the help topics: pages that are about no single command. Each is the one
+// source of what it says; docs/reference and the man pages are made from it.
 package topics
 
 import (

@@ -60,8 +60,8 @@ func (c *changeCommand) addFlags(cc *cobra.Command, what string) {
 	c.job.AddRestart(cc)
 }
 
-// run changes the users of TOKEN…, or of --file as a job. wrong is what is wrong with the command's
-// own flags.
+// run changes the users of TOKEN…, or of --file as a job. wrong is what is wrong with the
+// command's own flags.
 func (c *changeCommand) run(ctx context.Context, wrong cmdutil.Wrong) error {
 	c.job.Check(&wrong)
 	wrong.OneOf("--as", &c.as, string(operation.AsAdmin), string(operation.AsUser))

@@ -195,8 +195,8 @@ func (e *explainer) explain(ctx context.Context, t fleet.Token, ofMany bool) (ex
 	return e.finish(facts), nil
 }
 
-// each explains the users of a file, at most explainedAtOnce of them side by side, and gives them in
-// the order of the file.
+// each explains the users of a file, at most explainedAtOnce of them side by side, and gives them
+// in the order of the file.
 func (e *explainer) each(ctx context.Context, all targets, do func(explained) error) error {
 	type result struct {
 		explained

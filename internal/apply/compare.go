@@ -57,8 +57,8 @@ func (p *planner) compare(ctx context.Context) error {
 	return nil
 }
 
-// inOtherInstance finds the user of another instance whom a row names; nil where there is none, or nobody
-// is moved.
+// inOtherInstance finds the user of another instance whom a row names; nil where there is none,
+// or nobody is moved.
 func (p *planner) inOtherInstance(ctx context.Context, r *Row) (*current, error) {
 	if p.Moves == nil {
 		return nil, nil //nolint:nilnil // nobody, and no error

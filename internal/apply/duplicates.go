@@ -13,8 +13,8 @@ import (
 // mostNamed is how many keys or rows an error names, and how many users of each key.
 const mostNamed = 20
 
-// duplicates refuses rows that name one user, and users of one key of whom one is managed: the users
-// are listed again to name these. Others who share a key are counted.
+// duplicates refuses rows that name one user, and users of one key of whom one is managed: the
+// users are listed again to name these. Others who share a key are counted.
 func (p *planner) duplicates(ctx context.Context, users Users) error {
 	shared, others := p.keys.twice()
 	p.keys, p.plan.SharedKeys = nil, others

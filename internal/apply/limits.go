@@ -56,10 +56,9 @@ type exceeded struct {
 	ofWhat, how string
 }
 
-// Check judges a plan by the limits. The error is failure.Invalid (ReasonLimit), and
-// names each limit that the plan exceeds. The defaults guard against a wrong file: one that undoes a
-// job, and so changes at most the users whom that one has changed, is judged by limits that are
-// given.
+// Check judges a plan by the limits. The error is failure.Invalid (ReasonLimit), and names each
+// limit that the plan exceeds. The defaults guard against a wrong file: one that undoes a job,
+// and so changes at most the users whom that one has changed, is judged by limits that are given.
 func (l Limits) Check(p *Plan) error {
 	managed, users := p.Head.Managed, p.Head.Users
 	absent := max(Limit{percent: true, n: defaultAbsent}.of(managed), leastAbsent)
@@ -158,8 +157,8 @@ func CheckRows(in Input, truncated bool, l *Ledger, limits RowLimits) error {
 
 // CheckEnd refuses a plan by which the last cell of a file, which no line end follows, replaces a
 // value that begins with it: the cell is cut. A cut that does not show in this way cannot be told
-// from a file whose last line was never ended; doubt names the field to look at, unless the file had
-// no line end either when it was last applied.
+// from a file whose last line was never ended; doubt names the field to look at, unless the file
+// had no line end either when it was last applied.
 func CheckEnd(p *Plan, l *Ledger, limits RowLimits) (doubt string, err error) {
 	in := p.Head.Input
 	if in == nil || in.Ended || in.Last == "" || limits.Given {

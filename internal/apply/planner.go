@@ -138,8 +138,8 @@ type userKey struct {
 	hash         uint64
 }
 
-// match returns what a user is called, and the row that names it: by the DeviceToken, or else by the
-// keys in the order of preference.
+// match returns what a user is called, and the row that names it: by the DeviceToken, or else by
+// the keys in the order of preference.
 func (p *planner) match(u *userservice.User) (m match, err error) {
 	m.token, err = field.ParseServiceUUID(u.DeviceToken)
 	if err != nil {

@@ -340,7 +340,8 @@ func (p *planner) carryOut(t fataler, plan *apply.Plan) []job.Row {
 	return out
 }
 
-// run carries a plan out by the engine, as the job of an ID, or resumes it. It returns the job's ID.
+// run carries a plan out by the engine, as the job of an ID, or resumes it. It returns the job's
+// ID.
 func (p *planner) run(ctx context.Context, t testing.TB, plan *apply.Plan) (id string, summary job.Summary, err error) {
 	t.Helper()
 	var text strings.Builder

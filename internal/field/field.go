@@ -124,7 +124,8 @@ func All(use Use) []*Field {
 	return out
 }
 
-// MustGet returns the field with exactly the service's name; it panics for a name that is not in the table.
+// MustGet returns the field with exactly the service's name; it panics for a name that is not in
+// the table.
 func MustGet(name string) *Field {
 	for _, f := range table {
 		if f.Name == name {

@@ -165,9 +165,9 @@ func isEmail(s string) bool {
 	return err == nil && a.Address == s
 }
 
-// isPlainEmail reports whether a text is surely an email address: words of ASCII letters, digits and
-// the usual signs between single dots, and a domain of such labels. It is for speed: a job checks a
-// million of them.
+// isPlainEmail reports whether a text is surely an email address: words of ASCII letters, digits
+// and the usual signs between single dots, and a domain of such labels. It is for speed: a job
+// checks a million of them.
 func isPlainEmail(s string) bool {
 	at := strings.IndexByte(s, '@')
 	if at < 1 || at > 64 || len(s)-at-1 > 253 {

@@ -30,12 +30,12 @@ func (r *Row) unique(do func(name, folded, text string)) {
 	}
 }
 
-// Check reads the whole file, applies every rule to every row, and gives each row with
-// mistakes to report, in the order of the file; the last of a row's is that its key,
-// CustomToken or DeviceToken came before. It returns the number of rows, and of those with a mistake.
-// A file without a row is failure.Invalid; so is a file that is broken in the middle, and
-// one whose columns are not valid: Groups.With adds the mistakes to that.
-// report's own error ends the check. In a list of users what comes twice is skipped.
+// Check reads the whole file, applies every rule to every row, and gives each row with mistakes
+// to report, in the order of the file; the last of a row's is that its key, CustomToken or
+// DeviceToken came before. It returns the number of rows, and of those with a mistake. A file
+// without a row is failure.Invalid; so is a file that is broken in the middle, and one whose
+// columns are not valid: Groups.With adds the mistakes to that. report's own error ends the
+// check. In a list of users what comes twice is skipped.
 //
 // A file without mistakes is read once; one with mistakes twice. The memory is at most 16
 // bytes for each key, CustomToken and DeviceToken, and 24 for each that comes more than

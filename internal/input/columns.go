@@ -247,9 +247,9 @@ const notField = "not a field"
 // mostShown is how many columns an error names.
 const mostShown = 100
 
-// check compares the columns with one another, once all are known. With later, what is wrong with them is
-// kept for the end of Check, and such a column is skipped; where no other column is left, it is an error
-// at once.
+// check compares the columns with one another, once all are known. With later, what is wrong with
+// them is kept for the end of Check, and such a column is skipped; where no other column is left,
+// it is an error at once.
 func (c *columns) check(file string, later bool) error {
 	for i, m := range c.meanings {
 		first := slices.IndexFunc(c.meanings, m.same)

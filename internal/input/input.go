@@ -91,8 +91,8 @@ type Row struct {
 	Cells       []string  // the row as the file has it, in the order of Header; a JSON member as its text
 	Mistakes    []Mistake // what is wrong with the row; such a row is never sent
 
-	// Broken is what stands in a row whose cells are not those of the columns: a row that has Cells of it
-	// would be read as another user. It is empty for every other row.
+	// Broken is what stands in a row whose cells are not those of the columns: a row that has Cells
+	// of it would be read as another user. It is empty for every other row.
 	Broken []string
 
 	short     bool // it lacks cells at its end

@@ -104,8 +104,8 @@ func (g *Groups) Err(message string) *failure.Error {
 	return e
 }
 
-// With returns an error of Check with the mistakes as well, where they are of the same file: its columns are
-// not valid.
+// With returns an error of Check with the mistakes as well, where they are of the same file: its
+// columns are not valid.
 func (g *Groups) With(err error) error {
 	e := failure.From(err)
 	if g.count == 0 || e == nil || e.Reason != ReasonColumns {

@@ -8,8 +8,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// ReportWriter writes the rows that have mistakes, to be corrected and given back: with the input's own
-// columns, the number and the line of each row in the input, and what is wrong with it.
+// ReportWriter writes the rows that have mistakes, to be corrected and given back: with the
+// input's own columns, the number and the line of each row in the input, and what is wrong with
+// it.
 type ReportWriter struct {
 	file *File
 	out  io.Writer
@@ -22,8 +23,8 @@ type ReportWriter struct {
 // LineColumn is the line that a row begins at in the input.
 const LineColumn = "Line"
 
-// NewReportWriter returns a ReportWriter of a file of that name, in the shape of the input; raw is that of
-// NewWriter. Flush must be called at the end.
+// NewReportWriter returns a ReportWriter of a file of that name, in the shape of the input; raw
+// is that of NewWriter. Flush must be called at the end.
 func NewReportWriter(w io.Writer, file *File, name string, raw bool) *ReportWriter {
 	return &ReportWriter{file: file, out: w, name: name, raw: raw}
 }
@@ -44,8 +45,8 @@ func (w *ReportWriter) begin() {
 	w.rows = NewWriter(w.out, w.file.Shape().For(w.name), append(header, added...), w.raw)
 }
 
-// Write writes a row. Of one whose cells are not those of the columns, the cells are left blank, and what
-// stands in it follows the error: given back as it is, it must not become another user.
+// Write writes a row. Of one whose cells are not those of the columns, the cells are left blank,
+// and what stands in it follows the error: given back as it is, it must not become another user.
 func (w *ReportWriter) Write(row *Row) error {
 	w.begin()
 	cells := make([]string, 0, len(w.keep)+3)

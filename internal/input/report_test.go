@@ -67,8 +67,8 @@ func TestReportHasTheShapeOfTheInput(t *testing.T) {
 	}
 }
 
-// A row whose cells are not those of the columns would be another user if it were given back as it is: its
-// cells are blank in the report, and what stands in it follows the error.
+// A row whose cells are not those of the columns would be another user if it were given back as
+// it is: its cells are blank in the report, and what stands in it follows the error.
 func TestABrokenRowIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	const content = "FirstName,Address,ClientId\nAda,Ring 1, Ulm,c-1\nBar\nFirstName,Address,ClientId\n"

@@ -3,9 +3,10 @@ package nearest
 
 import "strings"
 
-// Of returns the known name that text was probably meant to be, whatever its case: the first of those
-// that differ least, by at most two letters, and by at most one in three; a name that begins with
-// three letters or more that were typed counts as one that differs by one. "" is none.
+// Of returns the known name that text was probably meant to be, whatever its case: the first of
+// those that differ least, by at most two letters, and by at most one in three; a name that
+// begins with three letters or more that were typed counts as one that differs by one. "" is
+// none.
 func Of(text string, known []string) string {
 	return By(strings.ToLower, text, known)
 }
@@ -30,8 +31,8 @@ func difference(typed, name string) int {
 	return Distance(typed, name)
 }
 
-// Distance returns how many letters must be added, removed, replaced or swapped with the next to make
-// b of a.
+// Distance returns how many letters must be added, removed, replaced or swapped with the next to
+// make b of a.
 func Distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)

@@ -83,7 +83,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, body)
 }
 
-// settle waits for handlers whose answer was lost: they may still run, and note what they were sent.
+// settle waits for handlers whose answer was lost: they may still run, and note what they were
+// sent.
 func (s *service) settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -92,7 +92,8 @@ func (s *stopping) Delete(service, user string) error {
 	return s.Backend.Delete(service, user)
 }
 
-// stored is all that is stored in a keyring: user → secret. It looks past the limits of a platform.
+// stored is all that is stored in a keyring: user → secret. It looks past the limits of a
+// platform.
 func stored(t testing.TB, backend Backend) map[string]string {
 	t.Helper()
 	if w, ok := backend.(within); ok {
