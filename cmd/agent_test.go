@@ -55,7 +55,8 @@ var deletions = map[string]deletion{
 		before := fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\nc-2,Bob\n")
 		p.must(t, "user", "apply", "--file", before, "--agent")
 		after := fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\n")
-		return []string{"user", "apply", "--file", after, "--absent", "deactivate", "--max-absent", "100%", "--expect-rows", "1"}
+		return []string{"user", "apply", "--file", after, "--absent", "deactivate", "--max-absent", "100%",
+			"--expect-rows", "1"}
 	}, 1, false},
 	"instance delete": {func(t *testing.T, p *patient) []string {
 		p.must(t, "instance", "create", "--name", "ci-1", "--throw-away", "--no-profile", "--agent")
@@ -119,7 +120,8 @@ func TestAnAgentDeletesNothingWithoutTheRightNumber(t *testing.T) {
 		known[strings.TrimSuffix(name, " --file")] = true
 	}
 	eachCommand(func(c *cobra.Command) {
-		if name := strings.TrimPrefix(c.CommandPath(), "telematicsctl "); cmdutil.HasEffect(c, cmdutil.Deletes) && !known[name] {
+		if name := strings.TrimPrefix(c.CommandPath(), "telematicsctl "); cmdutil.HasEffect(c, cmdutil.Deletes) &&
+			!known[name] {
 			t.Errorf("`%s` deletes, and has no line here", name)
 		}
 	})

@@ -46,7 +46,8 @@ func faults(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	body, err := json.Marshal(map[string]any{"Faults": append([]string{}, args...)})
 	ts.Check(err)
-	req, err := http.NewRequest(http.MethodPut, ts.Getenv("TELEMATICSCTL_USER_URL")+"/_sandbox/faults", bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPut, ts.Getenv("TELEMATICSCTL_USER_URL")+"/_sandbox/faults",
+		bytes.NewReader(body))
 	ts.Check(err)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
@@ -75,7 +76,8 @@ func screenCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	s := &story{command: exec.Command(path, args[2:]...), gone: make(chan struct{}), news: make(chan struct{}, 1),
 		shown: vt10x.New(vt10x.WithSize(w, h))}
-	s.command.Dir, s.command.Env = ts.MkAbs("."), append(scriptEnv(ts), "TERM="+ts.Getenv("TERM"), "ACCESSIBLE="+ts.Getenv("ACCESSIBLE"))
+	s.command.Dir, s.command.Env = ts.MkAbs("."), append(scriptEnv(ts), "TERM="+ts.Getenv("TERM"),
+		"ACCESSIBLE="+ts.Getenv("ACCESSIBLE"))
 	opened, err := pty.StartWithSize(s.command, &pty.Winsize{Rows: uint16(h), Cols: uint16(w)})
 	ts.Check(err)
 	s.terminal, err = closable(opened)
@@ -141,8 +143,8 @@ func types(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: types TEXT...")
 	}
-	keys := map[string]string{"<Enter>": "\r", "<Esc>": "\x1b", "<Down>": "\x1b[B", "<Up>": "\x1b[A", "<Backspace>": "\x7f",
-		"<C-c>": "\x03", "<C-d>": "\x04", "<C-u>": "\x15"}
+	keys := map[string]string{"<Enter>": "\r", "<Esc>": "\x1b", "<Down>": "\x1b[B", "<Up>": "\x1b[A",
+		"<Backspace>": "\x7f", "<C-c>": "\x03", "<C-d>": "\x04", "<C-u>": "\x15"}
 	for _, arg := range args {
 		if key, ok := keys[arg]; ok {
 			arg = key

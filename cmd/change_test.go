@@ -159,7 +159,8 @@ func TestALeaseOfARefusedChangeGoes(t *testing.T) {
 			if r.Method == http.MethodPut && refused {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusUnprocessableEntity)
-				_, _ = w.Write([]byte(`{"Status":422,"Title":"validation","Errors":[{"Key":"EnableLogging","Message":"not today"}]}`))
+				_, _ = w.Write([]byte(`{"Status":422,"Title":"validation",` +
+					`"Errors":[{"Key":"EnableLogging","Message":"not today"}]}`))
 				return
 			}
 			next.ServeHTTP(w, r)

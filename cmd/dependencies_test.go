@@ -136,7 +136,8 @@ func costs(t *testing.T, table string) map[string]string {
 	for name := range all {
 		cost[name] = "0 | 0.00 ms"
 	}
-	for _, m := range regexp.MustCompile(`(?m)^\s*(\d+) bytes\s+(\S+) ms\s+(\S+)$`).FindAllStringSubmatch(string(text), -1) {
+	costLine := regexp.MustCompile(`(?m)^\s*(\d+) bytes\s+(\S+) ms\s+(\S+)$`)
+	for _, m := range costLine.FindAllStringSubmatch(string(text), -1) {
 		cost[m[3]] = m[1] + " | " + m[2] + " ms"
 	}
 	return cost
@@ -188,7 +189,9 @@ func TestTheLicencesAreCollected(t *testing.T) {
 			users[text] = append(users[text], "the Go standard library")
 		}
 	}
-	texts := slices.SortedFunc(maps.Keys(users), func(a, b string) int { return strings.Compare(users[a][0], users[b][0]) })
+	texts := slices.SortedFunc(maps.Keys(users), func(a, b string) int {
+		return strings.Compare(users[a][0], users[b][0])
+	})
 	var b strings.Builder
 	b.WriteString("telematicsctl contains the following software, under the licences below it.\n")
 	for _, text := range texts {

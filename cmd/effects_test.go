@@ -58,7 +58,8 @@ func TestEveryCommandSaysItsEffects(t *testing.T) {
 		if !c.HasSubCommands() && !cmdutil.SaysItsEffects(c) {
 			t.Errorf("`%s` has no cmdutil.Effects", c.CommandPath())
 		}
-		if cmdutil.HasEffect(c, cmdutil.Deletes) && (c.Flags().Lookup("confirm") == nil || !cmdutil.HasEffect(c, cmdutil.Changes)) {
+		if cmdutil.HasEffect(c, cmdutil.Deletes) &&
+			(c.Flags().Lookup("confirm") == nil || !cmdutil.HasEffect(c, cmdutil.Changes)) {
 			t.Errorf("`%s` deletes: it needs --confirm, and changes something", c.CommandPath())
 		}
 	})

@@ -67,7 +67,8 @@ func exampleHome(t *testing.T, h *home) {
 		"layout.yaml": layout,
 		"password":    keptPassword + "\n",
 		"key.txt":     keptKey + "\n",
-		"drivers.csv": "FirstName,Email,ClientId,EnableTracking\nAda,ada@example.com,c-1001,on\nBob,bob@example.com,c-1002,off\n",
+		"drivers.csv": "FirstName,Email,ClientId,EnableTracking\nAda,ada@example.com,c-1001,on\n" +
+			"Bob,bob@example.com,c-1002,off\n",
 		"tokens.txt":  user + "\n",
 		"changes.csv": "ClientId,City,EnableLogging\nc-1001,Bonn,off\nc-1002,\\N,on\n",
 		"other-key":   otherKey + "\n",

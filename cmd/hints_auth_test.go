@@ -17,8 +17,10 @@ func TestHintOfA403(t *testing.T) {
 		subject string
 		want    string
 	}{
-		"a user's":   {auth.ReasonForbiddenUser, user, "the JWT of user " + user + " was used, and an admin's is needed: sign in with `"},
-		"an admin's": {auth.ReasonForbiddenAdmin, auth.Admin, "the JWT of the admin was used, and one of an admin with rights to this user or instance is needed"},
+		"a user's": {auth.ReasonForbiddenUser, user,
+			"the JWT of user " + user + " was used, and an admin's is needed: sign in with `"},
+		"an admin's": {auth.ReasonForbiddenAdmin, auth.Admin,
+			"the JWT of the admin was used, and one of an admin with rights to this user or instance is needed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

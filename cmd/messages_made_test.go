@@ -42,7 +42,8 @@ var madeErrors = map[string]func(w *messageWorld) error{
 			&filelock.HeldError{Path: path + ".lock", PID: 7, Waited: 10 * time.Second})
 	},
 	"foreign-link": func(w *messageWorld) error {
-		return atomicfile.Failure(failure.Invalid, "the results cannot be written to "+w.dir+"/results.csv", w.dir+"/results.csv",
+		return atomicfile.Failure(failure.Invalid, "the results cannot be written to "+w.dir+"/results.csv",
+			w.dir+"/results.csv",
 			&atomicfile.LinkError{Path: w.dir + "/results.csv"})
 	},
 }

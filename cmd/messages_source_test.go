@@ -112,8 +112,9 @@ func literal(e ast.Expr) (string, bool) {
 }
 
 // aliases are the reasons that a room gives on from another.
-var aliases = map[string]string{"sandbox.ReasonDamaged": "store.ReasonDamaged", "sandbox.ReasonServed": "store.ReasonServed",
-	"sandbox.ReasonNewer": "store.ReasonNewer"}
+var aliases = map[string]string{"sandbox.ReasonDamaged": "store.ReasonDamaged",
+	"sandbox.ReasonServed": "store.ReasonServed",
+	"sandbox.ReasonNewer":  "store.ReasonNewer"}
 
 // hintsOf adds the entries of a file's hint tables.
 func hintsOf(files *token.FileSet, file *ast.File, values map[string]failure.Reason, tables map[string][]hintEntry) {

@@ -79,7 +79,8 @@ type messageAnswer struct {
 
 func newMessageWorld(t *testing.T, row *messageRow) *messageWorld {
 	t.Helper()
-	w := &messageWorld{t: t, row: row, dir: t.TempDir(), verbs: messageVerbs(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	w := &messageWorld{t: t, row: row, dir: t.TempDir(), verbs: messageVerbs(),
+		now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	w.vars = map[string]string{"W": w.dir}
 	w.keyring = messageKeyring{counted: counted{items: map[string]string{}, reads: map[string]int{}},
 		state: errors.New("no keyring is here")}
@@ -439,7 +440,8 @@ func (w *messageWorld) answering(next http.Handler) http.Handler {
 			w.arrived(r)
 		}
 		for _, a := range w.answers {
-			if (a.method != "*" && a.method != r.Method) || !strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(a.path)) {
+			if (a.method != "*" && a.method != r.Method) ||
+				!strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(a.path)) {
 				continue
 			}
 			_, _ = io.Copy(io.Discard, r.Body)

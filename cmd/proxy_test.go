@@ -319,7 +319,8 @@ func TestTheProxyPassesToTheHostOfACall(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	got := strings.Join(slices.Sorted(maps.Keys(came)), ", ")
-	if got != " /indicators/admin/, accounts /v1/applications/, accounts /v1/companies/, portal /auth/permissions, user /v1/Auth/" {
+	if got != " /indicators/admin/, accounts /v1/applications/, accounts /v1/companies/, portal /auth/permissions, "+
+		"user /v1/Auth/" {
 		t.Error(got)
 	}
 }

@@ -148,7 +148,8 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f.BoolVar(&k.Flags.NoColor, "no-color", false, "no color (NO_COLOR)")
 	f.BoolVar(&k.Flags.InsecureHTTP, "insecure-http", false, "accept plain http to any host (test networks only)")
 	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
-	f.BoolVar(&k.Flags.Agent, "agent", k.AgentVariable() != "", "for coding agents: JSON, no prompts, deletions need --confirm")
+	f.BoolVar(&k.Flags.Agent, "agent", k.AgentVariable() != "",
+		"for coding agents: JSON, no prompts, deletions need --confirm")
 	formats := render.Formats()
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("profile",

@@ -97,7 +97,8 @@ func newScreen(t *testing.T, width int) *screen {
 	s := &screen{dir: t.TempDir(), width: width, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	long := strings.Repeat("long ", 60)
 	for name, text := range map[string]string{
-		"drivers.csv": "FirstName,LastName,ClientId,City\nGrace,Hopper,c-1,Bonn\n" + long + ",\x1b[31mred,c-2,\u202ebidi\n日本語日本語日本語,,c-3,\n",
+		"drivers.csv": "FirstName,LastName,ClientId,City\nGrace,Hopper,c-1,Bonn\n" + long +
+			",\x1b[31mred,c-2,\u202ebidi\n日本語日本語日本語,,c-3,\n",
 		"errors.csv": "ClientId,Email,Birthday,Gender\na-1,nobody,2999-01-01,Female\na-2,x@example.com,yesterday,w\n" +
 			"1.23457E+15,y@example.com,,\na-2,z@example.com,,\n",
 	} {
@@ -127,7 +128,8 @@ func (s *screen) show(t *testing.T, line string) string {
 	streams.ErrTTY = strings.HasPrefix(line, "user delete") // which asks; a live line would come and go with the clock
 	streams.ReadEnvironment(func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] })
 	exit := cmd.Run(context.WithoutCancel(t.Context()), cmdutil.Env{
-		Args: args, Getenv: func(name string) string { return env[name] }, Now: func() time.Time { return s.now }, Version: "v0",
+		Args: args, Getenv: func(name string) string { return env[name] }, Now: func() time.Time { return s.now },
+		Version: "v0",
 		Streams: streams,
 	})
 	for _, l := range strings.Split(out.String(), "\n") {
@@ -138,7 +140,8 @@ func (s *screen) show(t *testing.T, line string) string {
 			t.Errorf("%s: it can move the cursor: %q", line, l)
 		}
 	}
-	return fmt.Sprintf("$ telematicsctl %s\n%s=> %d\n\n", line, jobID.ReplaceAllString(all.String(), "${1}0123456789ab"), exit)
+	return fmt.Sprintf("$ telematicsctl %s\n%s=> %d\n\n", line, jobID.ReplaceAllString(all.String(), "${1}0123456789ab"),
+		exit)
 }
 
 // jobID finds the IDs of jobs, which depend on the folder of their input.

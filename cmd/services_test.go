@@ -327,6 +327,7 @@ func ownTokens(next http.Handler) http.Handler {
 func hostile() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = w.Write([]byte(`{"Status":422,"Title":"\u001b[2Jgone","Errors":[{"Key":"Em\u0007ail","Message":"bad \u009b31m \u202e"}]}`))
+		_, _ = w.Write([]byte(`{"Status":422,"Title":"\u001b[2Jgone",` +
+			`"Errors":[{"Key":"Em\u0007ail","Message":"bad \u009b31m \u202e"}]}`))
 	})
 }

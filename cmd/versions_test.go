@@ -79,7 +79,8 @@ func TestAFileOfANewerVersionIsRefusedAndKept(t *testing.T) {
 		p.must(t, "user", "set-logging", "on", userIn(t, p), "--for", "1h")
 	}
 	plan := func(t *testing.T, p *patient) {
-		p.must(t, "user", "plan", "--file", fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\n"), "--out", p.dir+"/a.plan")
+		p.must(t, "user", "plan", "--file", fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\n"), "--out",
+			p.dir+"/a.plan")
 	}
 	for name, c := range map[string]struct {
 		make  set
@@ -89,17 +90,24 @@ func TestAFileOfANewerVersionIsRefusedAndKept(t *testing.T) {
 		says  string
 		exit  int
 	}{
-		"token file":        {run("token", "refresh"), "state/tokens.age", newerFrame, "token list", "newer version", 3},
-		"sign-in guard":     {run("token", "refresh"), "state/sign-ins", newerFrame, "auth login --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "newer version", 3},
-		"stores in use":     {run("token", "refresh"), "state/stores.state", newerFrame, "token list", "", 0},
-		"leases":            {lease, "state/leases.json", newerFrame, "lease list", "newer version", 1},
-		"audit record":      {lease, "state/audit.jsonl", newerMember("V"), "audit list", "cannot be read and was skipped", 0},
-		"job":               {run("user", "bulk", "--quantity", "2"), "state/jobs/*/job.json", newerFrame, "job resume JOB", "newer version", 1},
-		"rows of a job":     {run("user", "bulk", "--quantity", "2"), "state/jobs/*/rows", newerHeader, "job show JOB", "newer version", 1},
-		"high-water mark":   {run("user", "bulk", "--quantity", "2"), "state/jobs/*/highwater", newerHeader, "job resume JOB", "newer version", 1},
-		"texts of a job":    {run("user", "bulk", "--quantity", "2"), "state/jobs/*/texts", newerHeader, "job show JOB", "newer version", 1},
-		"saved plan":        {plan, "a.plan", newerMember("Plan"), "user plan show DIR/a.plan", "newer version", 2},
-		"users of a ledger": {apply1, "state/applied/*/fleet.csv.ledger", newerMember("Ledger"), "user plan --file DIR/fleet.csv", "newer version", 2},
+		"token file": {run("token", "refresh"), "state/tokens.age", newerFrame, "token list", "newer version", 3},
+		"sign-in guard": {run("token", "refresh"), "state/sign-ins", newerFrame,
+			"auth login --device-token 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "newer version", 3},
+		"stores in use": {run("token", "refresh"), "state/stores.state", newerFrame, "token list", "", 0},
+		"leases":        {lease, "state/leases.json", newerFrame, "lease list", "newer version", 1},
+		"audit record": {lease, "state/audit.jsonl", newerMember("V"), "audit list", "cannot be read and was skipped",
+			0},
+		"job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/job.json", newerFrame, "job resume JOB",
+			"newer version", 1},
+		"rows of a job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/rows", newerHeader, "job show JOB",
+			"newer version", 1},
+		"high-water mark": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/highwater", newerHeader, "job resume JOB",
+			"newer version", 1},
+		"texts of a job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/texts", newerHeader, "job show JOB",
+			"newer version", 1},
+		"saved plan": {plan, "a.plan", newerMember("Plan"), "user plan show DIR/a.plan", "newer version", 2},
+		"users of a ledger": {apply1, "state/applied/*/fleet.csv.ledger", newerMember("Ledger"),
+			"user plan --file DIR/fleet.csv", "newer version", 2},
 		"sandbox": {run("user", "list", "--profile", "sandbox"), "state/sandbox/sandbox.db", newerSandbox,
 			"user list --profile sandbox", "newer version", 1},
 	} {

@@ -58,7 +58,8 @@ func serve(addr, latency string, limited []string) error {
 			<-time.After(wait)
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"Result":{"DeviceToken":"%s","AccessToken":null,"RefreshToken":null},"Status":200,"Title":"","Errors":[]}`, token)
+		_, _ = fmt.Fprintf(w, `{"Result":{"DeviceToken":"%s","AccessToken":null,"RefreshToken":null},"Status":200,`+
+			`"Title":"","Errors":[]}`, token)
 	})
 	if len(limited) > 0 {
 		limit, err := strconv.Atoi(limited[0])
@@ -90,7 +91,9 @@ func limitTo(limit int, retryAfter []string, next http.HandlerFunc) http.Handler
 }
 
 // body is as long as what the tool sends for a row of the benchmark's file.
-const body = `{"FirstName":"Name 1234567","Email":"driver-1234567@example.com","CustomToken":"8f14e45f-ceea-867f-8b3e-2c1d6e5b9a70","CreateAccessToken":false,"UserFields":{"ClientId":"driver-1234567","EnableTracking":true}}`
+const body = `{"FirstName":"Name 1234567","Email":"driver-1234567@example.com",` +
+	`"CustomToken":"8f14e45f-ceea-867f-8b3e-2c1d6e5b9a70","CreateAccessToken":false,` +
+	`"UserFields":{"ClientId":"driver-1234567","EnableTracking":true}}`
 
 func load(url string, args []string) error {
 	workers, err := strconv.Atoi(args[0])

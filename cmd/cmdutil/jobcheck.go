@@ -34,7 +34,7 @@ func (r *JobRun) checkInput(ctx context.Context, file *input.File, skip bool, re
 	}
 	if report == "" {
 		rows, bad, checkErr = file.Check(ctx, groups.AddRow)
-	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && err != checkErr { //nolint:errorlint // that very one
+	} else if err = atomicfile.Write(report, 0o600, pass); err != nil && err != checkErr { //nolint:errorlint // itself
 		err = atomicfile.Failure(failure.Failed, "the report cannot be written to "+report, report, err)
 	}
 	if err := cmp.Or(err, groups.With(checkErr)); err != nil {

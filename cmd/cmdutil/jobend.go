@@ -74,7 +74,8 @@ func (r *jobRun) noteChanged() {
 		return
 	}
 	text := fmt.Sprintf("%s from the input, in %s; nothing of it was changed",
-		Count(r.changedUsers, "existing user differs", "existing users differ"), Count(r.changedCells, "cell", "cells")+" ("+strings.Join(slices.Sorted(maps.Keys(r.changedFields)), ", ")+")")
+		Count(r.changedUsers, "existing user differs", "existing users differ"),
+		Count(r.changedCells, "cell", "cells")+" ("+strings.Join(slices.Sorted(maps.Keys(r.changedFields)), ", ")+")")
 	if in := r.Job.Spec.Input; in != nil && in.Name != "-" {
 		text += ": update with " + r.App.Command("user", "update", "--file", in.Name)
 	}

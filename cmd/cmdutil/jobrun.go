@@ -155,7 +155,8 @@ func (a *App) newJobRun(ctx context.Context, kind JobKind, flags *JobFlags) (*jo
 	if !a.Streams.OutTTY { // there rows must not be between the parts of the live line
 		p.Buffer()
 	}
-	r := &jobRun{kind: kind, changedFields: map[string]bool{}, printer: p, JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
+	r := &jobRun{kind: kind, changedFields: map[string]bool{}, printer: p,
+		JobRun: JobRun{App: a, Flags: flags, DryRun: flags.DryRun}}
 	if r.out, err = kind.Output(a, p); err != nil {
 		return nil, err
 	}

@@ -123,7 +123,8 @@ func checkApplied(t *testing.T, out []byte, each int) {
 			t.Fatalf("%v in %s", err, line)
 		}
 		kind := applied[min(n/each, len(applied)-1)]
-		if row.Action != kind.action || !strings.HasPrefix(row.Key, kind.users+"-") || !slices.Contains(kind.outcomes, row.Outcome) {
+		if row.Action != kind.action || !strings.HasPrefix(row.Key, kind.users+"-") ||
+			!slices.Contains(kind.outcomes, row.Outcome) {
 			t.Fatalf("row %d is %s", n+1, line)
 		}
 		n++

@@ -102,9 +102,11 @@ func TestEveryChangeOfAFileIsMadeHoweverOftenTheProcessIsEnded(t *testing.T) {
 		args       []string
 		outcomes   []string
 	}{
-		{"updated", "PUT /v1/Management/users", []string{"user", "set-logging", "on", "--file", filepath.Join(home, "registered.csv")},
+		{"updated", "PUT /v1/Management/users", []string{"user", "set-logging", "on", "--file",
+			filepath.Join(home, "registered.csv")},
 			[]string{"updated", "unchanged"}},
-		{"deleted", "DELETE /v1/Management/users/{DeviceToken}", []string{"user", "delete", "--file", filepath.Join(home, "registered.csv"), "--yes"},
+		{"deleted", "DELETE /v1/Management/users/{DeviceToken}",
+			[]string{"user", "delete", "--file", filepath.Join(home, "registered.csv"), "--yes"},
 			[]string{"deleted", "unchanged"}},
 	} {
 		j.args, j.results = c.args, filepath.Join(home, c.name+".csv")

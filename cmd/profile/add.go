@@ -243,7 +243,8 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 	case fromElsewhere || stays && !o.keyStdin:
 		return key, nil
 	case old != nil && old.InstanceID != p.InstanceID && old.InstanceKeyFrom != "" && !o.keyStdin:
-		return key, failure.New(failure.Invalid, "the profile is of another instance now, and no source of its InstanceKey is given").
+		return key, failure.New(failure.Invalid,
+			"the profile is of another instance now, and no source of its InstanceKey is given").
 			WithHint("give --instance-key-stdin, --instance-key-command or --no-instance-key")
 	case p.TokenStore == tokenstore.KindMemory:
 		return key, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").

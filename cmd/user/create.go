@@ -137,7 +137,8 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	// From here on the user exists: whatever fails, its DeviceToken is printed.
 	keepErr := keep(ctx, a, s, &out, result, pair, wanted)
 	if err := cmdutil.Print(ctx, a, createdView, out); err != nil {
-		return failure.Prefix(err, "user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
+		return failure.Prefix(err,
+			"user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
 }

@@ -43,7 +43,8 @@ func createRecord(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o cre
 
 // useIdentity refuses to derive a DeviceToken by another identity key than the one last used for
 // the instance, by a job or here: the same person would be registered twice.
-func useIdentity(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, deriver identity.Deriver, key identity.Key) error {
+func useIdentity(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, deriver identity.Deriver,
+	key identity.Key) error {
 	if key.Kind != identity.ByField && key.Kind != identity.ByContent {
 		return nil
 	}

@@ -192,13 +192,13 @@ const (
 	ReasonDuplicate failure.Reason = "apply-duplicate-key" // two rows, or two users, of one key
 	// the subject is "absent=N", "update=N" or "create=N", or several
 	ReasonLimit         failure.Reason = "apply-limit"
-	ReasonRows          failure.Reason = "apply-rows"                     // fewer rows than expected; the subject is their number
+	ReasonRows          failure.Reason = "apply-rows"                     // fewer rows than expected; the subject is the count
 	ReasonTruncated     failure.Reason = "apply-truncated"                // the file ends within a row
 	ReasonOwners        failure.Reason = "apply-nobody-owned"             // removal without a ledger or a scope
-	ReasonPlan          failure.Reason = "apply-plan-invalid"             // not a plan, or damaged; the subject is the file
+	ReasonPlan          failure.Reason = "apply-plan-invalid"             // not a plan, or damaged; subject: the file
 	ReasonOld           failure.Reason = "apply-plan-old"                 // the subject is the file
-	ReasonOther         failure.Reason = "apply-plan-of-another-instance" // of another instance; the subject is the profile
-	ReasonStale         failure.Reason = "apply-stale"                    // too many users have changed since the plan was made
+	ReasonOther         failure.Reason = "apply-plan-of-another-instance" // subject: the profile
+	ReasonStale         failure.Reason = "apply-stale"                    // too many users changed since the plan
 	ReasonOtherInstance failure.Reason = "apply-key-of-another-instance"  // the key belongs to a user of another instance
 	ReasonLedger        failure.Reason = "apply-ledger-unreadable"        // the subject is the file
 	ReasonCleared       failure.Reason = "apply-not-clearable"            // the service cannot clear the field

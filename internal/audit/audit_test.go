@@ -127,7 +127,10 @@ func TestFormat(t *testing.T) {
 	l := newLog(t.TempDir())
 	record(t, l, logging(ada, false, true, noon))
 	got, err := os.ReadFile(filepath.Join(l.Dir, "audit.jsonl"))
-	const want = `{"V":1,"Sum":"da896a00","Entry":{"Time":"2026-11-28T12:00:00Z","Profile":"prod","InstanceId":"5a4db0c5-0000-4000-8000-000000000001","Command":"user set-logging","Operation":"update","DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","Changes":[{"Field":"EnableLogging","From":false,"To":true}],"Outcome":"updated"}}` + "\n"
+	const want = `{"V":1,"Sum":"da896a00","Entry":{"Time":"2026-11-28T12:00:00Z","Profile":"prod",` +
+		`"InstanceId":"5a4db0c5-0000-4000-8000-000000000001","Command":"user set-logging","Operation":"update",` +
+		`"DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","Changes":[{"Field":"EnableLogging","From":false,"To":true}],` +
+		`"Outcome":"updated"}}` + "\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n got %swant %s", err, got, want)
 	}

@@ -32,7 +32,8 @@ func TestALineIsTheEntryAsJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if id, ok := userOf(line[len("before\n") : len(line)-1]); ok != (name == "changed") || ok && id.String() != e.DeviceToken {
+		if id, ok := userOf(line[len("before\n") : len(line)-1]); ok != (name == "changed") || ok &&
+			id.String() != e.DeviceToken {
 			t.Errorf("%s: %s is about %s (%v)", name, line, id, ok)
 		}
 		if _, ok := decode(line[len("before\n"):]); !ok {

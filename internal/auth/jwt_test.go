@@ -24,7 +24,9 @@ func TestClaims(t *testing.T) {
 		want auth.Claims
 		ok   bool
 	}{
-		"a user's":             {jwt(`{"iat": 100, "exp": 200.5, "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "InstanceId": "i"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200), DeviceToken: "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", InstanceID: "i"}, true},
+		"a user's": {jwt(`{"iat": 100, "exp": 200.5, "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", ` +
+			`"InstanceId": "i"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200),
+			DeviceToken: "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", InstanceID: "i"}, true},
 		"an admin's":           {jwt(`{"exp": 200}`), auth.Claims{ExpiresAt: at(200)}, true},
 		"without times":        {jwt(`{}`), auth.Claims{}, true},
 		"times beyond measure": {jwt(`{"iat": -5, "exp": 1e300}`), auth.Claims{}, true},
@@ -38,10 +40,12 @@ func TestClaims(t *testing.T) {
 		"no object":       {jwt(`null`), auth.Claims{}, false},
 		"numbers as text": {jwt(`{"iat": "100", "exp": "200"}`), auth.Claims{IssuedAt: at(100), ExpiresAt: at(200)}, true},
 		"2026": {
-			jwt(`{"DeviceToken": "8F14E45FCEEA467F8B3E2C1D6E5B9A70", "InstanceId": "5a4db0c50000400080000000000000c5", "CompanyId": "3", "SdkClientId": "", "IsAdmin": "False", "Sdk": "True", "exp": 200}`),
+			jwt(`{"DeviceToken": "8F14E45FCEEA467F8B3E2C1D6E5B9A70", "InstanceId": "5a4db0c50000400080000000000000c5", ` +
+				`"CompanyId": "3", "SdkClientId": "", "IsAdmin": "False", "Sdk": "True", "exp": 200}`),
 			auth.Claims{ExpiresAt: at(200), DeviceToken: user, InstanceID: "5a4db0c5-0000-4000-8000-0000000000c5"}, true,
 		},
-		"2019":                 {jwt(`{"DeviceToken": "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "CompanyId": "3", "SdkEnableRealTimeLocation": "True"}`), auth.Claims{DeviceToken: user}, true},
+		"2019": {jwt(`{"DeviceToken": "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "CompanyId": "3", ` +
+			`"SdkEnableRealTimeLocation": "True"}`), auth.Claims{DeviceToken: user}, true},
 		"the zero DeviceToken": {jwt(`{"DeviceToken": "00000000000000000000000000000000"}`), auth.Claims{}, true},
 		"an empty DeviceToken": {jwt(`{"DeviceToken": "", "IsAdmin": ""}`), auth.Claims{}, true},
 		"an admin with a token": {jwt(`{"DeviceToken": "8f14e45fceea467f8b3e2c1d6e5b9a70", "IsAdmin": true}`),

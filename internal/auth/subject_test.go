@@ -22,7 +22,8 @@ const (
 func answer(deviceToken string, access secret.String, refresh string) string {
 	token, _ := json.Marshal(access.Reveal())
 	refresher, _ := json.Marshal(refresh)
-	return fmt.Sprintf(`200 {"Status":200,"Result":{"DeviceToken":%q,"AccessToken":{"Token":%s,"ExpiresIn":100},"RefreshToken":%s}}`,
+	return fmt.Sprintf(`200 {"Status":200,"Result":{"DeviceToken":%q,"AccessToken":{"Token":%s,"ExpiresIn":100},`+
+		`"RefreshToken":%s}}`,
 		deviceToken, token, refresher)
 }
 

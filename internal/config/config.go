@@ -84,7 +84,7 @@ func Load(o Options) (*Config, error) {
 	}
 	if strings.ContainsFunc(c.AccessToken.Reveal(), unicode.IsControl) {
 		return nil, invalid(ReasonEnvToken, "",
-			"TELEMATICSCTL_ACCESS_TOKEN holds a line break or another control character, as no JWT does (its value is not shown)")
+			"TELEMATICSCTL_ACCESS_TOKEN holds a line break or another control character (its value is not shown)")
 	}
 	if c.chosen != "" {
 		if err := CheckName(c.chosen); err != nil {
@@ -134,7 +134,8 @@ func (c *Config) readPassphraseFile() error {
 func (c *Config) warnOfIgnoredEnvironment() {
 	for _, name := range []string{"TELEMATICSCTL_INSTANCE_ID", "TELEMATICSCTL_USER_URL"} {
 		if c.getenv(name) != "" {
-			warning := name + " is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, or choose another profile"
+			warning := name + " is ignored by the profile sandbox, which is in use: unset TELEMATICSCTL_PROFILE, " +
+				"or choose another profile"
 			c.Warnings, c.Environment = append(c.Warnings, warning), append(c.Environment, warning)
 			return
 		}

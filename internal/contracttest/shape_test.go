@@ -46,7 +46,8 @@ func TestARequestAfterManyThatFit(t *testing.T) {
 	contract := theContract(t)
 	const list = usersPath + "/GetFilteredPage"
 	page := func(number, size, more string) string {
-		return fmt.Sprintf(`{"PageNumber": %s, "PageSize": %s, "IncludeAccountInfo": true, "Sort": "FirstName", "ShowInactiveUsers": true%s}`, number, size, more)
+		return fmt.Sprintf(`{"PageNumber": %s, "PageSize": %s, "IncludeAccountInfo": true, "Sort": "FirstName", `+
+			`"ShowInactiveUsers": true%s}`, number, size, more)
 	}
 	instance := []string{"InstanceId", anID, "InstanceKey", otherID}
 	for name, c := range map[string]struct {
@@ -143,7 +144,8 @@ func TestAnAnswerAfterOneThatFits(t *testing.T) {
 func TestALongRunHasFewShapes(t *testing.T) {
 	contract := theContract(t)
 	for i := range 200 {
-		body := fmt.Sprintf(`{"FirstName": "Name %d", "ChildrenCount": %d, "CustomToken": %q, "UserFields": {"ClientId": "c-%d"}}`, i, i+2000, []string{anID, otherID}[i%2], i)
+		body := fmt.Sprintf(`{"FirstName": "Name %d", "ChildrenCount": %d, "CustomToken": %q, `+
+			`"UserFields": {"ClientId": "c-%d"}}`, i, i+2000, []string{anID, otherID}[i%2], i)
 		if err := contract.Request(asked("POST", createPath, body, "InstanceId", anID, "InstanceKey", otherID)); err != nil {
 			t.Fatal(err)
 		}

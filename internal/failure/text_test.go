@@ -31,12 +31,14 @@ func TestText(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nothing":                {nil, ""},
-		"our own":                {errors.New("no such job"), "no such job"},
-		"a file that is missing": {&fs.PathError{Op: "open", Path: "a.csv", Err: syscall.ENOENT}, "a.csv: no such file or folder"},
+		"nothing": {nil, ""},
+		"our own": {errors.New("no such job"), "no such job"},
+		"a file that is missing": {&fs.PathError{Op: "open", Path: "a.csv", Err: syscall.ENOENT},
+			"a.csv: no such file or folder"},
 		"a file, wrapped": {fmt.Errorf("read it: %w", &fs.PathError{Op: "open", Path: "a.csv", Err: syscall.EISDIR}),
 			"read it: a.csv: is a folder"},
-		"a rename":                 {&os.LinkError{Op: "rename", Old: "a.tmp", New: "a", Err: syscall.EACCES}, "a: permission denied"},
+		"a rename": {&os.LinkError{Op: "rename", Old: "a.tmp", New: "a", Err: syscall.EACCES},
+			"a: permission denied"},
 		"a call":                   {os.NewSyscallError("fsync", syscall.ENOSPC), "no space left on the device"},
 		"JSON of another type":     {ofType, "it is an object, which is not expected"},
 		"a member of another type": {ofMember, "A is a string, which is not expected"},

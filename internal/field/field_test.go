@@ -108,8 +108,10 @@ func TestOnlyWhatWasSaidIsSent(t *testing.T) {
 		t.Fatal(r.Mistakes)
 	}
 	for use, want := range map[field.Use]string{
-		field.Create: `{"FirstName":"Ada","ImageUrl":"https://example.com/a.png","UserFields":{"ClientId":"c-1","EnableLogging":false}}`,
-		field.Update: `{"FirstName":"Ada","ExternalImageUrl":"https://example.com/a.png","UserFields":{"ClientId":"c-1","EnableLogging":false}}`,
+		field.Create: `{"FirstName":"Ada","ImageUrl":"https://example.com/a.png","UserFields":{"ClientId":"c-1",` +
+			`"EnableLogging":false}}`,
+		field.Update: `{"FirstName":"Ada","ExternalImageUrl":"https://example.com/a.png","UserFields":{"ClientId":"c-1",` +
+			`"EnableLogging":false}}`,
 	} {
 		got, err := r.Set.Body(use)
 		if err != nil || string(got) != want {
@@ -124,7 +126,8 @@ func TestOnlyWhatWasSaidIsSent(t *testing.T) {
 
 func TestJSONBody(t *testing.T) {
 	r := field.Reader{Use: field.Create, Now: now}
-	r.JSON([]byte(`{"first_name": "Ada", "ChildrenCount": 2, "UserFields": [{"ClientId": 7, "EnableTracking": false}], "City": null}`))
+	r.JSON([]byte(`{"first_name": "Ada", "ChildrenCount": 2, "UserFields": [{"ClientId": 7, "EnableTracking": false}], ` +
+		`"City": null}`))
 	if r.Mistakes != nil {
 		t.Fatal(r.Mistakes)
 	}
@@ -140,7 +143,8 @@ func TestJSONBody(t *testing.T) {
 
 func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	r := field.Reader{Use: field.Create, Now: now}
-	r.JSON([]byte(`{"Email": "x", "ChildrenCount": 1.5, "Shoe": 43, "FirstName": {"a": 1}, "UserFields": {"EnableTracking": "maybe", "FirstName": "x"}}`))
+	r.JSON([]byte(`{"Email": "x", "ChildrenCount": 1.5, "Shoe": 43, "FirstName": {"a": 1}, ` +
+		`"UserFields": {"EnableTracking": "maybe", "FirstName": "x"}}`))
 	var keys []string
 	for _, m := range r.Mistakes {
 		keys = append(keys, m.Key)
@@ -150,7 +154,8 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	twice := field.Reader{Use: field.Create, Now: now}
-	twice.JSON([]byte(`{"Email": "a@example.com", "email": "b@example.com", "tracking": true, "UserFields": {"EnableTracking": false}}`))
+	twice.JSON([]byte(`{"Email": "a@example.com", "email": "b@example.com", "tracking": true, ` +
+		`"UserFields": {"EnableTracking": false}}`))
 	if len(twice.Mistakes) != 2 {
 		t.Errorf("what is said twice: %v", twice.Mistakes)
 	}
@@ -165,7 +170,8 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 
 func TestLooseSendsItAsItIs(t *testing.T) {
 	r := field.Reader{Use: field.Create, Now: now, SkipValidation: true}
-	r.JSON([]byte("\xef\xbb\xbf" + `{"Email": "x", "Shoe": {"Size": 43}, "ChildrenCount": "many", "UserFields": {"Hat": 58}}`))
+	r.JSON([]byte("\xef\xbb\xbf" +
+		`{"Email": "x", "Shoe": {"Size": 43}, "ChildrenCount": "many", "UserFields": {"Hat": 58}}`))
 	r.Text(field.MustGet("Gender"), "F")
 	got, err := r.Set.Body(field.Create)
 	want := `{"Email":"x","Gender":"F","ChildrenCount":"many","Shoe":{"Size":43},"UserFields":{"Hat":58}}`

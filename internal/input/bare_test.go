@@ -17,8 +17,9 @@ import (
 func TestARowThatIsNotLookedAtHasItsCellsAndItsClientId(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"users.csv":  "ClientId,Email\nc-1,nobody\nc-2,nobody\n",
-		"users.json": `[{"UserFields":{"ClientId":"c-1"},"Email":"nobody"},{"UserFields":{"ClientId":"c-2"},"Email":"nobody"}]`,
+		"users.csv": "ClientId,Email\nc-1,nobody\nc-2,nobody\n",
+		"users.json": `[{"UserFields":{"ClientId":"c-1"},"Email":"nobody"},{"UserFields":{"ClientId":"c-2"},` +
+			`"Email":"nobody"}]`,
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -27,7 +27,8 @@ func fleet(t testing.TB, name string, users int) (path string, size int64) {
 	for n := 1; n <= users; n++ {
 		format := "c-%[1]d,Ada,Lovelace,ada.%[1]d@example.com,+4917%08[1]d\n"
 		if json {
-			format = `{"ClientId":"c-%[1]d","FirstName":"Ada","LastName":"Lovelace","Email":"ada.%[1]d@example.com","Phone":"+4917%08[1]d"}` + "\n"
+			format = `{"ClientId":"c-%[1]d","FirstName":"Ada","LastName":"Lovelace","Email":"ada.%[1]d@example.com",` +
+				`"Phone":"+4917%08[1]d"}` + "\n"
 		}
 		_, _ = fmt.Fprintf(w, format, n)
 	}

@@ -87,10 +87,12 @@ func TestFieldCases(t *testing.T) {
 		{"excel_text.csv", input.Options{}, []string{`"ClientId":"00123"`, `"ClientId":"00124"`}, []string{"mistakes"}},
 		{"p11_sci_id.csv", skipUnknown, []string{
 			`row 1 (line 2), Phone: "4.41E+11" is a phone number that a spreadsheet shortened`,
-			`row 2 (line 3), ClientId: "2.81475E+14" is a key that a spreadsheet shortened: its last digits are lost, format the column as text`,
+			`row 2 (line 3), ClientId: "2.81475E+14" is a key that a spreadsheet shortened: its last digits are lost, ` +
+				`format the column as text`,
 			"warning: skipped columns that are not a field: ID"}, []string{"@"}},
 		{"p09_case.csv", input.Options{},
-			[]string{`warning: 2 keys differ from another in upper and lower case only: ClientId "Peter" (row 1) and "PETER" (row 2), ClientId "Peter" (row 1) and "peter" (row 3)`}, []string{"mistakes"}},
+			[]string{`warning: 2 keys differ from another in upper and lower case only: ClientId "Peter" (row 1) and "PETER" ` +
+				`(row 2), ClientId "Peter" (row 1) and "peter" (row 3)`}, []string{"mistakes"}},
 		{"p18_dupmail.csv", input.Options{}, nil, []string{"mistakes", "warning"}},
 		{"p18_dupmail.csv", input.Options{Keys: []*field.Field{field.MustGet("Email")}},
 			[]string{`row 2 (line 3), Email: "same@example.org": the same Email as row 1`}, nil},
@@ -121,13 +123,18 @@ func TestFieldCases(t *testing.T) {
 		{"cp1252.csv", input.Options{}, []string{"error: ", "line 2 is not UTF-8 (byte 0xfc)"},
 			[]string{"1252.csv: line 2 is not UTF-8 (byte 0xfc):"}},
 		{"cp1252.csv", input.Options{Encoding: "windows-1252"},
-			[]string{`{"FirstName":"Jürgen","LastName":"Müßig","Email":"juergen@example.com","City":"Köln","UserFields":{"ClientId":"c-1"}}`, `"LastName":"O’Neil"`}, nil},
+			[]string{`{"FirstName":"Jürgen","LastName":"Müßig","Email":"juergen@example.com","City":"Köln",` +
+				`"UserFields":{"ClientId":"c-1"}}`, `"LastName":"O’Neil"`}, nil},
 		{"sjis.csv", input.Options{Encoding: "shift_jis"},
-			[]string{`{"FirstName":"太郎","LastName":"山田","Email":"taro@example.com","UserFields":{"ClientId":"c-1"}}`}, nil},
+			[]string{`{"FirstName":"太郎","LastName":"山田","Email":"taro@example.com","UserFields":{"ClientId":"c-1"}}`},
+			nil},
 		{"mojibake.csv", input.Options{},
 			[]string{"warning: text in 1 row looks like UTF-8 that was decoded twice (the first is row 1)", "1@2"}, nil},
-		{"localised.csv", german, []string{`{"FirstName":"Ada","LastName":"L","Phone":"+491701234567","Email":"ada@example.com","Gender":"Female","Birthday":"1990-12-31T00:00:00Z","City":"Köln","UserFields":{"ClientId":"c-1"}}`}, []string{"mistakes"}},
-		{"p17_types.csv", types, []string{`2@3 {"FirstName":"Mia","LastName":"Stern","Gender":"Female","Birthday":"1956-03-12T00:00:00Z","ChildrenCount":3}`}, []string{"mistakes"}},
+		{"localised.csv", german, []string{`{"FirstName":"Ada","LastName":"L","Phone":"+491701234567",` +
+			`"Email":"ada@example.com","Gender":"Female","Birthday":"1990-12-31T00:00:00Z","City":"Köln",` +
+			`"UserFields":{"ClientId":"c-1"}}`}, []string{"mistakes"}},
+		{"p17_types.csv", types, []string{`2@3 {"FirstName":"Mia","LastName":"Stern","Gender":"Female",` +
+			`"Birthday":"1956-03-12T00:00:00Z","ChildrenCount":3}`}, []string{"mistakes"}},
 		{"p16_entra.csv", entra, []string{`1@3 {"FirstName":"Mia","LastName":"Stern","Email":"mia@example.org"}`,
 			"warning: skipped columns that are not a field: Name [displayName] Required, Block sign in"}, []string{"error"}},
 		{"people.csv", input.Options{}, []string{`3@4 {"FirstName":"Edsger","Email":"ed@example.com"}`},

@@ -23,7 +23,8 @@ func TestJSONInItsShapes(t *testing.T) {
 		{"an object over many lines by looking", "users.txt", "{\n\"ClientId\": \"c-1\",\n\"FirstName\": \"Adá\"\n}", "1@1"},
 		{"UTF-16", "users.json", utf16Of("\ufeff["+object+"]", false), "1@1"},
 		{"UserFields as an object", "users.jsonl", `{"FirstName": "Adá", "UserFields": {"ClientId": "c-1"}}`, "1@1"},
-		{"UserFields as a list of one", "users.jsonl", `{"FirstName": "Adá", "userFields": [ {"client_id": "c-1"} ]}`, "1@1"},
+		{"UserFields as a list of one", "users.jsonl", `{"FirstName": "Adá", "userFields": [ {"client_id": "c-1"} ]}`,
+			"1@1"},
 		{"null members are absent", "users.jsonl",
 			`{"ClientId": "c-1", "Email": null, "FirstName": "Adá", "UserFields": null, "City": ""}`, "1@1"},
 		{"a list of null", "users.jsonl", `{"ClientId": "c-1", "FirstName": "Adá", "UserFields": [null]}`, "1@1"},
@@ -42,9 +43,11 @@ func TestJSONInItsShapes(t *testing.T) {
 }
 
 func TestJSONValues(t *testing.T) {
-	content := `{"ClientId": 7, "ChildrenCount": 2, "Phone": 491701234567, "tracking": true, "logging": 0, "realtime": "on", "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "Outcome": {"x": [1]}}`
+	content := `{"ClientId": 7, "ChildrenCount": 2, "Phone": 491701234567, "tracking": true, "logging": 0, ` +
+		`"realtime": "on", "DeviceToken": "{8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70}", "Outcome": {"x": [1]}}`
 	f := open(t, input.Options{Name: file(t, "users.jsonl", content)})
-	want := `1@1 {"Phone":"491701234567","ChildrenCount":2,"UserFields":{"ClientId":"7","EnableTracking":true,"EnableLogging":false,"EnableRealTimeLocation":true}} 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70` + "\n"
+	want := `1@1 {"Phone":"491701234567","ChildrenCount":2,"UserFields":{"ClientId":"7","EnableTracking":true,` +
+		`"EnableLogging":false,"EnableRealTimeLocation":true}} 8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70` + "\n"
 	if got := told(t, f); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}

@@ -112,7 +112,8 @@ func TestMistakesOfRows(t *testing.T) {
 			`1@2 {} !City: a quote (") inside a cell without quotes`},
 		{"a NUL byte", "ClientId,City\n1,Bo\x00nn\n", `!City: it has a NUL character in it: the file is damaged`},
 		{"several in one row", "Email,Birthday,Tracking\nx,2990-01-01,maybe\n",
-			`!Email: "x" is not an email address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on nor off`},
+			`!Email: "x" is not an email address !Birthday: "2990-01-01" is in the future !Tracking: "maybe" is neither on ` +
+				`nor off`},
 		{"two names of one user", "City,CustomToken,Device Token\nBonn," + tokenA + "," + tokenB + "\nBonn," + tokenA +
 			",{" + tokenA + "}\n", `!Device Token: the row's CustomToken is another`},
 		{"no UUID in a DeviceToken column", "City,Device Token\nBonn,7\n", `!Device Token: "7" is not a UUID`},

@@ -10,7 +10,8 @@ const longestValue = 80
 
 // What the columns are called that hold secrets. None is a field, but an export of
 // another program may have them.
-const secretNames = `passw(or)?d|passphrase|secret|(instance|api)[ _-]?key|(access|refresh)[ _-]?token|jwt|authorization`
+const secretNames = `passw(or)?d|passphrase|secret|(instance|api)[ _-]?key|` +
+	`(access|refresh)[ _-]?token|jwt|authorization`
 
 var (
 	secretName   = lazyregexp.New(`(?i)` + secretNames)

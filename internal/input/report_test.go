@@ -44,7 +44,8 @@ func TestReportHasTheShapeOfTheInput(t *testing.T) {
 	}{
 		"a spreadsheet's export": {"users.csv", "\ufeffName;Client Id;Email\r\n=1+1;c-1;nobody\r\n" +
 			"Ada;c-2;a@example.com\r\n", "r.csv",
-			"\ufeffName;Client Id;Email;Row;Line;Error\r\n'=1+1;c-1;nobody;1;2;\"Email: \"\"nobody\"\" is not an email address\"\r\n"},
+			"\ufeffName;Client Id;Email;Row;Line;Error\r\n'=1+1;c-1;nobody;1;2;\"Email: \"\"nobody\"\" is not an email " +
+				"address\"\r\n"},
 		"several mistakes": {"users.csv", "ClientId,Email,Gender\nc-1,x,y\n", "r.csv",
 			"ClientId,Email,Gender,Row,Line,Error\nc-1,x,y,1,2,\"Email: \"\"x\"\" is not an email address; " +
 				"Gender: \"\"y\"\" is not one of None, Male, Female, Other\"\n"},
@@ -73,7 +74,8 @@ func TestABrokenRowIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	const content = "FirstName,Address,ClientId\nAda,Ring 1, Ulm,c-1\nBar\nFirstName,Address,ClientId\n"
 	got := report(t, input.Options{Name: file(t, "users.csv", content)}, "r.csv", false)
-	for _, want := range []string{"\n,,,1,2,", "(the row is: Ada, Ring 1,  Ulm, c-1)", "\n,,,2,3,", "(the row is: Bar)", "\n,,,3,4,"} {
+	for _, want := range []string{"\n,,,1,2,", "(the row is: Ada, Ring 1,  Ulm, c-1)", "\n,,,2,3,", "(the row is: Bar)",
+		"\n,,,3,4,"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant %s", got, want)
 		}

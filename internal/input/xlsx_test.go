@@ -14,8 +14,9 @@ import (
 const (
 	workbookXML = `<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
 		`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>%s</sheets></workbook>`
-	relationsXML = `<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">%s</Relationships>`
-	stylesXML    = `<?xml version="1.0"?><styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
+	relationsXML = `<?xml version="1.0"?><Relationships ` +
+		`xmlns="http://schemas.openxmlformats.org/package/2006/relationships">%s</Relationships>`
+	stylesXML = `<?xml version="1.0"?><styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
 		`<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>`
 )
 
@@ -36,13 +37,17 @@ func workbook(t testing.TB, sheets ...sheet) string {
 	var names, relations strings.Builder
 	for i, s := range sheets {
 		fmt.Fprintf(&names, `<sheet name="%s" sheetId="%d" r:id="rId%d"/>`, s.name, i+1, i+1)
-		fmt.Fprintf(&relations, `<Relationship Id="rId%d" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet%d.xml"/>`, i+1, i+1)
+		fmt.Fprintf(&relations, `<Relationship Id="rId%d" `+
+			`Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" `+
+			`Target="worksheets/sheet%d.xml"/>`, i+1, i+1)
 		var rows strings.Builder
 		for n, cells := range s.rows {
 			fmt.Fprintf(&rows, `<row r="%d">%s</row>`, n+1, cells)
 		}
 		parts[fmt.Sprintf("xl/worksheets/sheet%d.xml",
-			i+1)] = `<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>` + rows.String() + `</sheetData></worksheet>`
+			i+1)] = `<?xml version="1.0"?><worksheet ` +
+			`xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>` + rows.String() +
+			`</sheetData></worksheet>`
 	}
 	parts["xl/workbook.xml"] = fmt.Sprintf(workbookXML, names.String())
 	parts["xl/_rels/workbook.xml.rels"] = fmt.Sprintf(relationsXML, relations.String())
@@ -114,7 +119,10 @@ func TestDamagedWorkbooks(t *testing.T) {
 		"a sheet cut off": archive(t, map[string]string{"xl/workbook.xml": fmt.Sprintf(workbookXML,
 			`<sheet name="P" sheetId="1" r:id="rId1"/>`),
 			"xl/_rels/workbook.xml.rels": fmt.Sprintf(relationsXML,
-				`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>`), "xl/styles.xml": stylesXML, "xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1">` + people.rows[0] + `</row><row r="2">` + people.rows[1] + `</row>`}),
+				`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" `+
+					`Target="worksheets/sheet1.xml"/>`), "xl/styles.xml": stylesXML,
+			"xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1">` + people.rows[0] + `</row><row r="2">` +
+				people.rows[1] + `</row>`}),
 		"a wrong checksum": corrupted(good),
 	} {
 		err := whole(t, input.Options{Name: file(t, "users.xlsx", content)})

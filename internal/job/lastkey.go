@@ -37,7 +37,8 @@ func (s *Store) checkKey(host, instance, check string) error {
 			s.keyPath(host, instance), err)
 	case last.KeyCheck != check:
 		return failure.Newf(failure.Invalid,
-			"the identity key differs from the one last used for instance %s: users would be registered twice; nothing was sent", instance).
+			"the identity key differs from the one last used for instance %s: users would be registered twice; nothing was sent",
+			instance).
 			Because(ReasonIdentityKey, instance)
 	}
 	return nil

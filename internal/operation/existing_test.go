@@ -23,7 +23,8 @@ func existing(t *testing.T, text string, use field.Use, admin bool, s job.Select
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	if _, _, err := file.Check(t.Context(), func(r *input.Row) error { t.Errorf("%+v", r.Mistakes); return nil }); err != nil {
+	if _, _, err := file.Check(t.Context(),
+		func(r *input.Row) error { t.Errorf("%+v", r.Mistakes); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	selector, err := operation.NewSelector(s)

@@ -72,7 +72,8 @@ func (s *joinService) RoundTrip(r *http.Request) (*http.Response, error) {
 	case notSent:
 		return nil, errConnection
 	case down:
-		return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody,
+			Request: r}, nil
 	}
 	resp, err := s.next.RoundTrip(r)
 	if err == nil && what == noAnswer {

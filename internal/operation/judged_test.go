@@ -14,7 +14,8 @@ import (
 // What is wrong with rows that a job is not about does not keep it from running.
 func TestOnlyTheRowsOfTheSelectionAreJudged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.csv")
-	content := "FirstName,City,ChildrenCount\nvarchar,varchar,integer\nAda,Bonn,2\nBob,Ulm,many\nCyd,Bonn,1\nDan,Bonn,many\n"
+	content := "FirstName,City,ChildrenCount\nvarchar,varchar,integer\nAda,Bonn,2\nBob,Ulm,many\nCyd,Bonn,1\n" +
+		"Dan,Bonn,many\n"
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -29,11 +29,14 @@ func TestTemplatesFillTheCellsThatARowHasNot(t *testing.T) {
 		cells field.Set
 		want  string
 	}{
-		{1, set(), `{"Email":"p1@example.com","Country":"DE","UserFields":{"ClientId":"ci-monday-1","EnableTracking":false}}`},
-		{3, set(), `{"Email":"p3@example.com","Country":"DE","City":"Bonn","UserFields":{"ClientId":"ci-monday-3","EnableTracking":false}}`},
+		{1, set(),
+			`{"Email":"p1@example.com","Country":"DE","UserFields":{"ClientId":"ci-monday-1","EnableTracking":false}}`},
+		{3, set(), `{"Email":"p3@example.com","Country":"DE","City":"Bonn","UserFields":{"ClientId":"ci-monday-3",` +
+			`"EnableTracking":false}}`},
 		{2, set("ClientId", "c-7", "Country", "", "EnableTracking", true),
 			`{"Email":"p2@example.com","Country":"DE","UserFields":{"ClientId":"c-7","EnableTracking":true}}`},
-		{2, set("Country", nil), `{"Email":"p2@example.com","Country":null,"UserFields":{"ClientId":"ci-monday-2","EnableTracking":false}}`},
+		{2, set("Country", nil), `{"Email":"p2@example.com","Country":null,"UserFields":{"ClientId":"ci-monday-2",` +
+			`"EnableTracking":false}}`},
 	} {
 		row, mistakes := templates.Fill(c.n, c.cells)
 		if mistakes != nil {

@@ -64,7 +64,8 @@ func SVG(title, text string, columns int) string {
 	for i, color := range []string{"#ff5f57", "#febc2e", "#28c840"} {
 		fmt.Fprintf(&b, `<circle cx="%d" cy="15" r="5" fill="%s"/>`+"\n", 18+16*i, color)
 	}
-	fmt.Fprintf(&b, `<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" fill="%s" xml:space="preserve">`+
+	fmt.Fprintf(&b, `<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',`+
+		`monospace" font-size="14" fill="%s" xml:space="preserve">`+
 		"\n", foreground)
 	fmt.Fprintf(&b, `<text x="%.0f" y="20" text-anchor="middle" fill="#8b949e" font-size="13">%s</text>`+"\n", width/2,
 		html.EscapeString(title))
@@ -83,7 +84,8 @@ func (r run) svg(y int) string {
 	x, wide := margin+float64(r.column)*cellWidth, float64(r.columns)*cellWidth
 	out := ""
 	if r.reverse {
-		out = fmt.Sprintf(`<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", x, y-13, wide, cellHeight, foreground)
+		out = fmt.Sprintf(`<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", x, y-13, wide, cellHeight,
+			foreground)
 	}
 	text := strings.Trim(r.text, " ")
 	if text == "" {

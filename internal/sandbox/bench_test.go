@@ -53,7 +53,8 @@ var bodies atomic.Int64
 // fullBody is a registration with the usual fields, no two alike.
 func fullBody() string {
 	n := bodies.Add(1)
-	return fmt.Sprintf(`{"FirstName":"Ada%d","LastName":"Lovelace%d","Email":"ada%d@example.com","Phone":"+44%d","Country":"UK","City":"London","UserFields":{"ClientId":"c-%d","EnableTracking":true}}`, n, n, n, n, n)
+	return fmt.Sprintf(`{"FirstName":"Ada%d","LastName":"Lovelace%d","Email":"ada%d@example.com","Phone":"+44%d",`+
+		`"Country":"UK","City":"London","UserFields":{"ClientId":"c-%d","EnableTracking":true}}`, n, n, n, n, n)
 }
 
 // serve answers one request without any transport.

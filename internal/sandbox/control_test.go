@@ -153,22 +153,26 @@ func TestNoSecretIsShownWhereverItStands(t *testing.T) {
 	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJFbWFpbCI6ImFkYUBleGFtcGxlLmNvbSJ9.c2lnbmF0dXJl"
 	var log bytes.Buffer
 	w := newWorld(t, sandbox.Options{Control: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	for body, shown := range map[string]string{
-		`{"LoginFields": "{\"email\": \"ada@example.com\", \"password\": \"SECRET\"}"}`: `{"LoginFields":"{\"email\":\"ada@example.com\",\"password\":\"[redacted]\"}"}`,
-		`{"loginfields": "{\"AccessToken\": {\"It\": \"SECRET\"}}"}`:                    `{"loginfields":"{\"AccessToken\":{\"It\":\"[redacted]\"}}"}`,
-		`{"LoginFields": "password=SECRET"}`:                                            `{"LoginFields":"(not JSON)"}`,
-		`{"LoginFields": {"Password": "SECRET", "email": "a"}}`:                         `{"LoginFields":{"Password":"[redacted]","email":"a"}}`,
-		`{"Address": "` + jwt + `", "List": [{"PASSWORD": "SECRET"}]}`:                  `{"Address":"[redacted]","List":[{"PASSWORD":"[redacted]"}]}`,
-		`{"LoginFields": "[\"SECRET\"]"}`:                                               `{"LoginFields":"(not JSON)"}`,
-		`LoginFields=SECRET`:                                                            `(not JSON)`,
+	for _, c := range []struct{ body, shown string }{
+		{`{"LoginFields": "{\"email\": \"ada@example.com\", \"password\": \"SECRET\"}"}`,
+			`{"LoginFields":"{\"email\":\"ada@example.com\",\"password\":\"[redacted]\"}"}`},
+		{`{"loginfields": "{\"AccessToken\": {\"It\": \"SECRET\"}}"}`,
+			`{"loginfields":"{\"AccessToken\":{\"It\":\"[redacted]\"}}"}`},
+		{`{"LoginFields": "password=SECRET"}`, `{"LoginFields":"(not JSON)"}`},
+		{`{"LoginFields": {"Password": "SECRET", "email": "a"}}`,
+			`{"LoginFields":{"Password":"[redacted]","email":"a"}}`},
+		{`{"Address": "` + jwt + `", "List": [{"PASSWORD": "SECRET"}]}`,
+			`{"Address":"[redacted]","List":[{"PASSWORD":"[redacted]"}]}`},
+		{`{"LoginFields": "[\"SECRET\"]"}`, `{"LoginFields":"(not JSON)"}`},
+		{`LoginFields=SECRET`, `(not JSON)`},
 	} {
-		w.do(t, "POST", "/v1/Auth/Login", headers{"X-Request-Id": "before " + jwt}, body)
+		w.do(t, "POST", "/v1/Auth/Login", headers{"X-Request-Id": "before " + jwt}, c.body)
 		var got struct{ Requests []sandbox.Exchange }
 		if err := json.Unmarshal([]byte(w.control(t, "GET", "requests", "", 200)), &got); err != nil {
 			t.Fatal(err)
 		}
-		if last := got.Requests[len(got.Requests)-1]; last.Body != shown || last.RequestID != "before [redacted]" {
-			t.Errorf("%s is shown as %s, of %s", body, last.Body, last.RequestID)
+		if last := got.Requests[len(got.Requests)-1]; last.Body != c.shown || last.RequestID != "before [redacted]" {
+			t.Errorf("%s is shown as %s, of %s", c.body, last.Body, last.RequestID)
 		}
 	}
 	w.do(t, "DELETE", "/v1/Management/users/"+jwt, nil, "").want(t, 401)

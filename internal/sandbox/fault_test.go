@@ -192,8 +192,10 @@ func TestAFaultSpeaksAsTheCallsHostDoes(t *testing.T) {
 	for text, want := range map[string]string{
 		"GET /auth/permissions: 503":       `{"status":503,"title":"Service Unavailable","errors":[]}`,
 		"GET /auth/permissions: 401 after": `{"status":401,"title":"Unauthorized","errors":[]}`,
-		"GET /auth/permissions: envelope":  `{"status":422,"title":"Unprocessable Entity","errors":[{"key":"","message":"A fault was injected."}]}`,
-		"GET *: envelope 409":              `{"status":409,"title":"Conflict","errors":[{"key":"","message":"A fault was injected."}]}`,
+		"GET /auth/permissions: envelope": `{"status":422,"title":"Unprocessable Entity","errors":[{"key":"",` +
+			`"message":"A fault was injected."}]}`,
+		"GET *: envelope 409": `{"status":409,"title":"Conflict","errors":[{"key":"",` +
+			`"message":"A fault was injected."}]}`,
 		"GET /auth/permissions: 503 empty": ``,
 	} {
 		w := newWorld(t, sandbox.Options{Faults: []fault.Fault{faultOf(t, text)}})

@@ -121,7 +121,8 @@ func FuzzControl(f *testing.F) {
 	w := newWorld(f, sandbox.Options{SignInLimit: -1, Control: true})
 	for _, call := range []struct{ method, path, body string }{
 		{"GET", "faults", ``}, {"PUT", "faults",
-			`{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3s, 503 html 1%, huge 1KB"]}`},
+			`{"Faults": ["*: 503", "POST /v1/Registration/create: drop-after 2%, latency 1ms±1ms, 429 retry-after 3s, ` +
+				`503 html 1%, huge 1KB"]}`},
 		{"PUT", "faults", `{"faults": ["GET /auth/permissions: envelope 422"]}`},
 		{"PUT", "faults", `{"Faults": [null, 7]}`}, {"DELETE", "faults", `[`},
 		{"GET", "clock", ``}, {"POST", "clock", `{"Advance": "25h"}`},

@@ -37,7 +37,8 @@ func people(t testing.TB, w *world) {
 	t.Helper()
 	for _, body := range []string{
 		`{"FirstName": "Eve", "ChildrenCount": 10, "Country": "UK", "City": "Leeds", "Email": "zz@example.com"}`,
-		`{"FirstName": "ada", "ChildrenCount": 9, "Country": "uk", "City": "London", "UserFields": {"EnableRealTimeLocation": true}}`,
+		`{"FirstName": "ada", "ChildrenCount": 9, "Country": "uk", "City": "London", ` +
+			`"UserFields": {"EnableRealTimeLocation": true}}`,
 		`{"FirstName": "Bob", "Country": "US", "Status": "Deactivated"}`,
 		`{"FirstName": "Cy", "InstanceInviteCode": "SANDBOX2", "ChildrenCount": 2}`,
 		`{"FirstName": "Dan", "Country": "US", "City": "London", "UserFields": {"ClientId": "client-7"}}`,
@@ -99,7 +100,8 @@ func TestPages(t *testing.T) {
 			prev, next bool
 		}{{1, "Cy ada", false, true}, {2, "Eve Bob", true, true}, {3, "Dan", true, false}, {4, "", true, false},
 			{2, "Eve Bob", true, true}} {
-			p := w.list(t, as, fmt.Sprintf(`{"PageNumber": %d, "PageSize": 2, "Sort": "ChildrenCount", "ShowInactiveUsers": true}`, c.number))
+			p := w.list(t, as, fmt.Sprintf(`{"PageNumber": %d, "PageSize": 2, "Sort": "ChildrenCount", `+
+				`"ShowInactiveUsers": true}`, c.number))
 			if p.names() != c.names || p.HasPreviousPage != c.prev || p.HasNextPage != c.next || p.TotalUsers != 5 ||
 				p.TotalPages != 3 || p.CurrentPage != c.number {
 				t.Errorf("page %d: %s %+v", c.number, p.names(), p)
@@ -107,7 +109,8 @@ func TestPages(t *testing.T) {
 		}
 		const path = "/v1/Management/users/GetFilteredPage"
 		w.do(t, "POST", path, as, `{}`).want(t, 422, "PageNumber", "PageSize")
-		w.do(t, "POST", path, as, `{"PageNumber": 0, "PageSize": 1001, "Sort": "Shoe", "ActivityStatuses": ["x"], "InstanceIds": ["y"]}`).
+		w.do(t, "POST", path, as, `{"PageNumber": 0, "PageSize": 1001, "Sort": "Shoe", "ActivityStatuses": ["x"], `+
+			`"InstanceIds": ["y"]}`).
 			want(t, 422, "PageNumber", "PageSize", "InstanceIds", "Sort", "ActivityStatuses")
 	})
 }

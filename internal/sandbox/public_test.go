@@ -35,7 +35,8 @@ func TestPagesOfOneOriginCall(t *testing.T) {
 			h["Origin"] = c.origin
 		}
 		r := send(t, http.DefaultClient, served, c.method, c.path, h, "")
-		if got := r.Header.Get("Access-Control-Allow-Origin"); r.HTTP != c.status || got != c.allowed || r.Header.Get("Vary") != "Origin" {
+		if got := r.Header.Get("Access-Control-Allow-Origin"); r.HTTP != c.status || got != c.allowed ||
+			r.Header.Get("Vary") != "Origin" {
 			t.Errorf("%s: %d %v", name, r.HTTP, r.Header)
 		}
 	}

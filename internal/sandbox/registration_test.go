@@ -151,7 +151,8 @@ func TestOtherClientsSpellings(t *testing.T) {
 	for _, path := range []string{"/v1/Registration/Create", "/V1/REGISTRATION/CREATE", "/v1/registration/create/"} {
 		w.do(t, "POST", path, theInstance, `{}`).want(t, 200)
 	}
-	got := w.register(t, `{"firstName": "Ada", "lastname": "L", "userFields": [{"clientId": "c-1", "EnableRealtimeLocation": "true"}], "Shoe": 43}`)
+	got := w.register(t, `{"firstName": "Ada", "lastname": "L", "userFields": [{"clientId": "c-1", `+
+		`"EnableRealtimeLocation": "true"}], "Shoe": 43}`)
 	p := w.find(t, w.asAdmin(t), "devicetoken="+got.DeviceToken)
 	if len(p) != 1 || p[0].UserProfile["FirstName"] != "Ada" || p[0].UserFields[0]["ClientId"] != "c-1" ||
 		p[0].UserFields[0]["EnableRealTimeLocation"] != true {
@@ -168,7 +169,8 @@ func TestOtherClientsSpellings(t *testing.T) {
 
 func TestEveryFieldIsReadBack(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
-		got := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20", "Email": "not an address",
+		got := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Nickname": "al", "Phone": "+44 20",
+			"Email": "not an address",
 			"Gender": "female", "Birthday": "1989-02-17T00:00:00Z", "MaritalStatus": "1", "ChildrenCount": 3, "Country": "UK",
 			"District": "Westminster", "City": "London", "Address": "12 St James's Square", "Status": "Deactivated",
 			"ImageUrl": "https://example.com/a.png", "UserFields": {"ClientId": "c-1", "EnableTracking": false,

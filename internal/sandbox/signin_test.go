@@ -75,7 +75,8 @@ func TestTheAndroidLibrarysWay(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	u := w.do(t, "POST", "/v1/Registration/Create",
 		theInstance.and(headers{"Content-Type": "application/json; charset=UTF-8"}),
-		`{"birthday": "1990-05-31T00:00:00", "childrenCount": 2, "email": "ada@example.com", "firstName": "Ada", "gender": "Female", "maritalStatus": "null", "userFields": {"ClientId": "c-1"}}`).
+		`{"birthday": "1990-05-31T00:00:00", "childrenCount": 2, "email": "ada@example.com", "firstName": "Ada", `+
+			`"gender": "Female", "maritalStatus": "null", "userFields": {"ClientId": "c-1"}}`).
 		want(t, 200).tokens(t)
 	u = w.signIn(t, inInstance, `{"Phone": null, "DeviceToken": "`+u.DeviceToken+`"}`, sandbox.InstanceKey).
 		want(t, 200).tokens(t)

@@ -13,11 +13,13 @@ func forUser(as headers, token string) headers { return as.and(headers{"UserDevi
 
 func TestAnUpdateChangesOnlyWhatWasSent(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
-		u := w.register(t, `{"FirstName": "Ada", "City": "London", "UserFields": {"ClientId": "c-1", "EnableTracking": false}}`)
+		u := w.register(t, `{"FirstName": "Ada", "City": "London", "UserFields": {"ClientId": "c-1", `+
+			`"EnableTracking": false}}`)
 		as := w.asAdmin(t)
 		r := w.do(t, "PUT", "/v1/Management/users", forUser(as, u.DeviceToken).
 			and(headers{"Content-Type": "application/json-patch+json"}),
-			`{"LastName": "Lovelace", "City": null, "ExternalImageUrl": "https://example.com/b.png", "IdentityId": "i-1", "UserFields": {"EnableLogging": true}}`).want(t, 200)
+			`{"LastName": "Lovelace", "City": null, "ExternalImageUrl": "https://example.com/b.png", "IdentityId": "i-1", `+
+				`"UserFields": {"EnableLogging": true}}`).want(t, 200)
 		if r.Result != nil {
 			t.Errorf("there is a Result: %s", r.Raw)
 		}
@@ -95,7 +97,8 @@ func TestAnUpdateWithoutItsHeader(t *testing.T) {
 
 func TestFinding(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w *world) {
-		ada := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@example.com", "Phone": "+44 1", "UserFields": {"ClientId": "c 1"}}`).DeviceToken
+		ada := w.register(t, `{"FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@example.com", "Phone": "+44 1", `+
+			`"UserFields": {"ClientId": "c 1"}}`).DeviceToken
 		eve := w.register(t, `{"FirstName": "Eve", "LastName": "Lovelace", "Email": "eve@example.com"}`).DeviceToken
 		long := strings.Repeat("ü", 300)
 		odd := w.register(t, `{"FirstName": "`+long+`", "Nickname": "a\u0000b"}`).DeviceToken

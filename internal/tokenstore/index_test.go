@@ -74,7 +74,8 @@ func TestListIsTheTruth(t *testing.T) {
 			spoil(t, dir, string(atomicfile.Frame(indexKind, indexVersion+1, []byte(`{"prod":{"x":{}}}`))))
 		},
 		"it is of another keyring": func(t *testing.T, dir string, _ Backend) {
-			spoil(t, dir, framedIndex(`{"other":{"admin":{}},"prod":{"00000000-0000-4000-8000-000000000001":{},"00000000-0000-4000-8000-000000000002":{}}}`))
+			spoil(t, dir, framedIndex(`{"other":{"admin":{}},"prod":{"00000000-0000-4000-8000-000000000001":{},`+
+				`"00000000-0000-4000-8000-000000000002":{}}}`))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -242,7 +242,8 @@ func bareBus(t *testing.T, dir string, startable bool) (address string) {
 	t.Helper()
 	files := map[string]string{"bus.conf": `<busconfig><type>session</type><listen>unix:dir=` + dir +
 		`</listen><servicedir>` + dir + `</servicedir>` +
-		`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`}
+		`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow ` +
+		`own="*"/></policy></busconfig>`}
 	if startable {
 		files["secrets.service"] = "[D-BUS Service]\nName=" + secretsName + "\nExec=/usr/bin/touch " + dir + "/started\n"
 	}

@@ -34,14 +34,16 @@ func life(ctx context.Context) error {
 	name, id, on, off := "Ada", "c-oapi", true, false
 	created, err := c.RegisterUserWithResponse(ctx,
 		&oapi.RegisterUserParams{InstanceId: uuid.MustParse(os.Getenv("TELEMATICS_INSTANCE_ID"))},
-		oapi.NewUser{FirstName: &name, UserFields: &oapi.UserFieldChanges{ClientId: &id, EnableTracking: &off, EnableLogging: &on}},
+		oapi.NewUser{FirstName: &name, UserFields: &oapi.UserFieldChanges{ClientId: &id, EnableTracking: &off,
+			EnableLogging: &on}},
 		with("InstanceKey", os.Getenv("TELEMATICS_INSTANCE_KEY")))
 	if err != nil || created.JSON200 == nil {
 		return fmt.Errorf("create: %w %+v", err, created)
 	}
 	token := *created.JSON200.Result.DeviceToken
 	signedIn, err := c.SignInWithResponse(ctx, &oapi.SignInParams{}, oapi.Credentials{
-		LoginFields: fmt.Sprintf(`{"email": %q}`, os.Getenv("TELEMATICS_ADMIN_EMAIL")), Password: os.Getenv("TELEMATICS_ADMIN_PASSWORD"),
+		LoginFields: fmt.Sprintf(`{"email": %q}`, os.Getenv("TELEMATICS_ADMIN_EMAIL")),
+		Password:    os.Getenv("TELEMATICS_ADMIN_PASSWORD"),
 	})
 	if err != nil || signedIn.JSON200 == nil {
 		return fmt.Errorf("login: %w %+v", err, signedIn)

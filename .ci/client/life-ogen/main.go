@@ -56,7 +56,8 @@ func life(ctx context.Context) error {
 	}
 	token := created.Result.DeviceToken.Value
 	signed, err := c.SignIn(ctx, &ogen.SignInApplicationJSON{
-		LoginFields: fmt.Sprintf(`{"email": %q}`, os.Getenv("TELEMATICS_ADMIN_EMAIL")), Password: os.Getenv("TELEMATICS_ADMIN_PASSWORD"),
+		LoginFields: fmt.Sprintf(`{"email": %q}`, os.Getenv("TELEMATICS_ADMIN_EMAIL")),
+		Password:    os.Getenv("TELEMATICS_ADMIN_PASSWORD"),
 	}, ogen.SignInParams{})
 	signedIn, ok := signed.(*ogen.RegisteredEnvelope)
 	if err != nil || !ok {
