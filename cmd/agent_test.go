@@ -55,7 +55,7 @@ var deletions = map[string]deletion{
 		before := fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\nc-2,Bob\n")
 		p.must(t, "user", "apply", "--file", before, "--agent")
 		after := fileIn(t, p, "fleet.csv", "ClientId,FirstName\nc-1,Ada\n")
-		return []string{"user", "apply", "--file", after, "--absent", "deactivate", "--max-absent", "100%",
+		return []string{"user", "apply", "--file", after, "--absent", "deactivate", "--max-absent", "1",
 			"--expect-rows", "1"}
 	}, 1, false},
 	"instance delete": {func(t *testing.T, p *patient) []string {

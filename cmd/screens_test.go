@@ -95,6 +95,9 @@ type screen struct {
 func newScreen(t *testing.T, width int) *screen {
 	t.Helper()
 	s := &screen{dir: t.TempDir(), width: width, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	if err := os.Mkdir(filepath.Join(s.dir, "systemd"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	long := strings.Repeat("long ", 60)
 	for name, text := range map[string]string{
 		"drivers.csv": "FirstName,LastName,ClientId,City\nGrace,Hopper,c-1,Bonn\n" + long +
@@ -115,6 +118,7 @@ func (s *screen) show(t *testing.T, line string) string {
 	s.now = s.now.Add(2 * time.Minute)
 	env := map[string]string{
 		"TELEMATICSCTL_STATE_DIR": s.dir, "TELEMATICSCTL_PROFILE": "sandbox", "XDG_CONFIG_HOME": s.dir, "HOME": s.dir,
+		"XDG_RUNTIME_DIR": s.dir, // in which there is a systemd: the system has timers
 	}
 	args := strings.Fields(line)
 	for i, arg := range args {
