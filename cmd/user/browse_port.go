@@ -221,7 +221,8 @@ func (p *browsePort) commands(deviceToken string) []browse.Command {
 		{What: "All changes made here", Line: line("audit", "list", "--token", deviceToken)},
 		{What: "Undo the last change, whatever it was", Line: line("user", "update", "--undo", deviceToken), Writes: true},
 		{What: "Change the email address", Line: line("user", "update", deviceToken, "--email", "ADDRESS"), Writes: true},
-		{What: "Move to another instance", Line: line("user", "move", deviceToken, "--to-profile", "PROFILE"), Writes: true},
+		{What: "Move to another instance", Writes: true,
+			Line: line("user", "move", deviceToken, "--to-profile", "PROFILE")},
 		{What: "Delete for good", Line: line("user", "delete", deviceToken), Writes: true},
 	}
 }

@@ -89,7 +89,8 @@ func (m Model) searchKeys() []binding {
 			do: move(1)},
 		{keys: []string{"pgup"}, help: "ten up", do: move(-10)},
 		{keys: []string{"pgdown"}, help: "ten down", do: move(10)},
-		{keys: []string{"esc", "ctrl+u"}, label: "Esc clear", help: "clear the search", do: edit(func(string) string { return "" })},
+		{keys: []string{"esc", "ctrl+u"}, label: "Esc clear", help: "clear the search",
+			do: edit(func(string) string { return "" })},
 		{keys: []string{"backspace", "ctrl+h"}, help: "delete", do: edit(withoutLast)},
 		{keys: []string{"ctrl+w"}, help: "delete a word", do: edit(func(s string) string {
 			s = strings.TrimRight(s, " ")

@@ -35,7 +35,8 @@ type window struct {
 	news  chan struct{}
 }
 
-func openWindow(t *testing.T, ctx context.Context, o browse.Options, port browse.Port, color bool) *window { //nolint:revive // t first
+//nolint:revive // t comes first
+func openWindow(t *testing.T, ctx context.Context, o browse.Options, port browse.Port, color bool) *window {
 	t.Helper()
 	keys, tty, err := pty.Open()
 	if err != nil {
