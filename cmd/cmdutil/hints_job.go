@@ -32,6 +32,7 @@ var jobHints = map[failure.Reason]hint{
 	job.ReasonNewer:      fixed("use the version of this program that created the job"),
 	job.ReasonInputGone:  fixed("give the command that began the job again, with its file"),
 	job.ReasonInputLarge: fixed("split the input, or allow more with --max-input"),
+	job.ReasonOtherKey:   fixed("give the command that began the job again"),
 	job.ReasonIdentityKey: fixed("set the old InstanceKey as identity_key in the profile, or in " +
 		"TELEMATICSCTL_IDENTITY_KEY, " +
 		"so that the same people stay the same users"),

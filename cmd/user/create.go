@@ -92,7 +92,7 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	if err != nil {
 		return err
 	}
-	rec, err := createRecord(ctx, a, s, o, body)
+	rec, err := identify(ctx, a, s, o, body)
 	if err != nil {
 		return err
 	}
@@ -105,14 +105,23 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		}
 		defer release()
 	}
-	if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec)}); err != nil {
+	if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec.Record)}); err != nil {
 		return err
 	}
 	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: wanted, ServiceTime: s.API.ServiceTime}
 	if has, err := s.Auth.HasAdmin(ctx); err == nil && has {
 		op.Users = membershipOf(s, s.API.Once(), in)
 	}
-	result := operation.Single(ctx, op, rec, retryOf(a))
+	unused, err := rec.useKey(ctx, a, s)
+	if err != nil {
+		return err
+	}
+	result := operation.Single(ctx, op, rec.Record, retryOf(a))
+	if result.Outcome == job.Failed {
+		if err := unused(); err != nil {
+			return err
+		}
+	}
 	// An interrupt takes nothing from a user who exists.
 	defer a.Saving()()
 	ctx = context.WithoutCancel(ctx)

@@ -74,7 +74,7 @@ func deriveToken(ctx context.Context, a *cmdutil.App, given map[*field.Field]str
 	for f := range given {
 		o.key, out.Key, out.Value = f.Flag, f.Name, f.Normalize(body.Text(f.Name))
 	}
-	rec, err := createRecord(ctx, a, s, o, body)
+	rec, err := identify(ctx, a, s, o, body)
 	if err != nil {
 		return err
 	}

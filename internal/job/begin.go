@@ -28,7 +28,7 @@ func (s *Store) Begin(ctx context.Context, req Request) (job *Job, err error) {
 			err = errors.Join(err, j.Close())
 		}
 	}()
-	if err := s.checkKey(req.Host, req.Instance, req.KeyCheck); err != nil {
+	if err := s.CheckKey(req.Host, req.Instance, req.KeyCheck); err != nil {
 		return nil, err
 	}
 	seed := make([]byte, 32)
@@ -158,7 +158,7 @@ func (s *Store) find(ctx context.Context, j *Job, req Request) error {
 			Because(ReasonRunning, old.ID)
 	}
 	switch {
-	case req.Restart:
+	case req.Restart, old.KeyCheck != req.KeyCheck && old.Tally.madeNobody():
 		j.replaces = old.ID
 		return nil
 	case old.State == Finished && !req.Once:

@@ -80,9 +80,6 @@ func (j *Job) Commit(ctx context.Context, p Plan) error {
 		return journalFailure(s.Dir, err)
 	}
 	err := s.locked(ctx, func() error {
-		if err := s.keepKey(j.Spec); err != nil {
-			return err
-		}
 		if err := s.replace(j.replaces); err != nil {
 			return err
 		}
@@ -237,6 +234,9 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 		return Summary{}, failure.New(failure.Failed, "the job was not committed")
 	}
 	if !j.dryRun {
+		if err := j.store.locked(ctx, func() error { return j.store.keepKey(j.Spec) }); err != nil {
+			return Summary{Job: j.Spec.ID}, err
+		}
 		if err := j.writeStatus(Running); err != nil {
 			return Summary{Job: j.Spec.ID}, journalFailure(j.store.Dir, err)
 		}
@@ -261,7 +261,11 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 			summary.NotSent(), summary.Requested).
 			Because(ReasonUnfinished, j.Spec.ID)
 	}
-	return summary, j.explain(ctx, errors.Join(err, j.end(summary)), summary.Tally)
+	end := j.end(summary)
+	if countErr == nil && summary.Tally.madeNobody() {
+		end = errors.Join(end, j.store.dropKey(context.WithoutCancel(ctx), j.Spec))
+	}
+	return summary, j.explain(ctx, errors.Join(err, end), summary.Tally)
 }
 
 // summary counts the rows of the whole job.

@@ -45,12 +45,17 @@ func (s *Store) Resume(ctx context.Context, req ResumeRequest) (job *Job, err er
 	if info.KeyCheck == "" {
 		check = ""
 	}
+	if check != info.KeyCheck && info.Tally.madeNobody() {
+		return nil, failure.Newf(failure.Invalid,
+			"job %s was begun with another identity key, and registered nobody: it cannot be resumed with this one", info.ID).
+			Because(ReasonOtherKey, info.ID)
+	}
 	if check != info.KeyCheck {
 		return nil, failure.Newf(failure.Invalid,
 			"the identity key differs from the one of job %s: users would be registered twice; nothing was sent", info.ID).
 			Because(ReasonIdentityKey, info.Instance)
 	}
-	if err := s.checkKey(info.Host, info.Instance, check); err != nil {
+	if err := s.CheckKey(info.Host, info.Instance, check); err != nil {
 		return nil, err
 	}
 	j := &Job{store: s, dryRun: req.DryRun}

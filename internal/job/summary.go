@@ -51,17 +51,18 @@ type Gauge struct {
 
 // Reasons of errors whose subject is the ID of a job.
 const (
-	ReasonPartial     failure.Reason = "job-partial"           // rows failed, and the next run would not send them
-	ReasonUnfinished  failure.Reason = "job-unfinished"        // it can be resumed
-	ReasonRunning     failure.Reason = "job-running"           // another process runs it
-	ReasonNoJob       failure.Reason = "job-not-found"         // the subject is what was given as the ID
-	ReasonAmbiguous   failure.Reason = "job-ambiguous"         // several jobs have IDs that begin so
-	ReasonAbandoned   failure.Reason = "job-abandoned"         // unfinished for more than a day
-	ReasonReplaced    failure.Reason = "job-replaced"          // it was restarted: a newer job took its place
-	ReasonDamaged     failure.Reason = "job-damaged"           // its files are damaged
-	ReasonNewer       failure.Reason = "job-newer-version"     // it is of a newer version of this program
-	ReasonInputGone   failure.Reason = "job-input-gone"        // its copy of the input was removed
-	ReasonInputLarge  failure.Reason = "job-input-large"       // the input is larger than Request.MaxInput
+	ReasonPartial     failure.Reason = "job-partial"       // rows failed, and the next run would not send them
+	ReasonUnfinished  failure.Reason = "job-unfinished"    // it can be resumed
+	ReasonRunning     failure.Reason = "job-running"       // another process runs it
+	ReasonNoJob       failure.Reason = "job-not-found"     // the subject is what was given as the ID
+	ReasonAmbiguous   failure.Reason = "job-ambiguous"     // several jobs have IDs that begin so
+	ReasonAbandoned   failure.Reason = "job-abandoned"     // unfinished for more than a day
+	ReasonReplaced    failure.Reason = "job-replaced"      // it was restarted: a newer job took its place
+	ReasonDamaged     failure.Reason = "job-damaged"       // its files are damaged
+	ReasonNewer       failure.Reason = "job-newer-version" // it is of a newer version of this program
+	ReasonInputGone   failure.Reason = "job-input-gone"    // its copy of the input was removed
+	ReasonInputLarge  failure.Reason = "job-input-large"   // the input is larger than Request.MaxInput
+	ReasonOtherKey    failure.Reason = "job-begun-with-other-key"
 	ReasonIdentityKey failure.Reason = "identity-key-changed"  // the subject is the InstanceId
 	ReasonFailures    failure.Reason = "job-too-many-failures" // more rows failed than RunOptions.MaxFailures
 	ReasonDown        failure.Reason = "service-down"          // for longer than RunOptions.Patience
