@@ -41,11 +41,13 @@ type house struct {
 	store    string // TELEMATICSCTL_TOKEN_STORE
 	// the service behaves, and the store keeps what it is given: a command's exit status
 	// is the one that is expected
-	well     bool
-	terminal bool     // a person is at a terminal
-	without  []string // what is missing in the environment
-	given    string   // TELEMATICSCTL_ACCESS_TOKEN
-	keyring  *counted // where tokens are kept; nil for the sealed file
+	well      bool
+	terminal  bool          // a person is at a terminal
+	without   []string      // what is missing in the environment
+	given     string        // TELEMATICSCTL_ACCESS_TOKEN
+	busyAfter time.Duration // when the spinner appears
+	errs      io.Writer     // standard error goes there too
+	keyring   *counted      // where tokens are kept; nil for the sealed file
 
 	wire func(http.RoundTripper) http.RoundTripper // holds what the tool sends to the contract
 
@@ -305,6 +307,9 @@ func (h *house) env() map[string]string {
 }
 
 func (h *house) streams(stdin string, out, errs io.Writer) *terminal.Streams {
+	if h.errs != nil {
+		errs = io.MultiWriter(errs, h.errs)
+	}
 	return &terminal.Streams{In: strings.NewReader(stdin), Out: out, Err: errs, InTTY: h.terminal, OutTTY: h.terminal,
-		ErrTTY: h.terminal}
+		ErrTTY: h.terminal, BusyAfter: h.busyAfter}
 }

@@ -70,12 +70,14 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 // reads the pipe any more, and clears the spinner.
 type output struct {
 	io.Writer
-	before, gone func()
+	writing func([]byte) (done func())
+	gone    func()
 }
 
 func (p *output) Write(b []byte) (int, error) {
-	p.before()
+	done := p.writing(b)
 	n, err := p.Writer.Write(b)
+	done()
 	if isBrokenPipe(err) {
 		p.gone()
 		return n, err
@@ -100,7 +102,7 @@ func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.C
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	pager := app.NewPager()
-	app.Streams.Out = &output{pager, app.Streams.BeforeOutput, func() { cancel(errReaderGone) }}
+	app.Streams.Out = &output{pager, app.Streams.Writing, func() { cancel(errReaderGone) }}
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
 	var err error
@@ -109,6 +111,7 @@ func untilInterrupted(ctx context.Context, app *cmdutil.App, work func(context.C
 	case <-ctx.Done():
 		err = afterInterrupt(ctx, app, done)
 	}
+	app.Streams.EndBusy()
 	paged := pager.End(!errors.Is(context.Cause(ctx), errTerminated))
 	if err == nil {
 		return 0

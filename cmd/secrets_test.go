@@ -215,6 +215,7 @@ func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.dir, "config.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	words := strings.NewReplacer("DIR", h.dir, "OUT", t.TempDir())
 	lines := append(everyCommand(),
 		line{args: []string{"profile", "show", "leaky"}},
 		line{args: []string{"profile", "add", "more", "--no-instance-key", "--instance-id", keptInstance, "--user-url",
@@ -226,7 +227,7 @@ func TestNoPasswordOfABaseURLIsPrinted(t *testing.T) {
 			continue // another profile would be in force
 		}
 		for _, format := range []string{render.Table, render.JSON} {
-			h.run(t, l, format)
+			h.run(t, l.with(words), format)
 		}
 	}
 	_, says := h.tell(t, 2, "auth status", "")

@@ -30,6 +30,7 @@ type status struct {
 // subjectStatus is the admin or a user who is signed in, or can be without a person.
 type subjectStatus struct {
 	cmdutil.StoredPair
+	Email        string `json:",omitempty"` // of the admin
 	RenewsItself bool
 	RenewsBy     string // "refresh", "sign-in", both, or ""
 
@@ -208,7 +209,7 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		if e.Host != s.API.Host() {
 			continue // a pair that another service has issued signs nobody in here
 		}
-		sub := subjectStatus{StoredPair: cmdutil.NewStoredPair(e, s.Stored(), k.Now())}
+		sub := subjectStatus{StoredPair: cmdutil.NewStoredPair(e, s.Stored(), k.Now()), Email: e.Email}
 		sub.other = e.Subject == auth.Admin && s.Auth.OtherAdmin(ctx) != ""
 		admin = admin || (e.Subject == auth.Admin && !sub.other)
 		var ways []string
@@ -222,8 +223,8 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 		list = append(list, sub)
 	}
 	if !admin && !password.IsZero() {
-		list = slices.Insert(list, 0, subjectStatus{RenewsBy: "sign-in", untried: untried(s), StoredPair: cmdutil.StoredPair{
-			Subject: auth.Admin, Email: email, Profile: s.Profile.Name, Expired: true}})
+		list = slices.Insert(list, 0, subjectStatus{RenewsBy: "sign-in", untried: untried(s), Email: email,
+			StoredPair: cmdutil.StoredPair{Subject: auth.Admin, Profile: s.Profile.Name, Expired: true}})
 	}
 	return list, nil
 }

@@ -100,6 +100,7 @@ func (k *App) Begin(flags *pflag.FlagSet) {
 	k.Streams.Quiet = k.Flags.Quiet
 	k.Streams.NoInput = k.Flags.NoInput
 	k.Streams.NoColor = k.Flags.NoColor
+	k.Streams.StartBusy()
 }
 
 // Config reads the configuration.
@@ -113,7 +114,7 @@ func (k *App) load(mayBeAbsent bool) (*config.Config, error) {
 		return k.config, nil
 	}
 	c, err := config.Load(config.Options{Path: k.Flags.Config, Profile: k.Flags.Profile, Getenv: k.Getenv,
-		Environ: k.environ(), MayBeAbsent: mayBeAbsent})
+		Environ: k.environ(), MayBeAbsent: mayBeAbsent, Asking: k.Streams.HoldBusy})
 	if err != nil {
 		return nil, err
 	}

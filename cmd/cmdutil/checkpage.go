@@ -83,7 +83,6 @@ func (k *App) WriteCheckPage(page CheckPage) error {
 		}
 		fmt.Fprintf(&b, "\nTo correct %s:\n%s\n", c.Title, fix)
 	}
-	k.Streams.BeforeOutput()
 	_, err := k.Streams.Out.Write(b.Bytes())
 	return err
 }

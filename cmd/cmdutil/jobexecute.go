@@ -44,6 +44,7 @@ func (r *jobRun) run(ctx context.Context) error {
 	}
 	r.out.Begin(id, spec.Requested)
 	meter := r.meter(id)
+	spinner := func() {}
 	emitting := context.WithoutCancel(ctx)
 	began := r.App.Now()
 	summary, runErr := r.Job.Run(ctx, job.RunOptions{
@@ -52,12 +53,13 @@ func (r *jobRun) run(ctx context.Context) error {
 		Patience:    r.Flags.Patience,
 		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
 		Check:  r.parts.Check,
-		Watch:  func(g job.Gauge) { meter.Watch(g) },
+		Watch:  func(g job.Gauge) { spinner = r.watch(meter, g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },
 		Emit:   func(row job.Row) error { return r.emit(emitting, meter, row) },
 		Flush:  r.flush,
 	})
 	meter.Stop()
+	spinner()
 	release() // what was held is written now
 	closeErr := r.out.End(summary)
 	if err := r.printer.Flush(); closeErr == nil {
@@ -115,6 +117,16 @@ func (r *jobRun) flush() error {
 		r.failing = err
 	}
 	return err
+}
+
+// watch shows the run from here on, in place of the spinner, if it is shown at all.
+func (r *jobRun) watch(meter *progress.Meter, g job.Gauge) (spinner func()) {
+	spinner = func() {}
+	if meter.Shows() {
+		spinner = r.App.Streams.HoldBusy()
+	}
+	meter.Watch(g)
+	return spinner
 }
 
 // meter shows how the run is doing, unless nobody wants to know.

@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/sanitize"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
+	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -69,9 +70,6 @@ func (k *App) Session(o SessionOptions) (*Session, error) {
 	}
 	if k.Wire != nil {
 		transport = k.Wire(transport)
-	}
-	if k.Streams.ErrTTY {
-		transport = busyTransport{transport, k.Streams}
 	}
 	api := k.clientOptions(p, transport)
 	if s.API, err = userservice.New(api); err != nil {
@@ -139,7 +137,7 @@ func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) users
 		o.InsecureHTTP = true // nothing of it is sent over a network
 	}
 	if k.Flags.Verbose {
-		o.Trace = cleanWriter{k.Streams.Err}
+		o.Trace = cleanWriter{k.Streams}
 	}
 	if o.Retry.Notify == nil {
 		o.Retry.Notify = func(err error, wait time.Duration) {
@@ -150,10 +148,11 @@ func (k *App) clientOptions(p config.Profile, transport http.RoundTripper) users
 }
 
 // cleanWriter shows control characters rather than letting the terminal obey them.
-type cleanWriter struct{ w io.Writer }
+type cleanWriter struct{ streams *terminal.Streams }
 
 func (c cleanWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(c.w, sanitize.CleanLines(string(p))); err != nil {
+	defer c.streams.HoldBusy()()
+	if _, err := io.WriteString(c.streams.Err, sanitize.CleanLines(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -9,7 +9,7 @@ import (
 // StoredPair is what is shown of a stored pair of tokens: no secrets.
 type StoredPair struct {
 	Subject   string // "admin" or a DeviceToken
-	Email     string `json:",omitempty"` // of the admin
+	Email     string `json:"-" yaml:"-"` // of the admin; for people
 	Profile   string
 	Stored    string // the kind of store, or ""
 	IssuedAt  *time.Time

@@ -106,6 +106,7 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 	if err != nil {
 		return failure.Wrap(failure.Failed, "sandbox proxy", err)
 	}
+	defer k.Streams.HoldBusy()()
 	defer k.Saving()() // Ctrl-C ends the serving, not the requests in flight, nor the report after them
 	between := proxy.New(proxy.Options{
 		To: to, Contract: contract, Now: k.Now, Record: record,

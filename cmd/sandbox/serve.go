@@ -145,11 +145,12 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 		return errors.Join(err, ln.Close())
 	}
 	defer k.Saving()() // Ctrl-C ends the serving, not the requests in flight, nor the writing after them
-	served := false
+	served, showBusy := false, k.Streams.HoldBusy()
 	err = sandbox.Serve(ctx, box, ln, func(url string) {
 		served = true
 		announce(k, p, readyAt(cmp.Or(strings.TrimRight(o.advertise, "/"), url), layout))
 	})
+	showBusy()
 	if !served || o.exportTo == "" {
 		return err
 	}

@@ -112,7 +112,6 @@ func (v reporter) print(p *render.Printer, instanceID string) error {
 	case p.Format() == render.Prom:
 		return v.report.WriteProm(k.Streams.Out, instanceID, k.Now())
 	case k.ForPeople(p):
-		k.Streams.BeforeOutput()
 		_, err := k.Streams.Out.Write(v.bars())
 		return err
 	case cmdutil.InRows(p):

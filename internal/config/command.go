@@ -43,6 +43,9 @@ func (p Profile) run(ctx context.Context, key, command string) (secret.String, e
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], command)...) //nolint:gosec // the user set it to be run
 	cmd.WaitDelay = time.Second
 	cmd.Env = WithoutSecrets(p.environ)
+	if p.asking != nil {
+		defer p.asking()()
+	}
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {

@@ -53,6 +53,7 @@ type Config struct {
 	profiles     map[string]fileProfile
 	getenv       func(string) string
 	environ      []string
+	asking       func() (done func())
 }
 
 // Options say where to look.
@@ -62,12 +63,16 @@ type Options struct {
 	Getenv      func(string) string
 	Environ     []string // the whole environment, as NAME=VALUE: for warnings, and for the commands that are run
 	MayBeAbsent bool     // a file that was named and is not there is about to be made
+
+	// Asking is called before a command of the configuration runs, which may ask the person at the
+	// terminal, and done after it; nil is nothing.
+	Asking func() (done func())
 }
 
 // Load reads the file and the environment. Every error is failure.Invalid.
 func Load(o Options) (*Config, error) {
 	c := &Config{
-		getenv: o.Getenv, environ: o.Environ,
+		getenv: o.Getenv, environ: o.Environ, asking: o.Asking,
 		AdminPassword:   secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_ADMIN_PASSWORD"))),
 		AccessToken:     secret.New(strings.TrimPrefix(strings.TrimSpace(o.Getenv("TELEMATICSCTL_ACCESS_TOKEN")), "Bearer ")),
 		StorePassphrase: secret.New(withoutLineEnd(o.Getenv("TELEMATICSCTL_STORE_PASSPHRASE"))),

@@ -38,6 +38,7 @@ type Profile struct {
 	Sources map[string]string
 
 	environ []string
+	asking  func() (done func())
 }
 
 // Resolve gives the profile in force, its values checked. The error is failure.NotFound for a
@@ -94,6 +95,7 @@ func (c *Config) resolve(name string, getenv func(string) string) (Profile, erro
 		RegisterMultiplePath:   v.get("register_multiple_path"),
 		Sources:                v.sources,
 		environ:                c.environ,
+		asking:                 c.asking,
 	}
 	p.KeepDays, _ = strconv.Atoi(v.get("keep_days")) // checked when the file was read
 	if identity := v.get("identity_key"); identity != "" {

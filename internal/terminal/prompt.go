@@ -99,6 +99,7 @@ func (s *Streams) prompt(ctx context.Context, question, instead string, read rea
 	}
 	s.ask.Lock()
 	defer s.ask.Unlock()
+	defer s.HoldBusy()()
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}

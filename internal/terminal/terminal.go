@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -35,6 +36,8 @@ type Streams struct {
 	Quiet   bool // only warnings and errors are printed
 	NoInput bool // nobody is asked
 	NoColor bool // no color, whatever the environment says
+
+	BusyAfter time.Duration // when the spinner appears; a second where 0
 
 	env   environment
 	raw   func() (restore func() error, err error) // the terminal at In without echo; nil: it has none
@@ -66,6 +69,7 @@ func System(in, out, err *os.File, getenv func(string) string) *Streams {
 		obeyEscapes(err)
 	}
 	if s.InTTY {
+		s.In = typedFile{in, s}
 		fd := int(in.Fd())
 		s.raw = func() (func() error, error) {
 			state, err := term.MakeRaw(fd)

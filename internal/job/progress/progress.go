@@ -65,6 +65,9 @@ func New(o Options) *Meter {
 	return &Meter{o: o}
 }
 
+// Shows reports whether the meter shows anything.
+func (m *Meter) Shows() bool { return m.o.Mode != None }
+
 // Watch starts to show a run. Stop must follow.
 func (m *Meter) Watch(g job.Gauge) {
 	if m.o.Mode == None {
