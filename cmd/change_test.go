@@ -52,7 +52,7 @@ func TestOneQuestionBeforeAChange(t *testing.T) {
 			command: "user delete client:c-2001 client:c-2002", typed: "2",
 			asks: "Delete 2 users for good, with all telematics data, in profile prod? Type the number of users to confirm:",
 		},
-		"y is no number": {
+		"y instead of a number": {
 			command: "user delete client:c-2001 client:c-2002", typed: "y", exit: 2, protected: true,
 			asks: "in the protected profile prod? Type the number",
 		},
@@ -221,7 +221,7 @@ func TestAChangeThatCannotBeRecorded(t *testing.T) {
 	wantIn(t, errs, "Warning: the change was made, but the audit record cannot be written")
 }
 
-// Deleting a user removes its stored tokens, and those of nobody else.
+// Deleting a user removes the stored tokens of that user only.
 func TestDeletingRemovesStoredTokens(t *testing.T) {
 	t.Parallel()
 	h := newAdminHouse(t, well)

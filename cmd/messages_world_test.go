@@ -54,7 +54,7 @@ type messageWorld struct {
 	realClock   time.Time           // since when the clock goes on as the system's; zero: it does not
 	cancel      func()              // interrupts the command that runs
 	interrupted bool                // commands are interrupted at once
-	arrived     func(*http.Request) // is told of each request
+	arrived     func(*http.Request) // is called for each request
 
 	keyring messageKeyring
 	vague   *regexp.Regexp // nil for none

@@ -27,8 +27,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// differing is a sandbox that differs from the contract where it is told to, by replacing
-// texts in its answers. It remembers the secrets that it gives out.
+// differing is a sandbox that differs from the contract by replacing the given texts in its
+// answers. It remembers the secrets that it gives out.
 type differing struct {
 	box http.Handler
 	how []difference

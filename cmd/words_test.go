@@ -62,8 +62,8 @@ func TestAMisspelledWordHasTheNearest(t *testing.T) {
 func TestEveryListOfWordsHasTheNearest(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{
-		// on and off have many spellings, and are told apart by one letter; those of --if-exists and
-		// --device-token are the only ones
+		// on and off have many spellings, which differ by one letter; the values of --if-exists and
+		// --device-token are tested above
 		"rtd": true, "tracking": true, "logging": true, "realtime": true, "enabled": true, "protected": true,
 		"if-exists": true, "device-token": true,
 		// lists of columns: tested as user list --columns

@@ -86,12 +86,12 @@ func (k *App) ConfirmDeletion(n int, one, many string) (answered bool, err error
 	return false, nil
 }
 
-// ConfirmCall holds an agent to --confirm 1 before a call of which only the service knows whether
-// it deletes.
+// ConfirmCall makes an agent give --confirm 1 for a call that may delete something: only the service
+// knows whether it does.
 func (k *App) ConfirmCall() error {
 	if !k.Flags.Agent || k.Flags.Confirm != nil && *k.Flags.Confirm == 1 {
 		return nil
 	}
-	return failure.New(failure.Invalid, "nothing was sent: an agent must confirm a call that is no read").
+	return failure.New(failure.Invalid, "nothing was sent: an agent must confirm a call that may change something").
 		WithHint("prefer the command that does the same; otherwise add --confirm 1")
 }

@@ -36,8 +36,8 @@ type Env struct {
 	// nil is nothing.
 	Wire func(http.RoundTripper) http.RoundTripper
 
-	// Failed is told of the error that the command ends with, so that a test sees its reason; nil
-	// is nobody.
+	// Failed is called with the error that the command ends with, so that a test sees its reason.
+	// It may be nil.
 	Failed func(*failure.Error)
 }
 
@@ -59,7 +59,7 @@ type Globals struct {
 
 	InsecureHTTP bool // plain http to any host
 
-	Agent       bool // a program that is no script runs this: see behaveForAgent
+	Agent       bool // a coding agent runs this: see behaveForAgent
 	Confirm     *int // of the commands that delete; nil where it is not given
 	outputGiven bool // Output was given
 }

@@ -24,7 +24,7 @@ func (s *Session) ConfirmOther(ctx context.Context, what, question string, users
 	case question != "":
 		err = s.app.Confirm(ctx, question+protectedText(s.Profile.Protected, name)+"?")
 	case s.Profile.Protected:
-		err = s.app.Confirm(ctx, "Profile "+name+" is protected. Go on with "+what+"?")
+		err = s.app.Confirm(ctx, "Profile "+name+" is protected. Continue with "+what+"?")
 	}
 	if err == nil {
 		s.app.changed.Store(true)

@@ -99,7 +99,7 @@ func (r *jobRun) emit(ctx context.Context, meter *progress.Meter, row job.Row) (
 			return err
 		}
 	}
-	if !r.App.Streams.OutTTY { // the live line is elsewhere
+	if !r.App.Streams.OutTTY { // the live line is not on standard output
 		err = r.out.Add(row)
 	} else {
 		meter.Aside(func() { err = r.out.Add(row) })

@@ -21,7 +21,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
 
-// SandboxURL stands for the service in miniature: nothing is ever sent to it over a network.
+// SandboxURL is the base URL of the built-in sandbox: nothing is ever sent to it over a network.
 const SandboxURL = "http://sandbox.localhost"
 
 // Session is a command's way to the service, by one profile.

@@ -82,8 +82,8 @@ type ProfileUpdate struct {
 	Changes []config.Change
 	Old     *config.Profile // as the file has it; nil for a new profile
 	New     config.Profile  // as it will stand
-	Key     secret.String   // the InstanceKey to store; none where it comes from elsewhere, or stays
-	DropKey bool            // the stored InstanceKey is to be removed: it comes from elsewhere
+	Key     secret.String   // the InstanceKey to store; empty if another source provides it, or it stays
+	DropKey bool            // remove the stored InstanceKey: another source provides it
 }
 
 // SaveProfile writes a profile, and gives its token store what belongs there. A new profile starts

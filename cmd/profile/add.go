@@ -232,7 +232,7 @@ func checkCertificates(name string) (path string, err error) {
 // changes nothing else. The store is checked before a person is asked.
 func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Profile,
 	p config.Profile) (key secret.String, err error) {
-	fromElsewhere := o.noKey || o.has("instance_key_command")
+	otherSource := o.noKey || o.has("instance_key_command")
 	stays := old != nil && old.InstanceID == p.InstanceID && slices.ContainsFunc(o.changes, func(c config.Change) bool {
 		return c.Key != "instance_id"
 	})
@@ -240,7 +240,7 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 		stays = false // what the old store holds cannot be taken along
 	}
 	switch {
-	case fromElsewhere || stays && !o.keyStdin:
+	case otherSource || stays && !o.keyStdin:
 		return key, nil
 	case old != nil && old.InstanceID != p.InstanceID && old.InstanceKeyFrom != "" && !o.keyStdin:
 		return key, failure.New(failure.Invalid,

@@ -110,7 +110,7 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 		return err
 	}
 	var users []userservice.User
-	elsewhere := 0
+	inOthers := 0
 	for _, u := range found {
 		if o.query.ActiveOnly && strings.EqualFold(u.Status, "Inactive") {
 			continue // whatever the service makes of the query
@@ -118,12 +118,12 @@ func findUsers(ctx context.Context, k *cmdutil.App, o findOptions) error {
 		if o.allInstances || strings.EqualFold(u.AccountInfo.InstanceID, s.InstanceID()) {
 			users = append(users, u)
 		} else {
-			elsewhere++
+			inOthers++
 		}
 	}
 	none := "No users match"
-	if elsewhere > 0 {
-		none = "No users match in this instance; " + cmdutil.Count(elsewhere, "user matches", "users match") +
+	if inOthers > 0 {
+		none = "No users match in this instance; " + cmdutil.Count(inOthers, "user matches", "users match") +
 			" in others (--all-instances)"
 	}
 	return cmdutil.PrintList(ctx, k, userView, users, none)

@@ -24,8 +24,8 @@ func TestAFolderThatCannotBeSynced(t *testing.T) {
 	}
 }
 
-// Whatever byte of a framed file is changed, lost or added, it is noticed; a newer version is told
-// from damage.
+// A changed, lost or added byte of a framed file is always noticed; a newer version is not taken
+// for damage.
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	whole := Frame("index", 2, []byte("some\ncontent"))

@@ -140,7 +140,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 
 // RenewPair exchanges a pair that somebody else keeps for a new one, and stores nothing. Like a
 // stored pair's renewal it has the grace after an interrupt, and failure.MayHaveApplied reports
-// whether the pair may be spent although there is no new one.
+// whether the pair may be spent although no new one was received.
 func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
 	ctx, stop := withGrace(ctx, refreshGrace)
 	defer stop()

@@ -138,7 +138,7 @@ func (c *Contract) input(m match, r *http.Request, body []byte) *openapi3filter.
 // what the contract does not describe at all. (A foreign client may send the service more
 // than that.)
 func (c *Contract) Request(r *http.Request, body []byte) error {
-	if isKnock(r) {
+	if isProbe(r) {
 		return nil
 	}
 	m := c.find(r)
@@ -154,9 +154,9 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 	})
 }
 
-// isKnock reports whether a request only asks whether a host is there: without credentials, and of
-// nothing that any host must have. It is no call of the service.
-func isKnock(r *http.Request) bool {
+// isProbe reports whether a request only checks that a host answers: GET / without credentials,
+// which is not a call of the service.
+func isProbe(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.URL.Path == "/" && r.Header.Get("Authorization") == "" &&
 		r.Header.Get("InstanceKey") == ""
 }

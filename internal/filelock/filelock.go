@@ -83,7 +83,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // note writes this process's PID into the lock file. On a full disk the holder stays
-// unnamed, which is no reason to fail.
+// unnamed; that is not an error.
 func note(path string) {
 	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 }

@@ -63,10 +63,10 @@ func (c change) run(t *testing.T, op func(*service, *userservice.Client) job.Ope
 	return result, s
 }
 
-func elsewhere(s *service) { s.users[ada].instance = there }
-func gone(s *service)      { delete(s.users, ada) }
-func loggingOn(s *service) { s.users[ada].fields["EnableLogging"] = true }
-func twins(s *service)     { s.add(bo, map[string]any{"ClientId": "c-1"}) }
+func inOtherInstance(s *service) { s.users[ada].instance = there }
+func gone(s *service)            { delete(s.users, ada) }
+func loggingOn(s *service)       { s.users[ada].fields["EnableLogging"] = true }
+func twins(s *service)           { s.add(bo, map[string]any{"ClientId": "c-1"}) }
 
 func TestOutcomesOfUpdate(t *testing.T) {
 	t.Parallel()
@@ -81,9 +81,9 @@ func TestOutcomesOfUpdate(t *testing.T) {
 			sent: 1, reads: 1}, nil},
 		{change{name: "a user who is so already, after a lost answer", before: loggingOn, lost: true, want: job.Updated,
 			sent: 1, reads: 1}, nil},
-		{change{name: "a user of another instance", before: elsewhere, want: job.Failed, code: failure.Unauthorized,
+		{change{name: "a user of another instance", before: inOtherInstance, want: job.Failed, code: failure.Unauthorized,
 			reads: 1}, nil},
-		{change{name: "a user of another instance, without comparing", before: elsewhere, noRead: true, want: job.Failed,
+		{change{name: "a user of another instance, without comparing", before: inOtherInstance, noRead: true, want: job.Failed,
 			code: failure.Unauthorized, reads: 1}, nil},
 		{change{name: "nobody", before: gone, want: job.Failed, code: failure.NotFound, reads: 1}, nil},
 		{change{name: "as the user", asUser: true, want: job.Updated, sent: 1}, nil},
@@ -143,7 +143,7 @@ func TestOutcomesOfDelete(t *testing.T) {
 	notThere := refuse(404, "DeviceToken", "no such user")
 	for _, c := range []change{
 		{name: "a user", want: job.Deleted, sent: 1, reads: 1},
-		{name: "a user of another instance", before: elsewhere, want: job.Failed, code: failure.Unauthorized, reads: 1},
+		{name: "a user of another instance", before: inOtherInstance, want: job.Failed, code: failure.Unauthorized, reads: 1},
 		{name: "nobody", before: gone, want: job.Unchanged, reads: 1},
 		{name: "nobody, after a lost answer", before: gone, lost: true, want: job.Deleted, reads: 1},
 		{name: "gone between the read and the request", answer: notThere, want: job.Unchanged, sent: 1, reads: 1},
@@ -183,8 +183,8 @@ func TestOutcomesOfMove(t *testing.T) {
 	third := func(s *service) { s.users[ada].instance = "33333333-2222-4333-8444-555555555555" }
 	for _, c := range []change{
 		{name: "a user", want: job.Moved, sent: 1, reads: 1},
-		{name: "a user who is there already", before: elsewhere, want: job.Unchanged, reads: 1},
-		{name: "a user who is there, after a lost answer", before: elsewhere, lost: true, want: job.Moved, reads: 1},
+		{name: "a user who is there already", before: inOtherInstance, want: job.Unchanged, reads: 1},
+		{name: "a user who is there, after a lost answer", before: inOtherInstance, lost: true, want: job.Moved, reads: 1},
 		{name: "a user who is still here, after a lost answer", lost: true, want: job.Moved, sent: 1, reads: 1},
 		{name: "a user of a third instance", before: third, want: job.Failed, code: failure.Unauthorized, reads: 1},
 		{name: "nobody", before: gone, want: job.Failed, code: failure.NotFound, reads: 1},
@@ -202,8 +202,8 @@ func TestOutcomesOfMove(t *testing.T) {
 	}
 }
 
-// The answer to the first request is lost, although it was carried out: what is read for the second
-// one is no longer what was before, and what was changed is known anyway.
+// The answer to the first request is lost, although it was carried out: what the second request
+// reads already has the change, and what was changed is reported anyway.
 func TestWhatWasChangedIsKnownAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	s, api := newService(t)

@@ -23,8 +23,8 @@ const (
 	// the user belongs to another instance than the profile's
 	ReasonOtherInstance failure.Reason = "user-of-other-instance"
 	ReasonNoUser        failure.Reason = "user-not-found" // no such user in the instance
-	// the DeviceToken is taken by a user who is not in the instance
-	ReasonTaken failure.Reason = "device-token-elsewhere"
+	// the DeviceToken belongs to a user of another instance, or to none that can be read
+	ReasonTaken failure.Reason = "device-token-taken"
 	// no instance has the invite code, or there is no such user; the subject is the DeviceToken
 	ReasonInviteCode failure.Reason = "invite-code-unknown"
 )

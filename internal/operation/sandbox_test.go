@@ -75,7 +75,7 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	}
 	move := &operation.Move{API: api, Users: m, Instance: m.Instance,
 		To: userservice.Instance{ID: sandbox.SecondInstanceID, Key: secret.New(sandbox.SecondInstanceKey)}}
-	back := &operation.Move{API: api, Users: elsewhereOf(m, sandbox.SecondInstanceID),
+	back := &operation.Move{API: api, Users: membershipOf(m, sandbox.SecondInstanceID),
 		Instance: fleet.Instance{ID: sandbox.SecondInstanceID}, To: in}
 	moved := attempt(rows[5].DeviceToken.String(), set())
 	for _, step := range []struct {
@@ -113,7 +113,7 @@ func TestLifeOfAFleetOnTheSandbox(t *testing.T) {
 	}
 }
 
-// elsewhereOf returns a membership of another instance.
-func elsewhereOf(m *fleet.Membership, instanceID string) *fleet.Membership {
+// membershipOf returns a membership of another instance.
+func membershipOf(m *fleet.Membership, instanceID string) *fleet.Membership {
 	return &fleet.Membership{Find: m.Find, Instance: fleet.Instance{ID: instanceID}, Now: m.Now}
 }

@@ -120,7 +120,7 @@ func TestRowWithoutItsKeyIsInvalid(t *testing.T) {
 	}
 }
 
-// The shards of an input are the whole of it, also where equal rows are told apart by their number.
+// The shards of an input are the whole of it, also where equal rows differ only in their number.
 func TestShardsOfAnInputAreTheWhole(t *testing.T) {
 	t.Parallel()
 	twins := table{{"FirstName", "City"}}

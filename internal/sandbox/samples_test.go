@@ -25,7 +25,7 @@ type sample struct {
 	method, path, body string
 	h                  headers
 	status             int
-	answer             string // "" is no body at all
+	answer             string // "" for no body
 }
 
 const (

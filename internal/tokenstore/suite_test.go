@@ -144,7 +144,7 @@ func testRoundTrip(t *testing.T, open opener) {
 	s := open()
 	r := pair("one", 1500)
 	given := r
-	given.IssuedAt = r.IssuedAt.In(time.FixedZone("elsewhere", 7200))
+	given.IssuedAt = r.IssuedAt.In(time.FixedZone("CEST", 7200))
 	password := Record{Value: secret.New("pä$$ \"wort\"\n\t<&>\u2028 ")}
 	mustPut(t, s, Item{key(alice), given}, Item{key(SubjectAdminPassword), password})
 	for _, s := range []Store{s, open()} {
@@ -181,15 +181,15 @@ func TestRecordsDoNotTouchEachOther(t *testing.T) {
 
 func testSeparate(t *testing.T, open opener) {
 	s := open()
-	elsewhere := Key{Profile: "test", Subject: alice}
+	otherProfile := Key{Profile: "test", Subject: alice}
 	mustPut(t, s, Item{key(alice), pair("alice", 4000)}, Item{key(bob), pair("bob", 4000)},
-		Item{elsewhere, pair("else", 4000)})
+		Item{otherProfile, pair("else", 4000)})
 	if err := s.Delete(t.Context(), key(alice)); err != nil {
 		t.Fatal(err)
 	}
 	wantNothing(t, s, key(alice))
 	wantRecord(t, s, key(bob), pair("bob", 4000))
-	wantRecord(t, s, elsewhere, pair("else", 4000))
+	wantRecord(t, s, otherProfile, pair("else", 4000))
 }
 
 func TestListShowsPairsInOrderAndNoSecrets(t *testing.T) {

@@ -18,8 +18,8 @@ type User struct {
 	Token      uuid.UUID `json:"DeviceToken"`
 	Instance   uuid.UUID `json:"InstanceId"`
 	Created    time.Time // in UTC
-	Status     string    `json:",omitempty"` // Deactivated or Deleted; empty is Active
-	Activity   string    `json:",omitempty"` // as it is read; empty is No Data
+	Status     string    `json:",omitempty"` // Deactivated or Deleted; empty for Active
+	Activity   string    `json:",omitempty"` // as it is read; empty for No Data
 	Fields     Values    // profile, telematics parameters, ClientId, identity; flags are true or false
 	Device     Values    `json:",omitempty"` // the phone
 	Heartbeat  Values    `json:",omitempty"` // the device status, where it was set
