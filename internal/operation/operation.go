@@ -24,7 +24,7 @@ const (
 	ReasonOtherInstance failure.Reason = "user-of-other-instance"
 	ReasonNoUser        failure.Reason = "user-not-found" // no such user in the instance
 	// the DeviceToken belongs to a user of another instance, or to none that can be read
-	ReasonTaken failure.Reason = "device-token-taken"
+	ReasonTaken failure.Reason = "device-token-of-other-instance"
 	// no instance has the invite code, or there is no such user; the subject is the DeviceToken
 	ReasonInviteCode failure.Reason = "invite-code-unknown"
 )
