@@ -15,7 +15,7 @@ func (s *Session) Users() (*fleet.Membership, error) {
 	}
 	admin := userservice.AsAdmin()
 	return &fleet.Membership{
-		Find: fleet.FindIn(s.API, admin), Fetch: fleet.FetchInstance(s.API, admin, id), Instance: fleet.Instance{ID: id},
+		Find: fleet.FindIn(s.API, admin), Fetch: fleet.FetchMembers(s.API, admin, id), Instance: fleet.Instance{ID: id},
 		Now: s.app.Now,
 	}, nil
 }

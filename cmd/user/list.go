@@ -132,6 +132,9 @@ func listUsers(ctx context.Context, k *cmdutil.App, o listOptions) error {
 	if f.any() {
 		pages.Limit = 0 // of those that pass the filters, which are applied here
 	}
+	if p.Format() == render.IDs && !p.Queried() && !f.any() {
+		q.Only = &userservice.Only{}
+	}
 	out := render.NewStream(p, userView, render.Frame{})
 	printed := 0
 	err = func() error {

@@ -174,7 +174,7 @@ func registerOperation(ctx context.Context, r *cmdutil.JobRun, o *registerOption
 // membershipOf reads the users of an instance as the admin.
 func membershipOf(s *cmdutil.Session, api *userservice.Client, in userservice.Instance) *fleet.Membership {
 	return &fleet.Membership{
-		Find: fleet.FindIn(api, userservice.AsAdmin()), Fetch: fleet.FetchInstance(api, userservice.AsAdmin(), in.ID),
+		Find: fleet.FindIn(api, userservice.AsAdmin()), Fetch: fleet.FetchMembers(api, userservice.AsAdmin(), in.ID),
 		Instance: fleet.Instance{ID: in.ID}, Now: s.Now,
 	}
 }

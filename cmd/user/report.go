@@ -67,7 +67,7 @@ func reportUsers(ctx context.Context, k *cmdutil.App, o reportOptions) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	var q userservice.ListQuery
+	q := userservice.ListQuery{Only: report.Needs()}
 	id := ""
 	if !o.allInstances {
 		if id, err = profileInstance(s); err != nil {

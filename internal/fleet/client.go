@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -36,6 +37,14 @@ func FetchList(api Lister, as userservice.Caller, q userservice.ListQuery) Fetch
 		}
 		return Page{Users: page.Users, Total: page.TotalUsers, More: page.HasNext}, nil
 	}
+}
+
+// FetchMembers returns a Fetch for the pages of all users of an instance, of whom only what a
+// Membership keeps is read: their flags and Status.
+func FetchMembers(api Lister, as userservice.Caller, instanceID string) Fetch {
+	flags := slices.DeleteFunc(field.All(field.Update), func(f *field.Field) bool { return f.Kind != field.Flag })
+	return FetchList(api, as, userservice.ListQuery{InstanceIDs: []string{instanceID},
+		Only: &userservice.Only{Fields: flags}})
 }
 
 // FetchInstance returns a Fetch for the pages of all users of an instance.

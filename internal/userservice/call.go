@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -39,6 +40,7 @@ type call struct {
 	// fastDecode, if set, reads the answer of a call that went well in one go, and returns false
 	// for any other, which is then read step by step.
 	fastDecode  func(answer []byte) bool
+	copies      bool            // decode and fastDecode keep no part of an answer: its memory is used again
 	about       string          // the DeviceToken that an answer with a DeviceToken must have; "" for any
 	jwtOnly     bool            // a user is known by its JWT alone: its instance is not sent along
 	absence     bool            // a 404 or 405 means that the service does not have the call (see NoSuchCall)
@@ -103,7 +105,8 @@ func (c *Client) once(parent context.Context, cl *call, id string) (a attempt) {
 	if cl.host == "" || cl.host == HostUser {
 		c.clock.observe(resp.Header)
 	}
-	body, err := readAll(resp)
+	body, done, err := cl.readAll(resp)
+	defer done()
 	if err != nil {
 		if errors.Is(err, errTooLarge) {
 			return attempt{cl.unreadable(resp, err.Error()), true}
@@ -211,18 +214,30 @@ var (
 // shortAnswer is from how many bytes on an answer that gives its length is not read in one piece.
 const shortAnswer = 1 << 20
 
-func readAll(resp *http.Response) ([]byte, error) {
-	if n := resp.ContentLength; n >= 0 && n < shortAnswer { // the usual case: nothing is allocated that is not needed
-		whole := make([]byte, n)
-		_, err := io.ReadFull(resp.Body, whole)
-		return whole, err
+// largeAnswers are buffers for the answers of calls that keep no part of them.
+var largeAnswers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readAll reads an answer, which may be used until done.
+func (cl *call) readAll(resp *http.Response) (body []byte, done func(), err error) {
+	done = func() {}
+	if n := resp.ContentLength; !cl.copies && n >= 0 && n < shortAnswer {
+		whole := make([]byte, n) // the usual case: nothing is allocated that is not needed
+		_, err = io.ReadFull(resp.Body, whole)
+		return whole, done, err
 	}
-	var b bytes.Buffer
+	b := new(bytes.Buffer)
+	if cl.copies {
+		b, _ = largeAnswers.Get().(*bytes.Buffer)
+		done = func() {
+			b.Reset()
+			largeAnswers.Put(b)
+		}
+	}
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, LargestAnswer+1))
 	if n > LargestAnswer {
-		return nil, errTooLarge
+		return nil, done, errTooLarge
 	}
-	return b.Bytes(), err
+	return b.Bytes(), done, err
 }
 
 // redact takes the call's own secrets out of a text that came back.

@@ -99,7 +99,8 @@ func canonical(s string) string {
 // what is not a time.
 func moment(s string) time.Time {
 	s = strings.TrimSpace(s)
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00",
+	// What the service writes most comes first: no zone (live).
+	for _, layout := range []string{"2006-01-02T15:04:05", time.RFC3339, "2006-01-02 15:04:05Z07:00",
 		"2006-01-02 15:04:05", time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			if t = t.UTC(); t.Year() > 1 { // 0001-01-01 is .NET's way to say none

@@ -27,7 +27,7 @@ type User struct {
 	MobileDevice MobileDevice
 	AccountInfo  AccountInfo
 
-	raw json.RawMessage // as it came
+	raw json.RawMessage // as it came; nil where only some of it was asked for (Only)
 }
 
 // MobileDevice is the phone of a user; all empty where the app has never signed in (live).
@@ -82,13 +82,18 @@ func (u *User) UnmarshalJSON(data []byte) error {
 	}
 	putFields(&u.Fields, r.UserProfile)
 	putFields(&u.Fields, userFields(r.UserFields))
+	u.putStatus()
+	return nil
+}
+
+// putStatus puts the Status into Fields as it would be written.
+func (u *User) putStatus() {
 	switch {
 	case strings.EqualFold(u.Status, "Inactive"):
 		u.Fields.Put(field.MustGet("Status"), "Deactivated")
 	case u.Status != "":
 		u.Fields.Put(field.MustGet("Status"), u.Status)
 	}
-	return nil
 }
 
 // ClientID returns the user's ClientId; "" where it has none.

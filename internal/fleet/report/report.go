@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
 )
@@ -57,6 +58,15 @@ func Read(ctx context.Context, fetch fleet.Fetch) (*Report, error) {
 	return r, nil
 }
 
+// Needs is what Add looks at of a user.
+func Needs() *userservice.Only {
+	fields := []*field.Field{field.MustGet("Country")}
+	for _, name := range FlagNames {
+		fields = append(fields, field.MustGet(name))
+	}
+	return &userservice.Only{Fields: fields, Activity: true}
+}
+
 // Add counts a user.
 func (r *Report) Add(u *userservice.User) {
 	r.Users++
@@ -67,8 +77,8 @@ func (r *Report) Add(u *userservice.User) {
 	by.AppVersion[u.MobileDevice.AppVersion]++
 	by.Country[u.Fields.Text("Country")]++
 	by.Registered[Week(u.DateCreated)]++
-	for name, count := range by.Flags.counters() {
-		if on, _ := u.Fields.Get(name); on == true {
+	for i, count := range by.Flags.counters() {
+		if on, _ := u.Fields.Get(FlagNames[i]); on == true {
 			*count++
 		}
 	}
@@ -77,11 +87,9 @@ func (r *Report) Add(u *userservice.User) {
 // FlagNames are the flags, in the order of a report.
 var FlagNames = []string{"EnableTracking", "EnableLogging", "EnableRealTimeLocation", "Enabled"}
 
-func (f *Flags) counters() map[string]*int {
-	return map[string]*int{
-		"EnableTracking": &f.EnableTracking, "EnableLogging": &f.EnableLogging,
-		"EnableRealTimeLocation": &f.EnableRealTimeLocation, "Enabled": &f.Enabled,
-	}
+// counters are the counts, in the order of FlagNames.
+func (f *Flags) counters() [4]*int {
+	return [...]*int{&f.EnableTracking, &f.EnableLogging, &f.EnableRealTimeLocation, &f.Enabled}
 }
 
 // Week returns the ISO week of a time, in UTC: 2026-W05; "" for none.
@@ -130,8 +138,8 @@ func (r *Report) Group(by string) []Figure {
 	if by == ByFlag {
 		counts := r.By.Flags.counters()
 		var out []Figure
-		for _, name := range FlagNames {
-			out = append(out, Figure{by, name, *counts[name]})
+		for i, name := range FlagNames {
+			out = append(out, Figure{by, name, *counts[i]})
 		}
 		return out
 	}
