@@ -132,17 +132,7 @@ func (o options) request(k *cmdutil.App) (userservice.RawCall, userservice.Calle
 	if o.data != "" && len(o.text)+len(o.typed) > 0 {
 		add("--data", "excludes --field and --json-field")
 	}
-	body := map[string]any{}
-	for _, text := range o.text {
-		if err := put(body, text, func(s string) (any, error) { return s, nil }); err != nil {
-			add("--field", "%v", err)
-		}
-	}
-	for _, text := range o.typed {
-		if err := put(body, text, parseJSON); err != nil {
-			add("--json-field", "%v", err)
-		}
-	}
+	body := o.fields(add)
 	if err := failure.InvalidFields("invalid call", wrong); err != nil {
 		return r, as, err
 	}
@@ -157,6 +147,22 @@ func (o options) request(k *cmdutil.App) (userservice.RawCall, userservice.Calle
 		return r, as, failure.New(failure.Invalid, "invalid call: a GET has no body; put values into the query of PATH")
 	}
 	return r, as, err
+}
+
+// fields returns the body that --field and --json-field make; add takes what is wrong with them.
+func (o options) fields(add func(key, format string, args ...any)) map[string]any {
+	body := map[string]any{}
+	for _, text := range o.text {
+		if err := put(body, text, func(s string) (any, error) { return s, nil }); err != nil {
+			add("--field", "%v", err)
+		}
+	}
+	for _, text := range o.typed {
+		if err := put(body, text, parseJSON); err != nil {
+			add("--json-field", "%v", err)
+		}
+	}
+	return body
 }
 
 func parseJSON(text string) (any, error) {

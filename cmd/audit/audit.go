@@ -100,11 +100,8 @@ func deviceToken(ctx context.Context, k *cmdutil.App, text string) (string, erro
 }
 
 func list(ctx context.Context, k *cmdutil.App, o listOptions) error {
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, view)
 	if err != nil {
-		return err
-	}
-	if err := view.Check(p); err != nil {
 		return err
 	}
 	var f audit.Filter

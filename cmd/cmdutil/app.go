@@ -182,13 +182,20 @@ func PrintList[T any](ctx context.Context, k *App, view render.View[T], values [
 	return render.List(p, view, values)
 }
 
-// CheckOutput holds the output flags against what a command can show, before it does anything.
-func CheckOutput[T any](ctx context.Context, k *App, view render.View[T]) error {
+// PrinterOf returns the printer for a view by the output flags, or an error if the view cannot be
+// printed so: before a command does anything.
+func PrinterOf[T any](ctx context.Context, k *App, view render.View[T]) (*render.Printer, error) {
 	p, err := k.Printer(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = view.Check(p)
 	}
-	return view.Check(p)
+	return p, err
+}
+
+// CheckOutput checks the output flags against what a command can show, before it does anything.
+func CheckOutput[T any](ctx context.Context, k *App, view render.View[T]) error {
+	_, err := PrinterOf(ctx, k, view)
+	return err
 }
 
 // largestInput is the most bytes that are read of a file or of standard input that holds

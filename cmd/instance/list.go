@@ -93,11 +93,8 @@ configuration file that are of the instance.`,
 }
 
 func list(ctx context.Context, k *cmdutil.App, throwAway bool) error {
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, rowView)
 	if err != nil {
-		return err
-	}
-	if err := rowView.Check(p); err != nil {
 		return err
 	}
 	cfg, s, err := open(k)

@@ -158,11 +158,8 @@ sent when the run was killed is unknown: its user may exist.`,
 }
 
 func show(ctx context.Context, a *cmdutil.App, id string) error {
-	p, err := a.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, a, user.BulkView)
 	if err != nil {
-		return err
-	}
-	if err := user.BulkView.Check(p); err != nil {
 		return err
 	}
 	jobs, err := a.Jobs()

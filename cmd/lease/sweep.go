@@ -104,10 +104,7 @@ const (
 
 // end ends leases of the profile.
 func end(ctx context.Context, k *cmdutil.App, now bool, args []string) error {
-	p, err := k.Printer(ctx)
-	if err == nil {
-		err = endedView.Check(p)
-	}
+	p, err := cmdutil.PrinterOf(ctx, k, endedView)
 	if err != nil {
 		return err
 	}

@@ -49,10 +49,7 @@ var settingFlags = []struct{ flag, help string }{
 	{"register-multiple-path", "`path` of the call that registers many users"},
 }
 
-func newAdd(k *cmdutil.App, run func(context.Context, addOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o addOptions) error { return add(ctx, k, o) }
-	}
+func newAdd(k *cmdutil.App) *cobra.Command {
 	var o addOptions
 	var protected bool
 	c := &cobra.Command{
@@ -82,7 +79,7 @@ is kept as the identity key, so that DeviceTokens stay the same.`,
 			if c.Flags().Changed("protected") {
 				o.changes = append(o.changes, config.Change{Key: "protected", Value: protected})
 			}
-			return run(c.Context(), o)
+			return add(c.Context(), k, o)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}

@@ -15,7 +15,7 @@ import (
 // New makes the command `profile`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "profile", Short: "Manage profiles, one for each instance"}
-	c.AddCommand(newAdd(k, nil), newList(k), newShow(k), newUse(k), newRemove(k))
+	c.AddCommand(newAdd(k), newList(k), newShow(k), newUse(k), newRemove(k))
 	return c
 }
 

@@ -78,11 +78,8 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, render.View[proxy.Report]{})
 	if err != nil {
-		return err
-	}
-	if err := (render.View[proxy.Report]{}).Check(p); err != nil {
 		return err
 	}
 	var record io.Writer

@@ -16,7 +16,7 @@ import (
 // New makes the command `sandbox`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "sandbox", Short: "Run a local sandbox of the service"}
-	c.AddCommand(newServe(k, nil), newReset(k), newProxy(k))
+	c.AddCommand(newServe(k), newReset(k), newProxy(k))
 	return c
 }
 

@@ -59,10 +59,7 @@ type ready struct {
 	AdminPassword                   string
 }
 
-func newServe(k *cmdutil.App, run func(context.Context, serveOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o serveOptions) error { return serve(ctx, k, o) }
-	}
+func newServe(k *cmdutil.App) *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use:         "serve",
@@ -79,7 +76,7 @@ Each --fault is
   telematicsctl sandbox serve --memory --users 100000 --seed 7 -o json
   telematicsctl sandbox serve --fault '/v1/Registration/create: 503 1%'`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), k, o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8077", "`address` to serve at; port 0 takes a free one")
@@ -108,11 +105,8 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 	if err := sandbox.CheckAddr(o.addr, o.allowRemote); err != nil {
 		return err
 	}
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, render.View[ready]{})
 	if err != nil {
-		return err
-	}
-	if err := (render.View[ready]{}).Check(p); err != nil {
 		return err
 	}
 	opts, err := options(k, o)

@@ -90,10 +90,7 @@ func runApply(ctx context.Context, a *cmdutil.App, o *applyFlags, given func(fla
 	if err := o.check(given); err != nil {
 		return err
 	}
-	p, err := a.Printer(ctx)
-	if err == nil {
-		err = applyView.Check(p)
-	}
+	p, err := cmdutil.PrinterOf(ctx, a, applyView)
 	if err != nil {
 		return err
 	}

@@ -29,10 +29,7 @@ type bulkOptions struct {
 	flags        map[*field.Field]string // --tracking and the like
 }
 
-func newBulk(a *cmdutil.App, run func(context.Context, *bulkOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o *bulkOptions) error { return bulk(ctx, a, o) }
-	}
+func newBulk(a *cmdutil.App) *cobra.Command {
 	var o bulkOptions
 	c := &cobra.Command{
 		Use:         "bulk --file F | --quantity N",
@@ -80,7 +77,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 				WithHint("add --file F or --quantity N")
 		}
 		o.flags = flags.given()
-		return run(c.Context(), &o)
+		return bulk(c.Context(), a, &o)
 	}
 	return c
 }

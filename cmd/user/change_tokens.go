@@ -35,11 +35,8 @@ type target struct {
 // asked, and then they are changed side by side.
 func (c *changeCommand) changeTokens(ctx context.Context, tokens []fleet.Token) error {
 	k := c.app
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, changedView)
 	if err != nil {
-		return err
-	}
-	if err := changedView.Check(p); err != nil {
 		return err
 	}
 	s, err := k.Session(cmdutil.SessionOptions{InFlight: min(len(tokens), changesAtOnce), WaitsAlone: len(tokens) > 1})

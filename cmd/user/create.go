@@ -28,10 +28,7 @@ type createOptions struct {
 	noValidate  bool
 }
 
-func newCreate(a *cmdutil.App, run func(context.Context, createOptions) error) *cobra.Command {
-	if run == nil {
-		run = func(ctx context.Context, o createOptions) error { return create(ctx, a, o) }
-	}
+func newCreate(a *cmdutil.App) *cobra.Command {
 	var o createOptions
 	var accessToken bool
 	var fields *fieldFlags
@@ -54,7 +51,7 @@ go to the token store, which is checked before the user is registered.`,
 			if c.Flags().Changed("create-access-token") {
 				o.accessToken = &accessToken
 			}
-			return run(c.Context(), o)
+			return create(c.Context(), a, o)
 		},
 	}
 	var own []*field.Field
@@ -97,14 +94,11 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		return err
 	}
 	wanted := wantsTokens(body)
-	if wanted && s.Stored() != "" {
-		// The room for the tokens stays reserved until they are there.
-		release, err := s.Store.Reserve(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: rec.DeviceToken.String()}, 0)
-		if err != nil {
-			return err
-		}
-		defer release()
+	release, err := reserveTokens(ctx, s, rec.DeviceToken.String(), wanted)
+	if err != nil {
+		return err
 	}
+	defer release()
 	if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec.Record)}); err != nil {
 		return err
 	}
@@ -128,12 +122,10 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	pair, _ := result.Payload.(*userservice.Pair)
 	if op.IgnoresCustomToken() && result.DeviceToken != rec.DeviceToken {
 		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " +
-			result.DeviceToken.String() +
-			": creating the user again would create another one")
+			result.DeviceToken.String() + ": creating the user again would create another one")
 	}
 	recorder := s.Recorder()
-	recorder.Row(ctx, "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID,
-		Result: result})
+	recorder.Row(ctx, "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID, Result: result})
 	recorder.Flush(ctx)
 	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair),
 		Outcome: string(result.Outcome)}
@@ -150,6 +142,16 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 			"user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
+}
+
+// reserveTokens reserves the room in the token store for the tokens of a user that is about to be
+// registered, until release is called.
+func reserveTokens(ctx context.Context, s *cmdutil.Session, deviceToken string, wanted bool) (release func(),
+	err error) {
+	if !wanted || s.Stored() == "" {
+		return func() {}, nil
+	}
+	return s.Store.Reserve(ctx, tokenstore.Key{Profile: s.Profile.Name, Subject: deviceToken}, 0)
 }
 
 // whomCreated names the user in a question: "Ada Lovelace, c-1001".

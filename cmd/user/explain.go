@@ -73,11 +73,8 @@ func explainUsers(ctx context.Context, k *cmdutil.App, o explainOptions) error {
 	if wrong.OneOf("--as", &o.as, string(operation.AsAdmin), string(operation.AsUser)); wrong != nil {
 		return wrong.Err()
 	}
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, checkView)
 	if err != nil {
-		return err
-	}
-	if err := checkView.Check(p); err != nil {
 		return err
 	}
 	targets, closeTargets, err := explainTargets(ctx, k, o)

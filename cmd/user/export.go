@@ -77,12 +77,9 @@ func exportUsers(ctx context.Context, a *cmdutil.App, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.Printer(ctx)
-	if err != nil {
-		return err
-	}
 	view := exportView(header)
-	if err := view.Check(p); err != nil {
+	p, err := cmdutil.PrinterOf(ctx, a, view)
+	if err != nil {
 		return err
 	}
 	s, err := a.Session(cmdutil.SessionOptions{InFlight: 2})

@@ -43,11 +43,8 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	if err := wrong.Err(); err != nil {
 		return err
 	}
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, changedView)
 	if err != nil {
-		return err
-	}
-	if err := changedView.Check(p); err != nil {
 		return err
 	}
 	s, err := k.Session(cmdutil.SessionOptions{})

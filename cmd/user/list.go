@@ -49,6 +49,11 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return listUsers(c.Context(), k, o) },
 	}
+	addListFlags(c, k, &o)
+	return c
+}
+
+func addListFlags(c *cobra.Command, k *cmdutil.App, o *listOptions) {
 	f := c.Flags()
 	f.StringVar(&o.search, "search", "", "only users whose data contain this `text`")
 	f.StringVar(&o.country, "country", "", "only users of this `country`")
@@ -62,7 +67,9 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		"registration, oldest first)")
 	f.BoolVar(&o.activeOnly, "active-only", false, "leave out deactivated users")
 	f.BoolVar(&o.allInstances, "all-instances", false, "users of every instance that the admin may see")
+	names := []string{}
 	for _, fl := range flagFields() {
+		names = append(names, fl.Flag)
 		value := new(string)
 		o.flags[fl.Name] = value
 		f.StringVar(value, fl.Flag, "", "only users with "+fl.Name+" `on|off`")
@@ -75,10 +82,6 @@ The JSON can be given back: user bulk --file, user update --file.`,
 	f.StringVar(&o.olderThan, "older-than", "", "only users registered longer ago than this `time` (36h, 30d)")
 	f.IntVar(&o.limit, "limit", 0, "print at most `N` users")
 	cmdutil.AddColumns(c, k, userView.Names())
-	names := []string{}
-	for _, fl := range flagFields() {
-		names = append(names, fl.Flag)
-	}
 	cmdutil.GroupFlags(c, "Filters of the service", "search", "country", "city", "activity-status", "created-from",
 		"created-to", "rtd", "active-only", "all-instances")
 	cmdutil.GroupFlags(c, "Filters applied here",
@@ -88,7 +91,6 @@ The JSON can be given back: user bulk --file, user update --file.`,
 		"sort": sortNames(), "os": {"ios", "android"}, "without": userView.Names()} {
 		cmdutil.CompleteWords(c, flag, values...)
 	}
-	return c
 }
 
 // flagFields are the four telematics flags.
@@ -109,11 +111,8 @@ func listUsers(ctx context.Context, k *cmdutil.App, o listOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := k.Printer(ctx)
+	p, err := cmdutil.PrinterOf(ctx, k, userView)
 	if err != nil {
-		return err
-	}
-	if err := userView.Check(p); err != nil {
 		return err
 	}
 	s, err := k.Session(cmdutil.SessionOptions{InFlight: 2})

@@ -50,9 +50,7 @@ func newPlanPrinter(ctx context.Context, a *cmdutil.App, all bool) (*planPrinter
 		return p, nil
 	}
 	var err error
-	if p.printer, err = a.Printer(ctx); err == nil {
-		err = planView.Check(p.printer)
-	}
+	p.printer, err = cmdutil.PrinterOf(ctx, a, planView)
 	return p, err
 }
 

@@ -12,7 +12,7 @@ import (
 // New makes the command `user`.
 func New(k *cmdutil.App) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Register users and change them"}
-	c.AddCommand(newCreate(k, nil), newBulk(k, nil), newUpdate(k), newDelete(k), newMove(k), newJoin(k), newList(k),
+	c.AddCommand(newCreate(k), newBulk(k), newUpdate(k), newDelete(k), newMove(k), newJoin(k), newList(k),
 		newFind(k), newGet(k), newToken(k))
 	c.AddCommand(newExport(k), newPlan(k), newApply(k), newDrift(k))
 	c.AddCommand(newExplain(k), newReport(k), newBrowse(k))

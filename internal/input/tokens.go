@@ -3,7 +3,6 @@ package input
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -97,45 +96,3 @@ func (t *Targets) Each(ctx context.Context, do func(Target) error) error {
 
 // Close closes the file, and removes what was kept of standard input.
 func (t *Targets) Close() error { return t.file.Close() }
-
-// TokenFile is a list of DeviceTokens: a list of users of which each is named by the DeviceToken.
-type TokenFile struct {
-	targets *Targets
-	given   []string
-}
-
-// OpenTokens opens a list of DeviceTokens. given come before those of the file.
-func OpenTokens(ctx context.Context, o Options, stdin io.Reader, given ...string) (*TokenFile, error) {
-	targets, err := OpenTargets(ctx, o, stdin, given...)
-	if err != nil {
-		return nil, err
-	}
-	t := &TokenFile{targets, given}
-	err = targets.Each(ctx, func(u Target) error {
-		if u.DeviceToken == "" {
-			return failure.New(failure.Invalid,
-				fmt.Sprintf("%s: line %d is not a DeviceToken", targets.file.source.called, u.Line))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, targets.Close())
-	}
-	return t, nil
-}
-
-// Count returns how many DeviceTokens Each gives.
-func (t *TokenFile) Count() int { return len(t.given) + t.targets.Count() }
-
-// Each gives every DeviceToken to do, each once.
-func (t *TokenFile) Each(ctx context.Context, do func(token string) error) error {
-	for _, token := range t.given {
-		if err := do(token); err != nil {
-			return err
-		}
-	}
-	return t.targets.Each(ctx, func(u Target) error { return do(u.DeviceToken) })
-}
-
-// Close closes the file.
-func (t *TokenFile) Close() error { return t.targets.Close() }

@@ -20,7 +20,7 @@ const (
 
 // tokensOf gives the DeviceTokens of a file, which is read twice to see that it can be.
 func tokensOf(ctx context.Context, o input.Options, stdin io.Reader) ([]string, error) {
-	f, err := input.OpenTokens(ctx, o, stdin)
+	f, err := input.OpenTargets(ctx, o, stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func tokensOf(ctx context.Context, o input.Options, stdin io.Reader) ([]string, 
 	var list []string
 	for range 2 {
 		list = nil
-		if err := f.Each(ctx, func(token string) error { list = append(list, token); return nil }); err != nil {
+		if err := f.Each(ctx, func(u input.Target) error { list = append(list, u.DeviceToken); return nil }); err != nil {
 			return nil, err
 		}
 	}
@@ -127,23 +127,23 @@ func TestMistakesOfAListAreGrouped(t *testing.T) {
 	}
 }
 
-// Those that stand in the arguments come first, and are not given once more by the file.
+// Users named by arguments are not given again by the file.
 func TestTokensThatAreGivenBesideAFile(t *testing.T) {
-	f, err := input.OpenTokens(t.Context(), input.Options{Name: file(t, "tokens", tokenA+"\n"+tokenB+"\n"+tokenA+"\n")},
+	f, err := input.OpenTargets(t.Context(), input.Options{Name: file(t, "tokens", tokenA+"\n"+tokenB+"\n"+tokenA+"\n")},
 		nil, tokenB)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
 	var got []string
-	if err := f.Each(t.Context(), func(token string) error {
-		got = append(got, token)
+	if err := f.Each(t.Context(), func(u input.Target) error {
+		got = append(got, u.DeviceToken)
 		return nil
-	}); err != nil || strings.Join(got, " ") != tokenB+" "+tokenA || f.Count() != 2 {
+	}); err != nil || strings.Join(got, " ") != tokenA || f.Count() != 1 {
 		t.Errorf("got %v of %d, %v", got, f.Count(), err)
 	}
 	stop := errors.New("stop")
-	if err := f.Each(t.Context(), func(string) error { return stop }); !errors.Is(err, stop) {
+	if err := f.Each(t.Context(), func(input.Target) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestTokensAreNotHeldInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := live()
-	f, err := input.OpenTokens(t.Context(), input.Options{Name: path}, nil)
+	f, err := input.OpenTargets(t.Context(), input.Options{Name: path}, nil)
 	if err != nil || f.Count() != many {
 		t.Fatal(err)
 	}

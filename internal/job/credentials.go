@@ -30,7 +30,6 @@ type CredentialsFile struct {
 	file  *os.File
 	lines bool
 	end   int64 // of the last pair that was written whole
-	had   int   // pairs that were in it when it was opened
 	lost  int
 }
 
@@ -91,30 +90,10 @@ func (t *CredentialsFile) begin() error {
 			return err
 		}
 	}
-	if t.had, err = countLines(io.NewSectionReader(t.file, 0, t.end)); err != nil {
-		return err
-	}
-	if t.end > 0 && !t.lines {
-		t.had-- // the head
-	}
 	if t.end > 0 || t.lines {
 		return nil
 	}
 	return t.put(func(w io.Writer) error { _, err := io.WriteString(w, pairsHead); return err })
-}
-
-func countLines(in io.Reader) (lines int, err error) {
-	part := make([]byte, 1<<16)
-	for {
-		n, err := in.Read(part)
-		lines += bytes.Count(part[:n], []byte{'\n'})
-		switch {
-		case errors.Is(err, io.EOF):
-			return lines, nil
-		case err != nil:
-			return lines, err
-		}
-	}
 }
 
 // What files of tokens begin with.
@@ -178,9 +157,6 @@ func (t *CredentialsFile) Add(deviceToken string, c Credentials) error {
 	}
 	return nil
 }
-
-// Had is how many pairs were in the file when it was opened.
-func (t *CredentialsFile) Had() int { return t.had }
 
 // Lost is how many pairs could not be written.
 func (t *CredentialsFile) Lost() int { return t.lost }

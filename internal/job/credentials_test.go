@@ -53,39 +53,6 @@ func TestAFileOfTokensIsMadeOfWholeLines(t *testing.T) {
 	}
 }
 
-// What was in the file before is known, so that a run that goes on can tell how many of
-// its users have no tokens there.
-func TestAFileOfTokensTellsHowManyItHad(t *testing.T) {
-	t.Parallel()
-	line := `{"AccessToken":"` + strings.Repeat("a", 1000) + `"}` + "\n"
-	for name, c := range map[string]struct {
-		file, before string
-		want         int
-	}{
-		"nothing is there":        {"a.csv", "", 0},
-		"a head":                  {"a.csv", "DeviceToken,AccessToken,RefreshToken,ExpiresAt\n", 0},
-		"pairs":                   {"a.csv", "DeviceToken,AccessToken,RefreshToken,ExpiresAt\nu,a,r,\nv,b,s,\n", 2},
-		"a pair that is cut":      {"a.csv", "DeviceToken,AccessToken,RefreshToken,ExpiresAt\nu,a,r,\nv,b", 1},
-		"nothing in JSON Lines":   {"a.jsonl", "", 0},
-		"very many in JSON Lines": {"a.jsonl", strings.Repeat(line, 500) + "{", 500},
-	} {
-		path := filepath.Join(t.TempDir(), c.file)
-		if err := os.WriteFile(path, []byte(c.before), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := job.OpenCredentialsFile(path, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := f.Had(); got != c.want {
-			t.Errorf("%s: it had %d, not %d", name, got, c.want)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestTokensAreNotAddedToSomebodyElsesFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notes.csv")
