@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,9 @@ type App struct {
 	pager   *Pager
 
 	noLeaseWarning bool
+
+	openFiles  sync.Mutex // guards fileStores
+	fileStores map[openedFile]tokenstore.Store
 }
 
 // Saving marks a section that an interrupt must not cut short, however long it takes; done ends it.

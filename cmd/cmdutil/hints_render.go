@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 )
 
@@ -23,12 +24,19 @@ var renderHints = map[failure.Reason]hint{
 	},
 }
 
+// isOneOf reports whether a word is a known one, with or without what stands before its last dot.
+func isOneOf(known []string, word string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		return field.Fold(k) == field.Fold(word) || field.Fold(k[strings.LastIndexByte(k, '.')+1:]) == field.Fold(word)
+	})
+}
+
 // nearestFirst returns a hint about a list of known words: those first that were probably meant.
 func nearestFirst(given []string, list, text string) string {
 	known := strings.Split(list, ", ")
 	var near []string
 	for _, word := range given {
-		if like := Nearest(word, known); like != "" && !slices.Contains(known, word) {
+		if like := Nearest(word, known); like != "" && !isOneOf(known, word) {
 			near = append(near, like)
 		}
 	}

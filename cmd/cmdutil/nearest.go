@@ -22,6 +22,12 @@ func Nearest(text string, known []string) string {
 			}
 		}
 	}
+	folded := field.Fold(text)
+	for _, form := range forms { // Tracking is meant for EnableTracking, whatever else is as near
+		if len(folded) > 3 && strings.HasSuffix(field.Fold(form), folded) {
+			return whole[form]
+		}
+	}
 	return whole[nearest.By(field.Fold, text, forms)]
 }
 

@@ -185,7 +185,11 @@ func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
 	return s.app.openStore(cfg, s.Profile)
 }
 
-// openStore makes the token store of a profile; it reads nothing yet.
+// openedFile is what tells one token file from another, and how it is opened.
+type openedFile struct{ dir, passphraseCommand string }
+
+// openStore returns the token store of a profile; it reads nothing yet. A token file is opened once, so
+// that a person types its passphrase once.
 func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
 	o := tokenstore.Options{
 		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Backend: k.Keyring,
@@ -198,11 +202,24 @@ func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store,
 	if cfg.StorePassphrase.IsZero() && p.StorePassphraseCommand == "" {
 		o.PassphraseTries = 3 // a typed one is easily mistyped
 	}
-	s, err := tokenstore.Open(o)
+	file := openedFile{o.Dir, p.StorePassphraseCommand}
+	k.openFiles.Lock()
+	defer k.openFiles.Unlock()
+	if s, ok := k.fileStores[file]; ok && o.Kind == tokenstore.KindFile {
+		return s, nil
+	}
+	opened, err := tokenstore.Open(o)
 	if err != nil {
 		return nil, err
 	}
-	return tokenstore.Noted(s, tokenstore.Usage{Dir: o.Dir}), nil
+	s := tokenstore.Noted(opened, tokenstore.Usage{Dir: o.Dir})
+	if o.Kind == tokenstore.KindFile {
+		if k.fileStores == nil {
+			k.fileStores = map[openedFile]tokenstore.Store{}
+		}
+		k.fileStores[file] = s
+	}
+	return s, nil
 }
 
 // StoreOf opens the token store of the profile in force, for the commands that manage it.

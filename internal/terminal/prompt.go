@@ -142,7 +142,7 @@ func begin(read func() (string, error)) <-chan answer {
 
 // readLine reads a line as the terminal edits and echoes it.
 func readLine(s *Streams, question string) (<-chan answer, func() error, error) {
-	if _, err := io.WriteString(s.Err, question); err != nil {
+	if _, err := io.WriteString(s.Err, s.wrap(question, 0)); err != nil {
 		return nil, nil, err
 	}
 	return begin(func() (string, error) { return scanLine(s.In) }), func() error { return nil }, nil

@@ -10,10 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -32,6 +30,7 @@ type Streams struct {
 
 	InTTY, OutTTY, ErrTTY bool // which of them are terminals
 	Width                 int  // columns of the terminal at Out; 0 where it is none
+	ErrWidth              int  // columns of the terminal at Err; those of Out where 0
 
 	Quiet   bool // only warnings and errors are printed
 	NoInput bool // nobody is asked
@@ -67,6 +66,9 @@ func System(in, out, err *os.File, getenv func(string) string) *Streams {
 	}
 	if s.ErrTTY {
 		obeyEscapes(err)
+		if width, _, sizeErr := term.GetSize(int(err.Fd())); sizeErr == nil {
+			s.ErrWidth = width
+		}
 	}
 	if s.InTTY {
 		s.In = typedFile{in, s}
@@ -126,52 +128,28 @@ func (s *Streams) Paint(style Style, text string) string {
 // concern.
 func (s *Streams) Note(text string) {
 	if !s.Quiet {
-		s.line(sanitize.Clean(text))
+		s.line(s.wrap(sanitize.Clean(text), 0))
 	}
 }
 
 // Warn writes "Warning: text" to Err. It warns of harm, and so speaks under Quiet too.
 func (s *Streams) Warn(text string) {
-	s.line(s.Paint(Yellow, "Warning:") + " " + sanitize.Clean(text))
+	s.labeled(Yellow, "Warning", text)
 }
 
-// Fail writes "label: text" to Err, as Error: and Hint: are written; it speaks under Quiet too. On a
-// terminal the text is wrapped between words, except a hint, whose command is there to be copied.
+// Fail writes "label: text" to Err, as Error: and Hint: are written; it speaks under Quiet too.
 func (s *Streams) Fail(label, text string) {
 	style := Bold
 	if label == "Error" {
 		style = Red
 	}
-	text = sanitize.Clean(text)
-	if s.ErrTTY && label != "Hint" {
-		text = wrapWords(text, utf8.RuneCountInString(label)+2, s.Width)
-	}
-	s.line(s.Paint(style, label+":") + " " + text)
+	s.labeled(style, label, text)
 }
 
-// wrapWords breaks a text that begins at a column into lines of at most so many columns, where there are
-// spaces; 0 is no limit. Further lines are indented.
-func wrapWords(text string, at, width int) string {
-	const indent = "    "
-	if width <= 2*len(indent) {
-		return text
-	}
-	var b strings.Builder
-	for i, word := range strings.Split(text, " ") {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case at+1+n > width:
-			b.WriteString("\n" + indent)
-			at = len(indent)
-		default:
-			b.WriteByte(' ')
-			at++
-		}
-		b.WriteString(word)
-		at += n
-	}
-	return b.String()
+// labeled writes "label: text", wrapped as wide as the terminal.
+func (s *Streams) labeled(style Style, label, text string) {
+	text = s.wrap(sanitize.Clean(text), columns(label)+2)
+	s.line(s.Paint(style, label+":") + " " + text)
 }
 
 func (s *Streams) line(text string) {

@@ -251,27 +251,56 @@ func TestPipesAreNoTerminals(t *testing.T) {
 	}
 }
 
-// An error is wrapped between words on a terminal; a hint, whose command is there to be copied, is not.
-func TestErrorsAreWrapped(t *testing.T) {
+// What is said on a terminal is wrapped between words, and never within a command.
+func TestNoticesAreWrapped(t *testing.T) {
 	t.Parallel()
+	const columnsWrong = "the columns are not valid; the known ones are FirstName, Email"
+	errorOf := func(s *terminal.Streams, text string) { s.Fail("Error", text) }
+	hintOf := func(s *terminal.Streams, text string) { s.Fail("Hint", text) }
 	for name, c := range map[string]struct {
-		tty         bool
-		label, want string
+		pipe       bool
+		say        func(*terminal.Streams, string)
+		text, want string
 	}{
-		"an error on a terminal": {true, "Error", "Error: the columns are not\n    valid; the known ones\n    are FirstName, Email\n"},
-		"an error in a pipe":     {false, "Error", "Error: the columns are not valid; the known ones are FirstName, Email\n"},
-		"a hint":                 {true, "Hint", "Hint: the columns are not valid; the known ones are FirstName, Email\n"},
+		"an error": {false, errorOf, columnsWrong,
+			"Error: the columns are not\n    valid; the known ones\n    are FirstName, Email\n"},
+		"an error in a pipe": {true, errorOf, columnsWrong, "Error: " + columnsWrong + "\n"},
+		"a warning": {false, (*terminal.Streams).Warn, columnsWrong,
+			"Warning: the columns are\n    not valid; the known\n    ones are FirstName,\n    Email\n"},
+		"a note": {false, (*terminal.Streams).Note, columnsWrong,
+			"the columns are not valid;\n    the known ones are\n    FirstName, Email\n"},
+		"as wide as the terminal": {false, hintOf, "sign in again, please", "Hint: sign in again, please\n"},
+		"a hint with a command": {false, hintOf, "sign in with `telematicsctl auth login`",
+			"Hint: sign in with\n    `telematicsctl auth login`\n"},
+		"a command longer than a line": {false, hintOf, "run `telematicsctl auth login --profile prod` first",
+			"Hint: run\n    `telematicsctl auth login --profile prod`\n    first\n"},
+		"a backtick that is not closed": {false, hintOf, "the name a`b is not one that can be used",
+			"Hint: the name a`b is not\n    one that can be used\n"},
+		"wide characters": {false, hintOf, "\u65e5\u672c\u8a9e \u65e5\u672c\u8a9e \u65e5\u672c\u8a9e \u65e5\u672c\u8a9e",
+			"Hint: \u65e5\u672c\u8a9e \u65e5\u672c\u8a9e \u65e5\u672c\u8a9e\n    \u65e5\u672c\u8a9e\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b bytes.Buffer
-			s := &terminal.Streams{Err: &b, ErrTTY: c.tty, Width: 27}
-			s.ReadEnvironment(func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] })
-			s.Fail(c.label, "the columns are not valid; the known ones are FirstName, Email")
+			s := &terminal.Streams{Err: &b, ErrTTY: !c.pipe, Width: 27}
+			s.ReadEnvironment(env("NO_COLOR", "1"))
+			c.say(s, c.text)
 			if b.String() != c.want {
 				t.Errorf("got\n%swant\n%s", &b, c.want)
 			}
 		})
+	}
+}
+
+// So is a question, as wide as the terminal that shows it.
+func TestQuestionsAreWrapped(t *testing.T) {
+	t.Parallel()
+	s, questions := asked("y\n")
+	s.Width, s.ErrWidth = 200, 30
+	yes, err := s.Confirm(t.Context(), "Delete Ada Lovelace and 12 more users of prod?", "--yes")
+	want := "Delete Ada Lovelace and 12\n    more users of prod? [y/N] "
+	if !yes || err != nil || questions.String() != want {
+		t.Errorf("%v, %v, asked %q", yes, err, questions)
 	}
 }
 
