@@ -3,6 +3,8 @@ package doctor
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,12 +106,27 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 func print(k *cmdutil.App, p *render.Printer, r report) error {
 	switch {
 	case k.ForPeople(p):
-		return k.WriteCheckPage(cmdutil.CheckPage{Head: "telematicsctl " + k.Version, Verdict: r.Verdict, Lines: r.Checks,
+		lines := belowHome(r.Checks, k.Getenv("HOME"))
+		return k.WriteCheckPage(cmdutil.CheckPage{Head: "telematicsctl " + k.Version, Verdict: r.Verdict, Lines: lines,
 			Fixes: r.Checks, Prose: true})
 	case cmdutil.InRows(p):
 		return render.List(p, view, r.Checks)
 	}
 	return render.One(p, render.View[report]{}, r)
+}
+
+// belowHome returns the checks with ~ for the home folder in their details: most paths then fit the
+// column of the page.
+func belowHome(checks []cmdutil.CheckLine, home string) []cmdutil.CheckLine {
+	home = strings.TrimSuffix(home, "/")
+	if home == "" {
+		return checks
+	}
+	short := slices.Clone(checks)
+	for i := range short {
+		short[i].Detail = strings.ReplaceAll(short[i].Detail, home+"/", "~/")
+	}
+	return short
 }
 
 // broken returns the error of the first broken check; nil for none. What comes first is often

@@ -60,7 +60,11 @@ func (p *planPrinter) print(plan *apply.Plan) error {
 	case p.markdown:
 		return p.write(planMarkdown(plan, p.all))
 	case p.printer.Format() == render.Table && len(p.app.Flags.Columns) == 0:
-		return render.Text(p.printer, render.Fold(planText(plan, p.all), p.app.Streams.Width))
+		text := render.Fold(planText(plan, p.all), p.app.Streams.Width)
+		if p.app.Streams.ColorOut() && !p.printer.Queried() {
+			return p.write(painted(text))
+		}
+		return render.Text(p.printer, text)
 	}
 	out := render.NewStream(p.printer, planView,
 		render.Frame{Head: struct{ Summary apply.Summary }{plan.Summary}, Key: "Actions"})
@@ -101,6 +105,24 @@ var shownFirst = []apply.Kind{apply.Delete, apply.Deactivate, apply.Move, apply.
 
 var signs = map[apply.Kind]string{apply.Create: "+", apply.Update: "~", apply.Move: ">", apply.Deactivate: "-",
 	apply.Delete: "-"}
+
+var styles = map[apply.Kind]render.Style{apply.Create: render.Good, apply.Update: render.Warn, apply.Move: render.Warn,
+	apply.Deactivate: render.Bad, apply.Delete: render.Bad}
+
+// painted returns the text of a plan, sanitized, with the sign and the kind of each action in color.
+func painted(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = render.Sanitize(line)
+		for kind, sign := range signs {
+			if rest, ok := strings.CutPrefix(lines[i], sign+" "+string(kind)+" "); ok {
+				lines[i] = "\x1b[" + string(styles[kind]) + "m" + sign + " " + string(kind) + "\x1b[0m " + rest
+				break
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // ofKind returns the actions of a kind that are printed, and how many are not.
 func ofKind(plan *apply.Plan, kind apply.Kind, all bool) (shown []apply.Action, more int) {
@@ -175,7 +197,7 @@ func plain(v any) string {
 		}
 		return sanitize.Clean(cmdutil.ValueText(v))
 	}
-	return fmt.Sprint(v)
+	return cmdutil.ValueText(v)
 }
 
 func planMarkdown(plan *apply.Plan, all bool) string {
