@@ -166,8 +166,11 @@ func (x *applying) notes(plan *apply.Plan) {
 	x.app.Streams.Note(plan.Summary.Text())
 }
 
+// show prints the actions of a plan; notes has printed how many there are.
 func (x *applying) show(plan *apply.Plan) {
-	for _, line := range strings.Split(strings.TrimSpace(planText(plan, x.o.all)), "\n") {
+	actions := strings.TrimSuffix(planText(plan, x.o.all), plan.Summary.Text()+"\n")
+	for line := range strings.Lines(actions) {
+		line = strings.TrimSuffix(line, "\n")
 		x.app.Streams.Note(line)
 	}
 }
