@@ -129,7 +129,12 @@ func printOne(ctx context.Context, k *cmdutil.App, s shown) error {
 	}
 	view := render.View[row]{Columns: []render.Column[row]{
 		{Head: "SETTING", Cell: func(r row) any { return r.name }},
-		{Head: "VALUE", Wrap: true, Cell: func(r row) any { return r.value }},
+		{Head: "VALUE", Wrap: true, Cell: func(r row) any { return r.value }, Screen: func(r row) any {
+			if on, ok := r.value.(bool); ok && r.name != "current" {
+				return cmdutil.ValueText(on) // as in the configuration file
+			}
+			return r.value
+		}},
 		{Head: "SOURCE", Cell: func(r row) any { return s.Sources[r.name] }},
 	}}
 	return render.List(p, view, []row{

@@ -55,7 +55,7 @@ The JSON can be given back: user bulk --file, user update --file.`,
 
 func addListFlags(c *cobra.Command, k *cmdutil.App, o *listOptions) {
 	f := c.Flags()
-	f.StringVar(&o.search, "search", "", "only users whose data contain this `text`")
+	f.StringVar(&o.search, "search", "", "only users that the service's search finds by this `text`")
 	f.StringVar(&o.country, "country", "", "only users of this `country`")
 	f.StringVar(&o.city, "city", "", "only users of this `city`")
 	f.StringSliceVar(&o.activity, "activity-status", nil,
