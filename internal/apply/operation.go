@@ -165,7 +165,7 @@ func (o *Operation) read(ctx context.Context, action *Action) (fleet.State, *job
 	if err != nil {
 		return state, nil, err
 	}
-	there := state.Place == fleet.Member || state.Place == fleet.Elsewhere && action.InstanceID != "" &&
+	there := state.Place == fleet.Member || state.Place == fleet.OtherInstance && action.InstanceID != "" &&
 		state.InstanceID == action.InstanceID
 	if state.Place != fleet.Absent && !there {
 		return state, stale("the user is in instance %s by now", state.InstanceID), nil

@@ -16,7 +16,7 @@ import (
 const (
 	ReasonNoMatch    failure.Reason = "no-user-matches"
 	ReasonManyMatch  failure.Reason = "several-users-match"
-	ReasonOtherPlace failure.Reason = "user-matches-elsewhere" // only users of other instances match
+	ReasonOtherPlace failure.Reason = "user-matches-in-other-instance" // only users of other instances match
 )
 
 // Lookup returns the one user of the instance whom a token names: by the DeviceToken, or by exactly
@@ -26,16 +26,16 @@ func (m *Membership) Lookup(ctx context.Context, t Token) (State, error) {
 	if t.Field == nil {
 		s, err := m.Read(ctx, t.DeviceToken)
 		if err == nil && s.Place != Member {
-			err = m.noMatch(t, s.Place == Elsewhere)
+			err = m.noMatch(t, s.Place == OtherInstance)
 		}
 		return s, err
 	}
-	states, elsewhere, err := m.matches(ctx, t)
+	states, inOthers, err := m.matches(ctx, t)
 	switch {
 	case err != nil:
 		return State{}, err
 	case len(states) == 0:
-		return State{}, m.noMatch(t, elsewhere)
+		return State{}, m.noMatch(t, inOthers)
 	case len(states) > 1:
 		return State{}, m.several(t, states)
 	}
@@ -44,7 +44,7 @@ func (m *Membership) Lookup(ctx context.Context, t Token) (State, error) {
 
 // matches returns the users of the instance who have exactly this value, and whether users of other
 // instances have it.
-func (m *Membership) matches(ctx context.Context, t Token) (states []State, elsewhere bool, err error) {
+func (m *Membership) matches(ctx context.Context, t Token) (states []State, inOthers bool, err error) {
 	wanted := t.Field.Normalize(t.Value)
 	forms := []string{t.Value}
 	if wanted != t.Value {
@@ -65,16 +65,16 @@ func (m *Membership) matches(ctx context.Context, t Token) (states []State, else
 			if s.Place == Member {
 				states = append(states, s)
 			} else {
-				elsewhere = true
+				inOthers = true
 			}
 		}
 	}
-	return states, elsewhere, nil
+	return states, inOthers, nil
 }
 
-func (m *Membership) noMatch(t Token, elsewhere bool) error {
+func (m *Membership) noMatch(t Token, inOthers bool) error {
 	reason, message := ReasonNoMatch, fmt.Sprintf("no user %s in instance %s", describe(t), m.Instance)
-	if elsewhere {
+	if inOthers {
 		reason = ReasonOtherPlace
 		message += ", but in another one"
 	}
@@ -133,7 +133,7 @@ func (m *Membership) Everywhere(ctx context.Context, t Token) ([]State, error) {
 	var out []State
 	for i := range users {
 		s := m.stateOf(&users[i])
-		if s.Place == Elsewhere && s.InstanceID != "" && t.names(s) {
+		if s.Place == OtherInstance && s.InstanceID != "" && t.names(s) {
 			out = append(out, s)
 		}
 	}

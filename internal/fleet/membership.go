@@ -17,9 +17,9 @@ type Place uint8
 
 // The places.
 const (
-	Absent    Place = iota // the service shows no such user
-	Member                 // of the instance
-	Elsewhere              // of another instance
+	Absent        Place = iota // the service shows no such user
+	Member                     // of the instance
+	OtherInstance              // of another instance
 )
 
 // State is what is known of a user.
@@ -230,7 +230,7 @@ func (m *Membership) Read(ctx context.Context, deviceToken uuid.UUID) (State, er
 
 // stateOf returns what a user who was read says.
 func (m *Membership) stateOf(u *userservice.User) State {
-	s := State{Place: Elsewhere, Created: u.DateCreated, InstanceID: u.AccountInfo.InstanceID, Values: u.Fields,
+	s := State{Place: OtherInstance, Created: u.DateCreated, InstanceID: u.AccountInfo.InstanceID, Values: u.Fields,
 		Known: true, User: u}
 	s.DeviceToken, _ = field.ParseServiceUUID(u.DeviceToken)
 	if sameUUID(s.InstanceID, m.Instance.ID) {

@@ -123,7 +123,7 @@ func TestMembershipKnowsWhereUsersAre(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for n, want := range map[int]Place{0: Member, 7: Member, 900: Elsewhere, 901: Member, 902: Absent} {
+		for n, want := range map[int]Place{0: Member, 7: Member, 900: OtherInstance, 901: Member, 902: Absent} {
 			s, err := m.State(t.Context(), tokenOf(n))
 			if err != nil || s.Place != want || s.DeviceToken != tokenOf(n) {
 				t.Errorf("listed is %t: user %d: got %+v, %v, want %d", listed, n, s, err, want)

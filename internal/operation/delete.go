@@ -54,7 +54,7 @@ func (d *Delete) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 	switch state.Place {
 	case fleet.Absent:
 		return d.gone(a, a.Lost, noUser(state.DeviceToken, d.Instance.String())), nil
-	case fleet.Elsewhere:
+	case fleet.OtherInstance:
 		return failed(otherInstance(state.DeviceToken, state.InstanceID)), nil
 	}
 	err = d.API.Delete(ctx, userservice.AsAdmin(), state.DeviceToken.String())

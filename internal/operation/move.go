@@ -58,7 +58,7 @@ func (m *Move) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 		return result, nil
 	case there:
 		return job.Result{Outcome: job.Unchanged, DeviceToken: state.DeviceToken}, nil
-	case state.Place == fleet.Elsewhere:
+	case state.Place == fleet.OtherInstance:
 		return failed(otherInstance(state.DeviceToken, state.InstanceID)), nil
 	}
 	if err := m.API.Move(ctx, userservice.AsAdmin(), state.DeviceToken.String(), m.To); err != nil {

@@ -171,7 +171,7 @@ func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.
 	switch {
 	case err != nil: // what cannot be read is believed
 		return takenUnseen(a)
-	case state.Place == fleet.Elsewhere && a.Fields.Text("InstanceInviteCode") == "":
+	case state.Place == fleet.OtherInstance && a.Fields.Text("InstanceInviteCode") == "":
 		return failed(failure.Newf(failure.Rejected, "the DeviceToken %s belongs to a user of instance %s", a.DeviceToken,
 			state.InstanceID).
 			Because(ReasonTaken, a.DeviceToken.String()))

@@ -69,7 +69,7 @@ func (u *Update) do(ctx context.Context, a job.Attempt) (job.Result, error) {
 	switch state.Place {
 	case fleet.Absent:
 		return failed(noUser(state.DeviceToken, u.Instance.String())), nil
-	case fleet.Elsewhere:
+	case fleet.OtherInstance:
 		return failed(otherInstance(state.DeviceToken, state.InstanceID)), nil
 	}
 	wanted := u.wanted(a.Record)
