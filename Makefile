@@ -30,9 +30,9 @@ ci: ## all that must hold before a change lands
 bench: ## the figures of docs/performance.md
 	bench/run
 
-dependencies: ## measure what each module costs, and collect the licences
+dependencies: ## measure what each module costs, and collect the licenses
 	bench/dependencies >dependencies.txt
-	DEPENDENCIES_MEASURED=$(CURDIR)/dependencies.txt go test ./cmd -run 'TestNoModuleComesUnsaid|TestTheLicencesAreCollected' -update
+	DEPENDENCIES_MEASURED=$(CURDIR)/dependencies.txt go test ./cmd -run 'TestNoModuleComesUnsaid|TestTheLicensesAreCollected' -update
 	rm dependencies.txt
 
 snapshot: ## all that a release holds, into dist/; needs goreleaser and cyclonedx-gomod

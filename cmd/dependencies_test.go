@@ -74,7 +74,7 @@ var modules = sync.OnceValues(func() (map[string]module, error) {
 	return all, nil
 })
 
-// No module comes into the program unsaid: docs/dependencies.md lists each with its licence and
+// No module comes into the program unsaid: docs/dependencies.md lists each with its license and
 // what it costs. -update writes the table again; what a new module costs is measured by `make
 // dependencies`.
 func TestNoModuleComesUnsaid(t *testing.T) {
@@ -83,7 +83,7 @@ func TestNoModuleComesUnsaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const path, head = "../docs/dependencies.md", "| module | licence | bytes | init |\n|---|---|---:|---:|\n"
+	const path, head = "../docs/dependencies.md", "| module | license | bytes | init |\n|---|---|---:|---:|\n"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -95,13 +95,13 @@ func TestNoModuleComesUnsaid(t *testing.T) {
 	cost := costs(t, table)
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		licence := licenceName(licenceText(t, all[name]))
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, licence, cost[name])
+		license := licenseName(licenseText(t, all[name]))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, license, cost[name])
 		if cost[name] == "" {
 			t.Errorf("%s is new in the program: say why in docs/architecture.md, then run `make dependencies`", name)
 		}
-		if licence == "" {
-			t.Errorf("the licence of %s is not known here: look whether it may be used", name)
+		if license == "" {
+			t.Errorf("the license of %s is not known here: look whether it may be used", name)
 		}
 	}
 	if *update {
@@ -143,20 +143,20 @@ func costs(t *testing.T, table string) map[string]string {
 	return cost
 }
 
-// licenceText returns the licence of a module.
-func licenceText(t *testing.T, m module) string {
+// licenseText returns the license of a module.
+func licenseText(t *testing.T, m module) string {
 	t.Helper()
 	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING", "License"} {
 		if text, err := os.ReadFile(filepath.Join(m.dir, name)); err == nil {
 			return strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))
 		}
 	}
-	t.Errorf("%s %s has no licence", m.path, m.version)
+	t.Errorf("%s %s has no license", m.path, m.version)
 	return ""
 }
 
-// licenceName returns the SPDX name of a licence that may be used here; "" for any other.
-func licenceName(text string) string {
+// licenseName returns the SPDX name of a license that may be used here; "" for any other.
+func licenseName(text string) string {
 	flat := strings.Join(strings.Fields(text), " ")
 	switch {
 	case strings.Contains(flat, "Apache License") && strings.Contains(flat, "MIT"):
@@ -174,8 +174,8 @@ func licenceName(text string) string {
 	return ""
 }
 
-// The release carries the licences of all that is linked into the program.
-func TestTheLicencesAreCollected(t *testing.T) {
+// The release carries the licenses of all that is linked into the program.
+func TestTheLicensesAreCollected(t *testing.T) {
 	t.Parallel()
 	all, err := modules()
 	if err != nil {
@@ -183,7 +183,7 @@ func TestTheLicencesAreCollected(t *testing.T) {
 	}
 	users := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		text := licenceText(t, all[name])
+		text := licenseText(t, all[name])
 		users[text] = append(users[text], name+" "+all[name].version)
 		if name == "golang.org/x/sys" { // Go's own is the same
 			users[text] = append(users[text], "the Go standard library")
@@ -193,7 +193,7 @@ func TestTheLicencesAreCollected(t *testing.T) {
 		return strings.Compare(users[a][0], users[b][0])
 	})
 	var b strings.Builder
-	b.WriteString("telematicsctl contains the following software, under the licences below it.\n")
+	b.WriteString("telematicsctl contains the following software, under the licenses below it.\n")
 	for _, text := range texts {
 		b.WriteString("\n" + strings.Repeat("=", 80) + "\n" + strings.Join(users[text], "\n") + "\n" +
 			strings.Repeat("-", 80) + "\n" + text + "\n")

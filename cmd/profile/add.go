@@ -253,7 +253,7 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 		return key, err
 	}
 	if err := store.Check(ctx); err != nil {
-		return key, err
+		return key, withoutKeyring(err)
 	}
 	if o.keyStdin {
 		key, err = terminal.ReadSecretLine(k.Streams.In)
@@ -268,4 +268,15 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 			[]failure.Field{{Key: "InstanceKey", Message: err.Error()}})
 	}
 	return key, nil
+}
+
+// withoutKeyring gives the error of a machine that has no keyring the hint that fits a new profile:
+// the flag, which is for good, and no variable.
+func withoutKeyring(err error) error {
+	var e *failure.Error
+	if errors.As(err, &e) && e.Reason == tokenstore.ReasonNoKeyring {
+		return e.WithHint("add --token-store file: it keeps the key and the tokens in a file, encrypted by a passphrase " +
+			"that is asked for, or comes from TELEMATICSCTL_STORE_PASSPHRASE")
+	}
+	return err
 }
