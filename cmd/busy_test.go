@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Every command that waits for the service shows at a terminal that it is working: the first request
-// of each is answered only when something of that stands on standard error.
+// Every command that waits for the service shows at a terminal that it is working: the first
+// request of each is answered only when something of that stands on standard error.
 func TestEveryCommandShowsThatItIsWorking(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, answering("", 0))
@@ -44,8 +44,8 @@ func TestEveryCommandShowsThatItIsWorking(t *testing.T) {
 	}
 }
 
-// watched is a standard error that tells when it shows that a command is working: by the spinner, or the
-// live line of a job.
+// watched is a standard error that tells when it shows that a command is working: by the spinner,
+// or the live line of a job.
 type watched struct {
 	mu   sync.Mutex
 	text bytes.Buffer

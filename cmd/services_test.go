@@ -156,7 +156,8 @@ func unsteady(next http.Handler) http.Handler {
 	})
 }
 
-// slow answers each call after the caller has gone, or after a minute; came receives a value for the first.
+// slow answers each call after the caller has gone, or after a minute; came receives a value for
+// the first.
 func slow(next http.Handler, came chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has gone

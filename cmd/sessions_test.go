@@ -28,8 +28,8 @@ type typedLine struct {
 	answers []string
 }
 
-// sessions are a day of each of the three users, at a terminal of 80 columns and 24 lines. operator and
-// support sit before a served sandbox; the CI job has a terminal as its log.
+// sessions are a day of each of the three users, at a terminal of 80 columns and 24 lines.
+// operator and support sit before a served sandbox; the CI job has a terminal as its log.
 var sessions = map[string][]typedLine{
 	"operator": {
 		{line: "telematicsctl profile add prod --token-store file --instance-id " + sandbox.InstanceID,
@@ -77,7 +77,8 @@ var sessions = map[string][]typedLine{
 	},
 }
 
-// What each of the users sees is in testdata/sessions (go test ./cmd -run Sessions -update rewrites it).
+// What each of the users sees is in testdata/sessions (go test ./cmd -run Sessions -update
+// rewrites it).
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	for name, lines := range sessions {
@@ -108,7 +109,6 @@ func TestSessions(t *testing.T) {
 type session struct {
 	*home
 	screen vt10x.Terminal
-	exits  []string
 }
 
 func newSession(t *testing.T, name string) *session {
@@ -201,8 +201,8 @@ var (
 	isData     = regexp.MustCompile(`^\{|;"`) // JSON, or a file that is shown
 )
 
-// checkWidth checks that the terminal breaks no line, except a command that is to be pasted, data, and
-// the name of a file.
+// checkWidth checks that the terminal breaks no line, except a command that is to be pasted,
+// data, and the name of a file.
 func (s *session) checkWidth(t *testing.T, raw string) {
 	t.Helper()
 	for _, line := range strings.Split(escapes.ReplaceAllString(raw, ""), "\n") {

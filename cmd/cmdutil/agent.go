@@ -86,8 +86,8 @@ func (k *App) ConfirmDeletion(n int, one, many string) (answered bool, err error
 	return false, nil
 }
 
-// ConfirmCall makes an agent give --confirm 1 for a call that may delete something: only the service
-// knows whether it does.
+// ConfirmCall makes an agent give --confirm 1 for a call that may delete something: only the
+// service knows whether it does.
 func (k *App) ConfirmCall() error {
 	if !k.Flags.Agent || k.Flags.Confirm != nil && *k.Flags.Confirm == 1 {
 		return nil

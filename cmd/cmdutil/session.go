@@ -188,8 +188,8 @@ func (s *Session) openStore(cfg *config.Config) (tokenstore.Store, error) {
 // openedFile is what tells one token file from another, and how it is opened.
 type openedFile struct{ dir, passphraseCommand string }
 
-// openStore returns the token store of a profile; it reads nothing yet. A token file is opened once, so
-// that a person types its passphrase once.
+// openStore returns the token store of a profile; it reads nothing yet. A token file is opened
+// once, so that a person types its passphrase once.
 func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
 	o := tokenstore.Options{
 		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Backend: k.Keyring,

@@ -99,7 +99,8 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 		return err
 	}
 	defer release()
-	if err := s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec.Record)}); err != nil {
+	err = s.ConfirmChange(ctx, cmdutil.Change{What: "Register", Users: 1, Whom: whomCreated(body, rec.Record)})
+	if err != nil {
 		return err
 	}
 	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: wanted, ServiceTime: s.API.ServiceTime}

@@ -17,8 +17,9 @@ type identified struct {
 	key     identity.Key
 }
 
-// identify says who the user is, by the same rule as a row of a file. It refuses an identity key that
-// is not the one last used for the instance, by a job or here: the same person would be registered twice.
+// identify says who the user is, by the same rule as a row of a file. It refuses an identity key
+// that is not the one last used for the instance, by a job or here: the same person would be
+// registered twice.
 func identify(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, o createOptions, body field.Set) (u identified,
 	err error) {
 	if u.deriver, err = s.Deriver(ctx); err != nil {

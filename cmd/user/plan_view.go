@@ -109,7 +109,8 @@ var signs = map[apply.Kind]string{apply.Create: "+", apply.Update: "~", apply.Mo
 var styles = map[apply.Kind]render.Style{apply.Create: render.Good, apply.Update: render.Warn, apply.Move: render.Warn,
 	apply.Deactivate: render.Bad, apply.Delete: render.Bad}
 
-// painted returns the text of a plan, sanitized, with the sign and the kind of each action in color.
+// painted returns the text of a plan, sanitized, with the sign and the kind of each action in
+// color.
 func painted(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

@@ -192,7 +192,7 @@ const (
 	ReasonDuplicate failure.Reason = "apply-duplicate-key" // two rows, or two users, of one key
 	// the subject is "absent=N", "update=N" or "create=N", or several
 	ReasonLimit         failure.Reason = "apply-limit"
-	ReasonRows          failure.Reason = "apply-rows"                     // fewer rows than expected; the subject is the count
+	ReasonRows          failure.Reason = "apply-rows"                     // fewer rows than expected; subject: their count
 	ReasonTruncated     failure.Reason = "apply-truncated"                // the file ends within a row
 	ReasonOwners        failure.Reason = "apply-nobody-owned"             // removal without a ledger or a scope
 	ReasonPlan          failure.Reason = "apply-plan-invalid"             // not a plan, or damaged; subject: the file

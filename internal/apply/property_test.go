@@ -186,7 +186,8 @@ func TestCutFileIsRefused(t *testing.T) {
 	}
 }
 
-// plan → apply → undo is where it began, as far as it can be undone: users who were created stay.
+// plan, apply and undo lead back to the beginning, as far as it can be undone: users who were
+// created stay.
 func TestUndoIsTheInverse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

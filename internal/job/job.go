@@ -262,7 +262,7 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 			Because(ReasonUnfinished, j.Spec.ID)
 	}
 	end := j.end(summary)
-	if countErr == nil && summary.Tally.madeNobody() {
+	if countErr == nil && summary.madeNobody() {
 		end = errors.Join(end, j.store.dropKey(context.WithoutCancel(ctx), j.Spec))
 	}
 	return summary, j.explain(ctx, errors.Join(err, end), summary.Tally)

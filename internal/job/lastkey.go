@@ -77,7 +77,8 @@ func (s *Store) keepKey(spec Spec) error {
 	return nil
 }
 
-// dropKey removes the record of an identity key that nobody but this job used, and that made nobody.
+// dropKey removes the record of an identity key that nobody but this job used, and that made
+// nobody.
 func (s *Store) dropKey(ctx context.Context, spec Spec) error {
 	if spec.KeyCheck == "" {
 		return nil
