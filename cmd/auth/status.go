@@ -133,9 +133,14 @@ func notSignedIn(ctx context.Context, s *cmdutil.Session, who string) error {
 		as = " as user " + who
 	}
 	if who == auth.Admin && s.Stored() != "" && untried(s) && s.Auth.OtherAdmin(ctx) == "" {
+		if s.Stored() == tokenstore.KindMemory {
+			return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+
+				" as the admin: token_store memory keeps no sign-in, so that each command signs in with the password "+
+				"in the environment").Because(auth.ReasonUntried, s.Stored())
+		}
 		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+
 			" as the admin: the password in the environment was not used yet").
-			Because(auth.ReasonUntried, who)
+			Because(auth.ReasonUntried, s.Stored())
 	}
 	if s.Stored() != "" {
 		return failure.New(failure.Unauthorized, "not signed in to profile "+s.Profile.Name+as).

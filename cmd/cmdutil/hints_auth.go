@@ -18,7 +18,10 @@ var authHints = map[failure.Reason]hint{
 	auth.ReasonSignedOut: func(a *App, e *failure.Error) string {
 		return a.signInHint(e.Subject)
 	},
-	auth.ReasonUntried: func(a *App, _ *failure.Error) string {
+	auth.ReasonUntried: func(a *App, e *failure.Error) string { // subject: the token store
+		if e.Subject == tokenstore.KindMemory {
+			return "check that the service takes the password with " + a.Command("auth", "login")
+		}
 		return "commands sign in with it when they need to; try it with " + a.Command("auth", "login")
 	},
 	auth.ReasonForbiddenUser: func(a *App, e *failure.Error) string {

@@ -10,7 +10,7 @@ import (
 // configHints are for a configuration that cannot be used.
 var configHints = map[failure.Reason]hint{
 	config.ReasonNoFile:      fixed("check --config and TELEMATICSCTL_CONFIG"),
-	config.ReasonUnreadable:  about("get read access to "),
+	config.ReasonUnreadable:  about("make it a file that you can read, or name another with --config: "),
 	config.ReasonInvalidFile: about("correct the file in an editor: "),
 	config.ReasonForeignWriters: func(_ *App, e *failure.Error) string {
 		return "make it yours alone: `chmod 600 " + QuoteForShell(e.Subject) + "`, in a folder that only you can write to"

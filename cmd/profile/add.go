@@ -138,7 +138,7 @@ func add(ctx context.Context, k *cmdutil.App, o addOptions) error {
 // nextStep names the command that makes the new profile usable.
 func nextStep(k *cmdutil.App, p config.Profile, current bool) {
 	words := []string{"auth", "login"}
-	if p.AdminEmail == "" {
+	if p.AdminEmail == "" && k.Getenv("TELEMATICSCTL_ADMIN_EMAIL") == "" {
 		words = append(words, "--email", "ADDRESS")
 	}
 	if !current && k.Flags.Profile == "" {

@@ -37,6 +37,8 @@ func TestColour(t *testing.T) {
 		{"NO_COLOR turns it off", env("NO_COLOR", "1"), false, false, false},
 		{"an empty NO_COLOR does not", env("NO_COLOR", ""), false, true, false},
 		{"TERM=dumb turns it off", env("TERM", "dumb"), false, false, false},
+		{"CLICOLOR=0 turns it off", env("CLICOLOR", "0"), false, false, false},
+		{"CLICOLOR=1 leaves it as it is", env("CLICOLOR", "1"), false, true, false},
 		{"CLICOLOR_FORCE turns it on everywhere", env("CLICOLOR_FORCE", "1"), false, true, true},
 		{"CLICOLOR_FORCE=0 does not", env("CLICOLOR_FORCE", "0"), false, true, false},
 		{"CLICOLOR_FORCE wins over NO_COLOR", env("CLICOLOR_FORCE", "1", "NO_COLOR", "1"), false, true, true},
