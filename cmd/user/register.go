@@ -145,7 +145,7 @@ func warnOfContent(r *cmdutil.JobRun, p identity.Preference) {
 	switch p.Rest {
 	case identity.Content:
 		r.App.Streams.Warn("rows without a key are known by their content: a row that is edited later " +
-			"is a new user (name a key with --key)")
+			"is a new user (name a key, such as --key email)")
 	case identity.Random:
 		if r.Job.Spec.Input != nil && r.Flags.Restart {
 			r.App.Streams.Warn("rows without a key are registered as new users: --restart creates them again")
