@@ -1,6 +1,11 @@
 package userservice
 
-import "strings"
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
 
 // scanner reads JSON in one pass, without a copy of anything. Once something is not JSON, or not
 // what was asked for, ok stays false. It has no errors: what it does not read is decoded by
@@ -11,16 +16,16 @@ type scanner struct {
 	ok   bool
 }
 
-// deepest is how deep values may be nested.
-const deepest = 100
+// deepest is how deep values may be nested, as with encoding/json.
+const deepest = 10_000
 
-// members reads an object whose names are plain; value reads the value of the member of that name.
+// members reads an object; value reads the value of the member of that name.
 func (s *scanner) members(value func(name []byte)) {
 	for first := byte('{'); s.ok; first = ',' {
 		if s.take(first); first == '{' && s.peek() == '}' {
 			break
 		}
-		name := s.text()
+		name := s.name()
 		if s.take(':'); s.ok {
 			value(name)
 		}
@@ -100,6 +105,22 @@ func (s *scanner) text() []byte {
 	}
 	s.ok = false
 	return nil
+}
+
+// name reads the name of a member.
+func (s *scanner) name() []byte {
+	s.peek()
+	start := s.at
+	if s.skipText(); !s.ok {
+		return nil
+	}
+	raw := s.data[start:s.at]
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return raw[1 : len(raw)-1]
+	}
+	var name string
+	s.ok = json.Unmarshal(raw, &name) == nil
+	return []byte(name)
 }
 
 // value reads any value, and returns it as it is written.

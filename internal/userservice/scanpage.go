@@ -101,7 +101,7 @@ func scanPage(answer []byte, q *ListQuery) (page readPage, ok bool) {
 // that is.
 func (s *scanner) other(name []byte, known ...string) {
 	for _, k := range known {
-		if len(k) == len(name) && strings.EqualFold(k, string(name)) {
+		if strings.EqualFold(k, string(name)) {
 			s.ok = false
 		}
 	}

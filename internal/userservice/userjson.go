@@ -1,12 +1,14 @@
 package userservice
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
-	"maps"
+	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
 // userMembers are the members of a user, in the order in which they are printed. Others follow,
@@ -16,56 +18,109 @@ var userMembers = []string{
 	"UserWallets", "IdentityId", "IdentityProvider",
 }
 
+// member is a member of an object, its value as it is written.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// object is the members of an object, each name once.
+type object []member
+
+// put sets a member: the last one of a name counts.
+func (o *object) put(name string, value json.RawMessage) {
+	for i := range *o {
+		if (*o)[i].name == name {
+			(*o)[i].value = value
+			return
+		}
+	}
+	*o = append(*o, member{name, value})
+}
+
+func (o *object) get(name string) json.RawMessage {
+	for _, m := range *o {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// appendTo writes the members in their order.
+func (o *object) appendTo(b []byte) []byte {
+	b = append(b, '{')
+	for i, m := range *o {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		key, _ := json.Marshal(m.name)
+		b = append(append(append(b, key...), ':'), m.value...)
+	}
+	return append(b, '}')
+}
+
 // MarshalJSON writes the user under the service's own names, null where the service says null:
 // with UserFields as an object, DeviceToken in canonical form, and times in RFC 3339 and UTC.
 func (u User) MarshalJSON() ([]byte, error) {
-	members := map[string]json.RawMessage{}
+	members := make(object, 0, len(userMembers)+4)
 	if len(u.raw) > 0 {
-		if err := json.Unmarshal(u.raw, &members); err != nil {
-			return nil, err
+		s := scanner{data: u.raw, ok: true}
+		s.members(func(name []byte) { members.put(spelled(string(name)), s.value()) })
+		if !s.atEnd() {
+			return nil, errors.New("a user of invalid JSON")
 		}
 	}
-	byName := map[string]json.RawMessage{}
-	for name, value := range members {
-		byName[spelled(name)] = value
-	}
-	byName["DeviceToken"], _ = json.Marshal(u.DeviceToken)
+	token, _ := json.Marshal(u.DeviceToken)
+	members.put("DeviceToken", token)
 	if !u.DateCreated.IsZero() {
-		byName["DateCreated"], _ = json.Marshal(u.DateCreated.Format(time.RFC3339Nano))
+		created, _ := json.Marshal(u.DateCreated.Format(time.RFC3339Nano))
+		members.put("DateCreated", created)
 	}
-	if raw, ok := byName["UserFields"]; ok {
-		fields := userFields(raw)
-		text, err := json.Marshal(fields) // null for none
-		if err != nil {
-			return nil, err
-		}
-		byName["UserFields"] = text
+	if raw := members.get(field.UserFields); raw != nil {
+		members.put(field.UserFields, fieldsObject(raw))
 	}
-	byName["UserProfile"] = withMoment(byName["UserProfile"], "Birthday")
-	var b bytes.Buffer
-	b.WriteByte('{')
-	write := func(name string) {
-		value, ok := byName[name]
-		if !ok || value == nil {
+	if raw := members.get(field.UserProfile); raw != nil {
+		members.put(field.UserProfile, withMoment(raw, "Birthday"))
+	}
+	slices.SortFunc(members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(placeOf(a.name), placeOf(b.name)), strings.Compare(a.name, b.name))
+	})
+	return members.appendTo(make([]byte, 0, len(u.raw)+100)), nil
+}
+
+// placeOf returns the place of a member in print; others come after those that are known.
+func placeOf(name string) int {
+	if i := slices.Index(userMembers, name); i >= 0 {
+		return i
+	}
+	return len(userMembers)
+}
+
+// fieldsObject returns UserFields as one object, by name; null for none.
+func fieldsObject(raw json.RawMessage) json.RawMessage {
+	s := scanner{data: raw, ok: true}
+	var members object
+	found := false
+	read := func() {
+		if found || s.peek() != '{' {
+			s.ok = false
 			return
 		}
-		delete(byName, name)
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		key, _ := json.Marshal(name)
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(value)
+		found = true
+		s.members(func(name []byte) { members.put(string(name), s.value()) })
 	}
-	for _, name := range userMembers {
-		write(name)
+	if s.peek() == '[' {
+		s.items(read)
+	} else {
+		read()
 	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		write(name)
+	if !s.atEnd() || !found {
+		text, _ := json.Marshal(userFields(raw))
+		return text
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	return members.appendTo(nil)
 }
 
 // spelled returns a member's name as it is printed, whatever its case.
@@ -80,30 +135,22 @@ func spelled(name string) string {
 
 // withMoment returns an object with the time in one of its members in RFC 3339 and UTC.
 func withMoment(object json.RawMessage, member string) json.RawMessage {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	s := scanner{data: object, ok: true}
+	var start, end int
+	s.members(func(name []byte) {
+		value := s.value()
+		if end == 0 && strings.EqualFold(string(name), member) {
+			start, end = s.at-len(value), s.at
+		}
+	})
+	if !s.ok || end == 0 {
 		return object
 	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return object
-		}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return object
-		}
-		var t text
-		if s, _ := name.(string); !strings.EqualFold(s, member) || json.Unmarshal(value, &t) != nil {
-			continue
-		}
-		at := moment(string(t))
-		if at.IsZero() {
-			return object
-		}
-		text, _ := json.Marshal(at.Format(time.RFC3339Nano))
-		end := int(d.InputOffset())
-		return slices.Concat(object[:end-len(value)], text, object[end:])
+	t, err := readText(object[start:end])
+	at := moment(string(t))
+	if err != nil || at.IsZero() {
+		return object
 	}
-	return object
+	text, _ := json.Marshal(at.Format(time.RFC3339Nano))
+	return slices.Concat(object[:start], text, object[end:])
 }
