@@ -191,12 +191,12 @@ func verify(ctx context.Context, s *cmdutil.Session, done auth.Login, as userser
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return false, rollBack(ctx, s, done, failure.From(err))
 	default:
-		e := *failure.From(err)
+		e := failure.Copy(err)
 		e.Message = "signed in, and the tokens are stored, but a first call with them failed: " + e.Message
 		if e.Hint == "" {
 			e.Hint = "the tokens may well be valid: use them when the service answers again"
 		}
-		return true, &e
+		return true, e
 	}
 }
 

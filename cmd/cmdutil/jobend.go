@@ -43,11 +43,11 @@ func (r *jobRun) finish(ctx context.Context, s job.Summary, began time.Time, run
 // unprinted is the error of a run that sent all rows and could not print or keep
 // everything.
 func (r *jobRun) unprinted(err, closeErr error) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	if closeErr != nil {
 		f.Hint = "list the users with " + r.App.Command("job", "show", r.Job.Spec.ID)
 	}
-	return &f
+	return f
 }
 
 // report says how the run went, so that it can be pasted into a ticket.
@@ -117,13 +117,13 @@ func (r *jobRun) endDryRun(s job.Summary, err error) error {
 // endedEarly is the error of a run that did not come to its end, with what was
 // done and how to resume.
 func (r *jobRun) endedEarly(s job.Summary, err error) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	if f.Code == failure.Invalid && s.Settled > 0 {
 		f.Code = failure.Failed
 	}
 	f.Message = SummaryText(r.kind.Past, s.Tally) + ": " + f.Message
 	resume := "resume with " + r.App.Command("job", "resume", r.Job.Spec.ID)
-	switch hint := r.App.Hint(&f); {
+	switch hint := r.App.Hint(f); {
 	case f.Reason == apply.ReasonStale: // a new plan is a new job
 		f.Hint = hint
 	case s.NotSent()+s.Retryable == 0 || r.failing != nil && s.NotSent()+s.Retryable == 0:
@@ -135,7 +135,7 @@ func (r *jobRun) endedEarly(s job.Summary, err error) error {
 	default:
 		f.Hint = hint + "; then " + resume
 	}
-	return &f
+	return f
 }
 
 // resumeReasons are the reasons whose hint says how to resume already.
@@ -151,9 +151,9 @@ func (r *jobRun) partial(s job.Summary) error {
 	if err == nil {
 		return nil
 	}
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	if f.Code != failure.Partial { // the single row's own
-		return &f
+		return f
 	}
 	f.Message = SummaryText(r.kind.Past, s.Tally)
 	show := "list the failed rows with " + r.App.Command("job", "show", s.Job)
@@ -165,5 +165,5 @@ func (r *jobRun) partial(s job.Summary) error {
 	default:
 		f.Hint = show + "; send them again with " + r.App.Command("job", "retry", s.Job)
 	}
-	return &f
+	return f
 }

@@ -146,7 +146,7 @@ func trimEnd(token secret.String) secret.String { return secret.New(strings.Trim
 
 // explainStdin returns the error of a failed refresh with what it means for who keeps the pair.
 func explainStdin(err error) error {
-	e := *failure.From(err)
+	e := failure.Copy(err)
 	switch {
 	case e.Reason == userservice.ReasonWrongSubject || e.Reason == userservice.ReasonMalformedToken:
 	case e.Code == failure.Unauthorized:
@@ -154,5 +154,5 @@ func explainStdin(err error) error {
 	case e.MayHaveApplied:
 		e.Reason, e.Hint = "", "the pair may be spent: try it once more, and sign in again if it is refused"
 	}
-	return &e
+	return e
 }

@@ -195,7 +195,7 @@ func createFailure(o createOptions, r job.Result) error {
 		return failure.Newf(failure.Rejected, "user %s exists already: nothing was changed", token).Because(reasonExists,
 			token)
 	case job.Unknown:
-		f := *failure.From(r.Err)
+		f := failure.Copy(r.Err)
 		f.Message += "; user " + token + " may exist"
 		if f.Code != failure.Interrupted {
 			f.Code = failure.Unavailable

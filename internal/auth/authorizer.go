@@ -70,6 +70,6 @@ func (s *Source) Explain(subject string, err error) error {
 
 // because returns a copy of an error with a reason.
 func because(err error, reason failure.Reason, subject string) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	return f.Because(reason, subject)
 }

@@ -64,7 +64,7 @@ func errEnvNotRenewable() error {
 
 // explainEnv explains a 401 to the JWT from the environment.
 func (s *Source) explainEnv(err error) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	_, _, ok := s.EnvSubject()
 	expired := s.EnvExpired()
 	switch {

@@ -40,9 +40,9 @@ func ofTheCall(err error) error {
 	if !failure.MayHaveApplied(err) {
 		return err
 	}
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	f.MayHaveApplied = false
-	return &f
+	return f
 }
 
 // renewShared renews, with the help of a person where that is needed and somebody is there. What
@@ -199,13 +199,13 @@ func (s *Source) keepNew(ctx context.Context, subject, email string, pair userse
 	case badAnswer(err):
 		return tokenstore.Record{}, err
 	case err != nil:
-		f := *failure.From(err)
+		f := failure.Copy(err)
 		f.Message = "the service issued new tokens for " + named(subject) +
 			", which could not be stored and are lost: " + f.Message
 		if f.Reason == "" {
 			f.Reason, f.Subject = ReasonTokensLost, subject
 		}
-		return tokenstore.Record{}, &f
+		return tokenstore.Record{}, f
 	}
 	s.mu.Lock()
 	s.unverified[subject] = rec.Access

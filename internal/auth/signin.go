@@ -78,10 +78,10 @@ func (s *Source) signInUser(ctx context.Context, subject string, refusal error) 
 	}
 	rec, err := s.login(ctx, s.userLogin(in, subject))
 	if refusal != nil && failure.HasReason(err, ReasonUserSignIn) {
-		f := *failure.From(err)
+		f := failure.Copy(err)
 		f.Message = "the service refused the stored RefreshToken of " + named(subject) + ", and then: " + f.Message
 		f.Cause = errors.Join(err, refusal)
-		err = &f
+		err = f
 		s.dropRefreshToken(ctx, subject)
 	}
 	return rec, err
@@ -216,7 +216,7 @@ func (s *Source) login(ctx context.Context, by loginCall) (tokenstore.Record, er
 // explainSignIn returns the error of a refused sign-in with its reason, and has the guard record
 // the service's block.
 func (s *Source) explainSignIn(ctx context.Context, host string, by loginCall, err error) error {
-	switch f := *failure.From(err); f.Status {
+	switch f := failure.Copy(err); f.Status {
 	case http.StatusTooManyRequests:
 		lasts := blockFor(f.RetryAfter)
 		f.Message += "; no sign-in is sent until " + s.Guard.at(lasts)

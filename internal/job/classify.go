@@ -76,9 +76,9 @@ func (r *run) noteCredentials(err error) {
 // refusal is the error that ends a run whose credentials are refused. What the
 // authorizer knows better stays.
 func refusal(err error) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	if f.Reason == "" {
 		f.Reason = ReasonRefused
 	}
-	return &f
+	return f
 }

@@ -332,9 +332,9 @@ func (j *Job) explain(ctx context.Context, err error, t Tally) error {
 		}
 		return &failure.Error{Code: failure.Interrupted, Message: message, Cause: context.Cause(ctx)}
 	}
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	if f.Subject == "" && (f.Reason == ReasonFailures || f.Reason == ReasonDown || f.Reason == ReasonRefused) {
 		f.Subject = j.Spec.ID
 	}
-	return &f
+	return f
 }

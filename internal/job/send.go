@@ -327,7 +327,7 @@ func (t *retrier) shouldRetry(err error, down bool) bool {
 }
 
 func waitTooLong(err error) error {
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	f.Message = fmt.Sprintf("the service asks to wait for %s: %s", f.RetryAfter, f.Message)
 	return f.Because(ReasonWaitTooLong, f.RetryAfter.String())
 }

@@ -83,9 +83,9 @@ func retryable(err error) bool {
 func gaveUp(a job.Attempt, err error) job.Result {
 	result := job.Result{Outcome: job.Failed, DeviceToken: a.DeviceToken, Err: err}
 	if a.Lost {
-		lost := *failure.From(err)
+		lost := failure.Copy(err)
 		lost.MayHaveApplied = true
-		result.Outcome, result.Err = job.Unknown, &lost
+		result.Outcome, result.Err = job.Unknown, lost
 	}
 	return result
 }

@@ -117,9 +117,9 @@ func carryDoubt(earlier, err error) error {
 	if err == nil || !failure.MayHaveApplied(earlier) || failure.MayHaveApplied(err) {
 		return err
 	}
-	f := *failure.From(err)
+	f := failure.Copy(err)
 	f.MayHaveApplied = true
-	return &f
+	return f
 }
 
 // unauthorized reports whether a call was answered 401 by the service. A bare one counts (live).

@@ -71,10 +71,10 @@ func (r Retry) run(ctx context.Context, cl call, try func() attempt) *failure.Er
 	if ctx.Err() != nil && last.Code != failure.Interrupted {
 		// The wait was cut short: the error says so to the person who pressed Ctrl-C, and MayHaveApplied
 		// stays.
-		interrupted := *failure.From(ctx.Err())
+		interrupted := failure.Copy(ctx.Err())
 		interrupted.Message = cl.name + ": " + interrupted.Message
 		interrupted.RequestID, interrupted.MayHaveApplied = last.RequestID, applied
-		return &interrupted
+		return interrupted
 	}
 	return last
 }
