@@ -237,16 +237,12 @@ var unreachableReasons = map[failure.Reason]string{
 	"sandbox-tls-folder":   "sandbox serve checks its flags first",
 	"user-refused-before":  "token refresh --all shows the pair as skipped",
 	"state-folder-missing": "the configuration fails first where there is no folder",
-	"tokens-lost":          "every error of a token store has a reason of its own, so far",
-	"job-credentials":      "every refusal of credentials has a reason of its own, so far",
 }
 
 // elsewhereReasons are reasons with a hint that no row can cause, and why.
 var elsewhereReasons = map[failure.Reason]string{
-	"lease-sweep-running": "the other one is waited for first, for ten seconds: too long for a row",
-	"sandbox-newer":       "its data file has a format of its own: the tests of internal/sandbox write one",
-	"list-moves":          "the list must change while it is read: internal/fleet tests that",
-	"bug":                 "it is one by its name",
+	"list-moves": "the list must change while it is read: internal/fleet tests that",
+	"bug":        "it is one by its name",
 }
 
 // logTexts logs (-v) the texts of the source that a person may read and that are in no row.
@@ -331,12 +327,15 @@ func (w *messageWorld) checkHintFlags(r messageResult) {
 	flag := " --config " + "'" + strings.ReplaceAll(file, "'", `'\''`) + "'"
 	for _, found := range commandInHint.FindAllStringSubmatch(app.Hint(r.err), -1) {
 		if !strings.Contains(found[1], flag) || !strings.Contains(found[1], "--profile ") &&
-			!strings.Contains(found[1], "telematicsctl profile ") {
+			!aboutNoProfile.MatchString(found[1]) {
 			w.t.Errorf("%s:%d: the hint's command has not the flags --config and --profile that were given: %s",
 				w.row.file, w.row.line, found[1])
 		}
 	}
 }
+
+// aboutNoProfile is a command to which --profile means nothing.
+var aboutNoProfile = regexp.MustCompile(`^telematicsctl (profile|sandbox) `)
 
 // commandInHint finds the commands of this program in a hint.
 var commandInHint = regexp.MustCompile("`(telematicsctl [^`]*)`")

@@ -90,7 +90,7 @@ func login(ctx context.Context, k *cmdutil.App, o loginOptions) error {
 	defer func() { _ = s.Close() }()
 	if o.savePassword && s.Stored() == tokenstore.KindMemory {
 		return failure.New(failure.Invalid, "--save-password: token_store memory keeps no password for the next command").
-			WithHint("leave --save-password out, or set another token_store")
+			Because(cmdutil.ReasonPasswordNotKept, "")
 	}
 	if s.Stored() == tokenstore.KindMemory {
 		k.Streams.Warn("token_store memory keeps the tokens for this command only: the next one is not signed in")
@@ -127,7 +127,7 @@ func signIn(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, o loginOpti
 	}
 	if email == "" {
 		return "", rec, failure.New(failure.Invalid, "no email address").
-			WithHint("set --email, or --device-token to sign in as a user")
+			Because(cmdutil.ReasonNoEmail, "")
 	}
 	if _, err := field.MustGet("Email").ParseText(email, k.Now()); err != nil {
 		return "", rec, failure.InvalidFields("cannot sign in", []failure.Field{{Key: "--email", Message: err.Error()}})

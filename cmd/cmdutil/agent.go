@@ -78,10 +78,10 @@ func (k *App) ConfirmDeletion(n int, one, many string) (answered bool, err error
 		return true, nil
 	case given != nil:
 		return false, failure.Newf(failure.Invalid, "nothing was deleted: --confirm says %d, and this deletes %s", *given,
-			Count(n, one, many)).WithHint("look at what is selected, then give --confirm " + strconv.Itoa(n))
+			Count(n, one, many)).Because(ReasonWrongNumber, strconv.Itoa(n))
 	case k.Flags.Agent:
 		return false, failure.Newf(failure.Invalid, "nothing was deleted: an agent must confirm that this deletes %s",
-			Count(n, one, many)).WithHint("ask the person you work for; if this is meant, add --confirm " + strconv.Itoa(n))
+			Count(n, one, many)).Because(ReasonAgentDeletes, strconv.Itoa(n))
 	}
 	return false, nil
 }
@@ -93,5 +93,5 @@ func (k *App) ConfirmCall() error {
 		return nil
 	}
 	return failure.New(failure.Invalid, "nothing was sent: an agent must confirm a call that may change something").
-		WithHint("prefer the command that does the same; otherwise add --confirm 1")
+		Because(ReasonAgentCalls, "")
 }

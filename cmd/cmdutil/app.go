@@ -33,6 +33,9 @@ type Env struct {
 	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
 	Keyring tokenstore.Backend // another keyring than the system's; for tests
 
+	// SweepWait is how long a sweep of leases waits for another; 0 is its own rule.
+	SweepWait time.Duration
+
 	// Wire is put around the way to the service, so that a test sees what goes over it;
 	// nil is nothing.
 	Wire func(http.RoundTripper) http.RoundTripper
@@ -213,7 +216,7 @@ func (k *App) ReadInput(flag, name string) ([]byte, error) {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, failure.Wrap(failure.Invalid, flag, err).
-				WithHint(flag + " takes the name of a file, or - for standard input")
+				Because(ReasonNamesFile, flag)
 		}
 		defer func() { _ = f.Close() }()
 		r = f

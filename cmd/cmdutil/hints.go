@@ -27,6 +27,7 @@ var hintTables = []map[failure.Reason]hint{
 	identityHints,
 	sandboxHints,
 	terminalHints,
+	commandHints,
 }
 
 // fixed returns a hint that is the same for every error.

@@ -79,13 +79,12 @@ func hostOr(subject, otherwise string) string {
 // instanceKeyHint says how the InstanceKey of the profile in force is corrected; "" where
 // that cannot be known.
 func (a *App) instanceKeyHint() string {
-	cfg, err := a.Config()
-	if err != nil {
+	if _, err := a.Config(); err != nil {
 		return ""
 	}
-	p, err := cfg.Resolve()
-	if err != nil {
+	p, ok := a.profile()
+	if !ok {
 		return ""
 	}
-	return (&Session{Profile: p, app: a}).keyHint()
+	return a.keyHint(p)
 }

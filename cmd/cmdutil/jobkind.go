@@ -69,6 +69,8 @@ type JobParts struct {
 	// HideTokens has a dry run print no DeviceTokens: the service will choose them.
 	HideTokens bool
 
+	// Warn warns of what a new job will do, once its input is known to be right; nil for nothing.
+	Warn func()
 	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done.
 	Confirm func(ctx context.Context, requested int) error
 	Start   func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing

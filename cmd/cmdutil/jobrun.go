@@ -307,6 +307,9 @@ func (r *jobRun) plan(ctx context.Context) error {
 	case r.InstanceErr != nil && !r.DryRun:
 		return r.InstanceErr
 	}
+	if r.parts.Warn != nil {
+		r.parts.Warn()
+	}
 	if !r.DryRun {
 		if err := r.parts.Confirm(ctx, plan.Requested); err != nil {
 			return err

@@ -25,7 +25,7 @@ func (k *App) LeasesOf(cfg *config.Config, p config.Profile) *lease.Store {
 	if p.Sandbox {
 		dir = SandboxDir(cfg)
 	}
-	return &lease.Store{Dir: dir, Now: k.Now}
+	return &lease.Store{Dir: dir, Now: k.Now, SweepWait: k.SweepWait}
 }
 
 // OfProfile returns what takes the leases of the session's profile and instance.

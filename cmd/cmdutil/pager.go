@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/telematicsctl/telematicsctl/internal/config"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 // A Pager is standard output. At a terminal, what a command with long output prints goes
@@ -61,7 +62,7 @@ func (p *Pager) start() {
 		err = c.Start()
 	}
 	if err != nil {
-		p.app.Streams.Warn("cannot run the pager " + words[0] + ": " + err.Error())
+		p.app.Streams.Warn("cannot run the pager " + words[0] + ": " + failure.Text(err))
 		return
 	}
 	p.command, p.in = c, in

@@ -246,7 +246,7 @@ func (s *Session) NeedStore() error {
 func noStore() error {
 	return failure.New(failure.Invalid,
 		"TELEMATICSCTL_ACCESS_TOKEN is set: with it nothing is read from or written to a token store").
-		WithHint("`unset TELEMATICSCTL_ACCESS_TOKEN` first")
+		Because(ReasonStoreUnused, "")
 }
 
 // guard keeps the profile's sign-ins within the service's limit; bulk tells that a wait
@@ -301,30 +301,23 @@ func (s *Session) readKey(ctx context.Context) (secret.String, error) {
 	case p.InstanceKeyCommand != "":
 		return p.RunKeyCommand(ctx)
 	case s.given:
-		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name +
-			", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").
-			WithHint("set TELEMATICSCTL_INSTANCE_KEY too")
+		return secret.String{}, failure.New(failure.Invalid, "no InstanceKey is set for profile "+p.Name+
+			", and with TELEMATICSCTL_ACCESS_TOKEN set none is read from a token store").Because(ReasonNoKeyWithToken, p.Name)
 	}
 	rec, err := s.Store.Get(ctx, tokenstore.Key{Profile: p.Name, Subject: tokenstore.SubjectInstanceKey})
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
-		return secret.String{}, noKey("no InstanceKey is set for profile " + p.Name).WithHint(s.keyHint())
+		return secret.String{}, failure.New(failure.Invalid, "no InstanceKey is set for profile "+p.Name).
+			Because(ReasonNoKey, p.Name)
 	case err != nil:
 		return secret.String{}, err
 	case p.InstanceID != rec.InstanceID:
 		return secret.String{}, failure.Newf(failure.Invalid,
 			"the stored InstanceKey of profile %s belongs to instance %s, not to %s", p.Name, rec.InstanceID, p.InstanceID).
-			WithHint(s.keyHint())
+			Because(ReasonNoKey, p.Name)
 	}
 	return rec.Value, nil
 }
-
-func noKey(message string) *failure.Error {
-	return &failure.Error{Code: failure.Invalid, Message: message,
-		Fields: []failure.Field{{Key: "InstanceKey", Message: "it is missing"}}}
-}
-
-func (s *Session) keyHint() string { return s.app.keyHint(s.Profile) }
 
 // HasInstanceKey reports whether there is an InstanceKey by which users can be signed in. A
 // command that would print it is not run for that.

@@ -118,7 +118,7 @@ func finishCreate(ctx context.Context, k *cmdutil.App, plan *profilePlan, in use
 	if plan != nil {
 		if err := plan.save(ctx, in); err != nil {
 			return failure.Prefix(err, "instance "+in.ID+" was created, but not its profile").
-				WithHint("create the profile with " + k.Command("instance", "use", in.ID))
+				Because(cmdutil.ReasonProfileMissing, in.ID)
 		}
 		out.Profile = plan.next.Name
 		text := "Profile " + out.Profile + " is written to " + plan.cfg.Path

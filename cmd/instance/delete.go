@@ -155,7 +155,7 @@ func (d *deletion) removeProfiles(ctx context.Context, cfg *config.Config) ([]st
 		}
 		if err != nil {
 			return removed, failure.Prefix(err, "instance "+d.in.ID+" is deleted, but not its profile "+name).
-				WithHint("remove it with " + d.k.Command("profile", "remove", name))
+				Because(cmdutil.ReasonProfileLeft, name)
 		}
 		removed = append(removed, name)
 		d.k.Streams.Note("Profile " + name + " is removed")

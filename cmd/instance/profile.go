@@ -29,7 +29,7 @@ func planProfile(
 ) (*profilePlan, error) {
 	if s.Profile.Sandbox {
 		return nil, failure.New(failure.Invalid, "the profile sandbox always acts on the first instance of its own layout").
-			WithHint("serve the sandbox with `telematicsctl sandbox serve`, and act on it by a profile that has its URLs")
+			Because(cmdutil.ReasonSandboxInstance, "")
 	}
 	p := &profilePlan{k: k, cfg: cfg}
 	if o.as == "" && id != "" {
@@ -51,7 +51,7 @@ func planProfile(
 	}
 	if p.next.TokenStore == tokenstore.KindMemory {
 		return nil, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
-			WithHint("give --token-store file or keyring")
+			Because(cmdutil.ReasonStoreKeepsNone, "")
 	}
 	st, err := k.StoreOf(p.next)
 	if err != nil {
@@ -83,7 +83,7 @@ func (p *profilePlan) choose(s *cmdutil.Session, name, id string) error {
 	}
 	if id == "" || old.InstanceID != id || !sameService(old, s) {
 		return failure.Newf(failure.Invalid, "profile %q exists already, for another instance", name).
-			WithHint("choose another name with --save-as")
+			Because(cmdutil.ReasonProfileTaken, name)
 	}
 	p.old, p.next = &old, old
 	return nil

@@ -91,8 +91,7 @@ func merge(ctx context.Context, a *cmdutil.App, f *cmdutil.JobFlags, names []str
 	text := cmdutil.SummaryText("created", tally)
 	a.Streams.Note(text)
 	if tally.Count(job.Failed, job.Unknown, job.Stale)+tally.NotSent() > 0 {
-		return failure.New(failure.Partial, text).WithHint("run the command of each shard that is not done again, " +
-			"then join the results again")
+		return failure.New(failure.Partial, text).Because(cmdutil.ReasonShardsOpen, "")
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func choose(store *lease.Store, s *cmdutil.Session, k *cmdutil.App, now bool, ar
 		}
 		if !takes(l) {
 			return nil, failure.Newf(failure.Invalid, "lease %s is of profile %s, instance %s", l.ID, l.Profile, l.InstanceID).
-				WithHint("use --profile " + l.Profile)
+				Because(cmdutil.ReasonOtherProfile, cmdutil.QuoteForShell(l.Profile))
 		}
 		ids[l.ID] = true
 	}

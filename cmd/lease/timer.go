@@ -154,10 +154,20 @@ func removeTimer(ctx context.Context, k *cmdutil.App, t lease.Timer) error {
 	return runAll(ctx, k, t.Reload)
 }
 
+// program returns the path of a program, by the PATH that the command was given.
+func program(k *cmdutil.App, name string) string {
+	for _, dir := range filepath.SplitList(k.Getenv("PATH")) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	return name
+}
+
 // runAll runs the system's own commands, whose words are made here alone.
 func runAll(ctx context.Context, k *cmdutil.App, commands [][]string) error {
 	for _, words := range commands {
-		c := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // systemctl, launchctl or schtasks
+		c := exec.CommandContext(ctx, program(k, words[0]), words[1:]...) //nolint:gosec // systemctl, launchctl or schtasks
 		var says bytes.Buffer
 		c.Stdout, c.Stderr = &says, &says
 		if err := c.Run(); err != nil {
@@ -166,7 +176,7 @@ func runAll(ctx context.Context, k *cmdutil.App, commands [][]string) error {
 				text = failure.Text(err)
 			}
 			return failure.Newf(failure.Failed, "this system's timers cannot be used: %s: %s", strings.Join(words, " "), text).
-				WithHint("have " + k.Command("lease", "sweep") + " run every minute in another way, such as by cron")
+				Because(cmdutil.ReasonNoTimers, "")
 		}
 	}
 	return nil

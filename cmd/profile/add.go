@@ -242,11 +242,10 @@ func newKey(ctx context.Context, k *cmdutil.App, o *addOptions, old *config.Prof
 	case old != nil && old.InstanceID != p.InstanceID && old.InstanceKeyFrom != "" && !o.keyStdin:
 		return key, failure.New(failure.Invalid,
 			"the profile is of another instance now, and no source of its InstanceKey is given").
-			WithHint("give --instance-key-stdin, --instance-key-command or --no-instance-key")
+			Because(cmdutil.ReasonKeySource, "")
 	case p.TokenStore == tokenstore.KindMemory:
 		return key, failure.New(failure.Invalid, "token_store memory keeps nothing, so that no InstanceKey can be stored").
-			WithHint("add --no-instance-key, and set TELEMATICSCTL_INSTANCE_KEY where the profile is used; or give " +
-				"--instance-key-command")
+			Because(cmdutil.ReasonKeyNotStored, "")
 	}
 	store, err := k.StoreOf(p)
 	if err != nil {

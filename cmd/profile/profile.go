@@ -100,7 +100,7 @@ func removeProfile(ctx context.Context, k *cmdutil.App, name string, keep bool) 
 	switch {
 	case p.Sandbox:
 		return failure.New(failure.Invalid, "the profile sandbox is built in and cannot be removed").
-			WithHint("empty it with " + k.CommandWithoutProfile("sandbox", "reset"))
+			Because(cmdutil.ReasonSandboxStays, name)
 	case failure.Is(err, failure.NotFound):
 		return err
 	}

@@ -132,7 +132,7 @@ func serve(ctx context.Context, k *cmdutil.App, o serveOptions) error {
 		return errors.Join(failure.From(ctx.Err()), closed(ln))
 	}
 	if err != nil {
-		return failure.Wrap(failure.Failed, "sandbox serve", err).WithHint("add --addr 127.0.0.1:0 to take a free port")
+		return failure.Wrap(failure.Failed, "sandbox serve", err).Because(cmdutil.ReasonAddressInUse, o.addr)
 	}
 	layout, err := box.Layout(ctx)
 	if err != nil {

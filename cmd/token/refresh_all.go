@@ -144,9 +144,8 @@ func allRenewed(ctx context.Context, errs []error) error {
 	case len(errs) == 1:
 		return errs[0]
 	case ctx.Err() != nil:
-		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs)).
-			WithHint("run the same command again")
+		return failure.Newf(failure.Interrupted, "interrupted: %d of %d pairs were renewed", len(errs)-failed, len(errs))
 	}
 	return failure.Newf(failure.Partial, "%d of %d pairs were not renewed", failed, len(errs)).
-		WithHint("the others are renewed and stored; -o json names the error of each")
+		Because(cmdutil.ReasonSomeNotRenewed, "")
 }

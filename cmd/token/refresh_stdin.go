@@ -20,7 +20,7 @@ import (
 func refreshStdin(ctx context.Context, k *cmdutil.App) error {
 	if !k.Flags.ShowTokens {
 		return failure.New(failure.Invalid, "--stdin: the new pair would not be printed, and the old one would be worthless").
-			WithHint("add --show-tokens")
+			Because(cmdutil.ReasonPairNotPrinted, "")
 	}
 	view := renewedView(true)
 	view.ID = nil // -o ids would leave the new pair out

@@ -74,7 +74,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if f.Changed("quantity") == f.Changed("file") {
 			return failure.New(failure.Invalid, "user bulk: exactly one of --file and --quantity is required").
-				WithHint("add --file F or --quantity N")
+				Because(cmdutil.ReasonNoUsersGiven, "")
 		}
 		o.flags = flags.given()
 		return bulk(c.Context(), a, &o)

@@ -73,12 +73,11 @@ func (r *tokenRun) err(ctx context.Context, printErr error) error {
 		}
 		return cmdutil.Unprinted(printErr, text)
 	case ctx.Err() != nil:
-		return failure.New(failure.Interrupted, "interrupted: "+text).WithHint("run the same command again: it is idempotent")
+		return failure.New(failure.Interrupted, "interrupted: "+text)
 	case r.all_ == 1:
 		return r.alone(past)
 	}
-	return failure.New(failure.Partial, text).
-		WithHint("correct what the users' errors name, then run the same command for those users again")
+	return failure.New(failure.Partial, text).Because(cmdutil.ReasonSomeUnchanged, "")
 }
 
 // alone is the error of the only user.

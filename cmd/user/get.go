@@ -120,7 +120,7 @@ func readUserFile(k *cmdutil.App, name string) (*userservice.User, error) {
 	}
 	var u userservice.User
 	if err := json.Unmarshal(data, &u); err != nil {
-		return nil, failure.Newf(failure.Invalid, "--diff %s: not a user as JSON: %v", name, err)
+		return nil, failure.Newf(failure.Invalid, "--diff %s: not a user as JSON: %s", name, failure.Text(err))
 	}
 	return &u, nil
 }

@@ -148,7 +148,7 @@ func (l *leasing) wait(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, 
 	k.Streams.Note("Waiting until " + l.until.UTC().Format(time.RFC3339) + "; the leases stay if this is interrupted")
 	if err := cmdutil.Wait(ctx, l.until.Truncate(time.Second).Sub(k.Now())); err != nil {
 		return failure.New(failure.Interrupted, "interrupted: the leases are not ended yet").
-			WithHint("end them with " + k.Command("lease", "sweep"))
+			Because(cmdutil.ReasonLeasesStay, "")
 	}
 	var errs []error
 	err := l.store.Cancel(ctx, NewLeaseUsers(s, c.actor), l.ids, func(r lease.Result) error {

@@ -79,7 +79,7 @@ func (c *changer) destination(ctx context.Context) (userservice.Instance, error)
 		if key == "" {
 			return userservice.Instance{}, failure.Newf(failure.Invalid, "move users to instance %s: key not set",
 				c.options.To).
-				WithHint("set " + keyOfDestination)
+				Because(cmdutil.ReasonKeyOfTarget, keyOfDestination)
 		}
 		return userservice.Instance{ID: c.options.To, Key: secret.New(key)}, nil
 	}

@@ -129,16 +129,14 @@ func (p *planning) open(ctx context.Context) (err error) {
 
 // mistakes is the error of a file that has some: no row of it can be skipped.
 func mistakes(err error) error {
-	e := failure.From(err)
+	e := failure.Copy(err)
 	switch e.Reason {
 	case input.ReasonDates:
-		return e.WithHint("correct them, or read dates that are written in another way with --date-format, as in " +
-			"--date-format dd.mm.yyyy")
+		return e.Because(cmdutil.ReasonPlanDates, "")
 	case input.ReasonUnknownColumn:
-		return e.WithHint("rename a column with --map 'Column=Field', or skip those that are not a field with " +
-			"--ignore-unknown")
+		return e.Because(cmdutil.ReasonPlanColumns, "")
 	}
-	return e.WithHint("correct them: the file is compared as a whole")
+	return e.Because(cmdutil.ReasonPlanMistakes, "")
 }
 
 func (p *planning) options(ctx context.Context) (apply.Options, error) {

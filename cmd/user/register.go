@@ -67,7 +67,7 @@ func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, er
 		return nil, err
 	}
 	parts.Start, parts.Settled, parts.Finish = pairs.start, pairs.add, pairs.finish
-	warnOfContent(r, users.Rule.Preference)
+	parts.Warn = func() { warnOfContent(r, users.Rule.Preference) }
 	return parts, nil
 }
 
@@ -139,9 +139,6 @@ func hasColumn(ctx context.Context, file *input.File, f *field.Field) (bool, err
 }
 
 func warnOfContent(r *cmdutil.JobRun, p identity.Preference) {
-	if r.Resumed {
-		return
-	}
 	switch p.Rest {
 	case identity.Content:
 		r.App.Streams.Warn("rows without a key are known by their content: a row that is edited later " +

@@ -123,22 +123,22 @@ func (v reporter) print(p *render.Printer, instanceID string) error {
 // failIf returns the error of the conditions that hold.
 func (v reporter) failIf(conditions []report.Condition) error {
 	var held []failure.Field
-	hint := ""
+	list := ""
 	for _, c := range conditions {
 		f, holds := c.Holds(v.report)
 		if !holds {
 			continue
 		}
 		held = append(held, failure.Field{Key: c.String(), Message: cmdutil.Count(f.Users, "user", "users")})
-		if hint == "" && f.By != "" && f.Users > 0 {
-			hint = "list them with `" + v.command(filterOf(f)...) + "`"
+		if list == "" && f.By != "" && f.Users > 0 {
+			list = strings.Join(v.listFlags(filterOf(f)...), "\n")
 		}
 	}
 	if len(held) == 0 {
 		return nil
 	}
 	e := &failure.Error{Code: failure.Changes, Message: "a condition of --fail-if holds", Fields: held}
-	return e.WithHint(hint)
+	return e.Because(cmdutil.ReasonConditionHolds, list)
 }
 
 // filterOf returns the flags of "user list" that list the users of a figure.
@@ -166,11 +166,15 @@ func filterOf(f report.Figure) []string {
 
 // command returns the command that lists the users of a filter.
 func (v reporter) command(filter ...string) string {
-	args := append([]string{"user", "list"}, filter...)
+	return v.app.CommandLine(v.app.Flags.Profile, append([]string{"user", "list"}, v.listFlags(filter...)...)...)
+}
+
+// listFlags returns the flags of "user list" for a filter, among the users of the report.
+func (v reporter) listFlags(filter ...string) []string {
 	if v.all {
-		args = append(args, "--all-instances")
+		return append(filter, "--all-instances")
 	}
-	return v.app.CommandLine(v.app.Flags.Profile, args...)
+	return filter
 }
 
 // figure is one count as a row.

@@ -86,7 +86,7 @@ func (c *changeCommand) set(ctx context.Context, s flagCommand, args []string, l
 	if !c.undo {
 		if len(args) == 0 {
 			return failure.New(failure.Invalid, "missing argument: on or off").
-				WithHint(c.app.Command("user", s.name, "--help") + " shows how it is used")
+				Because(cmdutil.ReasonOnOrOff, s.name)
 		}
 		value, err := field.MustGet(s.field).ParseText(args[0], c.app.Now())
 		if err != nil {

@@ -141,7 +141,7 @@ func CheckRows(in Input, truncated bool, l *Ledger, limits RowLimits) error {
 		return failure.Newf(failure.Invalid, "%s is cut off: its last row lacks cells and has no line end", in.Name).
 			Because(ReasonTruncated, in.Name)
 	case limits.Given && (in.Rows < limits.Least || in.Rows > limits.Most):
-		return failure.Newf(failure.Invalid, "%s has %s rows, which is not what was expected", in.Name, thousands(in.Rows)).
+		return failure.Newf(failure.Invalid, "%s has %s, which is not what was expected", in.Name, rowsText(in.Rows)).
 			Because(ReasonRows, strconv.Itoa(in.Rows))
 	case !limits.Given && l.Known() && l.Ended && !in.Ended:
 		return failure.Newf(failure.Invalid,
@@ -149,8 +149,8 @@ func CheckRows(in Input, truncated bool, l *Ledger, limits RowLimits) error {
 			Because(ReasonTruncated, in.Name)
 	case !limits.Given && l.Known() && float64(in.Rows) < leastRows*float64(l.Rows):
 		return failure.Newf(failure.Invalid,
-			"%s has %s rows, fewer than %g%% of the %s that it had when it was last applied", in.Name,
-			thousands(in.Rows), leastRows*100, thousands(l.Rows)).Because(ReasonRows, strconv.Itoa(in.Rows))
+			"%s has %s, fewer than %g%% of the %s that it had when it was last applied", in.Name,
+			rowsText(in.Rows), leastRows*100, thousands(l.Rows)).Because(ReasonRows, strconv.Itoa(in.Rows))
 	}
 	return nil
 }

@@ -252,6 +252,14 @@ func (s Summary) Text() string {
 		thousands(s.Delete), thousands(s.Unchanged), thousands(s.Unmanaged))
 }
 
+// rowsText is a number of rows.
+func rowsText(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return thousands(n) + " rows"
+}
+
 // thousands is a number with its digits in groups of three.
 func thousands(n int) string {
 	text := fmt.Sprint(n)

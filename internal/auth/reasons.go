@@ -19,7 +19,6 @@ const (
 	// RefreshToken and sign-in were refused by an earlier renewal
 	ReasonRefusedBefore failure.Reason = "user-refused-before"
 	ReasonAnswerLost    failure.Reason = "renewal-unknown" // the pair may be spent, and no new one was received
-	ReasonTokensLost    failure.Reason = "tokens-lost"     // the service issued tokens that could not be stored
 	ReasonSignInLimit   failure.Reason = "sign-in-limit"   // the tool's own guard; the subject is the host
 	// the service's block of this address; the subject is the host
 	ReasonBlocked failure.Reason = "sign-in-blocked"

@@ -202,9 +202,6 @@ func (s *Source) keepNew(ctx context.Context, subject, email string, pair userse
 		f := failure.Copy(err)
 		f.Message = "the service issued new tokens for " + named(subject) +
 			", which could not be stored and are lost: " + f.Message
-		if f.Reason == "" {
-			f.Reason, f.Subject = ReasonTokensLost, subject
-		}
 		return tokenstore.Record{}, f
 	}
 	s.mu.Lock()

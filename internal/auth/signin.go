@@ -70,7 +70,7 @@ func (s *Source) signInUser(ctx context.Context, subject string, refusal error) 
 		// Without the InstanceKey nobody can sign the user in: what sets the key is what helps.
 		f := failure.From(err)
 		e := s.signedOut(subject, refusal, f.Message)
-		e.Reason, e.Subject, e.Hint = f.Reason, f.Subject, f.Hint
+		e.Reason, e.Subject = f.Reason, f.Subject
 		return tokenstore.Record{}, e
 	}
 	if err != nil {

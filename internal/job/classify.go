@@ -72,13 +72,3 @@ func (r *run) noteCredentials(err error) {
 		r.refusals.Store(0)
 	}
 }
-
-// refusal is the error that ends a run whose credentials are refused. What the
-// authorizer knows better stays.
-func refusal(err error) error {
-	f := failure.Copy(err)
-	if f.Reason == "" {
-		f.Reason = ReasonRefused
-	}
-	return f
-}

@@ -333,7 +333,7 @@ func (j *Job) explain(ctx context.Context, err error, t Tally) error {
 		return &failure.Error{Code: failure.Interrupted, Message: message, Cause: context.Cause(ctx)}
 	}
 	f := failure.Copy(err)
-	if f.Subject == "" && (f.Reason == ReasonFailures || f.Reason == ReasonDown || f.Reason == ReasonRefused) {
+	if f.Subject == "" && (f.Reason == ReasonFailures || f.Reason == ReasonDown) {
 		f.Subject = j.Spec.ID
 	}
 	return f

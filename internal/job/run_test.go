@@ -166,7 +166,7 @@ func TestWhatEndsARunEarly(t *testing.T) {
 		reason  failure.Reason
 	}{
 		"a service that is down for longer than patience": {down, nil, failure.Unavailable, job.ReasonDown},
-		"credentials that are refused":                    {refused, nil, failure.Unauthorized, job.ReasonRefused},
+		"credentials that are refused":                    {refused, nil, failure.Unauthorized, ""},
 		"a certificate that is not trusted":               {untrusted, nil, failure.Unavailable, "certificate"},
 		"more failures than allowed": {rejected, func(o *job.RunOptions) { o.MaxFailures = 3 },
 			failure.Partial, job.ReasonFailures},

@@ -172,7 +172,7 @@ func (t *retrier) results() ([]Result, error) {
 			t.r.end(err)
 			return nil, errStop
 		case refused(err):
-			t.r.end(refusal(err))
+			t.r.end(err)
 			return nil, errStop
 		}
 		if wait := failure.From(err).RetryAfter; wait > t.r.Patience {

@@ -67,7 +67,6 @@ const (
 	ReasonFailures    failure.Reason = "job-too-many-failures" // more rows failed than RunOptions.MaxFailures
 	ReasonDown        failure.Reason = "service-down"          // for longer than RunOptions.Patience
 	ReasonWaitTooLong failure.Reason = "retry-after-too-long"  // longer than RunOptions.Patience
-	ReasonRefused     failure.Reason = "job-credentials"       // the credentials are refused for every row
 	ReasonFolderGone  failure.Reason = "job-folder-gone"       // removed or replaced during the run
 	ReasonOtherJob    failure.Reason = "job-other-instance"    // the subject is the job's profile
 )

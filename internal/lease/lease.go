@@ -53,6 +53,9 @@ func (l Lease) sameFlag(other Lease) bool {
 type Store struct {
 	Dir string
 	Now func() time.Time
+
+	// SweepWait is how long a sweep waits for another to end; 0 is ten seconds.
+	SweepWait time.Duration
 }
 
 const (

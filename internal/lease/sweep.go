@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -50,7 +51,7 @@ func (s *Store) Cancel(ctx context.Context, users Users, ids map[string]bool, em
 }
 
 func (s *Store) each(ctx context.Context, takes func(Lease) bool, users Users, emit func(Result) error) error {
-	release, err := filelock.Acquire(ctx, s.path()+".sweep", lockLimit)
+	release, err := filelock.Acquire(ctx, s.path()+".sweep", cmp.Or(s.SweepWait, lockLimit))
 	var held *filelock.HeldError
 	if errors.As(err, &held) {
 		return failure.New(failure.Failed, "another sweep is running").Because(ReasonSweeping, "")

@@ -252,6 +252,9 @@ func (s *Server) parseLine(data []byte) (*newcomer, error) {
 		u.Created = s.Now().UTC()
 	}
 	if r.mistakes != nil {
+		for i := range r.mistakes { // the service's own words end with a full stop
+			r.mistakes[i].Message = strings.TrimSuffix(r.mistakes[i].Message, ".")
+		}
 		return u, failure.InvalidFields("invalid fields", r.mistakes)
 	}
 	return u, nil
