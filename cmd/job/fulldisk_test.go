@@ -47,7 +47,7 @@ func TestARunThatAFullDiskEndedIsResumedWhenThereIsRoom(t *testing.T) {
 			says: []string{"the tokens cannot be written to ", "registered whose tokens could not be written",
 				"then resume with `telematicsctl job resume "}},
 		"standard output": {args: []string{"-o", "ids"}, blocks: 10_000, stdout: "/dev/full", sent: true,
-			says: []string{"no space left on device", "list the users with `telematicsctl job show ",
+			says: []string{"no space left on the device", "list the users with `telematicsctl job show ",
 				"resume with `telematicsctl job resume "}},
 	} {
 		t.Run(name, func(t *testing.T) {
