@@ -5,6 +5,7 @@ package topics
 import (
 	"embed"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,8 +61,15 @@ func New() []*cobra.Command {
 			Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		}
+		commands[i].SetUsageFunc(examples)
 	}
 	return commands
+}
+
+// examples is the end of a topic's page, which has no usage and no flags of its own.
+func examples(c *cobra.Command) error {
+	_, err := io.WriteString(c.OutOrStderr(), "Examples:\n"+c.Example+"\n")
+	return err
 }
 
 func file(name string) func() string {
