@@ -103,31 +103,17 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 	if err != nil {
 		return err
 	}
-	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: wanted, ServiceTime: s.API.ServiceTime}
-	if has, err := s.Auth.HasAdmin(ctx); err == nil && has {
-		op.Users = membershipOf(s, s.API.Once(), in)
-	}
-	unused, err := rec.useKey(ctx, a, s)
+	result, err := register(ctx, a, s, rec, in, wanted)
 	if err != nil {
 		return err
-	}
-	result := operation.Single(ctx, op, rec.Record, retryOf(a))
-	if result.Outcome == job.Failed {
-		if err := unused(); err != nil {
-			return err
-		}
 	}
 	// An interrupt takes nothing from a user who exists.
 	defer a.Saving()()
 	ctx = context.WithoutCancel(ctx)
-	pair, _ := result.Payload.(*userservice.Pair)
-	if op.IgnoresCustomToken() && result.DeviceToken != rec.DeviceToken {
-		a.Streams.Warn("the service ignored the DeviceToken " + rec.DeviceToken.String() + " and assigned " +
-			result.DeviceToken.String() + ": creating the user again would create another one")
-	}
 	recorder := s.Recorder()
-	recorder.Row(ctx, "user create", op.Name(), "", job.Row{N: 1, ClientID: rec.ClientID, Result: result})
+	recorder.Row(ctx, "user create", registerKind.Operation, "", job.Row{N: 1, ClientID: rec.ClientID, Result: result})
 	recorder.Flush(ctx)
+	pair, _ := result.Payload.(*userservice.Pair)
 	out := created{DeviceToken: result.DeviceToken.String(), InstanceID: instanceOf(body, in, pair),
 		Outcome: string(result.Outcome)}
 	if text := body.Text("ClientId"); text != "" {
@@ -143,6 +129,29 @@ func create(ctx context.Context, a *cmdutil.App, o createOptions) error {
 			"user "+out.DeviceToken+" is registered ("+out.Outcome+"), but the result cannot be printed")
 	}
 	return keepErr
+}
+
+// register registers the user. It warns where the service assigned another DeviceToken.
+func register(ctx context.Context, a *cmdutil.App, s *cmdutil.Session, u identified, in userservice.Instance,
+	accessTokens bool) (job.Result, error) {
+	op := &operation.Register{API: s.API.Once(), Instance: in, AccessTokens: accessTokens,
+		ServiceTime: s.API.ServiceTime}
+	if has, err := s.Auth.HasAdmin(ctx); err == nil && has {
+		op.Users = membershipOf(s, s.API.Once(), in)
+	}
+	unused, err := u.useKey(ctx, a, s)
+	if err != nil {
+		return job.Result{}, err
+	}
+	result := operation.Single(ctx, op, u.Record, retryOf(a))
+	if result.Outcome == job.Failed {
+		return result, unused()
+	}
+	if op.IgnoresCustomToken() && result.DeviceToken != u.DeviceToken {
+		a.Streams.Warn("the service ignored the DeviceToken " + u.DeviceToken.String() + " and assigned " +
+			result.DeviceToken.String() + ": creating the user again would create another one")
+	}
+	return result, nil
 }
 
 // reserveTokens reserves the room in the token store for the tokens of a user that is about to be

@@ -33,7 +33,6 @@ type Setting struct {
 	Default  string // as it is documented; "" where there is none
 	Help     string
 	Top      bool // the key stands at the top of the file, not below a profile
-	Standard bool // the variable is not the program's own
 }
 
 // Settings are all keys and variables, in the order in which they are shown.
@@ -91,16 +90,16 @@ var Settings = []Setting{
 	{Variable: "TELEMATICSCTL_TO_INSTANCE_KEY", Kind: kindSecret,
 		Help: "InstanceKey of the instance that `user move` moves to"},
 
-	{Variable: "HTTPS_PROXY", Kind: kindURL, Standard: true, Help: "proxy for requests to the service"},
-	{Variable: "NO_PROXY", Kind: kindText, Standard: true, Help: "hosts that are reached without the proxy"},
-	{Variable: "SSL_CERT_FILE", Kind: kindFile, Standard: true, Help: "file of the system's certificates"},
-	{Variable: "NO_COLOR", Kind: kindText, Standard: true, Help: "no color in the output"},
-	{Variable: "CLICOLOR", Kind: kindText, Standard: true, Help: "`0` for no color in the output"},
-	{Variable: "CLICOLOR_FORCE", Kind: kindText, Standard: true, Help: "color in the output although it is piped"},
-	{Variable: "PAGER", Kind: kindCommand, Standard: true, Help: "program that long output goes through, on a terminal"},
-	{Variable: "XDG_CONFIG_HOME", Kind: kindFile, Standard: true, Default: "`~/.config`",
+	{Variable: "HTTPS_PROXY", Kind: kindURL, Help: "proxy for requests to the service"},
+	{Variable: "NO_PROXY", Kind: kindText, Help: "hosts that are reached without the proxy"},
+	{Variable: "SSL_CERT_FILE", Kind: kindFile, Help: "file of the system's certificates"},
+	{Variable: "NO_COLOR", Kind: kindText, Help: "no color in the output"},
+	{Variable: "CLICOLOR", Kind: kindText, Help: "`0` for no color in the output"},
+	{Variable: "CLICOLOR_FORCE", Kind: kindText, Help: "color in the output although it is piped"},
+	{Variable: "PAGER", Kind: kindCommand, Help: "program that long output goes through, on a terminal"},
+	{Variable: "XDG_CONFIG_HOME", Kind: kindFile, Default: "`~/.config`",
 		Help: "parent of the configuration folder"},
-	{Variable: "XDG_STATE_HOME", Kind: kindFile, Standard: true, Default: "`~/.local/state`",
+	{Variable: "XDG_STATE_HOME", Kind: kindFile, Default: "`~/.local/state`",
 		Help: "parent of the state folder"},
 }
 

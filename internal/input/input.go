@@ -37,9 +37,8 @@ const largestRow = 1 << 20
 
 // Options say which file is read, and how.
 type Options struct {
-	Name   string // as the user gave it: a path, or - for standard input; its extension tells the format
-	Path   string // the file that is read, such as a job's copy; "" is Name
-	Called string // what messages call it; "" is by Name
+	Name string // as the user gave it: a path, or - for standard input; its extension tells the format
+	Path string // the file that is read, such as a job's copy; "" is Name
 
 	Format     string // one of Formats; "" is by the extension (also before .gz), else by the content
 	Encoding   string // an encoding's name, as windows-1252; "" is UTF-8, or UTF-16 by its byte-order mark or zero bytes

@@ -35,13 +35,13 @@ type source struct {
 // openSource opens the file, or keeps standard input in a file of our own. What can be
 // read only once (a pipe with a name) is kept as well.
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
-	s := &source{called: cmp.Or(o.Called, o.Name), label: o.Encoding}
+	s := &source{called: o.Name, label: o.Encoding}
 	if o.Name == "-" && o.Path == "" {
-		s.called = cmp.Or(o.Called, "standard input")
+		s.called = "standard input"
 		return s, s.spool(ctx, o.SpoolDir, stdin)
 	}
 	if o.Name == "-" {
-		s.called = cmp.Or(o.Called, "standard input")
+		s.called = "standard input"
 	}
 	file, err := os.Open(cmp.Or(o.Path, o.Name))
 	if err != nil {
