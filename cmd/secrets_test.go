@@ -158,6 +158,9 @@ func TestNoSecretIsPrintedOrWritten(t *testing.T) {
 	}
 	// wide is a table, and ids are a column of it.
 	everyForm := []string{render.Table, render.JSON, render.JSONL, render.CSV, render.YAML}
+	if os.Getenv("EVERY_FORMAT") == "" { // .ci/run sets it
+		everyForm = []string{render.Table, render.JSON}
+	}
 	oneForm, errorForms := []string{render.JSON}, []string{render.Table, render.JSON}
 	for name, c := range map[string]struct {
 		answers                func(http.Handler) http.Handler

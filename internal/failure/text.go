@@ -31,7 +31,7 @@ func Text(err error) string {
 
 // worded finds the outermost error of the standard library in a chain, and returns its words; nil
 // for none.
-func worded(err error) (inner error, words string) { //nolint:revive // the error is what is worded, not a failure
+func worded(err error) (inner error, words string) { //nolint:revive,staticcheck // what is worded, not a failure
 	var (
 		link     *url.Error
 		path     *fs.PathError
