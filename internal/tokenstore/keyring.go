@@ -176,8 +176,9 @@ func (k *keyringStore) begin(ctx context.Context) error {
 		err = nil // the call that follows asks the person
 	}
 	if err != nil {
+		err = k.unusable(ctx, err) // it asks the keyring too, one call at a time
 		k.sem.release()
-		return k.unusable(ctx, err)
+		return err
 	}
 	k.ready = true
 	return nil
