@@ -5,7 +5,7 @@
 build: ## the program, in this folder
 	go build -trimpath -o telematicsctl .
 
-test: ## everything that needs only Go, in under two minutes
+test: ## everything that needs only Go; about two minutes on two cores
 	go test ./...
 
 race: ## the same under the race detector
