@@ -6,20 +6,15 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
+// How words are compared is internal/nearest's: what is added here is a member named by its last part.
 func TestNearest(t *testing.T) {
 	t.Parallel()
-	known := []string{"Name", "UserProfile.Email", "LastNameDesc", "json", "jsonl", "ids"}
+	known := []string{"Name", "UserProfile.Email", "json"}
 	for name, c := range map[string]struct{ typed, want string }{
-		"two letters swapped":            {"Nmae", "Name"},
-		"another case":                   {"NAME", "Name"},
-		"without its first part":         {"Emial", "UserProfile.Email"},
-		"a letter is missing":            {"jsn", "json"},
-		"nothing like it":                {"Shoe", ""},
-		"a short word is like anything":  {"x", ""},
-		"nothing at all":                 {"", ""},
-		"more than two letters differ":   {"LastNameAscending", ""},
-		"a long one with two mistakes":   {"LastNmeDsc", "LastNameDesc"},
-		"the nearest of two that are it": {"jsonll", "jsonl"},
+		"with its first part left out": {"Emial", "UserProfile.Email"},
+		"the whole":                    {"Nmae", "Name"},
+		"nothing like it":              {"Shoe", ""},
+		"nothing at all":               {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

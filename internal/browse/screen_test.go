@@ -183,8 +183,7 @@ func TestBytesAKey(t *testing.T) {
 			if n > most {
 				most, at = n, key
 			}
-			// On a slow machine Enter draws two frames: that it loads, and the card.
-			if n > budget && (key != "\r" || n > budget+budget/4) {
+			if n > budget {
 				t.Errorf("key %q: %d bytes", key, n)
 			}
 		}
