@@ -60,6 +60,9 @@ func (d *dispatcher) take(rec Record) error {
 			return d.journalError(err)
 		}
 		if e.Settled() {
+			if err := d.inTurn(); err != nil {
+				return err
+			}
 			return d.report(rec, e)
 		}
 	}
@@ -77,10 +80,26 @@ func (d *dispatcher) take(rec Record) error {
 		}
 	}
 	if rec.Invalid != "" && e.State != journal.Sent {
+		if err := d.inTurn(); err != nil {
+			return err
+		}
 		err := failure.New(failure.Invalid, rec.Invalid)
 		return d.settle(rec, Result{Outcome: Failed, Err: err}, journal.Entry{})
 	}
 	return d.prepare(rec, e)
+}
+
+// inTurn waits for the records before one that is not sent, where one request is in flight
+// at a time: rows are handed out in the order of the input then.
+func (d *dispatcher) inTurn() error {
+	if d.Concurrency > 1 {
+		return nil
+	}
+	if err := d.flush(); err != nil {
+		return err
+	}
+	d.busy.Wait()
+	return d.sending.Err()
 }
 
 // prepare gives a record to the workers, alone or in a group.

@@ -3,6 +3,7 @@ package job_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -153,6 +154,46 @@ func TestRowsOfAPhaseWaitForThoseBefore(t *testing.T) {
 	want(t, b.must(mixed{&register{service: b.service}, remove{b.service}}, source), "created 30, deleted 30")
 	if len(b.deleted) != 30 {
 		t.Errorf("%d deleted", len(b.deleted))
+	}
+}
+
+// With one request in flight, rows come out in the order of the input, those too that are not sent or
+// were settled by an earlier run.
+func TestOneAtATimeIsInTheOrderOfTheInput(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	source := numbered(60)
+	for i := range source {
+		if i%3 == 1 {
+			source[i].Invalid = "not a date"
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.hook = func(n int) {
+		if n == 20 {
+			cancel()
+		}
+	}
+	if _, err := b.run(ctx, &register{service: b.service}, source); failure.CodeOf(err) != failure.Interrupted {
+		t.Fatal(err)
+	}
+	b.hook = nil
+	j, err := b.begin(b.request("register"), len(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := b.options(&register{service: b.service}, source)
+	options.Concurrency = 1
+	var order []int
+	options.Emit = func(r job.Row) error {
+		order = append(order, r.N)
+		return nil
+	}
+	if _, err := j.Run(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	if len(order) != len(source) || !slices.IsSorted(order) {
+		t.Errorf("the rows came as %v", order)
 	}
 }
 
