@@ -18,7 +18,7 @@ import (
 )
 
 // The number of users who are removed is typed at a real terminal, where the plan is shown; --yes
-// is no answer.
+// does not answer it.
 func TestTheNumberOfRemovalsIsTyped(t *testing.T) {
 	t.Parallel()
 	const prompt = "type the number: "

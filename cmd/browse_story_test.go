@@ -132,7 +132,7 @@ func (s *story) text() string {
 func storyOf(ts *testscript.TestScript) *story {
 	s, ok := (*ts.Value(storyKey{}).(*any)).(*story)
 	if !ok {
-		ts.Fatalf("there is no screen")
+		ts.Fatalf("the screen is not open")
 	}
 	return s
 }

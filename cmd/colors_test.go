@@ -25,7 +25,7 @@ var allowedStyles = []string{"0", "1", "2", "31", "32", "33"}
 func TestColorIsNeverTheOnlySign(t *testing.T) {
 	t.Parallel()
 	with, without := newScreen(t, 80), newScreen(t, 80)
-	with.color = []string{"CLICOLOR_FORCE=1"} // on standard error as well, which is no terminal here
+	with.color = []string{"CLICOLOR_FORCE=1"} // on standard error too, which is not a terminal here
 	var golden strings.Builder
 	styled := 0
 	for _, line := range screenLines {

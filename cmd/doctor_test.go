@@ -165,7 +165,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 			fix: "correct the file", exit: 2,
 			repair: func(t *testing.T, p *patient) { p.write(t, doctorProfile, 0o600) },
 		},
-		"a file that is no YAML": {
+		"a file that is not YAML": {
 			broken: func(t *testing.T, p *patient) { p.write(t, "profiles: [", 0o600) },
 			check:  "configuration", state: "broken", detail: "is invalid", fix: "correct the file", exit: 2,
 			repair: func(t *testing.T, p *patient) { p.write(t, doctorProfile, 0o600) },

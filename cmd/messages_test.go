@@ -211,7 +211,7 @@ func checkReasons(t *testing.T, seen []seenMessage) {
 	}
 	for reason := range unreachableReasons {
 		if source.constants[reason] == "" {
-			t.Errorf("unreachableReasons has %q, which is no reason", reason)
+			t.Errorf("unreachableReasons has %q, which is not a reason", reason)
 		}
 	}
 	for _, h := range source.hints {
@@ -236,7 +236,7 @@ var unreachableReasons = map[failure.Reason]string{
 	"row-without-key":      "it is a mistake of a row, which says what is missing",
 	"sandbox-tls-folder":   "sandbox serve checks its flags first",
 	"user-refused-before":  "token refresh --all shows the pair as skipped",
-	"state-folder-missing": "the configuration fails first where there is no folder",
+	"state-folder-missing": "without a folder the configuration fails first",
 }
 
 // elsewhereReasons are reasons with a hint that no row can cause, and why.

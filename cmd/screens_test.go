@@ -91,7 +91,7 @@ type screen struct {
 	width int
 	now   time.Time
 	color []string // NAME=VALUE, what the environment says of color; NO_COLOR=1 where there is nothing
-	pipe  bool     // there is no terminal
+	pipe  bool     // not a terminal
 	both  bool     // standard error is a terminal, too: a live line comes and goes with the clock
 }
 

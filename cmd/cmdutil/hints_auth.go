@@ -47,7 +47,7 @@ var authHints = map[failure.Reason]hint{
 			a.Command("auth", "login", "--email", e.Subject, "--password-stdin")
 	},
 	auth.ReasonSavedPassword: func(a *App, e *failure.Error) string {
-		return "the stored password is no longer right: store the new one with " +
+		return "if the password was changed, store the new one with " +
 			a.Command("auth", "login", "--email", e.Subject, "--save-password")
 	},
 	auth.ReasonUserSignIn: func(a *App, e *failure.Error) string {

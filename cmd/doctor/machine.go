@@ -218,7 +218,7 @@ func (m *machine) fix(f doctor.Finding) string {
 	case doctor.RemedyEnvironment:
 		return "correct or unset the variable; `telematicsctl help environment` lists all"
 	case doctor.RemedyMakeRoom:
-		return "make room, or set TELEMATICSCTL_STATE_DIR to a folder elsewhere; " + k.Command("job", "prune") +
+		return "make room, or set TELEMATICSCTL_STATE_DIR to a folder on another disk; " + k.Command("job", "prune") +
 			" removes old jobs"
 	case doctor.RemedyPassphrase:
 		return "nothing, if it may be asked for; else set TELEMATICSCTL_STORE_PASSPHRASE_FILE or store_passphrase_command"

@@ -115,7 +115,7 @@ func (p *platform) step(t *testing.T, with, env map[string]string) (added map[st
 
 func TestAPipelineHasAnInstanceOfItsOwn(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(t) // of which each needs that there is no other throw-away instance
+	p := newPlatform(t) // shared: each expects its own throw-away instance to be the only one
 	t.Run("a GitHub job", p.gitHubJob)
 	t.Run("deleted by its name", p.deletedByName)
 	t.Run("a GitLab job that fails", p.gitLabJob)
@@ -231,6 +231,6 @@ func TestTheExamplesOfInstancesInTheDocsAreTrue(t *testing.T) {
 	readYAML(t, "../../ci/gitlab.yml", &include)
 	var gitlab struct{ Test struct{ Extends string } }
 	if err := yaml.Unmarshal([]byte(blocks[1][1]), &gitlab); err != nil || include[gitlab.Test.Extends] == nil {
-		t.Errorf("there is no job %q to extend: %v", gitlab.Test.Extends, err)
+		t.Errorf("no job %q to extend: %v", gitlab.Test.Extends, err)
 	}
 }

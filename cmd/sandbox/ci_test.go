@@ -30,7 +30,7 @@ func root(t *testing.T) string {
 		t.Skip("the steps are for a Unix shell")
 	}
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("there is no bash")
+		t.Skip("bash not found")
 	}
 	dir, err := filepath.Abs("../..")
 	if err != nil {

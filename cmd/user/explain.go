@@ -203,7 +203,7 @@ func (e *explainer) each(ctx context.Context, all targets, do func(explained) er
 	queue := make(chan chan result, explainedAtOnce-1)
 	defer func() {
 		stop()
-		for range queue { // until the file is no longer read
+		for range queue { // until the reader of the file stops
 		}
 	}()
 	var readErr error

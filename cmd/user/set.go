@@ -138,7 +138,7 @@ func (c *changeCommand) warnOfHarm(s flagCommand, args []string) {
 	if c.job.File != "" {
 		again = append(again, "--file", c.job.File)
 	}
-	text := s.harm + ": turn it off when it is no longer needed, or let it end by itself"
+	text := s.harm + ": turn it off when you are done, or let it end by itself"
 	if len(strings.Join(again, " ")) < 120 {
 		text += " with " + c.app.Command(append(again, "--for", "4h")...)
 	}

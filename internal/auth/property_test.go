@@ -83,7 +83,7 @@ func (e *randomAnswers) answer(r *http.Request, status int, body string) *http.R
 		Body: io.NopCloser(strings.NewReader(body)), Request: r, ProtoMajor: 1}
 }
 
-// However the service misbehaves there is no loop: a call is sent at most twice, for it the service
+// However the service misbehaves, nothing loops: a call is sent at most twice, for it the service
 // is asked to refresh at most twice (the second time because an answer was lost) and to sign in at
 // most once, and no address ever sends a sixth sign-in within a minute.
 func TestNoLoopHoweverTheServiceMisbehaves(t *testing.T) {

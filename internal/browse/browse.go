@@ -248,7 +248,7 @@ const (
 	Confirmed   Outcome = iota // sent, and read back as it was sent
 	Unconfirmed                // sent, and read back otherwise
 	Unread                     // sent, but it could not be read back: Err says why, and Card is as before
-	Stale                      // the user is no longer as the person saw it; nothing was sent
+	Stale                      // the user has changed since the card was shown; nothing was sent
 )
 
 func onOff(on bool) string {

@@ -2,7 +2,7 @@ package browse
 
 import "time"
 
-// A Msg is what the model is told.
+// A Msg is an event that the model handles.
 type Msg interface{ msg() }
 
 type (

@@ -91,7 +91,7 @@ type Model struct {
 	loading string // the DeviceToken of the card that is being loaded; "" for none
 	card    *Card
 	chain   *Chain
-	noChain string // why there is no chain
+	noChain string // why the chain is missing
 	scroll  int
 
 	helpScroll int
@@ -213,7 +213,7 @@ func (m Model) searchNow() (Model, []Cmd) {
 
 func (m Model) foundUsers(a Found) (Model, []Cmd) {
 	if a.Seq != m.seq || m.asked != m.query {
-		return m, nil // a newer search is under way
+		return m, nil // a newer search is in flight
 	}
 	m.search = false
 	if a.Err != nil {

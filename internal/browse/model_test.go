@@ -137,10 +137,10 @@ func TestChanges(t *testing.T) {
 			d.do("t", "y")
 			d.written(browse.Changed{Card: adaCard(), Outcome: browse.Unread, Err: refused}, nil)
 		}, []string{"write EnableTracking true→false for 0s undo false"}, "sent, but it cannot be read back"},
-		{"Enter is no answer", func(d *desk) { d.do("t", "enter", "enter", "space", "Y") }, nil, "y/n"},
-		{"the key that asked is no answer", func(d *desk) { d.do("t", "t", "t", "l", "e") }, nil,
+		{"Enter does not answer", func(d *desk) { d.do("t", "enter", "enter", "space", "Y") }, nil, "y/n"},
+		{"the key that asked does not answer", func(d *desk) { d.do("t", "t", "t", "l", "e") }, nil,
 			"EnableTracking of " + name1 + ": on → off   y/n"},
-		{"a paste is no answer", func(d *desk) { d.do("t", browse.Paste{Text: "y"}, browse.Paste{Text: "ty"}) }, nil, "y/n"},
+		{"a paste does not answer", func(d *desk) { d.do("t", browse.Paste{Text: "y"}, browse.Paste{Text: "ty"}) }, nil, "y/n"},
 		{"n", func(d *desk) { d.do("t", "n", "y") }, nil, "nothing was changed"},
 		{"Esc is no", func(d *desk) { d.do("t", "esc", "y") }, nil, "nothing was changed"},
 		{"logging asks for how long", func(d *desk) { d.do("l") }, nil, "For how long?"},

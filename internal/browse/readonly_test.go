@@ -90,7 +90,7 @@ func TestUnlocking(t *testing.T) {
 	}
 	d.do("t", 9*time.Minute+59*time.Second, "y")
 	if did := d.did[len(d.did)-1]; !strings.HasPrefix(did, "write EnableTracking") {
-		t.Fatalf("the last of %q is no change", d.did)
+		t.Fatalf("the last of %q is not a change", d.did)
 	}
 	d.written(browse.Changed{Card: with(adaCard(), "EnableTracking", false)}, nil)
 	d.do("e", time.Second)

@@ -308,7 +308,7 @@ func TestWithoutColor(t *testing.T) {
 	}
 }
 
-// A window that changes its size is drawn anew.
+// A window is redrawn when its size changes.
 func TestResizing(t *testing.T) {
 	w := openWindow(t, t.Context(), options(), fakePort{}, true)
 	w.sees("Type to search.")

@@ -151,12 +151,12 @@ func sources(c *config.Config, p config.Profile) string {
 	return strings.Join(append(parts, fmt.Sprintf("default: %d others", defaults)), "; ")
 }
 
-// StateFolder checks that the state folder can be written, and by nobody else.
+// StateFolder checks that this user can write the state folder, and that no other user can.
 func StateFolder(dir string) Check {
 	check := Check{Name: "state-folder", Title: "State folder"}
 	check.Run = func(context.Context) []Finding {
 		if dir == "" {
-			return check.unknown("not checked: there is no such folder without a home")
+			return check.unknown("not checked: without a home folder there is none")
 		}
 		folder := existing(dir)
 		name := filepath.Join(folder, ".telematicsctl-doctor")

@@ -60,7 +60,7 @@ func newestVersion(ctx context.Context, transport http.RoundTripper) (string, er
 }
 
 // olderThan reports whether a version is older than another: major.minor.patch, and a
-// pre-release of a version before the version. One that is no version, such as dev, is not.
+// pre-release of a version before the version. A name such as dev is not older than any.
 func olderThan(version, newest string) bool {
 	a, preA, okA := numbersOf(version)
 	b, preB, okB := numbersOf(newest)

@@ -64,7 +64,7 @@ func worded(err error) (inner error, words string) { //nolint:revive,staticcheck
 	case errors.As(err, &syntax):
 		return syntax, fmt.Sprintf("not JSON, from byte %d on", syntax.Offset)
 	case errors.As(err, &program):
-		return program, "there is no program " + program.Name
+		return program, "program " + program.Name + " not found"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF, "it ends too early"
 	}
@@ -100,7 +100,7 @@ func ofSystem(err error) string {
 func ofName(e *net.DNSError) string {
 	switch {
 	case e.IsNotFound:
-		return "there is no host " + strconv.Quote(e.Name)
+		return "host " + strconv.Quote(e.Name) + " not found"
 	case e.IsTimeout:
 		return "the name " + strconv.Quote(e.Name) + " could not be resolved in time"
 	}

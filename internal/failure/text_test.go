@@ -49,7 +49,7 @@ func TestText(t *testing.T) {
 		"a refused connection": {&url.Error{Op: "Get", URL: "https://host/?key=secret", Err: refused},
 			"the connection was refused (127.0.0.1:9)"},
 		"no such host": {&net.OpError{Op: "dial", Err: &net.DNSError{Name: "host.invalid", IsNotFound: true}},
-			`there is no host "host.invalid"`},
+			`host "host.invalid" not found`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ type Fetch func(ctx context.Context, number, size int) (Page, error)
 // PageOptions say how a list is read.
 type PageOptions struct {
 	Size     int // users on a page; PageSize where 0
-	Limit    int // users at most; 0 is no limit
+	Limit    int // users at most; 0: unlimited
 	Complete bool
 	Seen     Seen // remembers who was given; a set of DeviceTokens where nil
 }

@@ -29,7 +29,7 @@ const (
 	arrives      mishap = iota
 	noAnswer            // it is carried out, and the answer is lost
 	lostOnTheWay        // it is sent, and does not arrive
-	notSent             // there is no connection
+	notSent             // the connection fails
 	down                // a 503 of the service
 )
 

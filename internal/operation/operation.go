@@ -25,7 +25,7 @@ const (
 	ReasonNoUser        failure.Reason = "user-not-found" // no such user in the instance
 	// the DeviceToken belongs to a user of another instance, or to none that can be read
 	ReasonTaken failure.Reason = "device-token-of-other-instance"
-	// no instance has the invite code, or there is no such user; the subject is the DeviceToken
+	// no instance has the invite code, or the user does not exist; the subject is the DeviceToken
 	ReasonInviteCode failure.Reason = "invite-code-unknown"
 )
 

@@ -141,7 +141,7 @@ func runs(line string, now look) ([]run, look) {
 	}
 }
 
-// with returns the look after the codes of an escape sequence.
+// with returns the look that the codes of an escape sequence lead to.
 func (l look) with(codes string) look {
 	for code := range strings.SplitSeq(codes, ";") {
 		n, _ := strconv.Atoi(code) // "" is 0

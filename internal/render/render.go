@@ -145,7 +145,7 @@ const (
 
 // View is how values of one kind are shown. JSON, JSON Lines and YAML need nothing of it.
 type View[T any] struct {
-	Columns []Column[T]    // nil: there is no table, and JSON stands in for it; CSV is refused
+	Columns []Column[T]    // nil: no table; JSON replaces it, and CSV is refused
 	ID      func(T) string // what -o ids prints; nil: it is refused. A value whose id is "" prints none
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // replaceLoneSurrogates writes the escape of U+FFFD in place of each escape of half a surrogate
-// pair, which is no character: whatever decodes JSON reads it so, and other programs refuse it. It
-// changes text in place, which is JSON; the length stays.
+// pair, which is not a character: decoders of JSON read it as U+FFFD, and other programs refuse it.
+// It changes the JSON text in place; the length stays.
 func replaceLoneSurrogates(text []byte) {
 	if !bytes.Contains(text, []byte(`\ud`)) && !bytes.Contains(text, []byte(`\uD`)) {
 		return

@@ -85,7 +85,7 @@ func oddPaths() oddPart {
 	p.paths(404, "Kestrel leaves an encoded slash as it is: it separates no segments", "/v1/Registration%2Fcreate")
 	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW"} {
 		p.rows = append(p.rows, odd{shown: method + " " + createPath, method: method, path: createPath, h: theInstance,
-			status: 405, why: "the endpoint is for POST alone, which Allow says; there is no body"})
+			status: 405, why: "the endpoint takes only POST, as Allow says; empty body"})
 	}
 	return p
 }
@@ -149,9 +149,9 @@ func oddBodies() oddPart {
 		`{"ChildrenCount": 1.5}`, `{"ChildrenCount": 2.0}`, `{"ChildrenCount": 9999999999}`, `{"ChildrenCount": []}`)
 	p.bodies(422, "UserFields.EnableLogging", "Newtonsoft: not a boolean", `{"UserFields": {"EnableLogging": "1"}}`,
 		`{"UserFields": {"EnableLogging": "yes"}}`)
-	p.bodies(422, "Gender", "there is no such value (of a number, assumed: conversion)",
+	p.bodies(422, "Gender", "the value does not exist (of a number, assumed: conversion)",
 		`{"Gender": "F"}`, `{"Gender": 9}`, `{"Gender": {}}`)
-	p.bodies(422, "Status", "there is no such value", `{"Status": "Gone"}`)
+	p.bodies(422, "Status", "the value does not exist", `{"Status": "Gone"}`)
 	p.bodies(422, "Birthday", "not a date", `{"Birthday": "yesterday"}`, `{"Birthday": "1990-13-01"}`)
 	p.bodies(422, "CustomToken", "not a UUID", `{"CustomToken": "x"}`, `{"CustomToken": 5}`)
 	p.bodies(422, "FirstName", "an object or a list does not become a string", `{"FirstName": {}}`, `{"FirstName": ["a"]}`)

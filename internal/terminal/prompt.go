@@ -13,7 +13,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
 
-// The reasons for which there is no answer.
+// The reasons why a question gets no answer.
 const (
 	ReasonCannotAsk   failure.Reason = "cannot-ask"   // nobody can be asked; subject: what answers instead
 	ReasonNoAnswer    failure.Reason = "no-answer"    // nothing usable was typed; subject: what answers instead

@@ -20,8 +20,7 @@ type Backend interface {
 	Set(service, user, secret string) error
 	Delete(service, user string) error
 
-	// Limit is the length, in bytes, of the longest secret that Set takes for the user; 0 where
-	// there is no limit.
+	// Limit is the length, in bytes, of the longest secret that Set takes for the user; 0: unlimited.
 	Limit(service, user string) int
 
 	// Items gives the keyring's own names of what is stored under the service, without reading any

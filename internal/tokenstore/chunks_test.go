@@ -101,7 +101,7 @@ func TestWholeWritesLeaveNoOldParts(t *testing.T) {
 	})
 }
 
-// Where there is no limit, a rotation is one call.
+// Without a limit, a rotation is one call.
 func TestARotationIsOneWriteWhereTheRecordFits(t *testing.T) {
 	backend := newFake()
 	s := keyringOver(t, t.TempDir(), backend)

@@ -66,7 +66,7 @@ func (c *Client) WithAuthorizer(a Authorizer) *Client {
 }
 
 // doAs sends a call with the caller's JWT. Where it is answered 401 the JWT is renewed and the
-// call sent once more; there is no third time.
+// call sent once more, but never a third time.
 func (c *Client) doAs(ctx context.Context, as Caller, cl call) error {
 	if c.authorizer == nil {
 		return failure.New(failure.Unauthorized, cl.name+": no JWT")

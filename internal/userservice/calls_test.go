@@ -181,7 +181,7 @@ func TestWhereThereIsNoCallForMany(t *testing.T) {
 	}
 }
 
-// A taken CustomToken is told apart from every other refusal, in each way that the service may
+// A taken CustomToken is distinguished from every other refusal, in each way that the service may
 // say it (unpublished).
 func TestTokenTaken(t *testing.T) {
 	t.Parallel()

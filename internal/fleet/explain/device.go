@@ -117,7 +117,7 @@ func (c *chain) trips() {
 	}
 	switch {
 	case scoring.IsZero() && trip.IsZero():
-		c.add(FromTrips, linkScoring, Unknown, "there is no trip to score", RemedyNone)
+		c.add(FromTrips, linkScoring, Unknown, "no trip to score", RemedyNone)
 	case scoring.IsZero() && c.now.Sub(trip) <= scoringLag:
 		c.add(FromTrips, linkScoring, Unknown, "none yet", RemedyNone)
 	case scoring.IsZero():

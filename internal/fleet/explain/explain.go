@@ -96,8 +96,8 @@ type Facts struct {
 	Now         time.Time
 	DeviceToken string
 	InstanceID  string                    // where the user is to be
-	User        Answer[*userservice.User] // nil: there is no such user
-	Missing     string                    // why there is no such user; "" for the usual reason
+	User        Answer[*userservice.User] // nil: the user does not exist
+	Missing     string                    // why the user does not exist; "" for the usual reason
 	Device      Answer[userservice.DeviceStatus]
 	Trips       Answer[userservice.TripDates]
 	Statistics  Answer[userservice.Statistics]

@@ -14,7 +14,7 @@ import (
 // Limit is how long a source may take to answer. One that takes longer is not available.
 const Limit = 2 * time.Second
 
-// mostMisses is how often in a row a source may miss the limit before it is no longer asked.
+// mostMisses is how often in a row a source may miss the limit; then it is not asked again.
 const mostMisses = 3
 
 // Sources is where facts come from. A nil function cannot be asked, for the reason in Why. It is

@@ -87,8 +87,8 @@ func TestASourceThatIsNotAvailable(t *testing.T) {
 	}
 }
 
-// What a source says by refusing: the phone's calls may not be there; who may not read
-// the user is told.
+// What a refusal means: the calls of the phone may not exist, and somebody who may not read
+// the user gets the error.
 func TestASourceThatRefuses(t *testing.T) {
 	t.Parallel()
 	refuse := func(code failure.Code, reason failure.Reason) func(context.Context) error {

@@ -55,5 +55,5 @@ func (q *queue) remove(w *waiter) {
 	}
 }
 
-// recycle takes back a waiter that is no longer in the queue.
+// recycle takes back a waiter that has left the queue.
 func (q *queue) recycle(w *waiter) { w.prev, w.next, q.free = nil, q.free, w }

@@ -17,7 +17,7 @@ type answer struct {
 	status int
 	title  string
 	errors []failure.Field
-	result json.RawMessage // nil: there is no Result
+	result json.RawMessage // nil: without Result
 	header map[string]string
 	bare   bool  // no envelope and no body, as ASP.NET itself refuses
 	camel  bool  // the envelope of the portal host, whose names begin with a small letter
