@@ -26,10 +26,17 @@ func (w *messageWorld) serve(kind string) {
 // answering puts the row's own answers before those of a service.
 func (w *messageWorld) answering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.arrived != nil {
-			w.arrived(r)
+		w.mu.Lock()
+		w.now = w.now.Add(w.tick)
+		arrived := w.arrived
+		w.mu.Unlock()
+		if arrived != nil {
+			arrived(r)
 		}
-		for _, a := range w.answers {
+		w.mu.Lock()
+		answers := w.answers
+		w.mu.Unlock()
+		for _, a := range answers {
 			if (a.method != "*" && a.method != r.Method) ||
 				!strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(a.path)) {
 				continue

@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -93,9 +95,9 @@ func commandVerbs() map[string]messageVerb {
 					a.body = word
 				}
 			}
-			w.answers = append(w.answers, a)
+			w.set(func() { w.answers = append(slices.Clone(w.answers), a) })
 		},
-		"well": func(w *messageWorld, _ string) { w.answers = nil },
+		"well": func(w *messageWorld, _ string) { w.set(func() { w.answers = nil }) },
 	}
 }
 
@@ -105,9 +107,14 @@ func machineVerbs() map[string]messageVerb {
 		"clock": func(w *messageWorld, rest string) {
 			d, err := time.ParseDuration(rest)
 			w.check(err)
-			w.now = w.now.Add(d)
+			w.set(func() { w.now = w.now.Add(d) })
 		},
-		"real-clock": func(w *messageWorld, _ string) { w.realClock = time.Now() },
+		// tick DURATION: the clock goes on by it with each request.
+		"tick": func(w *messageWorld, rest string) {
+			d, err := time.ParseDuration(rest)
+			w.check(err)
+			w.set(func() { w.tick = d })
+		},
 		// vague PATTERN: what differs from run to run: its first group stays, the rest is "N".
 		"vague":      func(w *messageWorld, rest string) { w.vague = regexp.MustCompile(w.words(rest)[0]) },
 		"slow-clock": func(w *messageWorld, _ string) { w.slowClock = true },
@@ -214,11 +221,7 @@ func machineVerbs() map[string]messageVerb {
 		"interrupt-at": func(w *messageWorld, rest string) {
 			n, err := strconv.Atoi(rest)
 			w.check(err)
-			w.arrived = func(*http.Request) {
-				if n--; n == 0 {
-					w.cancel()
-				}
-			}
+			w.atRequest(n, func() { w.cancel() })
 		},
 		// interrupt-when FILES TEXT: the next command is interrupted when one of the files has the text.
 		"interrupt-when": func(w *messageWorld, rest string) {
@@ -233,13 +236,21 @@ func machineVerbs() map[string]messageVerb {
 					_, rest, _ = strings.Cut(rest, " ")
 				}
 			}
-			w.arrived = func(*http.Request) {
-				if n--; n == 0 {
-					w.do(rest)
-				}
-			}
+			w.atRequest(n, func() { w.do(rest) })
 		},
 	}
+}
+
+// atRequest has something happen when the nth request of the next command comes.
+func (w *messageWorld) atRequest(n int, happens func()) {
+	var came atomic.Int64
+	w.set(func() {
+		w.arrived = func(*http.Request) {
+			if came.Add(1) == int64(n) {
+				happens()
+			}
+		}
+	})
 }
 
 // interruptWhen interrupts the command that runs when one of the files has a text.

@@ -34,21 +34,24 @@ type messageWorld struct {
 
 	env  map[string]string
 	vars map[string]string // what was captured, and $W and $URL
-	now  time.Time
 
-	answers  []messageAnswer
+	// what the services read, which outlive the commands that they answer
+	mu      sync.Mutex
+	now     time.Time
+	tick    time.Duration // the clock goes on by it with each request
+	answers []messageAnswer
+	arrived func(*http.Request) // is called for each request
+
 	stdin    string
 	out      error // what writing to standard output fails with
 	terminal bool
 	// the clock stands still; else it goes on by two minutes with each command, so that the guard
 	// of sign-ins lets every one pass
 	slowClock   bool
-	realClock   time.Time           // since when the clock goes on as the system's; zero: it does not
-	cancel      func()              // interrupts the command that runs
-	interrupted bool                // commands are interrupted at once
-	arrived     func(*http.Request) // is called for each request
-	begun       func()              // runs beside the next command
-	ctx         context.Context     // of the command that runs
+	cancel      func()          // interrupts the command that runs
+	interrupted bool            // commands are interrupted at once
+	begun       func()          // runs beside the next command
+	ctx         context.Context // of the command that runs
 
 	keyring messageKeyring
 	vague   *regexp.Regexp // nil for none
@@ -176,10 +179,16 @@ func (w *messageWorld) words(line string) []string {
 
 // time is the clock of the row's commands and its service.
 func (w *messageWorld) time() time.Time {
-	if w.realClock.IsZero() {
-		return w.now
-	}
-	return w.now.Add(time.Since(w.realClock))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// set changes what the services read.
+func (w *messageWorld) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
 }
 
 // process is the environment of a command.
@@ -210,7 +219,7 @@ func (w *messageWorld) run(line string) {
 		return
 	}
 	if !w.slowClock {
-		w.now = w.now.Add(2 * time.Minute)
+		w.set(func() { w.now = w.now.Add(2 * time.Minute) })
 	}
 	var out, errs bytes.Buffer
 	args := append([]string{"-q"}, w.words(line)...)
@@ -239,7 +248,8 @@ func (w *messageWorld) run(line string) {
 	r.exit = cmd.Run(ctx, p)
 	cancel()
 	beside.Wait()
-	w.arrived, w.begun, w.cancel = nil, nil, nil
+	w.set(func() { w.arrived = nil })
+	w.begun, w.cancel = nil, nil
 	r.stdout, r.stderr = out.String(), errs.String()
 	w.last = r
 	w.hints = nil
