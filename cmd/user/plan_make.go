@@ -23,8 +23,7 @@ type planning struct {
 	session *cmdutil.Session
 	id      string // of the instance
 	ledger  *apply.Ledger
-	spool   *spooled
-	file    *input.File
+	file    *apply.File
 	in      apply.Input
 }
 
@@ -41,8 +40,7 @@ func makePlan(
 	if err != nil {
 		return nil, nil, err
 	}
-	rows := apply.File(p.file, options.Columns, o.checked.keys, o.blank == blankClears)
-	plan, err := apply.Make(ctx, rows, p.users(rows, options.Absent), options)
+	plan, err := apply.Make(ctx, p.file, p.users(&options), options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,10 +72,7 @@ func limitPlanMemory() (restore func()) {
 
 func (p *planning) close() {
 	if p.file != nil {
-		_ = p.file.Close()
-	}
-	if p.spool != nil {
-		p.spool.remove()
+		_ = p.file.In.Close()
 	}
 }
 
@@ -97,34 +92,33 @@ func (p *planning) open(ctx context.Context) (err error) {
 	if p.ledger, err = apply.OpenLedger(path, p.session.API.Host(), p.id); err != nil {
 		return err
 	}
-	if p.spool, err = spool(p.app, p.o.File, p.o.InputSize()); err != nil {
+	file, copied, err := openCopy(ctx, p.app, p.o)
+	if err != nil {
 		return err
 	}
-	if p.file, err = input.Open(ctx, p.o.openOptions(p.spool.path, p.app.Now()), nil); err != nil {
-		return err
-	}
+	p.file = &apply.File{In: file, Keys: p.o.checked.keys, BlankClears: p.o.blank == blankClears}
 	var groups input.Groups
 	rows, bad, err := p.file.Check(ctx, groups.AddRow)
 	if err != nil {
 		return groups.With(err)
 	}
-	for _, warning := range p.file.Warnings() {
+	for _, warning := range file.Warnings() {
 		p.app.Streams.Warn(warning)
 	}
 	if bad > 0 {
 		return mistakes(groups.Err(fmt.Sprintf("%d of %s %s invalid: nothing was sent", bad,
 			cmdutil.Count(rows, "row", "rows"), cmdutil.Are(bad))))
 	}
-	text := p.file.Format() == input.CSV || p.file.Format() == input.TSV
-	p.in = apply.Input{Name: p.o.File, Digest: p.spool.digest, Rows: rows, Ended: !text || p.spool.ended}
-	if last := p.file.LastField(); last != nil && text {
+	text := file.Format() == input.CSV || file.Format() == input.TSV
+	p.in = apply.Input{Name: p.o.File, Digest: copied.digest(), Rows: rows, Ended: !text || copied.ended()}
+	if last := file.LastField(); last != nil && text {
 		p.in.Last = last.Name
 	}
-	if p.o.blank == blankClears && !text && p.file.Format() != input.XLSX {
+	if p.o.blank == blankClears && !text && file.Format() != input.XLSX {
 		return failure.InvalidFields("invalid flags",
 			[]failure.Field{{Key: "--blank", Message: "a JSON file has null to clear a value"}})
 	}
-	return apply.CheckRows(p.in, p.file.Truncated(), p.ledger, p.o.checked.rows)
+	return apply.CheckRows(p.in, file.Truncated(), p.ledger, p.o.checked.rows)
 }
 
 // mistakes is the error of a file that has some: no row of it can be skipped.
@@ -148,7 +142,7 @@ func (p *planning) options(ctx context.Context) (apply.Options, error) {
 	if err != nil {
 		return apply.Options{}, err
 	}
-	columns := p.file.Fields()
+	columns := p.file.In.Fields()
 	slices.SortFunc(columns, func(a, b *field.Field) int { return tableOrder(a) - tableOrder(b) })
 	now := p.app.Now().UTC()
 	head := apply.Head{

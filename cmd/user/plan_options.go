@@ -159,10 +159,10 @@ func (o *planOptions) ledgerPath(stateDir, host, instance string) (string, error
 	return filepath.Join(stateDir, "applied", instance+"-"+hex.EncodeToString(sum[:4]), name+".ledger"), nil
 }
 
-// openOptions say how the file is read.
-func (o *planOptions) openOptions(path string, now time.Time) input.Options {
+// openOptions say how the copy of the file is read.
+func (o *planOptions) openOptions(now time.Time) input.Options {
 	return input.Options{
-		Name: o.File, Path: path, Now: now, Format: o.Input.Format, Encoding: o.Input.Encoding, Separator: o.Input.Separator,
+		Name: o.File, Keep: true, Now: now, Format: o.Input.Format, Encoding: o.Input.Encoding, Separator: o.Input.Separator,
 		Sheet: o.Input.Sheet, DateFormat: o.Input.DateFormat, Map: o.Input.Map, IgnoreUnknown: o.Input.IgnoreUnknown,
 		SkipValidation: o.Input.NoValidate, Use: field.Update, Keys: o.checked.keys, Identify: true,
 		ColumnsLater: true,

@@ -2,59 +2,59 @@ package user
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"io"
 	"os"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
-// spooled is a private copy of an input.
-type spooled struct {
-	path   string
-	digest string
-	ended  bool // its last byte is a line end, or that cannot be told: it is compressed
-}
-
-func (s *spooled) remove() { _ = os.Remove(s.path) }
-
-// spool copies the input, so that it is the same however often it is read.
-func spool(a *cmdutil.App, name string, limit int64) (s *spooled, err error) {
+// openCopy opens a private copy of the input, so that it is the same however often it is read. The
+// copy goes with the process.
+func openCopy(ctx context.Context, a *cmdutil.App, o *planOptions) (*input.File, *copied, error) {
 	in := a.Streams.In
-	if name != "-" {
-		f, err := os.Open(name)
+	if o.File != "-" {
+		f, err := os.Open(o.File)
 		if err != nil {
-			return nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
+			return nil, nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
 		}
 		defer func() { _ = f.Close() }()
 		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return nil, failure.Newf(failure.Invalid, "%s is a folder, not a file", name)
+			return nil, nil, failure.Newf(failure.Invalid, "%s is a folder, not a file", o.File)
 		}
 		in = f
 	}
-	out, err := os.CreateTemp("", "telematicsctl-*")
-	if err != nil {
-		return nil, failure.Wrap(failure.Failed, "the input cannot be copied", err)
-	}
-	s = &spooled{path: out.Name()}
-	sum, last := sha256.New(), &ends{}
-	n, err := io.Copy(io.MultiWriter(out, sum, last), io.LimitReader(in, limit+1))
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		s.remove()
-		return nil, failure.Wrap(failure.Invalid, "the input cannot be copied", err)
-	}
-	if n > limit {
-		s.remove()
-		return nil, failure.Newf(failure.Invalid, "%s is larger than %d bytes", name, limit)
-	}
-	s.digest, s.ended = hex.EncodeToString(sum.Sum(nil)), last.ended()
-	return s, nil
+	c := &copied{in: in, name: o.File, limit: o.InputSize(), sum: sha256.New()}
+	file, err := input.Open(ctx, o.openOptions(a.Now()), c)
+	return file, c, err
 }
+
+// copied is an input that is read once. It knows its digest, and how it ends.
+type copied struct {
+	in    io.Reader
+	name  string
+	limit int64 // how many bytes there may be
+	size  int64 // how many were read
+	sum   hash.Hash
+	ends
+}
+
+func (c *copied) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if c.size += int64(n); c.size > c.limit {
+		return 0, failure.Newf(failure.Invalid, "%s is larger than %d bytes", c.name, c.limit)
+	}
+	_, _ = c.sum.Write(p[:n])
+	_, _ = c.ends.Write(p[:n])
+	return n, err
+}
+
+func (c *copied) digest() string { return hex.EncodeToString(c.sum.Sum(nil)) }
 
 // ends remembers the first bytes of what is written, and the last.
 type ends struct{ first, last []byte }

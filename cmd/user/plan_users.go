@@ -17,15 +17,15 @@ const planInFlight = 4
 
 // users gives the users of the instance: all of them, listed completely; or, where the rows are few
 // and nobody is removed, those whom the rows name, one by one.
-func (p *planning) users(rows apply.Rows, absent apply.Absent) apply.Users {
+func (p *planning) users(o *apply.Options) apply.Users {
 	return func(ctx context.Context, do func(*userservice.User) error) (int, error) {
-		fetch := fleet.FetchInstance(p.session.API, userservice.AsAdmin(), p.id)
+		fetch := fleet.FetchInstanceOnly(p.session.API, userservice.AsAdmin(), p.id, o.Reads())
 		first, err := fetch(ctx, 1, fleet.PageSize)
 		if err != nil {
 			return 0, err
 		}
-		if size := len(first.Users); absent == apply.AbsentIgnore && first.More && size > 0 && p.in.Rows <= first.Total/size {
-			return first.Total, p.lookUp(ctx, rows, do)
+		if size := len(first.Users); o.Absent == apply.AbsentIgnore && first.More && size > 0 && p.in.Rows <= first.Total/size {
+			return first.Total, p.lookUp(ctx, do)
 		}
 		total := first.Total
 		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Seen: apply.Seen(first.Total)}) {
@@ -44,10 +44,10 @@ func (p *planning) users(rows apply.Rows, absent apply.Absent) apply.Users {
 }
 
 // lookUp gives the users whom rows name.
-func (p *planning) lookUp(ctx context.Context, rows apply.Rows, do func(*userservice.User) error) error {
+func (p *planning) lookUp(ctx context.Context, do func(*userservice.User) error) error {
 	find := fleet.FindIn(p.session.API, userservice.AsAdmin())
 	given := map[string]bool{}
-	return rows(ctx, func(r apply.Row) error {
+	return p.file.Each(ctx, nil, func(r *apply.Row) error {
 		f, value := r.KeyField, r.Key
 		if r.DeviceToken != [16]byte{} {
 			f, value = nil, r.DeviceToken.String()

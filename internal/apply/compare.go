@@ -12,39 +12,47 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
-// compare goes through the rows again: those without a user are created, or moved here, and those
-// whose user differs are updated.
+// compare reads the rows again that change a user: those without one are created, or moved here, and
+// those whose user differs are updated.
 func (p *planner) compare(ctx context.Context) error {
 	var creates, updates, moves []Action
-	err := p.rows(ctx, func(r Row) error {
+	wanted := p.index.those(func(e *entry) bool { return !e.matched() || p.differ[e.n] != nil })
+	left := wanted.size
+	do := func(r *Row) error {
 		e := p.index.find(p.index.sum(r.known()))
+		left--
 		switch {
-		case e == nil:
-			return failure.New(failure.Failed, "the file was changed while it was read")
+		case e == nil || int(e.n) != r.N:
+			return errChanged()
 		case !e.matched():
-			from, err := p.inOtherInstance(ctx, &r)
+			from, err := p.inOtherInstance(ctx, r)
 			if err != nil {
 				return err
 			}
 			if from == nil {
-				creates = append(creates, p.create(&r))
+				creates = append(creates, p.create(r))
 				return nil
 			}
-			moves = append(moves, p.move(&r, from))
-			if a := p.update(&r, from); a != nil {
+			moves = append(moves, p.move(r, from))
+			if a := p.update(r, from); a != nil {
 				updates = append(updates, *a)
 			}
 		case p.differ[e.n] != nil && p.differ[e.n].known != knownAs(r.known()):
 			return failure.New(failure.Failed, "two keys have one hash: run the command again")
 		case p.differ[e.n] != nil:
-			if a := p.update(&r, p.differ[e.n]); a != nil {
+			if a := p.update(r, p.differ[e.n]); a != nil {
 				updates = append(updates, *a)
 			}
 		}
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	if left > 0 {
+		if err := p.file.Each(ctx, wanted.has, do); err != nil {
+			return err
+		}
+	}
+	if left != 0 {
+		return errChanged()
 	}
 	p.plan.Actions = slices.Concat(creates, updates, moves)
 	for _, kind := range []Kind{Deactivate, Delete} {
@@ -56,6 +64,8 @@ func (p *planner) compare(ctx context.Context) error {
 	}
 	return nil
 }
+
+func errChanged() error { return failure.New(failure.Failed, "the file was changed while it was read") }
 
 // inOtherInstance finds the user of another instance whom a row names; nil where there is none,
 // or nobody is moved.

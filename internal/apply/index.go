@@ -2,10 +2,10 @@ package apply
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -20,7 +20,7 @@ import (
 type entry struct {
 	hash   uint64 // of what the row is known by
 	digest uint64 // of what the row says
-	mask   uint32 // the fields that it says, by their place in index.columns; and isMatched
+	mask   uint32 // the fields that it says, by their places; and isMatched
 	n      int32
 }
 
@@ -29,115 +29,137 @@ const isMatched = 1 << 31
 
 func (e *entry) matched() bool { return e.mask&isMatched != 0 }
 
+// indexParts is how many parts an index has, by the highest bits of the hash: memory grows by little
+// at once, and a row is found in a few steps.
+const indexParts = 1 << 10
+
 // index finds the row that a user is named by.
 type index struct {
 	seed    maphash.Seed
-	columns []*field.Field
-	entries []entry // by hash
-	keyed   bool    // a row is known by a key, not by the DeviceToken
-	tokens  bool    // a row is known by the DeviceToken
+	parts   [indexParts][]entry // by hash, once it is sorted
+	rows    int
+	keyed   bool // a row is known by a key, not by the DeviceToken
+	tokens  bool // a row is known by the DeviceToken
+	scratch []byte
 }
 
-// newIndex reads the rows, of which there are about so many.
-func newIndex(ctx context.Context, rows Rows, about int, columns []*field.Field) (*index, error) {
-	x := &index{seed: maphash.MakeSeed(), columns: columns, entries: make([]entry, 0, about)}
-	err := rows(ctx, func(r Row) error {
-		if err := checkClears(r); err != nil {
-			return err
-		}
-		name, value := r.known()
-		x.keyed = x.keyed || name != deviceTokenKey
-		x.tokens = x.tokens || name == deviceTokenKey
-		e := entry{n: int32(r.N), mask: x.mask(&r.Set)} //nolint:gosec // a file has fewer rows
-		e.hash = x.sum(name, value)
-		e.digest = x.digest(&r.Set, e.mask)
-		x.entries = append(x.entries, e)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
+
+func (x *index) part(hash uint64) *[]entry { return &x.parts[hash/(1<<64/indexParts)] }
+
+// add takes a row.
+func (x *index) add(r *Row) {
+	name, value := r.known()
+	x.keyed = x.keyed || name != deviceTokenKey
+	x.tokens = x.tokens || name == deviceTokenKey
+	e := entry{n: int32(r.N), hash: x.sum(name, value)} //nolint:gosec // a file has fewer rows
+	for f := range r.Set.All() {
+		e.mask |= 1 << f.Place()
 	}
-	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
-	for i := 1; i < len(x.entries); i++ {
-		a, b := x.entries[i-1], x.entries[i]
-		if a.hash == b.hash {
-			return nil, failure.Newf(failure.Invalid, "rows %d and %d name the same user", min(a.n, b.n), max(a.n, b.n)).
-				Because(ReasonDuplicate, "")
+	e.digest = x.digest(&r.Set, e.mask)
+	part := x.part(e.hash)
+	*part = append(*part, e)
+	x.rows = max(x.rows, r.N)
+}
+
+// sort makes the rows ready to be found.
+func (x *index) sort() error {
+	for _, part := range x.parts {
+		slices.SortFunc(part, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
+		for i := 1; i < len(part); i++ {
+			if a, b := part[i-1], part[i]; a.hash == b.hash {
+				return failure.Newf(failure.Invalid, "rows %d and %d name the same user", min(a.n, b.n), max(a.n, b.n)).
+					Because(ReasonDuplicate, "")
+			}
 		}
 	}
-	return x, nil
+	return nil
 }
 
 // sum is the hash of what a row, or a user, is known by.
 func (x *index) sum(name, value string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(x.seed)
-	_, _ = h.WriteString(name)
-	_ = h.WriteByte(0)
-	_, _ = h.WriteString(value)
-	return h.Sum64()
+	x.scratch = append(append(append(x.scratch[:0], name...), 0), value...)
+	return maphash.Bytes(x.seed, x.scratch)
 }
 
 // knownAs is what a row, or a user, is known by.
 func knownAs(name, value string) string { return name + "\x00" + value }
 
-func (x *index) mask(set *field.Set) (mask uint32) {
-	for i, f := range x.columns {
-		if _, ok := set.Value(f); ok {
-			mask |= 1 << i
-		}
-	}
-	return mask
-}
-
 // digest is the same for sets that say the same of the fields of a mask. Sets that say the same in
 // another form may have another digest.
 func (x *index) digest(set *field.Set, mask uint32) uint64 {
-	var h maphash.Hash
-	h.SetSeed(x.seed)
-	for i, f := range x.columns {
-		if mask&(1<<i) == 0 {
-			continue
-		}
+	x.scratch = x.scratch[:0]
+	for rest := mask &^ isMatched; rest != 0; rest &= rest - 1 {
+		f := field.At(bits.TrailingZeros32(rest))
 		v, _ := set.Value(f)
-		text := form(f, v)
-		var head [8]byte
-		binary.LittleEndian.PutUint32(head[:], uint32(i))
-		binary.LittleEndian.PutUint32(head[4:], uint32(len(text))) //nolint:gosec // far smaller
-		_, _ = h.Write(head[:])
-		_, _ = h.WriteString(text)
+		head := len(x.scratch)
+		x.scratch = append(x.scratch, byte(f.Place()), 0, 0, 0, 0) //nolint:gosec // less than 31
+		x.scratch = appendForm(x.scratch, f, v)
+		length := len(x.scratch) - head
+		binary.LittleEndian.PutUint32(x.scratch[head+1:], uint32(length)) //nolint:gosec // far smaller
 	}
-	return h.Sum64()
+	return maphash.Bytes(x.seed, x.scratch)
 }
 
 // form returns a value as text, equal for what the service reads back alike.
-func form(f *field.Field, v any) string {
+func form(f *field.Field, v any) string { return string(appendForm(nil, f, v)) }
+
+func appendForm(out []byte, f *field.Field, v any) []byte {
 	switch v := fleet.Written(f, v).(type) {
 	case nil:
-		return "-"
+		return append(out, '-')
 	case bool:
-		return strconv.FormatBool(v)
+		return strconv.AppendBool(out, v)
 	case string:
+		out = append(out, '=')
 		if f.Kind == field.Time {
 			for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
 				if t, err := time.Parse(layout, v); err == nil {
-					return "=" + t.UTC().Format(time.RFC3339Nano)
+					return t.UTC().AppendFormat(out, time.RFC3339Nano)
 				}
 			}
 		}
-		return "=" + v
+		return append(out, v...)
 	default:
-		return fmt.Sprint(v)
+		return fmt.Append(out, v)
 	}
 }
 
 // find returns the row of a hash; nil for none.
 func (x *index) find(hash uint64) *entry {
-	i, ok := slices.BinarySearchFunc(x.entries, hash, func(e entry, hash uint64) int {
-		return cmp.Compare(e.hash, hash)
-	})
-	if !ok {
+	part := *x.part(hash)
+	low, high := 0, len(part)
+	for low < high {
+		if middle := (low + high) / 2; part[middle].hash < hash {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == len(part) || part[low].hash != hash {
 		return nil
 	}
-	return &x.entries[i]
+	return &part[low]
+}
+
+// rowSet is a set of rows, a bit each.
+type rowSet struct {
+	bits []uint64
+	size int
+}
+
+func (s *rowSet) has(n int) bool { return n/64 < len(s.bits) && s.bits[n/64]&(1<<(n%64)) != 0 }
+
+// those returns the rows that are wanted.
+func (x *index) those(want func(*entry) bool) *rowSet {
+	s := &rowSet{bits: make([]uint64, x.rows/64+1)}
+	for _, part := range x.parts {
+		for i := range part {
+			if e := &part[i]; want(e) {
+				s.bits[e.n/64] |= 1 << (e.n % 64)
+				s.size++
+			}
+		}
+	}
+	return s
 }

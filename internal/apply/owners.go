@@ -57,6 +57,9 @@ func NewKeep(tokens []fleet.Token) *Keep {
 	return k
 }
 
+// keepFields are the fields that name a user who is kept, besides the DeviceToken.
+var keepFields = []string{"ClientId", "Email", "Phone"}
+
 // Has reports whether a user is one of them, by the DeviceToken, the ClientId, the email or the
 // phone number; nobody is of nil.
 func (k *Keep) Has(token uuid.UUID, u *userservice.User) bool {
@@ -66,7 +69,7 @@ func (k *Keep) Has(token uuid.UUID, u *userservice.User) bool {
 	if k.tokens[token.String()] {
 		return true
 	}
-	for _, name := range []string{"ClientId", "Email", "Phone"} {
+	for _, name := range keepFields {
 		if text := u.Fields.Text(name); text != "" && k.tokens[fleet.ByKey(field.MustGet(name), text).String()] {
 			return true
 		}

@@ -36,10 +36,24 @@ type Options struct {
 	Now     time.Time
 }
 
+// Reads returns what is read of each user for the plan.
+func (o *Options) Reads() *userservice.Only {
+	fields := slices.Concat(o.Columns, o.Keys, []*field.Field{field.MustGet("Status")})
+	if o.Scope != nil {
+		fields = append(fields, o.Scope.field)
+	}
+	if o.Keep != nil {
+		for _, name := range keepFields {
+			fields = append(fields, field.MustGet(name))
+		}
+	}
+	return &userservice.Only{Fields: fields, Activity: o.Absent != AbsentIgnore}
+}
+
 // planner makes one plan.
 type planner struct {
 	Options
-	rows  Rows
+	file  *File
 	index *index
 	plan  Plan
 
@@ -60,19 +74,17 @@ type current struct {
 	values   field.Set
 }
 
-// Make compares the rows with the users. It sends nothing but reads.
-func Make(ctx context.Context, rows Rows, users Users, o Options) (*Plan, error) {
+// Make compares the rows of a file that was checked with the users. It sends nothing but reads.
+func Make(ctx context.Context, file *File, users Users, o Options) (*Plan, error) {
 	if o.Absent != AbsentIgnore && o.Scope == nil && !o.Ledger.Known() {
 		return nil, failure.New(failure.Invalid, "no user is owned yet: who is absent is not known").Because(ReasonOwners, "")
 	}
-	p := &planner{Options: o, rows: rows, differ: map[int32]*current{}}
+	p := &planner{Options: o, file: file, index: file.index, differ: map[int32]*current{}}
 	p.plan.Head = o.Head
-	var err error
-	about := 0
-	if o.Head.Input != nil {
-		about = o.Head.Input.Rows
+	if file.clears != nil {
+		return nil, file.clears
 	}
-	if p.index, err = newIndex(ctx, rows, about, o.Columns); err != nil {
+	if err := p.index.sort(); err != nil {
 		return nil, err
 	}
 	total, err := users(ctx, func(u *userservice.User) error { return p.user(u) })

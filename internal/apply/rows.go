@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,30 +22,59 @@ type Row struct {
 	Set         field.Set    // what it says; nil clears
 }
 
-// Rows gives the rows of a file; it can be called again.
-type Rows func(ctx context.Context, do func(Row) error) error
+// File gives the rows of an input.File, and finds the row that a user is named by. It is for one
+// plan.
+type File struct {
+	In   *input.File
+	Keys []*field.Field
+	// BlankClears has a blank cell clear its field, except where it is a key. Such a file has its
+	// columns in a header.
+	BlankClears bool
 
-// File gives the rows of an input.File that was checked. blankClears has a blank cell clear its
-// field, except where it is a key.
-func File(file *input.File, columns []*field.Field, keys []*field.Field, blankClears bool) Rows {
-	return func(ctx context.Context, do func(Row) error) error {
-		return file.Each(ctx, 1, func(r *input.Row) error {
-			if len(r.Mistakes) > 0 {
-				return failure.Newf(failure.Invalid, "row %d: %s", r.N, r.Mistakes[0].Why)
-			}
-			row := Row{N: r.N, Set: r.Set.Clone(), Key: r.Key}
-			if r.DeviceToken != "" {
-				row.DeviceToken = uuid.MustParse(r.DeviceToken)
-			}
-			if f, ok := field.Lookup(r.KeyField); ok && r.Key != "" {
-				row.KeyField = f
-			}
-			if blankClears {
-				clearBlanks(&row.Set, columns, keys)
-			}
-			return do(row)
-		})
+	index  *index
+	clears error // the first row that clears what cannot be cleared
+}
+
+// Check is input.File.Check; it comes before Make, which reads no row again but those that change
+// a user.
+func (f *File) Check(ctx context.Context, report func(*input.Row) error) (rows, bad int, err error) {
+	f.index, f.clears = newIndex(), nil
+	return f.In.CheckEach(ctx, report, func(r *input.Row) error {
+		if row := f.row(r); row.DeviceToken != uuid.Nil || row.KeyField != nil {
+			f.clears = cmp.Or(f.clears, checkClears(&row))
+			f.index.add(&row)
+		}
+		return nil
+	})
+}
+
+// Each gives the rows of a file that was checked, or those of them that are wanted.
+func (f *File) Each(ctx context.Context, want func(n int) bool, do func(*Row) error) error {
+	if want == nil {
+		want = func(int) bool { return true }
 	}
+	return f.In.EachIn(ctx, want, func(r *input.Row) error {
+		if len(r.Mistakes) > 0 {
+			return failure.Newf(failure.Invalid, "row %d: %s", r.N, r.Mistakes[0].Why)
+		}
+		row := f.row(r)
+		return do(&row)
+	})
+}
+
+func (f *File) row(r *input.Row) Row {
+	row := Row{N: r.N, Set: r.Set, Key: r.Key}
+	if r.DeviceToken != "" {
+		row.DeviceToken = uuid.MustParse(r.DeviceToken)
+	}
+	if k, ok := field.Lookup(r.KeyField); ok && r.Key != "" {
+		row.KeyField = k
+	}
+	if f.BlankClears {
+		row.Set = r.Set.Clone()
+		clearBlanks(&row.Set, f.In.Fields(), f.Keys)
+	}
+	return row
 }
 
 func clearBlanks(set *field.Set, columns, keys []*field.Field) {
@@ -56,9 +86,9 @@ func clearBlanks(set *field.Set, columns, keys []*field.Field) {
 }
 
 // checkClears refuses values that would clear what cannot be cleared.
-func checkClears(row Row) error {
-	for _, f := range row.Set.Fields() {
-		if row.Set.Clears(f) && notClearable(f) {
+func checkClears(row *Row) error {
+	for f, v := range row.Set.All() {
+		if v == nil && notClearable(f) {
 			return failure.Newf(failure.Invalid, "row %d: %s cannot be cleared", row.N, f.Name).Because(ReasonCleared, f.Name)
 		}
 	}

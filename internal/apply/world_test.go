@@ -206,7 +206,7 @@ func newPlanner(t fataler, w *world, dir string) *planner {
 }
 
 // open opens and checks a file; errors are those that refuse it.
-func (p *planner) open(text string) (*input.File, apply.Input, error) {
+func (p *planner) open(text string) (*apply.File, apply.Input, error) {
 	path := filepath.Join(p.dir, "input-"+uuid.NewString()+".csv")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, apply.Input{}, err
@@ -219,7 +219,8 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 		return nil, apply.Input{}, err
 	}
 	var groups input.Groups
-	rows, bad, err := f.Check(context.Background(), groups.AddRow)
+	file := &apply.File{In: f, Keys: clientID}
+	rows, bad, err := file.Check(context.Background(), groups.AddRow)
 	if err == nil && bad > 0 {
 		err = groups.Err(fmt.Sprintf("%d of %d rows are invalid", bad, rows))
 	}
@@ -231,14 +232,15 @@ func (p *planner) open(text string) (*input.File, apply.Input, error) {
 	if last := f.LastField(); last != nil {
 		in.Last = last.Name
 	}
-	return f, in, nil
+	return file, in, nil
 }
 
 func (p *planner) make(text string) (*apply.Plan, error) {
-	f, in, err := p.open(text)
+	file, in, err := p.open(text)
 	if err != nil {
 		return nil, err
 	}
+	f := file.In
 	defer func() { _ = f.Close() }()
 	if err := apply.CheckRows(in, f.Truncated(), p.ledger, apply.RowLimits{}); err != nil {
 		return nil, err
@@ -258,7 +260,7 @@ func (p *planner) make(text string) (*apply.Plan, error) {
 		o.Moves = fleet.FindIn(p.api, p.admin())
 	}
 	users := func(ctx context.Context, do func(*userservice.User) error) (total int, err error) {
-		fetch := fleet.FetchInstance(p.api, p.admin(), instance.ID)
+		fetch := fleet.FetchInstanceOnly(p.api, p.admin(), instance.ID, o.Reads())
 		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Size: p.size}) {
 			if err != nil {
 				return 0, err
@@ -272,7 +274,7 @@ func (p *planner) make(text string) (*apply.Plan, error) {
 		}
 		return total, nil
 	}
-	plan, err := apply.Make(context.Background(), apply.File(f, columns, keys, false), users, o)
+	plan, err := apply.Make(context.Background(), file, users, o)
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,12 @@ func init() {
 	}
 }
 
+// Place returns the field's place in the order of all fields, from 0: it is less than 31.
+func (f *Field) Place() int { return f.index }
+
+// At returns the field of a place.
+func At(place int) *Field { return table[place] }
+
 // All lists the fields that may be written at any of the places, in the service's own order.
 func All(use Use) []*Field {
 	var out []*Field

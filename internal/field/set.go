@@ -3,6 +3,7 @@ package field
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -84,6 +85,17 @@ func (s *Set) Fields() []*Field {
 		out[i] = m.field
 	}
 	return out
+}
+
+// All gives what was assigned, in the table's order.
+func (s *Set) All() iter.Seq2[*Field, any] {
+	return func(yield func(*Field, any) bool) {
+		for _, m := range s.assigned {
+			if !yield(m.field, m.value) {
+				return
+			}
+		}
+	}
 }
 
 // Clone is a copy that shares nothing, with room for two more fields.

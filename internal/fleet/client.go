@@ -52,6 +52,11 @@ func FetchInstance(api Lister, as userservice.Caller, instanceID string) Fetch {
 	return FetchList(api, as, userservice.ListQuery{InstanceIDs: []string{instanceID}})
 }
 
+// FetchInstanceOnly is FetchInstance where only some of each user is read.
+func FetchInstanceOnly(api Lister, as userservice.Caller, instanceID string, only *userservice.Only) Fetch {
+	return FetchList(api, as, userservice.ListQuery{InstanceIDs: []string{instanceID}, Only: only})
+}
+
 // FindIn returns a Find.
 func FindIn(api Finder, as userservice.Caller) Find {
 	return func(ctx context.Context, f *field.Field, value string) ([]userservice.User, error) {

@@ -41,11 +41,17 @@ func (r *Row) unique(do func(name, folded, text string)) {
 // bytes for each key, CustomToken and DeviceToken, and 24 for each that comes more than
 // once.
 func (f *File) Check(ctx context.Context, report func(*Row) error) (rows, bad int, err error) {
+	return f.CheckEach(ctx, report, func(*Row) error { return nil })
+}
+
+// CheckEach is Check that gives each row in which nothing is wrong to do on the way. That the row
+// repeats another, or that the columns are not valid, is not known by then.
+func (f *File) CheckEach(ctx context.Context, report, do func(*Row) error) (rows, bad int, err error) {
 	seen := newSeen()
 	f.duplicates, f.notes = nil, notes{}
 	selected := f.selected()
 	missing := 0
-	err = f.each(ctx, 1, nil, func(row *Row) error {
+	err = f.each(ctx, nil, nil, func(row *Row) error {
 		rows++
 		row.unique(func(name, folded, _ string) { seen.add(name, folded) })
 		if !selected(row) {
@@ -57,7 +63,10 @@ func (f *File) Check(ctx context.Context, report func(*Row) error) (rows, bad in
 			missing++
 		}
 		f.noteRow(row)
-		return nil
+		if len(row.Mistakes) > 0 {
+			return nil
+		}
+		return do(row)
 	})
 	if err != nil {
 		return rows, bad, err
@@ -110,7 +119,7 @@ func (f *File) noteRow(row *Row) {
 func (f *File) reportAll(ctx context.Context, duplicates *duplicates, report func(*Row) error) (bad int, err error) {
 	selected := f.selected()
 	kept := f.notes
-	err = f.each(ctx, 1, nil, func(row *Row) error {
+	err = f.each(ctx, nil, nil, func(row *Row) error {
 		row.unique(func(name, folded, text string) {
 			if first, earlier := duplicates.meet(name, folded, text, row.N); first != 0 && earlier != text &&
 				len(duplicates.hashes) > 0 {

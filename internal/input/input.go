@@ -72,6 +72,7 @@ type Options struct {
 
 	Now      time.Time // what "not in the future" is measured by
 	SpoolDir string    // where standard input is kept until Close; "" is the system's own
+	Keep     bool      // keep what Open is given to read as it keeps standard input, whatever the Name
 }
 
 // updates reports whether the rows change users: an explicit null clears a field.
@@ -193,7 +194,12 @@ func (f *File) Size() int64 { return f.source.size }
 // that repeats it. Each ends with do's error, with the context's, or with failure.Invalid
 // where the file is broken.
 func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
-	return f.each(ctx, from, nil, func(row *Row) error {
+	return f.EachIn(ctx, func(n int) bool { return n >= from }, do)
+}
+
+// EachIn is Each of the rows that are wanted, by their numbers. The others cost little.
+func (f *File) EachIn(ctx context.Context, want func(n int) bool, do func(*Row) error) error {
+	return f.each(ctx, want, nil, func(row *Row) error {
 		if f.duplicates != nil {
 			f.repeated(row, f.duplicates)
 		}
@@ -205,7 +211,7 @@ func (f *File) Each(ctx context.Context, from int, do func(*Row) error) error {
 // only the Cells are read, and the ClientId: no rule is applied, and nothing else is in
 // its Set. It is several times faster for a row whose outcome is known.
 func (f *File) EachOf(ctx context.Context, look func(n int) bool, do func(*Row) error) error {
-	return f.each(ctx, 1, look, func(row *Row) error {
+	return f.each(ctx, nil, look, func(row *Row) error {
 		if f.duplicates != nil && !row.cellsOnly {
 			f.repeated(row, f.duplicates)
 		}
@@ -247,7 +253,9 @@ func (f *File) reader(ctx context.Context) (reader, error) {
 	}
 }
 
-func (f *File) each(ctx context.Context, from int, look func(n int) bool, do func(*Row) error) error {
+// each reads the rows that are wanted, all where want is nil; of those for which look is false, the
+// cells only.
+func (f *File) each(ctx context.Context, want, look func(n int) bool, do func(*Row) error) error {
 	r, err := f.reader(ctx)
 	if err != nil {
 		return err
@@ -265,7 +273,7 @@ func (f *File) each(ctx context.Context, from int, look func(n int) bool, do fun
 		if err != nil {
 			return err
 		}
-		if n < from {
+		if want != nil && !want(n) {
 			continue
 		}
 		row = Row{

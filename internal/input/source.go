@@ -36,12 +36,11 @@ type source struct {
 // read only once (a pipe with a name) is kept as well.
 func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error) {
 	s := &source{called: o.Name, label: o.Encoding}
-	if o.Name == "-" && o.Path == "" {
-		s.called = "standard input"
-		return s, s.spool(ctx, o.SpoolDir, stdin)
-	}
 	if o.Name == "-" {
 		s.called = "standard input"
+	}
+	if o.Keep || o.Name == "-" && o.Path == "" {
+		return s, s.spool(ctx, o.SpoolDir, stdin)
 	}
 	file, err := os.Open(cmp.Or(o.Path, o.Name))
 	if err != nil {

@@ -79,7 +79,7 @@ func (t *Targets) Warnings() []string { return t.file.Warnings() }
 // called. It ends with do's error, with the context's, or with failure.Invalid where the
 // file is broken.
 func (t *Targets) Each(ctx context.Context, do func(Target) error) error {
-	return t.file.each(ctx, 1, nil, func(row *Row) error {
+	return t.file.each(ctx, nil, nil, func(row *Row) error {
 		if len(row.Mistakes) > 0 {
 			return failure.Newf(failure.Invalid, "%s: line %d: %s", t.file.source.called, row.Line, row.Mistakes[0].Why)
 		}
