@@ -224,7 +224,7 @@ func checkReasons(t *testing.T, seen []seenMessage) {
 			t.Errorf("%s: the hint of %s is never given: %s has one already", h.where, h.reason, first)
 		}
 	}
-	logTexts(t, seen, source.texts)
+	checkTexts(t, seen, source.texts)
 }
 
 // unreachableReasons are reasons without a row, and why.
@@ -243,23 +243,6 @@ var unreachableReasons = map[failure.Reason]string{
 var elsewhereReasons = map[failure.Reason]string{
 	"list-moves": "the list must change while it is read: internal/fleet tests that",
 	"bug":        "it is one by its name",
-}
-
-// logTexts logs (-v) the texts of the source that a person may read and that are in no row.
-func logTexts(t *testing.T, seen []seenMessage, texts []sourceText) {
-	t.Helper()
-	var all strings.Builder
-	for _, m := range seen {
-		all.WriteString(m.text + "\n")
-	}
-	table, missing := all.String(), 0
-	for _, text := range texts {
-		if !strings.Contains(table, text.longest) {
-			missing++
-			t.Logf("%s: %q is in no row", text.where, text.longest)
-		}
-	}
-	t.Logf("%d of %d texts are in no row", missing, len(texts))
 }
 
 // unworded is what no message may show: the names and words of Go and its libraries, and URLs with

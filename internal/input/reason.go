@@ -23,6 +23,3 @@ const (
 	ReasonDates         failure.Reason = "input-dates"          // rows are not valid, by dates that are not ISO 8601
 	ReasonUnknownColumn failure.Reason = "input-unknown-column" // rows are not valid, by a column that is not a field
 )
-
-// ErrChanged is never returned: a job reads its own copy.
-var ErrChanged = failure.New(failure.Invalid, "the file was changed while it was read")
