@@ -277,7 +277,8 @@ func (h *house) do(ctx context.Context, args []string, stdin string) (stdout, st
 	}
 	w := cmdutil.Env{
 		Args: args, Streams: h.streams(stdin, &out, &errs), Getenv: func(name string) string { return env[name] },
-		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, Wire: h.wire,
+		Now: h.Now, Version: "v0", Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, StoreWorkFactor: 1,
+		Wire: h.wire,
 	}
 	if h.keyring != nil {
 		w.Keyring = h.keyring

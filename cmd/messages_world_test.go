@@ -206,7 +206,7 @@ func (w *messageWorld) process(args []string, stdin string) cmdutil.Env {
 		Streams: &terminal.Streams{In: strings.NewReader(stdin), Out: io.Discard, Err: io.Discard, InTTY: w.terminal,
 			OutTTY: w.terminal, ErrTTY: w.terminal},
 		Now: w.time, Version: "v0.0.0-test",
-		Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, Keyring: &w.keyring,
+		Retry: userservice.Retry{Tries: 2, First: time.Nanosecond}, StoreWorkFactor: 1, Keyring: &w.keyring,
 		SweepWait: 50 * time.Millisecond,
 	}
 }

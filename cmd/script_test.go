@@ -31,7 +31,7 @@ import (
 
 // TestMain lets the test binary be the program: scripts run it as a process of its own,
 // with real signals and exit statuses. It differs from main in the waits between retries
-// alone.
+// and in what the passphrase of a new token file costs.
 func TestMain(m *testing.M) {
 	testscript.Main(underNohup{m}, map[string]func(){"telematicsctl": func() {
 		ctx, stop := cmd.Interruptible(context.Background())
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(cmd.Run(ctx, cmdutil.Env{
 			Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv,
 			Environ: os.Environ, Now: time.Now,
-			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond},
+			Version: "v0.0.0-test", Retry: userservice.Retry{First: time.Millisecond}, StoreWorkFactor: 1,
 			Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 		}))
 	}})
@@ -52,8 +52,17 @@ type underNohup struct{ *testing.M }
 
 func (u underNohup) Run() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	if os.Getenv("TMPDIR") == "" {
+		if folder := temporaryFolder(); folder != "" {
+			defer func() { _ = os.RemoveAll(folder) }()
+			_ = os.Setenv("TMPDIR", folder)
+		}
+	}
 	return u.M.Run()
 }
+
+// temporaryFolder returns a faster folder for temporary files, if the system has one.
+var temporaryFolder = func() string { return "" }
 
 // The scripts are the specification that a reader meets first: each is a user at work, in
 // a home of its own.

@@ -33,6 +33,10 @@ type Env struct {
 	Retry   userservice.Retry  // how calls are repeated; the zero value is the service's own rule
 	Keyring tokenstore.Backend // another keyring than the system's; for tests
 
+	// StoreWorkFactor is what the passphrase of a new token file costs, as
+	// tokenstore.Options.WorkFactor; 0 is the store's own rule.
+	StoreWorkFactor int
+
 	// SweepWait is how long a sweep of leases waits for another; 0 is its own rule.
 	SweepWait time.Duration
 

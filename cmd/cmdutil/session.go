@@ -193,6 +193,7 @@ type openedFile struct{ dir, passphraseCommand string }
 func (k *App) openStore(cfg *config.Config, p config.Profile) (tokenstore.Store, error) {
 	o := tokenstore.Options{
 		Kind: p.TokenStore, Dir: cfg.StateDir, Interactive: k.Streams.CanPrompt(), Getenv: k.Getenv, Backend: k.Keyring,
+		WorkFactor: k.StoreWorkFactor,
 	}
 	if p.Sandbox {
 		o.Dir, o.Plain = SandboxDir(cfg), true // its tokens open nothing

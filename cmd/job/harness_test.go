@@ -40,7 +40,7 @@ func runProgram() int {
 	return cmd.Run(ctx, cmdutil.Env{
 		Args: os.Args[1:], Streams: terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv), Getenv: os.Getenv,
 		Environ: os.Environ, Now: time.Now,
-		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond},
+		Version: "v0.0.0-test", Retry: userservice.Retry{First: 2 * time.Millisecond}, StoreWorkFactor: 1,
 		Wire: contracttest.WritingDown(os.Getenv(exchangesFolder)),
 	})
 }

@@ -2,6 +2,7 @@ package tokenstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -54,7 +55,7 @@ func newFile(o Options) *fileStore {
 		return s
 	}
 	s.path = filepath.Join(o.Dir, encryptedName)
-	s.codec = &encryptedCodec{path: s.path, work: workFactor, tries: max(o.PassphraseTries, 1),
+	s.codec = &encryptedCodec{path: s.path, work: cmp.Or(o.WorkFactor, workFactor), tries: max(o.PassphraseTries, 1),
 		ask: func(ctx context.Context) (secret.String, error) {
 			switch {
 			case o.NewPassphrase != nil && !s.exists():

@@ -120,6 +120,10 @@ type Options struct {
 
 	// PassphraseTries is how often Passphrase is asked for one that opens the file; 0 is once.
 	PassphraseTries int
+
+	// WorkFactor is scrypt's for the key of a new encrypted file, so that tests need not wait for
+	// it; 0 is the rule.
+	WorkFactor int
 }
 
 // Open makes a store. It opens, reads and asks nothing yet, so that a mistake of the options is its
