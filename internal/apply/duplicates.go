@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ const mostNamed = 20
 // users are listed again to name these. Others who share a key are counted.
 func (p *planner) duplicates(ctx context.Context, users Users) error {
 	shared, others := p.keys.twice()
+	maps.Copy(shared, p.shared)
 	p.keys, p.plan.SharedKeys = nil, others
 	if len(p.sameUser) > 0 {
 		e := failure.Newf(failure.Invalid, "%d rows name the user of another row", len(p.sameUser)).

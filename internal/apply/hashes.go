@@ -1,9 +1,13 @@
 package apply
 
 import (
+	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -107,4 +111,20 @@ func (k keyHashes) twice() (managed map[uint64]bool, others int) {
 		i = end
 	}
 	return managed, others
+}
+
+// findUser returns the place of a user among those of a ledger, or the one that the user would have.
+func findUser(users []owned, user uuid.UUID) (int, bool) {
+	first := binary.BigEndian.Uint64(user[:]) // enough in nearly all comparisons
+	low, high := 0, len(users)
+	for low < high {
+		middle := (low + high) / 2
+		at := &users[middle].user
+		if n := binary.BigEndian.Uint64(at[:]); n < first || n == first && bytes.Compare(at[:], user[:]) < 0 {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, low < len(users) && users[low].user == user
 }

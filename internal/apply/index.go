@@ -20,12 +20,16 @@ import (
 type entry struct {
 	hash   uint64 // of what the row is known by
 	digest uint64 // of what the row says
-	mask   uint32 // the fields that it says, by their places; and isMatched
+	mask   uint32 // the fields that it says, by their places; and isMatched, isNamed
 	n      int32
 }
 
-// isMatched is the bit of a mask that says that a user is the row's. There are fewer fields.
-const isMatched = 1 << 31
+// The bits of a mask that say that a user is the row's, and that a user has what the row is known by.
+// There are fewer fields.
+const (
+	isMatched = 1 << 31
+	isNamed   = 1 << 30
+)
 
 func (e *entry) matched() bool { return e.mask&isMatched != 0 }
 
@@ -89,7 +93,7 @@ func knownAs(name, value string) string { return name + "\x00" + value }
 // another form may have another digest.
 func (x *index) digest(set *field.Set, mask uint32) uint64 {
 	x.scratch = x.scratch[:0]
-	for rest := mask &^ isMatched; rest != 0; rest &= rest - 1 {
+	for rest := mask &^ (isMatched | isNamed); rest != 0; rest &= rest - 1 {
 		f := field.At(bits.TrailingZeros32(rest))
 		v, _ := set.Value(f)
 		head := len(x.scratch)
@@ -125,21 +129,22 @@ func appendForm(out []byte, f *field.Field, v any) []byte {
 	}
 }
 
-// find returns the row of a hash; nil for none.
+// find returns the row of a hash; nil for none. Hashes are spread evenly: it is near the place that its
+// value says.
 func (x *index) find(hash uint64) *entry {
 	part := *x.part(hash)
-	low, high := 0, len(part)
-	for low < high {
-		if middle := (low + high) / 2; part[middle].hash < hash {
-			low = middle + 1
-		} else {
-			high = middle
-		}
+	near, _ := bits.Mul64(hash*indexParts, uint64(len(part)))
+	i := int(near) //nolint:gosec // less than the length
+	for i > 0 && part[i-1].hash >= hash {
+		i--
 	}
-	if low == len(part) || part[low].hash != hash {
+	for i < len(part) && part[i].hash < hash {
+		i++
+	}
+	if i == len(part) || part[i].hash != hash {
 		return nil
 	}
-	return &part[low]
+	return &part[i]
 }
 
 // rowSet is a set of rows, a bit each.

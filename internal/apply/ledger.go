@@ -124,8 +124,8 @@ func (l *Ledger) read(in *bufio.Reader) error {
 			return atomicfile.ErrDamaged
 		}
 		line = append(line[:0], next...)
-		if text, ok := strings.CutPrefix(string(line), sumPrefix); ok && !first {
-			if _, err := in.ReadByte(); text != hex.EncodeToString(sum.Sum(nil))+"\n" || !errors.Is(err, io.EOF) {
+		if text, ok := bytes.CutPrefix(line, []byte(sumPrefix)); ok && !first {
+			if _, err := in.ReadByte(); string(text) != hex.EncodeToString(sum.Sum(nil))+"\n" || !errors.Is(err, io.EOF) {
 				return atomicfile.ErrDamaged
 			}
 			return nil
@@ -185,16 +185,9 @@ func seconds(t time.Time) uint32 { return uint32(t.Unix()) } //nolint:gosec // u
 // Has reports whether a user was adopted.
 func (l *Ledger) Has(user uuid.UUID) bool { return l.of(user).adopted }
 
-// find returns the place of a user, or the one that the user would have.
-func (l *Ledger) find(user uuid.UUID) (int, bool) {
-	return slices.BinarySearchFunc(l.users, user, byUser)
-}
-
-func byUser(o owned, u uuid.UUID) int { return bytes.Compare(o.user[:], u[:]) }
-
 // of returns what is known of a user; nothing where the ledger does not have it.
 func (l *Ledger) of(user uuid.UUID) owned {
-	if i, ok := l.find(user); ok {
+	if i, ok := findUser(l.users, user); ok {
 		return l.users[i]
 	}
 	return owned{user: user}
@@ -329,7 +322,7 @@ func (l *Ledger) adopt(users []uuid.UUID) {
 	known := len(l.users)
 	l.users = slices.Grow(l.users, len(users))
 	for _, user := range users {
-		if i, ok := slices.BinarySearchFunc(l.users[:known], user, byUser); ok {
+		if i, ok := findUser(l.users[:known], user); ok {
 			l.users[i].adopted = true
 			continue
 		}

@@ -59,7 +59,8 @@ type planner struct {
 
 	differ   map[int32]*current // by the number of the row: users whose values are not the row's
 	removals []Action
-	keys     keyHashes       // of the users
+	keys     keyHashes       // of the users, without those that rows are known by
+	shared   map[uint64]bool // the hashes, without the lowest bit, of keys of rows that several users have
 	scratch  []userKey       // of the match before
 	sameUser []failure.Field // rows that name one user
 	matched  int
@@ -79,7 +80,7 @@ func Make(ctx context.Context, file *File, users Users, o Options) (*Plan, error
 	if o.Absent != AbsentIgnore && o.Scope == nil && !o.Ledger.Known() {
 		return nil, failure.New(failure.Invalid, "no user is owned yet: who is absent is not known").Because(ReasonOwners, "")
 	}
-	p := &planner{Options: o, file: file, index: file.index, differ: map[int32]*current{}}
+	p := &planner{Options: o, file: file, index: file.index, differ: map[int32]*current{}, shared: map[uint64]bool{}}
 	p.plan.Head = o.Head
 	if file.clears != nil {
 		return nil, file.clears
@@ -110,7 +111,15 @@ func (p *planner) user(u *userservice.User) error {
 	own := p.Ledger.of(m.token)
 	managed := m.row != nil || own.adopted || p.Scope.Has(u)
 	for _, k := range m.keys {
-		p.keys.add(k.hash, managed)
+		switch {
+		case k.row == nil:
+			p.keys.add(k.hash, managed)
+		case k.row.mask&isNamed != 0:
+			p.shared[k.hash&^1] = true
+		}
+		if k.row != nil {
+			k.row.mask |= isNamed
+		}
 	}
 	e := m.row
 	switch {
@@ -126,6 +135,9 @@ func (p *planner) user(u *userservice.User) error {
 	e.mask |= isMatched
 	p.matched++
 	if !own.adopted {
+		if p.plan.Adopt == nil { // at once, as it may be of a million
+			p.plan.Adopt = make([]uuid.UUID, 0, max(p.index.rows-len(p.Ledger.users), 1))
+		}
 		p.plan.Adopt = append(p.plan.Adopt, m.token)
 	}
 	if p.index.digest(&u.Fields, e.mask) != e.digest || returns(own, u) {
@@ -148,6 +160,7 @@ type match struct {
 type userKey struct {
 	field, value string
 	hash         uint64
+	row          *entry // that is known by it; nil for none
 }
 
 // match returns what a user is called, and the row that names it: by the DeviceToken, or else by
@@ -158,14 +171,15 @@ func (p *planner) match(u *userservice.User) (m match, err error) {
 		return m, failure.Newf(failure.Failed, "the service lists a user without a DeviceToken: %.80q", u.DeviceToken)
 	}
 	m.keys = p.scratch[:0]
-	take := func(name, value string, hash uint64) {
-		switch found := p.index.find(hash); {
+	take := func(name, value string, hash uint64) (found *entry) {
+		switch found = p.index.find(hash); {
 		case found == nil || found == m.row:
 		case m.row == nil:
 			m.row, m.known = found, knownAs(name, value)
 		case m.other == nil:
 			m.other = found
 		}
+		return found
 	}
 	m.key, m.keyField = m.token.String(), deviceTokenKey
 	if p.index.tokens {
@@ -178,13 +192,13 @@ func (p *planner) match(u *userservice.User) (m match, err error) {
 			continue
 		}
 		hash, before := p.index.sum(f.Name, text), m.row
-		take(f.Name, text, hash)
+		row := take(f.Name, text, hash)
 		preferred := m.keyField == deviceTokenKey
 		if preferred {
 			m.key, m.keyField = text, f.Name
 		}
 		if p.index.keyed && !byToken && (preferred || m.row != before) {
-			m.keys = append(m.keys, userKey{f.Name, text, hash})
+			m.keys = append(m.keys, userKey{f.Name, text, hash, row})
 		}
 	}
 	p.scratch = m.keys

@@ -113,7 +113,7 @@ func init() {
 	}
 }
 
-// Place returns the field's place in the order of all fields, from 0: it is less than 31.
+// Place returns the field's place in the order of all fields, from 0: it is less than 30.
 func (f *Field) Place() int { return f.index }
 
 // At returns the field of a place.
