@@ -218,7 +218,7 @@ func TestAChangeThatCannotBeRecorded(t *testing.T) {
 	}
 	out, errs := h.tell(t, 0, "user set-logging on client:c-2001", "")
 	wantIn(t, out, "updated")
-	wantIn(t, errs, "Warning: the change was made, but the audit record cannot be written")
+	wantIn(t, errs, "Warning: the change was made, but it is not recorded")
 }
 
 // Deleting a user removes the stored tokens of that user only.

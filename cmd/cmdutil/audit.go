@@ -102,7 +102,7 @@ func (r *Recorder) Flush(ctx context.Context) {
 func (r *Recorder) warnOf(err error) {
 	if err != nil {
 		r.warn.Do(func() {
-			r.session.app.Streams.Warn("the change was made, but the audit record cannot be written: " +
+			r.session.app.Streams.Warn("the change was made, but it is not recorded: " +
 				failure.From(err).Error())
 		})
 	}

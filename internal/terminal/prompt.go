@@ -81,7 +81,7 @@ func (s *Streams) NewPassword(ctx context.Context, label, instead string) (secre
 		}
 		s.Warn("the two differ: type it twice again")
 	}
-	return secret.String{}, failure.New(failure.Invalid, label+": it was typed differently each time").
+	return secret.String{}, failure.New(failure.Invalid, "it was typed differently each time").
 		Because(ReasonNoAnswer, instead)
 }
 

@@ -92,7 +92,7 @@ func (c *Client) Resolve(h Host, path string) (Host, string, error) {
 	}
 	if strings.HasPrefix(path, "/") {
 		if u, err := url.Parse(path); err != nil || strings.HasPrefix(path, "//") || u.Host != "" {
-			return "", "", failure.Newf(failure.Invalid, "invalid path %q", path)
+			return "", "", failure.Newf(failure.Invalid, "invalid path %q: must begin with one / and name no host", path)
 		}
 		return h, path, nil
 	}
