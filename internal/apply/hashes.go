@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
@@ -113,18 +114,31 @@ func (k keyHashes) twice() (managed map[uint64]bool, others int) {
 	return managed, others
 }
 
-// findUser returns the place of a user among those of a ledger, or the one that the user would have.
+// findUser returns the place of a user among those of a ledger, or the one that the user would have. Most
+// DeviceTokens are random, and near the place that their value says: the search begins there.
 func findUser(users []owned, user uuid.UUID) (int, bool) {
-	first := binary.BigEndian.Uint64(user[:]) // enough in nearly all comparisons
-	low, high := 0, len(users)
+	before := func(i int) bool { return byToken(&users[i].user, &user) < 0 }
+	near, _ := bits.Mul64(binary.BigEndian.Uint64(user[:]), uint64(len(users)))
+	low, high := int(near), int(near) //nolint:gosec // less than the length, or 0
+	for step := 1; low > 0 && !before(low-1); step *= 2 {
+		high, low = low-1, max(low-step, 0)
+	}
+	for step := 1; high < len(users) && before(high); step *= 2 {
+		low, high = high+1, min(high+step, len(users))
+	}
 	for low < high {
-		middle := (low + high) / 2
-		at := &users[middle].user
-		if n := binary.BigEndian.Uint64(at[:]); n < first || n == first && bytes.Compare(at[:], user[:]) < 0 {
+		if middle := (low + high) / 2; before(middle) {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
 	return low, low < len(users) && users[low].user == user
+}
+
+func byToken(a, b *uuid.UUID) int {
+	if n := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); n != 0 {
+		return n
+	}
+	return bytes.Compare(a[:], b[:])
 }
