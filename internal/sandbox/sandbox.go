@@ -22,6 +22,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -208,7 +209,7 @@ func LayoutOf(dir string) (seed.Layout, error) {
 	}
 	path := filepath.Join(dir, layoutFile)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the store says that it is no folder
 		return seed.DefaultLayout(), nil
 	}
 	var l seed.Layout
