@@ -20,6 +20,7 @@ import (
 type JobKind struct {
 	Operation string // job.Operation.Name
 	Derives   bool   // it derives DeviceTokens: the identity key must stay the same
+	Deletes   bool   // it deletes users: to resume it is confirmed as to begin it was
 	Past      string // the outcome that a summary leads with: "created"
 
 	// Output checks the output flags, and returns what prints the rows.

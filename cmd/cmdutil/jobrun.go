@@ -95,6 +95,11 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	if r.kind.Derives {
 		req.KeyCheck = r.deriver.KeyCheck()
 	}
+	if r.kind.Deletes && !flags.DryRun {
+		if err := a.confirmResumed(ctx, jobs, req, info.Tally, again); err != nil {
+			return err
+		}
+	}
 	if again == nil {
 		j, err := jobs.Resume(ctx, req)
 		if err != nil {
@@ -112,6 +117,29 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	}
 	a.Streams.Note("Retrying " + Count(n, "row", "rows"))
 	return r.hold(ctx, j, "job retry")
+}
+
+// confirmResumed holds --confirm to the number of rows that a job of deletions is about to send: it
+// may be another agent, or another day, than the one that began it.
+func (a *App) confirmResumed(ctx context.Context, jobs *job.Store, req job.ResumeRequest, t job.Tally,
+	again *Retrying) error {
+	n := t.NotSent() + t.Retryable
+	if again != nil {
+		req.DryRun = true // it only counts
+		j, retried, err := jobs.Retry(ctx, req, again.IncludeUnknown)
+		if err != nil {
+			return err
+		}
+		if err := j.Close(); err != nil {
+			return err
+		}
+		n = t.NotSent() + retried
+	}
+	if n == 0 {
+		return nil
+	}
+	_, err := a.ConfirmDeletion(n, "user", "users")
+	return err
 }
 
 // Retrying says which rows `job retry` sends again besides those that failed.

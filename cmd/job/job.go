@@ -204,6 +204,7 @@ unless others are given.`,
 		RunE:              func(c *cobra.Command, args []string) error { return resume(c.Context(), a, args[0], &f, nil) },
 	}
 	addRunFlags(c, &f)
+	cmdutil.AddConfirm(c, a, "users")
 	return c
 }
 
@@ -230,6 +231,7 @@ too: a user who was created although the answer was lost is created twice then.`
 	}
 	c.Flags().BoolVar(&again.IncludeUnknown, "include-unknown", false, "send rows with an unknown outcome, too")
 	addRunFlags(c, &f)
+	cmdutil.AddConfirm(c, a, "users")
 	return c
 }
 

@@ -20,7 +20,8 @@ import (
 
 // changeKind is a change of the users of a file as a job.
 func changeKind(op string) cmdutil.JobKind {
-	return cmdutil.JobKind{Operation: op, Past: string(pastOf(op)), Output: newChangeOutput, Open: openChange}
+	return cmdutil.JobKind{Operation: op, Deletes: op == opDelete, Past: string(pastOf(op)), Output: newChangeOutput,
+		Open: openChange}
 }
 
 // changeKinds are the changes that `job resume` and `job retry` can run again.
