@@ -50,7 +50,7 @@ func (c *copied) Read(p []byte) (int, error) {
 		return 0, failure.Newf(failure.Invalid, "%s is larger than %d bytes", c.name, c.limit)
 	}
 	_, _ = c.sum.Write(p[:n])
-	_, _ = c.ends.Write(p[:n])
+	_, _ = c.Write(p[:n])
 	return n, err
 }
 
