@@ -20,7 +20,6 @@ import (
 type JobKind struct {
 	Operation string // job.Operation.Name
 	Derives   bool   // it derives DeviceTokens: the identity key must stay the same
-	Deletes   bool   // it deletes users: to resume it is confirmed as to begin it was
 	Past      string // the outcome that a summary leads with: "created"
 
 	// Output checks the output flags, and returns what prints the rows.
@@ -74,6 +73,9 @@ type JobParts struct {
 	Warn func()
 	// Confirm asks what is to be asked before anything is sent, and refuses what cannot be done.
 	Confirm func(ctx context.Context, requested int) error
+	// ConfirmLeft holds --confirm to what a resumed job that deletes users sends yet; nil for others.
+	ConfirmLeft func(left int) error
+
 	Start   func(ctx context.Context, requested int) error // before the first row is sent; nil for nothing
 	Settled func(ctx context.Context, row job.Row) error   // for each row, before it is printed; nil for nothing
 	Check   func(t job.Tally) error                        // after each row; its error ends the run; nil for none

@@ -95,11 +95,6 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	if r.kind.Derives {
 		req.KeyCheck = r.deriver.KeyCheck()
 	}
-	if r.kind.Deletes && !flags.DryRun {
-		if err := a.confirmResumed(ctx, jobs, req, info.Tally, again); err != nil {
-			return err
-		}
-	}
 	if again == nil {
 		j, err := jobs.Resume(ctx, req)
 		if err != nil {
@@ -117,29 +112,6 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	}
 	a.Streams.Note("Retrying " + Count(n, "row", "rows"))
 	return r.hold(ctx, j, "job retry")
-}
-
-// confirmResumed holds --confirm to the number of rows that a job of deletions is about to send: it
-// may be another agent, or another day, than the one that began it.
-func (a *App) confirmResumed(ctx context.Context, jobs *job.Store, req job.ResumeRequest, t job.Tally,
-	again *Retrying) error {
-	n := t.NotSent() + t.Retryable
-	if again != nil {
-		req.DryRun = true // it only counts
-		j, retried, err := jobs.Retry(ctx, req, again.IncludeUnknown)
-		if err != nil {
-			return err
-		}
-		if err := j.Close(); err != nil {
-			return err
-		}
-		n = t.NotSent() + retried
-	}
-	if n == 0 {
-		return nil
-	}
-	_, err := a.ConfirmDeletion(n, "user", "users")
-	return err
 }
 
 // Retrying says which rows `job retry` sends again besides those that failed.
@@ -309,6 +281,9 @@ func (r *jobRun) plan(ctx context.Context) error {
 		if r.Job.Finished() || r.DryRun {
 			return nil
 		}
+		if err := r.confirmLeft(); err != nil {
+			return err
+		}
 		return r.parts.Confirm(ctx, spec.Requested)
 	}
 	plan := job.Plan{Rows: r.parts.Rows, Requested: r.parts.Rows}
@@ -344,6 +319,19 @@ func (r *jobRun) plan(ctx context.Context) error {
 		}
 	}
 	return r.Job.Commit(ctx, plan)
+}
+
+// confirmLeft has a resumed job confirmed for what is left of it: it may be another agent, or another
+// day, than the one that began it.
+func (r *jobRun) confirmLeft() error {
+	if r.parts.ConfirmLeft == nil {
+		return nil
+	}
+	left, err := r.Job.Left()
+	if err != nil || left == 0 {
+		return err
+	}
+	return r.parts.ConfirmLeft(left)
 }
 
 // invalidRows is the error for rows that are invalid by what the command adds to

@@ -192,7 +192,7 @@ func newResume(a *cmdutil.App) *cobra.Command {
 	var f cmdutil.JobFlags
 	c := &cobra.Command{
 		Use:         "resume JOB",
-		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
 		Short:       "Resume a job",
 		Long: `Resumes a job: rows that are done are not sent again, and rows that failed
 because of the service or the way to it are retried. The job has its own copy of
@@ -219,7 +219,7 @@ func newRetry(a *cmdutil.App) *cobra.Command {
 	var again cmdutil.Retrying
 	c := &cobra.Command{
 		Use:         "retry JOB",
-		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn),
+		Annotations: cmdutil.Effects(cmdutil.Changes, cmdutil.SignsIn, cmdutil.Deletes),
 		Short:       "Send the failed rows of a job again",
 		Long: `Sends the rows of a job again that failed, whatever the reason, except those
 that are invalid. With --include-unknown rows whose outcome is unknown are sent,

@@ -167,6 +167,12 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 			})
 		},
 	}
+	if removals := plan.Summary.Removals(); removals > 0 { // they come last
+		parts.ConfirmLeft = func(left int) error {
+			_, err := r.App.ConfirmDeletion(min(left, removals), "user, or deactivates one", "users, or deactivates them")
+			return err
+		}
+	}
 	if o.Ledger != "" {
 		host := r.Session.API.Host()
 		update := func(ctx context.Context, change func(*apply.Ledger)) error {

@@ -20,8 +20,7 @@ import (
 
 // changeKind is a change of the users of a file as a job.
 func changeKind(op string) cmdutil.JobKind {
-	return cmdutil.JobKind{Operation: op, Deletes: op == opDelete, Past: string(pastOf(op)), Output: newChangeOutput,
-		Open: openChange}
+	return cmdutil.JobKind{Operation: op, Past: string(pastOf(op)), Output: newChangeOutput, Open: openChange}
 }
 
 // changeKinds are the changes that `job resume` and `job retry` can run again.
@@ -97,9 +96,16 @@ func openChange(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, erro
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &cmdutil.JobParts{
+	parts := &cmdutil.JobParts{
 		Operation: op, Source: j.users, File: file, Confirm: j.confirm, Start: j.start, Settled: j.settled, Finish: j.finish,
-	}, nil
+	}
+	if j.question(0, "").Asks {
+		parts.ConfirmLeft = func(left int) error {
+			_, err := r.App.ConfirmDeletion(left, "user", "users")
+			return err
+		}
+	}
+	return parts, nil
 }
 
 // openFile opens the job's input: users with what is to be set, or, where every user gets the same,

@@ -25,6 +25,7 @@ type Job struct {
 	repeat   bool   // it was finished, and its command was given again
 	dryRun   bool   // nothing of it is written
 	replaces string // the job that this one takes the place of
+	retry    *retrying
 	given    string // the folder with the copy of the input that was given again
 }
 
@@ -244,6 +245,9 @@ func (j *Job) Run(ctx context.Context, o RunOptions) (Summary, error) {
 	o.DryRun = o.DryRun || j.dryRun
 	if o.Emit == nil {
 		o.Emit = func(Row) error { return nil }
+	}
+	if err := j.markForRetry(); err != nil {
+		return Summary{Job: j.Spec.ID}, err
 	}
 	r := &run{RunOptions: o, journal: j.journal, dir: j.store.Dir, begun: j.Spec.Begun, repeat: j.repeat}
 	r.tally = Tally{Requested: j.Spec.Requested, Outcomes: map[Outcome]int{}}

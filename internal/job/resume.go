@@ -99,15 +99,26 @@ func (o Outputs) or(given Outputs) Outputs {
 	return o
 }
 
+// retrying is which rows the next run sends again.
+type retrying struct {
+	unknown bool // those too whose outcome is unknown
+	rows    int
+}
+
 // Retry is Resume with the rows that failed sent again, and with includeUnknown
 // those whose outcome is unknown, even where that could do them twice: the caller
-// has warned. It returns how many rows these are.
+// has warned. It returns how many rows these are; the job is as it was until Run.
 func (s *Store) Retry(ctx context.Context, req ResumeRequest, includeUnknown bool) (*Job, int, error) {
 	j, err := s.Resume(ctx, req)
 	if err != nil {
 		return nil, 0, err
 	}
-	n, err := j.markForRetry(includeUnknown)
+	j.retry = &retrying{unknown: includeUnknown}
+	err = j.eachToRetry(func(int, journal.Entry) error {
+		j.retry.rows++
+		return nil
+	})
+	n := j.retry.rows
 	if err == nil && n > 0 && j.Spec.Input != nil && j.InputPath() == "" {
 		err = inputGone(j.Spec.ID)
 	}
@@ -120,33 +131,52 @@ func (s *Store) Retry(ctx context.Context, req ResumeRequest, includeUnknown boo
 	return j, n, nil
 }
 
-// markForRetry has the next run send again what has failed. A row that is known to
-// be unknown is sent as one that never was.
-func (j *Job) markForRetry(includeUnknown bool) (n int, err error) {
+// Left returns how many rows the next run sends.
+func (j *Job) Left() (int, error) {
+	t, err := tallyOf(j.journal, j.Spec.Requested)
+	if err != nil {
+		return 0, unusable(j.Spec.ID, err)
+	}
+	if j.retry != nil {
+		return t.NotSent() + j.retry.rows, nil
+	}
+	return t.NotSent() + t.Retryable, nil
+}
+
+// eachToRetry gives the rows that are sent again, as the journal is to have them. A row
+// that is known to be unknown is sent as one that never was.
+func (j *Job) eachToRetry(do func(row int, e journal.Entry) error) error {
 	known := j.journal.Read()
 	for row := 1; row <= j.Spec.Rows; row++ {
 		e, err := known.Entry(row)
 		if err != nil {
-			return n, unusable(j.Spec.ID, err)
+			return unusable(j.Spec.ID, err)
 		}
 		switch {
 		case e.State == journal.Failed && e.Code != string(failure.Invalid), e.State == journal.Unknown && e.Retryable:
 			e.Retryable = true
-		case (e.State == journal.Unknown || e.State == journal.Sent) && includeUnknown:
+		case (e.State == journal.Unknown || e.State == journal.Sent) && j.retry.unknown:
 			e = journal.Entry{ClientID: e.ClientID}
 		default:
 			continue
 		}
-		n++
-		if j.dryRun {
-			continue
-		}
-		if err := j.journal.Put(row, e); err != nil {
-			return n, unwritable(err, j.store.Dir)
+		if err := do(row, e); err != nil {
+			return err
 		}
 	}
-	if n == 0 || j.dryRun {
-		return n, nil
+	return nil
+}
+
+// markForRetry has a run send again what has failed.
+func (j *Job) markForRetry() error {
+	if j.retry == nil || j.retry.rows == 0 || j.dryRun {
+		return nil
 	}
-	return n, unwritable(j.journal.Sync(), j.store.Dir)
+	err := j.eachToRetry(func(row int, e journal.Entry) error {
+		return unwritable(j.journal.Put(row, e), j.store.Dir)
+	})
+	if err != nil {
+		return err
+	}
+	return unwritable(j.journal.Sync(), j.store.Dir)
 }
