@@ -1,7 +1,6 @@
 package userservice
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -37,9 +36,6 @@ const (
 // have: 404 or 405, in the envelope or without any body, as ASP.NET answers for an unknown path.
 // After a batch that succeeded the same answer is a gateway's: that is for the caller to know.
 func NoSuchCall(err error) bool { return failure.HasReason(err, ReasonNoSuchCall) }
-
-// TimedOut reports whether a call ended because no answer came within the client's Timeout.
-func TimedOut(err error) bool { return errors.Is(err, errTimeout) }
 
 // codeOf is the code of a failing status, of HTTP or of the envelope. own reports that it is the
 // service's word: without that, a refusal is a gateway's, and proves nothing about the request.
