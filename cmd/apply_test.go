@@ -6,10 +6,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -49,63 +52,132 @@ func (h *house) write(t *testing.T, name, text string) {
 	}
 }
 
-var applyEvery = flag.Bool("apply.every", false, "kill user apply at every request, not at every ninth")
-
-// killing kills a process at one of its requests, before or after it was served.
-type killing struct {
-	mu     sync.Mutex
-	at     int // the request; -1: none
-	served bool
-	seen   int
-	victim *exec.Cmd
-	killed bool
+// The private copy of what user plan and user apply read goes with the process: killed by SIGKILL in
+// the middle of it, they leave nothing behind.
+func TestPlanKilledWhileItCopiesLeavesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, well)
+	h.write(t, "config.yaml", "")
+	for _, verb := range []string{"plan", "apply"} {
+		folder := t.TempDir()
+		victim := h.process(t, "user", verb, "--file", "-")
+		victim.Env = append(victim.Env, "TMPDIR="+folder)
+		in, err := victim.StdinPipe()
+		if err == nil {
+			err = victim.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := strings.Repeat("hr-1,Ada\n", 1<<17) // more than a pipe holds: most of it was read
+		if _, err := io.WriteString(in, "ClientId,FirstName\n"+rows); err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS == "linux" && !hasOpen(t, victim.Process.Pid, folder) {
+			t.Errorf("%s has no copy in %s", verb, folder)
+		}
+		_ = victim.Process.Kill() // Wait tells
+		if err := victim.Wait(); err == nil {
+			t.Errorf("%s was not killed", verb)
+		}
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("%s leaves %v, %v", verb, left, err)
+		}
+	}
 }
 
-func (k *killing) handler(next http.Handler) http.Handler {
+// hasOpen reports whether a process has a file of a folder open, one without a name included.
+func hasOpen(t *testing.T, pid int, folder string) bool {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(name string) bool {
+		target, _ := os.Readlink(name) // one that was closed meanwhile has none
+		return strings.HasPrefix(target, folder+"/")
+	})
+}
+
+var applyEvery = flag.Bool("apply.every", false, "trouble user apply at every request in each way, not by SIGKILL at every ninth")
+
+// applyTroubles is what happens to a request of user apply; the first two in every run of the suite.
+var applyTroubles = []trouble{
+	{name: "killed before the request", killed: true},
+	{name: "killed after it was served", served: true, killed: true},
+	{name: "a 503", status: http.StatusServiceUnavailable},
+	{name: "a lost request"},
+	{name: "a lost answer", served: true},
+}
+
+// trouble is what happens to one request; its answer is lost where there is no status.
+type trouble struct {
+	name   string
+	served bool
+	killed bool // the process, by SIGKILL
+	status int
+}
+
+// troubled has a trouble happen to one of the requests of a process.
+type troubled struct {
+	trouble
+	mu      sync.Mutex
+	at      int // the request
+	seen    int
+	victim  *exec.Cmd
+	reached bool
+}
+
+func (k *troubled) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k.mu.Lock()
 		hit := k.victim != nil && k.seen == k.at
 		k.seen++
 		k.mu.Unlock()
-		if !hit || k.served {
-			next.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context()))) // whoever goes away meanwhile
+		served := r.WithContext(context.WithoutCancel(r.Context())) // whoever goes away meanwhile
+		if !hit {
+			next.ServeHTTP(w, served)
+			return
 		}
-		if hit {
-			k.mu.Lock()
-			k.killed = true
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.reached = true
+		if k.served {
+			next.ServeHTTP(httptest.NewRecorder(), served)
+		}
+		if k.killed {
 			_ = k.victim.Process.Kill() // Wait tells
-			k.mu.Unlock()
-			panic(http.ErrAbortHandler) // no answer
 		}
+		if k.status != 0 {
+			w.WriteHeader(k.status)
+			return
+		}
+		panic(http.ErrAbortHandler) // no answer
 	})
 }
 
-// user apply is killed by SIGKILL at a request, before or after it was served, and given again: the
-// users are what the file says, and nobody is there twice.
-func TestApplyKilledAtAnyRequest(t *testing.T) {
+// user apply, a process of its own, has trouble at a request, and is given again: the users are what
+// the file says, and nobody is there twice.
+func TestApplyTroubledAtAnyRequest(t *testing.T) {
 	t.Parallel()
-	step := 9
+	step, troubles := 9, applyTroubles[:2]
 	if *applyEvery {
-		step = 1
+		step, troubles = 1, applyTroubles
 	}
-	for _, served := range []bool{false, true} {
-		first := 0
-		if served && step > 1 {
-			first = step / 2
-		}
-		for at, more := first, true; more; at += step {
-			t.Run(fmt.Sprintf("request %d, served %t", at, served), func(t *testing.T) {
+	for i, trouble := range troubles {
+		for at, more := i*(step/2), true; more; at += step {
+			t.Run(fmt.Sprintf("request %d, %s", at, trouble.name), func(t *testing.T) {
 				more = false // a test that fails ends them
-				more = applyKilledAt(t, at, served)
+				more = applyTroubledAt(t, at, trouble)
 			})
 		}
 	}
 }
 
-// applyKilledAt reports whether there was such a request.
-func applyKilledAt(t *testing.T, at int, served bool) (killed bool) {
+// applyTroubledAt reports whether there was such a request.
+func applyTroubledAt(t *testing.T, at int, what trouble) (reached bool) {
 	t.Helper()
-	k := &killing{at: at, served: served}
+	k := &troubled{trouble: what, at: at}
 	h := newHouse(t, k.handler)
 	h.mu.Lock()
 	h.now = time.Now().Add(-40 * 24 * time.Hour) // the processes go by the real clock
@@ -121,7 +193,7 @@ func applyKilledAt(t *testing.T, at int, served bool) (killed bool) {
 	h.tell(t, 0, "auth login", "")
 	h.write(t, "hr.csv", "ClientId,City\nc-1,Bonn\nd-1,Bonn\nd-2,Bonn\n")
 	command := []string{"user", "apply", "--file", file, "--absent", "delete", "--confirm", "2", "--max-update", "1",
-		"--expect-rows", "3"}
+		"--expect-rows", "3", "--retries", "0", "--patience", "1ms"}
 	victim := h.process(t, command...)
 	k.mu.Lock() // until there is a process
 	k.victim, k.seen = victim, 0
@@ -132,7 +204,7 @@ func applyKilledAt(t *testing.T, at int, served bool) (killed bool) {
 	}
 	_ = victim.Wait()
 	k.mu.Lock()
-	k.victim, killed = nil, k.killed
+	k.victim, reached = nil, k.reached
 	k.mu.Unlock()
 	if out, err := h.process(t, command...).CombinedOutput(); err != nil {
 		t.Fatalf("given again: %v\n%s", err, out)
@@ -144,5 +216,5 @@ func applyKilledAt(t *testing.T, at int, served bool) (killed bool) {
 	if got != want {
 		t.Errorf("there are\n%s", got)
 	}
-	return killed
+	return reached
 }
