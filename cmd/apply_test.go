@@ -99,7 +99,8 @@ func hasOpen(t *testing.T, pid int, folder string) bool {
 	})
 }
 
-var applyEvery = flag.Bool("apply.every", false, "trouble user apply at every request in each way, not by SIGKILL at every ninth")
+var applyEvery = flag.Bool("apply.every", false,
+	"trouble user apply at every request in each way, not by SIGKILL at every ninth")
 
 // applyTroubles is what happens to a request of user apply; the first two in every run of the suite.
 var applyTroubles = []trouble{
