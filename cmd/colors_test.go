@@ -20,8 +20,9 @@ var lineEnds = regexp.MustCompile(` +\n`)
 // legible on dark and on light: nothing sets a background.
 var allowedStyles = []string{"0", "1", "2", "31", "32", "33"}
 
-// Color is never the only sign: without it every screen says the same. The screens with color are in
-// testdata/screens/color.txt, with the styles in angle brackets (go test ./cmd -run Color -update).
+// Color is never the only sign: without it every screen says the same. The screens with color are
+// in testdata/screens/color.txt, with the styles in angle brackets (go test ./cmd -run Color
+// -update).
 func TestColorIsNeverTheOnlySign(t *testing.T) {
 	t.Parallel()
 	with, without := newScreen(t, 80), newScreen(t, 80)

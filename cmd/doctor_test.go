@@ -349,7 +349,8 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 			c.broken(t, p)
 			lines, code := p.doctor(t)
 			line := lines[c.check]
-			if line[0] != c.state || !strings.Contains(line[1], c.detail) || !strings.Contains(line[2], c.fix) || code != c.exit {
+			if line[0] != c.state || !strings.Contains(line[1], c.detail) || !strings.Contains(line[2], c.fix) ||
+				code != c.exit {
 				t.Errorf("exit status %d, %s: %q", code, c.check, line)
 			}
 			var by func()

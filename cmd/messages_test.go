@@ -28,7 +28,8 @@ import (
 //	again --if-exists ok                 the command, with these arguments, works
 //	by hand: why nothing is run
 //
-// UPDATE_MESSAGES=1 go test ./cmd -run TestMessages writes the lines that begin with ">": read them.
+// UPDATE_MESSAGES=1 go test ./cmd -run TestMessages writes the lines that begin with ">": read
+// them.
 
 const messagesFolder = "testdata/messages"
 
@@ -144,7 +145,8 @@ func runMessage(t *testing.T, row *messageRow) seenMessage {
 			"command works), or \"by hand: WHY\"", row.file, row.line)
 	}
 	if n := len(w.hints); n > 0 {
-		t.Errorf("%s:%d: %d commands of the hint were not run: add a line \"hint\" for each: %q", row.file, row.line, n, w.hints)
+		t.Errorf("%s:%d: %d commands of the hint were not run: add a line \"hint\" for each: %q",
+			row.file, row.line, n, w.hints)
 	}
 	return seenMessage{row, strings.Join(row.got[1:], "\n"), first.err, hinted}
 }
@@ -248,10 +250,14 @@ var elsewhereReasons = map[failure.Reason]string{
 // unworded is what no message may show: the names and words of Go and its libraries, and URLs with
 // what may be a secret.
 var unworded = map[string]*regexp.Regexp{
-	"a Go type":            regexp.MustCompile(`\*?\b(url|json|yaml|strconv|os|fs|net|http|x509|tls|exec|io|syscall|failure)\.[A-Z]\w+`),
-	"a library's prefix":   regexp.MustCompile(`(^| )(json|yaml|strconv|x509|tls|csv|zip|xml|hex|uuid|toml|gojq|viper|age|exec|net/http|context|dial tcp|lookup|proxyconnect): `),
-	"words of encoding":    regexp.MustCompile(`cannot unmarshal|unmarshal errors|invalid character '.*' (looking|after|in)|unexpected EOF|unexpected end of JSON`),
-	"words of a system":    regexp.MustCompile(`\b(open|stat|lstat|mkdir|rename|unlinkat|readlink|fork/exec|chdir|getwd|write|fsync) [^ ]*/[^ ]*: `),
+	"a Go type": regexp.MustCompile(`\*?\b(url|json|yaml|strconv|os|fs|net|` +
+		`http|x509|tls|exec|io|syscall|failure)\.[A-Z]\w+`),
+	"a library's prefix": regexp.MustCompile(`(^| )(json|yaml|strconv|x509|tls|csv|zip|xml|hex|uuid|` +
+		`toml|gojq|viper|age|exec|net/http|context|dial tcp|lookup|proxyconnect): `),
+	"words of encoding": regexp.MustCompile(`cannot unmarshal|unmarshal errors|invalid character '.*' ` +
+		`(looking|after|in)|unexpected EOF|unexpected end of JSON`),
+	"words of a system": regexp.MustCompile(`\b(open|stat|lstat|mkdir|rename|unlinkat|` +
+		`readlink|fork/exec|chdir|getwd|write|fsync) [^ ]*/[^ ]*: `),
 	"a URL with its query": regexp.MustCompile(`(https?://|/v1/)[^ ]*\?`),
 	"a verb of fmt":        regexp.MustCompile(`%!|<nil>|\{\}|0x[0-9a-f]{6}`),
 	"an end":               regexp.MustCompile(`(?m)^(Error|Hint|Warning): .*[^.]\.$`),

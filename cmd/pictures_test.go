@@ -55,8 +55,10 @@ var pictured = []struct {
 
 // adaWithPhone is a user whose phone was heard of an hour ago, and lost a permission on Monday.
 // "6h ago" and the like stand for moments.
-const adaWithPhone = `{"DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","DateCreated":"2160h ago","Status":"Active",` +
-	`"ActivityStatus":"Active","MobileDevice":{"OsType":"iOS","OsVersion":"18.6","SdkVersion":"7.0.4","AppVersion":"2.7"},` +
+const adaWithPhone = `{"DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","DateCreated":"2160h ago",` +
+	`"Status":"Active",` +
+	`"ActivityStatus":"Active","MobileDevice":{"OsType":"iOS","OsVersion":"18.6","SdkVersion":"7.0.4",` +
+	`"AppVersion":"2.7"},` +
 	`"UserProfile":{"FirstName":"Ada","LastName":"Lovelace"},"UserFields":{"ClientId":"c-2001","EnableTracking":true,` +
 	`"EnableLogging":true,"EnableRealTimeLocation":false,"Enabled":true},"DeviceStatus":{"HeartbeatDate":"1h ago",` +
 	`"WiFiEnabled":"true","MobileDataEnabled":"true","GPSEnabled":"true","GPSPermissionGranted":"false",` +

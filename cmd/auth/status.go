@@ -38,7 +38,8 @@ type subjectStatus struct {
 	untried bool // nothing but a password from the environment, which may be a wrong one
 }
 
-// signedIn reports whether a call as the subject needs no person, as far as can be known without one.
+// signedIn reports whether a call as the subject needs no person, as far as can be known without
+// one.
 func (s subjectStatus) signedIn() bool {
 	return s.Subject != unknown && !s.other && !s.untried && (!s.Expired || s.RenewsItself)
 }
@@ -234,8 +235,8 @@ func storedSubjects(ctx context.Context, k *cmdutil.App, s *cmdutil.Session) ([]
 	return list, nil
 }
 
-// untried reports whether the admin's password is the environment's. One that is stored has signed the
-// admin in, as that of the built-in sandbox does.
+// untried reports whether the admin's password is the environment's. One that is stored has signed
+// the admin in, as that of the built-in sandbox does.
 func untried(s *cmdutil.Session) bool {
 	return !s.Profile.Sandbox && s.Auth.AdminEmail != "" && !s.Auth.AdminPassword.IsZero()
 }

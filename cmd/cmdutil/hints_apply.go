@@ -36,5 +36,6 @@ func limitHint(_ *App, e *failure.Error) string {
 	for _, limit := range strings.Fields(e.Subject) {
 		flags = append(flags, "--max-"+strings.Replace(limit, "=", " ", 1))
 	}
-	return "to see the plan, run \"user plan\" with the same flags; to let exactly this through, add `" + strings.Join(flags, " ") + "`"
+	return "to see the plan, run \"user plan\" with the same flags; to let exactly this through, add `" +
+		strings.Join(flags, " ") + "`"
 }

@@ -11,8 +11,8 @@ import (
 
 const useStoredTokens = "`unset TELEMATICSCTL_ACCESS_TOKEN` to use the stored tokens, or set it to another JWT"
 
-// authHints are for what keeps a call from being authorized; the error's subject is "admin", a DeviceToken or, for a
-// password, the email address.
+// authHints are for what keeps a call from being authorized; the error's subject is "admin", a
+// DeviceToken or, for a password, the email address.
 var authHints = map[failure.Reason]hint{
 	auth.ReasonEnvToken: fixed(useStoredTokens),
 	auth.ReasonSignedOut: func(a *App, e *failure.Error) string {
@@ -78,8 +78,8 @@ var authHints = map[failure.Reason]hint{
 	},
 }
 
-// signInHint names the one command that signs a subject in. While a JWT from the environment stands in for all that is
-// stored, no sign-in helps.
+// signInHint names the one command that signs a subject in. While a JWT from the environment stands
+// in for all that is stored, no sign-in helps.
 func (a *App) signInHint(subject string) string {
 	p, ok := a.profile()
 	switch {
@@ -116,7 +116,8 @@ func (a *App) keyHint(p config.Profile) string {
 	case p.InstanceKeyFrom == "command":
 		return "correct instance_key_command of profile " + p.Name + " in " + a.config.Path
 	}
-	return "store the key with " + a.CommandWithoutProfile("profile", "add", p.Name, "--replace", "--instance-id", p.InstanceID) +
+	return "store the key with " +
+		a.CommandWithoutProfile("profile", "add", p.Name, "--replace", "--instance-id", p.InstanceID) +
 		", or set TELEMATICSCTL_INSTANCE_KEY"
 }
 

@@ -22,9 +22,10 @@ var sandboxHints = map[failure.Reason]hint{
 	sandbox.ReasonLayoutFile: func(a *App, _ *failure.Error) string {
 		return "go back to the built-in layout with " + a.Command("sandbox", "reset", "--all")
 	},
-	sandbox.ReasonAddress:     fixed("use for example 127.0.0.1:8077"),
-	sandbox.ReasonOrigin:      fixed("use for example --cors http://localhost:3000"),
-	sandbox.ReasonNotLoopback: fixed("its credentials are known to everybody; --allow-remote serves it to the network anyway"),
-	fault.ReasonInvalid:       fixed("use for example --fault 'POST /v1/Registration/create: drop-after 3%, 503 1%'"),
-	server.ReasonLine:         fixed("each line must be a user as the flag `--export` writes it"),
+	sandbox.ReasonAddress: fixed("use for example 127.0.0.1:8077"),
+	sandbox.ReasonOrigin:  fixed("use for example --cors http://localhost:3000"),
+	sandbox.ReasonNotLoopback: fixed("its credentials are known to everybody; " +
+		"--allow-remote serves it to the network anyway"),
+	fault.ReasonInvalid: fixed("use for example --fault 'POST /v1/Registration/create: drop-after 3%, 503 1%'"),
+	server.ReasonLine:   fixed("each line must be a user as the flag `--export` writes it"),
 }

@@ -52,7 +52,8 @@ var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonWrongSubject: fixed("nothing of that answer was used; " +
 		"check what stands between here and the service: a cache or proxy mixes up answers"),
 	userservice.ReasonMalformedToken: fixed("check the base URL, and what stands between here and the service"),
-	userservice.ReasonPlainHTTP:      fixed("use https; plain http is accepted only to localhost and loopback IP addresses"),
+	userservice.ReasonPlainHTTP: fixed("use https; " +
+		"plain http is accepted only to localhost and loopback IP addresses"),
 	userservice.ReasonRegisterMultiple: fixed("set `register_multiple_path` of the profile to a path such as " +
 		userservice.DefaultRegisterMultiplePath),
 	userservice.ReasonCAFile: func(_ *App, e *failure.Error) string {

@@ -321,8 +321,8 @@ func (r *jobRun) plan(ctx context.Context) error {
 	return r.Job.Commit(ctx, plan)
 }
 
-// confirmLeft has a resumed job confirmed for what is left of it: it may be another agent, or another
-// day, than the one that began it.
+// confirmLeft has a resumed job confirmed for what is left of it: it may be another agent, or
+// another day, than the one that began it.
 func (r *jobRun) confirmLeft() error {
 	if r.parts.ConfirmLeft == nil {
 		return nil

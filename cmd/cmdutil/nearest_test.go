@@ -6,7 +6,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 )
 
-// How words are compared is internal/nearest's: what is added here is a member named by its last part.
+// How words are compared is internal/nearest's: what is added here is a member named by its last
+// part.
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	known := []string{"Name", "UserProfile.Email", "json"}

@@ -103,7 +103,7 @@ func (x *applying) resume(ctx context.Context, ledger, host, instance string) er
 			continue
 		}
 		x.app.Streams.Note("An earlier apply of this file was not finished")
-		if x.app.Flags.Agent && x.confirmed { // who else began it with another number goes on with it
+		if x.app.Flags.Agent && x.confirmed { // begun, perhaps, with another number
 			x.app.Flags.Confirm = &x.o.confirm
 		}
 		err := x.app.ResumeJob(ctx, []cmdutil.JobKind{newApplyKind(&applyRun{silent: true})}, info.ID, &x.o.JobFlags, nil)

@@ -24,7 +24,8 @@ func (p *planning) users(o *apply.Options) apply.Users {
 		if err != nil {
 			return 0, err
 		}
-		if size := len(first.Users); o.Absent == apply.AbsentIgnore && first.More && size > 0 && p.in.Rows <= first.Total/size {
+		size := len(first.Users)
+		if o.Absent == apply.AbsentIgnore && first.More && size > 0 && p.in.Rows <= first.Total/size {
 			return first.Total, p.lookUp(ctx, do)
 		}
 		total := first.Total

@@ -12,8 +12,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 )
 
-// compare reads the rows again that change a user: those without one are created, or moved here, and
-// those whose user differs are updated.
+// compare reads the rows again that change a user: those without one are created, or moved here,
+// and those whose user differs are updated.
 func (p *planner) compare(ctx context.Context) error {
 	var creates, updates, moves []Action
 	wanted := p.index.those(func(e *entry) bool { return !e.matched() || p.differ[e.n] != nil })

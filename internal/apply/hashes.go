@@ -114,8 +114,9 @@ func (k keyHashes) twice() (managed map[uint64]bool, others int) {
 	return managed, others
 }
 
-// findUser returns the place of a user among those of a ledger, or the one that the user would have. Most
-// DeviceTokens are random, and near the place that their value says: the search begins there.
+// findUser returns the place of a user among those of a ledger, or the one that the user would
+// have. Most DeviceTokens are random, and near the place that their value says: the search begins
+// there.
 func findUser(users []owned, user uuid.UUID) (int, bool) {
 	before := func(i int) bool { return byToken(&users[i].user, &user) < 0 }
 	near, _ := bits.Mul64(binary.BigEndian.Uint64(user[:]), uint64(len(users)))

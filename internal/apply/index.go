@@ -24,8 +24,8 @@ type entry struct {
 	n      int32
 }
 
-// The bits of a mask that say that a user is the row's, and that a user has what the row is known by.
-// There are fewer fields.
+// The bits of a mask that say that a user is the row's, and that a user has what the row is known
+// by. There are fewer fields.
 const (
 	isMatched = 1 << 31
 	isNamed   = 1 << 30
@@ -33,8 +33,8 @@ const (
 
 func (e *entry) matched() bool { return e.mask&isMatched != 0 }
 
-// indexParts is how many parts an index has, by the highest bits of the hash: memory grows by little
-// at once, and a row is found in a few steps.
+// indexParts is how many parts an index has, by the highest bits of the hash: memory grows by
+// little at once, and a row is found in a few steps.
 const indexParts = 1 << 10
 
 // index finds the row that a user is named by.
@@ -129,8 +129,8 @@ func appendForm(out []byte, f *field.Field, v any) []byte {
 	}
 }
 
-// find returns the row of a hash; nil for none. Hashes are spread evenly: it is near the place that its
-// value says.
+// find returns the row of a hash; nil for none. Hashes are spread evenly: it is near the place that
+// its value says.
 func (x *index) find(hash uint64) *entry {
 	part := *x.part(hash)
 	near, _ := bits.Mul64(hash*indexParts, uint64(len(part)))

@@ -54,7 +54,8 @@ func TestDialogues(t *testing.T) {
 			return browse.Changed{Card: with(state, c.Field, c.To)}, nil
 		},
 	}
-	limited := &failure.Error{Code: failure.RateLimited, Status: 429, RequestID: "9a2b", Message: "list users: too many requests"}
+	limited := &failure.Error{Code: failure.RateLimited, Status: 429, RequestID: "9a2b",
+		Message: "list users: too many requests"}
 	for _, c := range []struct {
 		name  string
 		o     browse.Options

@@ -60,8 +60,10 @@ var scenes = []scene{
 
 // hostile are users whose names would move the cursor, turn the text, or push columns aside.
 func hostile() *desk {
-	names := []string{"\x1b[2J\x1b[31mred", "two\r\nlines", "user\u202egnp.exe", "日本語日本語日本語日本語日本語",
-		"👨‍👩‍👧 family", "e\u0301te\u0301", strings.Repeat("long ", 60), "a\u009b31m\x7f\x00", "❤️ heart", "ส้มโอ", "\xff\xfe"}
+	names := []string{"\x1b[2J\x1b[31mred", "two\r\nlines", "user\u202egnp.exe",
+		"日本語日本語日本語日本語日本語",
+		"👨‍👩‍👧 family", "e\u0301te\u0301", strings.Repeat("long ", 60), "a\u009b31m\x7f\x00", "❤️ heart",
+		"ส้มโอ", "\xff\xfe"}
 	hits := browse.Hits{Total: len(names)}
 	for i, name := range names {
 		hits.Users = append(hits.Users, browse.Hit{ID: fmt.Sprintf("%036d", i), Name: name, Detail: name})

@@ -67,7 +67,8 @@ func TestSearchAsYouType(t *testing.T) {
 		{"blanks are nothing", func(d *desk) { d.do("space", "enter") }, []string{"browse.CancelSearch"}, "Type to search."},
 		{"a paste is typed in one line", func(d *desk) { d.do(browse.Paste{Text: "client:c-1\r\n"}); d.typingOver() },
 			[]string{pause, `search 4 "c-1"`}, "Searching."},
-		{"Esc clears", func(d *desk) { d.do("text:ab", "esc") }, []string{pause, pause, "browse.CancelSearch"}, "Type to search."},
+		{"Esc clears", func(d *desk) { d.do("text:ab", "esc") },
+			[]string{pause, pause, "browse.CancelSearch"}, "Type to search."},
 		{"ctrl+w deletes a word", func(d *desk) { d.do("text:a b", "ctrl+w", "enter") },
 			[]string{pause, pause, pause, pause, `search 0 "a"`}, "Searching."},
 		{"nobody is found", func(d *desk) { d.do("x", "enter"); d.answered(browse.Hits{}, nil); d.do("enter", "down", "up") },
@@ -140,7 +141,8 @@ func TestChanges(t *testing.T) {
 		{"Enter does not answer", func(d *desk) { d.do("t", "enter", "enter", "space", "Y") }, nil, "y/n"},
 		{"the key that asked does not answer", func(d *desk) { d.do("t", "t", "t", "l", "e") }, nil,
 			"EnableTracking of " + name1 + ": on → off   y/n"},
-		{"a paste does not answer", func(d *desk) { d.do("t", browse.Paste{Text: "y"}, browse.Paste{Text: "ty"}) }, nil, "y/n"},
+		{"a paste does not answer", func(d *desk) { d.do("t", browse.Paste{Text: "y"}, browse.Paste{Text: "ty"}) },
+			nil, "y/n"},
 		{"n", func(d *desk) { d.do("t", "n", "y") }, nil, "nothing was changed"},
 		{"Esc is no", func(d *desk) { d.do("t", "esc", "y") }, nil, "nothing was changed"},
 		{"logging asks for how long", func(d *desk) { d.do("l") }, nil, "For how long?"},
@@ -162,12 +164,14 @@ func TestChanges(t *testing.T) {
 		{"refused", func(d *desk) { d.do("t", "y"); d.written(browse.Changed{}, refused) },
 			[]string{"write EnableTracking true→false for 0s undo false"}, "update: no [rejected]"},
 		{"an answer is lost", func(d *desk) { d.do("t", "y"); d.written(browse.Changed{}, lost) },
-			[]string{"write EnableTracking true→false for 0s undo false", "load 8f14", "explain 8f14"}, "it may have been made anyway"},
+			[]string{"write EnableTracking true→false for 0s undo false", "load 8f14", "explain 8f14"},
+			"it may have been made anyway"},
 		{"changed meanwhile: it asks again", func(d *desk) {
 			d.do("t", "y")
 			d.written(browse.Changed{Card: with(adaCard(), "EnableLogging", true), Outcome: browse.Stale}, nil)
 			d.do("y")
-		}, []string{"write EnableTracking true→false for 0s undo false", "write EnableTracking true→false for 0s undo false"},
+		}, []string{"write EnableTracking true→false for 0s undo false",
+			"write EnableTracking true→false for 0s undo false"},
 			"reading the user again"},
 		{"changed meanwhile: it says so", func(d *desk) {
 			d.do("t", "y")
@@ -210,7 +214,8 @@ func TestChanges(t *testing.T) {
 			if !slices.Equal(d.did, c.did) {
 				t.Errorf("commands %q, not %q", d.did, c.did)
 			}
-			if shows := strings.Join(strings.Fields(d.screen(200, 40)), " "); !strings.Contains(shows, strings.Join(strings.Fields(c.shows), " ")) {
+			shows, want := strings.Fields(d.screen(200, 40)), strings.Fields(c.shows)
+			if !strings.Contains(strings.Join(shows, " "), strings.Join(want, " ")) {
 				t.Errorf("it does not show %q:\n%s", c.shows, d.screen(200, 40))
 			}
 		})

@@ -21,7 +21,8 @@ func everyKey() []string {
 }
 
 // A read-only screen has no way to a change: whichever four keys are pressed at a card, one after
-// the other, none makes one, and no question is asked. (The name of the profile cannot be typed behind w with three.)
+// the other, none makes one, and no question is asked. (The name of the profile cannot be typed
+// behind w with three.)
 func TestNoKeyOfAReadOnlyScreenReachesAChange(t *testing.T) {
 	t.Parallel()
 	keys := everyKey()
@@ -85,7 +86,8 @@ func TestUnlocking(t *testing.T) {
 		t.Fatalf("it shows\n%s", frame)
 	}
 	d.do("text:prod", "enter")
-	if frame := d.screen(80, 24); !strings.Contains(frame, "unlocked until 12:10 UTC") || !strings.Contains(frame, "t track") {
+	frame := d.screen(80, 24)
+	if !strings.Contains(frame, "unlocked until 12:10 UTC") || !strings.Contains(frame, "t track") {
 		t.Fatalf("it shows\n%s", frame)
 	}
 	d.do("t", 9*time.Minute+59*time.Second, "y")

@@ -101,7 +101,8 @@ func (p *typist) shows() string { return p.model.Frame().Text() }
 
 func TestTypingAtASlowService(t *testing.T) {
 	t.Parallel()
-	limited := &failure.Error{Code: failure.RateLimited, Status: 429, RetryAfter: 3 * time.Second, Message: "too many requests"}
+	limited := &failure.Error{Code: failure.RateLimited, Status: 429, RetryAfter: 3 * time.Second,
+		Message: "too many requests"}
 	down := &failure.Error{Code: failure.Unavailable, Status: 503, RequestID: "4f1e", Message: "the service answered 503"}
 	for _, c := range []struct {
 		name            string
@@ -110,7 +111,8 @@ func TestTypingAtASlowService(t *testing.T) {
 		shows           string
 		asked, canceled []string
 	}{
-		{"fast typing is one search", &service{}, func(p *typist) { p.types("ada", 100*time.Millisecond); p.pass(time.Second) },
+		{"fast typing is one search", &service{},
+			func(p *typist) { p.types("ada", 100*time.Millisecond); p.pass(time.Second) },
 			"who is ada", []string{"ada"}, nil},
 		{"two seconds of latency: older searches are canceled, the newest is shown",
 			&service{late: map[string]time.Duration{"a": 2 * time.Second, "ad": 2 * time.Second, "ada": 2 * time.Second}},

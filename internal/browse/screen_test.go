@@ -143,7 +143,9 @@ func (w *window) ends() error {
 	_ = w.written()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for on, off := range map[string]string{"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h", "\x1b[?2004h": "\x1b[?2004l"} {
+	for on, off := range map[string]string{
+		"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h", "\x1b[?2004h": "\x1b[?2004l",
+	} {
 		all := w.all.String()
 		if strings.LastIndex(all, on) > strings.LastIndex(all, off) {
 			w.t.Errorf("%q was not taken back by %q", on, off)

@@ -119,7 +119,8 @@ func (c *Credentials) signedOut(ctx context.Context, check Check, err error) []F
 	}
 	if c.InstanceID != "" {
 		if in, keyErr := c.Instance(ctx); keyErr == nil && !in.Key.IsZero() {
-			return check.warning("no admin is signed in: users can be registered, and act for themselves, by the InstanceKey alone",
+			return check.warning("no admin is signed in: users can be registered, "+
+				"and act for themselves, by the InstanceKey alone",
 				RemedySignIn, "")
 		}
 	}

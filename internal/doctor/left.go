@@ -47,7 +47,8 @@ func Jobs(s *job.Store) Check {
 		}
 		switch {
 		case len(damaged) > 0:
-			return check.warning(count(len(damaged), "job is", "jobs are")+" damaged: "+few(damaged), RemedyRemoveJob, damaged[0])
+			return check.warning(count(len(damaged), "job is", "jobs are")+" damaged: "+few(damaged), RemedyRemoveJob,
+				damaged[0])
 		case len(stopped) > 0:
 			return check.warning(count(len(stopped), "job has", "jobs have")+" not finished: "+few(stopped), RemedyResume,
 				stopped[0])

@@ -24,7 +24,8 @@ func TestText(t *testing.T) {
 	ofMember := json.Unmarshal([]byte(`[{"A":"x"}]`), &list)
 	ofSyntax := json.Unmarshal([]byte(`{x`), &list)
 	_, ofNumber := strconv.ParseInt("few", 10, 64)
-	_, ofURL := url.Parse("https://ops:secret@host/%zz?key=secret") //nolint:staticcheck // it is not valid, which is the point
+	//nolint:staticcheck // it is not valid, which is the point
+	_, ofURL := url.Parse("https://ops:secret@host/%zz?key=secret")
 	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9},
 		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	for name, c := range map[string]struct {

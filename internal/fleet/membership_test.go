@@ -144,8 +144,8 @@ func TestMembershipKnowsWhereUsersAre(t *testing.T) {
 	}
 }
 
-// While the list is being read, whoever was on the pages so far is known; others are waited for, and
-// where the list breaks off, they are read one by one.
+// While the list is being read, whoever was on the pages so far is known; others are waited for,
+// and where the list breaks off, they are read one by one.
 func TestUsersAreKnownWhileTheListIsBeingRead(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

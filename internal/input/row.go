@@ -280,7 +280,8 @@ func isMojibake(text string) bool {
 				break
 			}
 			for _, r := range after {
-				if r >= 0x80 && r <= 0xbf || strings.ContainsRune("€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ", r) {
+				if r >= 0x80 && r <= 0xbf ||
+					strings.ContainsRune("€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ", r) {
 					return true
 				}
 				break

@@ -280,10 +280,12 @@ func TestMistakesAreGrouped(t *testing.T) {
 		b.WriteString("nobody,31.12.1990,w\n")
 	}
 	got := review(t, input.Options{Name: file(t, "users.csv", b.String())})
-	want := `mistakes: Email: not an email address, in 10000 rows: row 1 (line 2) "nobody", row 2 (line 3) "nobody", row 3 (line 4) "nobody", …
-Birthday: not a date in ISO 8601 (1990-05-31), in 10000 rows: row 1 (line 2) "31.12.1990", row 2 (line 3) "31.12.1990", row 3 (line 4) "31.12.1990", …
-Gender: not one of None, Male, Female, Other, in 10000 rows: row 1 (line 2) "w", row 2 (line 3) "w", row 3 (line 4) "w", …
-`
+	want := "mistakes: Email: not an email address, in 10000 rows: " +
+		`row 1 (line 2) "nobody", row 2 (line 3) "nobody", row 3 (line 4) "nobody", …` + "\n" +
+		"Birthday: not a date in ISO 8601 (1990-05-31), in 10000 rows: " +
+		`row 1 (line 2) "31.12.1990", row 2 (line 3) "31.12.1990", row 3 (line 4) "31.12.1990", …` + "\n" +
+		"Gender: not one of None, Male, Female, Other, in 10000 rows: " +
+		`row 1 (line 2) "w", row 2 (line 3) "w", row 3 (line 4) "w", …` + "\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -157,8 +157,8 @@ func TestRowsOfAPhaseWaitForThoseBefore(t *testing.T) {
 	}
 }
 
-// With one request in flight, rows come out in the order of the input, those too that are not sent or
-// were settled by an earlier run.
+// With one request in flight, rows come out in the order of the input, those too that are not sent
+// or were settled by an earlier run.
 func TestOneAtATimeIsInTheOrderOfTheInput(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

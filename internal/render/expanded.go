@@ -59,8 +59,8 @@ func wrap(text string, width int) []string {
 	return append(parts, text)
 }
 
-// Fold wraps the lines of a text that are wider than so many columns; what follows is indented. 0 is
-// no limit.
+// Fold wraps the lines of a text that are wider than so many columns; what follows is indented. 0
+// sets no limit.
 func Fold(text string, width int) string {
 	if width < 2*narrow {
 		return text

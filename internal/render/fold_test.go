@@ -12,10 +12,11 @@ func TestFold(t *testing.T) {
 		text, want string
 		width      int
 	}{
-		"what fits stays":                  {"short\nlines\n", "short\nlines\n", 20},
-		"at a space":                       {"one two three four five\n", "one two three\n    four five\n", 20},
-		"no space":                         {"abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnop\n    qrstuvwxyz", 20},
-		"wide characters count as two":     {"日本語日本語日本語日本語", "日本語日本語日本\n    語日本語", 20},
+		"what fits stays": {"short\nlines\n", "short\nlines\n", 20},
+		"at a space":      {"one two three four five\n", "one two three\n    four five\n", 20},
+		"no space":        {"abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnop\n    qrstuvwxyz", 20},
+		"wide characters count as two": {"日本語日本語日本語日本語",
+			"日本語日本語日本\n    語日本語", 20},
 		"no width":                         {"one two three four five", "one two three four five", 0},
 		"a terminal too narrow to wrap at": {"one two three four five", "one two three four five", 5},
 	} {

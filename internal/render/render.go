@@ -125,8 +125,8 @@ type Column[T any] struct {
 	// Style says how a cell stands out on a terminal that takes color; nil is plain.
 	// Color never says anything that the text does not.
 	Style func(T) Style
-	// Cell returns a string, bool, number, time.Time, Date, fmt.Stringer, a pointer to one of them, or nil
-	// for nothing.
+	// Cell returns a string, bool, number, time.Time, Date, fmt.Stringer, a pointer to one of them, or
+	// nil for nothing.
 	Cell   func(T) any
 	Screen func(T) any // what Table on a terminal shows instead of Cell; nil is Cell
 }
@@ -149,8 +149,8 @@ type View[T any] struct {
 	ID      func(T) string // what -o ids prints; nil: it is refused. A value whose id is "" prints none
 }
 
-// untyped returns the view of the same values as any: what prints them is then compiled once, and not
-// for each type that the commands print.
+// untyped returns the view of the same values as any: what prints them is then compiled once, and
+// not for each type that the commands print.
 func (v View[T]) untyped() View[any] {
 	var out View[any]
 	if v.ID != nil {

@@ -36,8 +36,8 @@ var created = time.Date(2026, 6, 1, 9, 30, 15, 250e6, time.UTC)
 var fleet = []user{
 	{"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70", "Ada Lovelace", to("c-1"), to(true), 3, created,
 		secret.New("hush-hush"), nil},
-	{"c9f0f895-fb98-4b91-99f4-1f5a2b3c4d5e", "北京 出租车 😀", nil, to(false), 0, created.AddDate(0, 1, 0), secret.String{},
-		[]string{"<a> & b", "on"}},
+	{"c9f0f895-fb98-4b91-99f4-1f5a2b3c4d5e", "北京 出租车 😀", nil, to(false), 0, created.AddDate(0, 1, 0),
+		secret.String{}, []string{"<a> & b", "on"}},
 	{"45c48cce-2e2d-4fbd-aa1a-fc51c7c6ad26", "", to(""), nil, -1, time.Time{}, secret.String{}, nil},
 }
 

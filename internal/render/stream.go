@@ -83,7 +83,8 @@ func newStream(p *Printer, view View[any], frame Frame, out io.Writer) *stream {
 		s.items = &csvRows{out: csv.NewWriter(out), names: names, clean: p.opts.TTY}
 	case p.opts.TTY:
 		s.items = &page{
-			out: out, heads: heads, wraps: wraps, spare: spare, color: p.opts.Color, all: p.opts.Format == Wide, width: p.opts.Width,
+			out: out, heads: heads, wraps: wraps, spare: spare, color: p.opts.Color,
+			all: p.opts.Format == Wide, width: p.opts.Width,
 		}
 	default:
 		s.items = tabbed{out}

@@ -139,8 +139,8 @@ func (p *page) expandAll() error {
 	return nil
 }
 
-// natural returns the width of the table if no column of words is shortened to less than most; 0 is no
-// limit.
+// natural returns the width of the table if no column of words is shortened to less than most; 0 is
+// no limit.
 func (p *page) natural(most int) int {
 	total := len(gap) * (len(p.shown) - 1)
 	for _, i := range p.shown {

@@ -113,7 +113,8 @@ func TestYAMLKeepsTheKindsOfJSON(t *testing.T) {
 		}
 	}
 	p, out := printer(t, render.Options{Format: render.YAML})
-	raw := json.RawMessage(`{"z": 1, "a": [12345678901234567890, 1e3, -0.0, true, null, {}, []], "Zoë": "plain 😀 text", "s": "\ud83d\ude00"}`)
+	raw := json.RawMessage(`{"z": 1, "a": [12345678901234567890, 1e3, -0.0, true, null, {}, []],` +
+		` "Zoë": "plain 😀 text", "s": "\ud83d\ude00"}`)
 	if err := render.One(p, render.View[json.RawMessage]{}, raw); err != nil {
 		t.Fatal(err)
 	}
@@ -356,8 +357,8 @@ func TestAColumnOfManyKindsIsShortened(t *testing.T) {
 	}
 }
 
-// What a table is for decides its columns: a pipe has the ids, a person who it is; where a terminal is too
-// narrow, the spare columns give way.
+// What a table is for decides its columns: a pipe has the ids, a person who it is; where a terminal
+// is too narrow, the spare columns give way.
 func TestColumnsOfAPipeAndOfAPerson(t *testing.T) {
 	t.Parallel()
 	type change struct {
@@ -389,7 +390,8 @@ func TestColumnsOfAPipeAndOfAPerson(t *testing.T) {
 		o    render.Options
 		want string
 	}{
-		"pipe": {render.Options{}, "t-1\tAda\tprod\t0\t1990-05-31T00:00:00Z\tCity Bonn → Berlin, Nickname (none) → Countess\n" +
+		"pipe": {render.Options{}, "" +
+			"t-1\tAda\tprod\t0\t1990-05-31T00:00:00Z\tCity Bonn → Berlin, Nickname (none) → Countess\n" +
 			"t-2\t\tprod\t0\t1990-05-31T00:00:00Z\t\n"},
 		"wide terminal": {render.Options{TTY: true, Width: 200}, "" +
 			"USER  PROFILE  BIRTHDAY    CHANGES\n" +

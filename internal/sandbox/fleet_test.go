@@ -153,7 +153,8 @@ func TestWhatIsExportedCanBeImported(t *testing.T) {
 func TestImportedLines(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	n, err := w.box.Import(t.Context(), strings.NewReader(`
-{"DeviceToken": "8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70", "DateCreated": "2025-01-02T03:04:05Z", "UserFields": {"ClientId": "c-1"}}
+{"DeviceToken": "8F14E45F-CEEA-467F-8B3E-2C1D6E5B9A70", "DateCreated": "2025-01-02T03:04:05Z", `+
+		`"UserFields": {"ClientId": "c-1"}}
 
 {"UserProfile": {"FirstName": "Ada"}}`))
 	if err != nil || n != 2 {

@@ -33,13 +33,18 @@ const (
 	doneSample   = `{"Status": 200, "Title": "", "Errors": []}`
 	patchJSON    = "application/json-patch+json"
 	noTokens     = `{"DeviceToken": "...", "AccessToken": null, "RefreshToken": null}`
-	deviceSample = `{"MobileUid": null, "DeviceModel": null, "OsType": null, "OsVersion": null, "SdkVersion": null, "AppVersion": null, "VirtualImei": null}`
-	namesSample  = `{"CompanyId": "...", "CompanyName": "...", "ApplicationId": "...", "ApplicationName": "...", "InstanceId": "...", "InstanceName": "..."}`
-	idsSample    = `{"CompanyId": "...", "CompanyName": null, "ApplicationId": "...", "ApplicationName": null, "InstanceId": "...", "InstanceName": null}`
+	deviceSample = `{"MobileUid": null, "DeviceModel": null, "OsType": null, "OsVersion": null,
+		"SdkVersion": null, "AppVersion": null, "VirtualImei": null}`
+	namesSample = `{"CompanyId": "...", "CompanyName": "...", "ApplicationId": "...", "ApplicationName": "...",
+		"InstanceId": "...", "InstanceName": "..."}`
+	idsSample = `{"CompanyId": "...", "CompanyName": null, "ApplicationId": "...", "ApplicationName": null,
+		"InstanceId": "...", "InstanceName": null}`
 
-	instanceSample = `{"Id": "...", "Key": "...", "Name": "...", "Description": "...", "Status": "Active", "InviteCode": "...", "AppId": "...", "AppName": "...",
+	instanceSample = `{"Id": "...", "Key": "...", "Name": "...", "Description": "...", "Status": "Active",
+		"InviteCode": "...", "AppId": "...", "AppName": "...",
 		"CompanyId": "..."}`
-	applicationSample = `{"Id": "...", "Name": "...", "Description": "...", "Status": "Active", "GooglePlayLink": null, "AppleStoreLink": null, "Environment": "..."}`
+	applicationSample = `{"Id": "...", "Name": "...", "Description": "...", "Status": "Active",
+		"GooglePlayLink": null, "AppleStoreLink": null, "Environment": "..."}`
 )
 
 func resultSample(result string) string {
@@ -56,9 +61,12 @@ func refusedSample(status int, keys ...string) string {
 
 // userSample is a user of whom nothing is known but an email address, as it is read.
 func userSample(account, wallets string) string {
-	return `{"DeviceToken": "...", "DateCreated": "...", "Status": "Active", "ActivityStatus": "No Data", "UserProfile": {"FirstName": null, "LastName": null,
-		"Gender": "None", "Birthday": null, "MaritalStatus": null, "ChildrenCount": null, "Address": null, "Country": null, "District": null, "City": null,
-		"Nickname": null, "Email": "email@mail.com", "Phone": null, "ImageUrl": "https://user.telematicssdk.com/Files/DefaultImages/ic_no_avatar_white.png",
+	return `{"DeviceToken": "...", "DateCreated": "...", "Status": "Active", "ActivityStatus": "No Data",
+		"UserProfile": {"FirstName": null, "LastName": null,
+		"Gender": "None", "Birthday": null, "MaritalStatus": null, "ChildrenCount": null, "Address": null,
+		"Country": null, "District": null, "City": null,
+		"Nickname": null, "Email": "email@mail.com", "Phone": null,
+		"ImageUrl": "https://user.telematicssdk.com/Files/DefaultImages/ic_no_avatar_white.png",
 		"ExternalImageUrl": null}, "MobileDevice": ` + deviceSample + `, "AccountInfo": ` + account + `, "UserWallets": ` +
 		wallets + `, "IdentityId": null,
 		"IdentityProvider": null, "UserFields": [{"ClientId": null, "EnableLogging": false,
@@ -71,14 +79,17 @@ func registrationSamples() []sample {
 		return sample{name, "POST", "/v1/Registration/create", body, theInstance, 200, resultSample(result)}
 	}
 	return []sample{
-		create("create", `{"UserFields": {"ClientId": "your-internal-user-id"}, "CreateAccessToken": true, "FirstName": "John", "LastName": "Doe", "Nickname": "johnny",
+		create("create", `{"UserFields": {"ClientId": "your-internal-user-id"}, "CreateAccessToken": true,
+		"FirstName": "John", "LastName": "Doe", "Nickname": "johnny",
 			"Phone": "+12345565", "Email": "email2@mail.com"}`, issued),
 		create("create with nothing said", `{}`, issued),
 		create("create without a JWT", `{"CreateAccessToken": false}`, noTokens),
 		create("create by the vendor's page",
 			`{"CreateAccessToken": true, "FirstName": "string", "LastName": "string", "Nickname": "string", "Phone": "string",
-			"Email": "string", "Gender": "None", "Birthday": "2019-12-13T06:19:18.837Z", "MaritalStatus": "string", "ChildrenCount": 0, "Country": "string",
-			"District": "string", "City": "string", "Status": "Active", "Address": "string", "ImageUrl": "string", "InstanceInviteCode": "`+sandbox.InviteCode+`",
+			"Email": "string", "Gender": "None", "Birthday": "2019-12-13T06:19:18.837Z", "MaritalStatus": "string",
+			"ChildrenCount": 0, "Country": "string",
+			"District": "string", "City": "string", "Status": "Active", "Address": "string", "ImageUrl": "string",
+			"InstanceInviteCode": "`+sandbox.InviteCode+`",
 			"UserFields": {"EnableTracking": true, "EnableLogging": false, "Enabled": true, "ClientId": "string"}}`, issued),
 		create("create with a token of one's own", `{"CustomToken": "11111111-2222-4333-8444-555555555555"}`,
 			strings.Replace(issued, "...", "11111111-2222-4333-8444-555555555555", 1)),
@@ -121,7 +132,8 @@ func userSamples(u tokens, admin headers) []sample {
 	page := `{"InstanceIds": ["` + sandbox.InstanceID +
 		`"], "ApplicationIds": [], "CompanyIds": [], "PageNumber": 1, "PageSize": 50, "IncludeAccountInfo": true,
 		"Sort": "DateCreatedDesc", "ActivityStatuses": [], "ShowInactiveUsers": true, "SearchTerm": "%s"}`
-	flags := `{"UserFields": {"Enabled": true, "EnableTracking": true, "EnableLogging": false, "EnableRealTimeLocation": false}}`
+	flags := `{"UserFields": {"Enabled": true, "EnableTracking": true, "EnableLogging": false,
+		"EnableRealTimeLocation": false}}`
 	return []sample{
 		{"find", "GET", usersPath + "/find?Email=email@mail.com", "", admin, 200,
 			resultSample("[" + userSample(idsSample, "[]") + "]")},
@@ -162,7 +174,8 @@ func hierarchySamples(admin headers) []sample {
 	return []sample{
 		{"permissions", "GET", "/auth/permissions", "", admin, 200,
 			`{"result": {"userId": "...", "isGod": false, "companiesPermissions": [{"companyId":
-			"` + seed.CompanyID + `", "companyIntId": 1, "roleId": "..."}], "appsPermissions": [], "instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
+			"` + seed.CompanyID + `", "companyIntId": 1, "roleId": "..."}], "appsPermissions": [],
+			"instancesPermissions": []}, "status": 200, "title": "", "errors": []}`},
 		get("instance", "/v1/Instances/"+sandbox.InstanceID,
 			strings.Replace(instanceSample, `"Description": "..."`, `"Description": "Default group"`, 1)),
 		get("no such instance", "/v1/Instances/"+nowhere, "null"),

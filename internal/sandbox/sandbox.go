@@ -209,7 +209,7 @@ func LayoutOf(dir string) (seed.Layout, error) {
 	}
 	path := filepath.Join(dir, layoutFile)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the store says that it is no folder
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the store names its path
 		return seed.DefaultLayout(), nil
 	}
 	var l seed.Layout

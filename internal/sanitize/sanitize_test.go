@@ -46,7 +46,9 @@ func TestCleanTextCostsNothing(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x1b[31m", "\u202e", "\xff\xfe", "a\tb\nc", "\xe2\x80", "👩‍👩‍👧"} {
+	for _, s := range []string{
+		"", "plain", "\x1b[31m", "\u202e", "\xff\xfe", "a\tb\nc", "\xe2\x80", "👩‍👩‍👧",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

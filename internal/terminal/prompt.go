@@ -31,10 +31,10 @@ const yesNo = " [y/N] "
 // is not set.
 func (s *Streams) CanPrompt() bool { return s.InTTY && s.ErrTTY && !s.NoInput }
 
-// Line asks for a line of text and returns it without the space around it; it may be
-// empty. instead is what answers in place of a person (a flag, a variable): the subject of the
-// error (failure.Invalid) where nobody can be asked. A cancelled context is its own error; the read from In that it
-// leaves behind takes the next line, so that the command should end then.
+// Line asks for a line of text and returns it without the space around it; it may be empty. instead
+// is what answers in place of a person (a flag, a variable): the subject of the error
+// (failure.Invalid) where nobody can be asked. A cancelled context is its own error; the read from
+// In that it leaves behind takes the next line, so that the command should end then.
 func (s *Streams) Line(ctx context.Context, label, instead string) (string, error) {
 	text, err := s.prompt(ctx, label+": ", instead, readLine)
 	return strings.TrimSpace(text), err
@@ -235,5 +235,6 @@ func ReadSecretLine(r io.Reader) (secret.String, error) {
 	default:
 		return secret.New(text), nil
 	}
-	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).Because(ReasonSecretInput, "")
+	return secret.String{}, failure.New(failure.Invalid, "no secret on standard input: "+wrong).
+		Because(ReasonSecretInput, "")
 }

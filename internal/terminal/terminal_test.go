@@ -156,7 +156,8 @@ func TestWhereNobodyCanBeAskedTheErrorNamesTheFlag(t *testing.T) {
 			t.Errorf("%s: can prompt", name)
 		}
 		for kind, err := range ask(t.Context(), s) {
-			if !failure.Is(err, failure.Invalid) || err.Error() != c.message || !failure.HasReason(err, terminal.ReasonCannotAsk) || failure.From(err).Subject != "--the-flag" ||
+			if !failure.Is(err, failure.Invalid) || err.Error() != c.message ||
+				!failure.HasReason(err, terminal.ReasonCannotAsk) || failure.From(err).Subject != "--the-flag" ||
 				questions.Len() != 0 {
 				t.Errorf("%s, %s: got %v (%+v), asked %q", name, kind, err, failure.From(err), &questions)
 			}

@@ -9,8 +9,8 @@ import (
 const continued = "    "
 
 // wrap breaks a text for Err, which begins at a column, into lines as wide as the terminal, where
-// there are spaces. A command in backticks stays in one piece, so that it can be pasted; one that is too
-// long for a line gets one of its own.
+// there are spaces. A command in backticks stays in one piece, so that it can be pasted; one that
+// is too long for a line gets one of its own.
 func (s *Streams) wrap(text string, at int) string {
 	width := s.ErrWidth
 	if width == 0 {

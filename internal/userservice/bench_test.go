@@ -57,15 +57,17 @@ func BenchmarkRegister(b *testing.B) {
 	})
 }
 
-// BenchmarkListPage is what reading a page of a hundred users costs besides the network: all of each
-// user, what a report counts, and the DeviceTokens alone.
+// BenchmarkListPage is what reading a page of a hundred users costs besides the network: all of
+// each user, what a report counts, and the DeviceTokens alone.
 func BenchmarkListPage(b *testing.B) {
 	one := `{"DeviceToken":"` + device +
 		`","DateCreated":"2026-03-01T10:20:30","Status":"Active","ActivityStatus":"No Data",` +
-		`"UserProfile":{"FirstName":"Ada","LastName":"King","Nickname":null,"Phone":null,"Email":"ada@example.com","Gender":null,` +
+		`"UserProfile":{"FirstName":"Ada","LastName":"King","Nickname":null,"Phone":null,"Email":"ada@example.com",` +
+		`"Gender":null,` +
 		`"Birthday":null,"MaritalStatus":null,"ChildrenCount":0,"Country":null,"ImageUrl":null,"ExternalImageUrl":null},` +
 		`"MobileDevice":{"OsType":"iOS","SdkVersion":"4.2"},"AccountInfo":{"InstanceId":"` + instanceID + `"},` +
-		`"UserFields":[{"ClientId":"c-1","EnableTracking":true,"EnableLogging":false,"EnableRealTimeLocation":false,"Enabled":true}]}`
+		`"UserFields":[{"ClientId":"c-1","EnableTracking":true,"EnableLogging":false,"EnableRealTimeLocation":false,` +
+		`"Enabled":true}]}`
 	body := `{"Result":{"Users":[` + one + strings.Repeat(","+one, 99) +
 		`],"HasNextPage":true,"CurrentPage":1},"Status":200,"Title":""}`
 	c, err := userservice.New(userservice.Options{

@@ -185,49 +185,54 @@ func TestWhereThereIsNoCallForMany(t *testing.T) {
 // say it (unpublished).
 func TestTokenTaken(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]bool{
-		`409 {"Status":409,"Errors":[{"Key":"CustomToken","Message":"x"}]}`: true,
-		`409 {"Status":409,"Title":"Conflict"}`:                             true,
-		`409`:                                                               false,
-		`409 <html>`:                                                        false,
-		`409 {"error":"CustomToken already exists"}`:                        false,
-		`409 {"status":409,"title":"Conflict","type":"about:blank"}`:                                                      false,
-		`200 {"Status":409,"Title":"Conflict","Errors":null}`:                                                             true,
-		`422 {"Status":422,"Errors":[{"Key":"customToken","Message":"User with this token already exists"}]}`:             true,
-		`200 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is in use by another user"}]}`:                       true,
-		`422 {"Status":422,"Title":"User with this CustomToken already exists","Errors":[]}`:                              true,
-		`422 {"Status":422,"Errors":[{"Key":"$.CustomToken","Message":"already taken"}]}`:                                 true,
-		`409 {"Status":409,"Title":"Instance quota exceeded"}`:                                                            false,
-		`422 {"Status":422,"Title":"E-mail already exists for another DeviceToken"}`:                                      false,
-		`409 {"Status":409,"Title":"E-mail already exists for another DeviceToken"}`:                                      false,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"Custom tokens have already been disabled"}]}`:        false,
-		`409 {"Status":409,"Errors":[{"Key":"CustomToken","Message":"Custom tokens have already been disabled"}]}`:        false,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"it has already been used"}]}`:                        true,
-		`409 {"Status":409,"Errors":[{"Key":"","Message":"DeviceToken already exists"}]}`:                                 true,
-		`409 {"Status":409,"Errors":[{"Key":"User","Message":"already exists"}]}`:                                         true,
-		`422 {"Status":422,"Errors":[{"Key":"User","Message":"already exists"}]}`:                                         false,
-		`422 {"Status":422,"Errors":[{"Key":"","Message":"The DeviceToken is already taken"}]}`:                           true,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"must be unique"}]}`:                                  true,
-		`422 {"Status":422,"Title":"CustomToken must be unique"}`:                                                         true,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"Token belongs to another user"}]}`:                   true,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"does not belong to the instance"}]}`:                 false,
-		`409 {"Status":409,"Errors":[{"Key":"","Message":"The phone exists for this DeviceToken"}]}`:                      false,
-		`422 {"Status":422,"Title":"Email already exists"}`:                                                               false,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is not a valid universally unique identifier"}]}`:    false,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"The instance of this CustomToken does not exist"}]}`: false,
-		`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is not a valid GUID"}]}`:                             false,
-		`422 {"Status":422,"Errors":[{"Key":"Email","Message":"already taken"}]}`:                                         false,
-		`409 {"Status":409,"Errors":[{"Key":"Email","Message":"already taken"}]}`:                                         false,
-		`400 {"Status":400,"Errors":[{"Key":"CustomToken","Message":"already taken"}]}`:                                   false,
-		`401`: false, `404`: false, `500`: false,
+	for want, bodies := range map[bool][]string{
+		true: {
+			`409 {"Status":409,"Errors":[{"Key":"CustomToken","Message":"x"}]}`,
+			`409 {"Status":409,"Title":"Conflict"}`,
+			`200 {"Status":409,"Title":"Conflict","Errors":null}`,
+			`422 {"Status":422,"Errors":[{"Key":"customToken","Message":"User with this token already exists"}]}`,
+			`200 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is in use by another user"}]}`,
+			`422 {"Status":422,"Title":"User with this CustomToken already exists","Errors":[]}`,
+			`422 {"Status":422,"Errors":[{"Key":"$.CustomToken","Message":"already taken"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"it has already been used"}]}`,
+			`409 {"Status":409,"Errors":[{"Key":"","Message":"DeviceToken already exists"}]}`,
+			`409 {"Status":409,"Errors":[{"Key":"User","Message":"already exists"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"","Message":"The DeviceToken is already taken"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"must be unique"}]}`,
+			`422 {"Status":422,"Title":"CustomToken must be unique"}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"Token belongs to another user"}]}`,
+		},
+		false: {
+			`409 <html>`,
+			`409 {"error":"CustomToken already exists"}`,
+			`409 {"status":409,"title":"Conflict","type":"about:blank"}`,
+			`409 {"Status":409,"Title":"Instance quota exceeded"}`,
+			`422 {"Status":422,"Title":"E-mail already exists for another DeviceToken"}`,
+			`409 {"Status":409,"Title":"E-mail already exists for another DeviceToken"}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"Custom tokens have already been disabled"}]}`,
+			`409 {"Status":409,"Errors":[{"Key":"CustomToken","Message":"Custom tokens have already been disabled"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"User","Message":"already exists"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"does not belong to the instance"}]}`,
+			`409 {"Status":409,"Errors":[{"Key":"","Message":"The phone exists for this DeviceToken"}]}`,
+			`422 {"Status":422,"Title":"Email already exists"}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is not a valid universally unique identifier"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"The instance of this CustomToken does not exist"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"CustomToken","Message":"is not a valid GUID"}]}`,
+			`422 {"Status":422,"Errors":[{"Key":"Email","Message":"already taken"}]}`,
+			`409 {"Status":409,"Errors":[{"Key":"Email","Message":"already taken"}]}`,
+			`400 {"Status":400,"Errors":[{"Key":"CustomToken","Message":"already taken"}]}`,
+			`409`, `401`, `404`, `500`,
+		},
 	} {
-		status, text, _ := strings.Cut(body, " ")
-		code := map[string]int{"200": 200, "400": 400, "401": 401, "404": 404, "409": 409, "422": 422, "500": 500}[status]
-		s := serve(t, answer(code, text))
-		_, err := register(client(t, s.URL, func(o *userservice.Options) { o.Retry.Tries = 1 }),
-			user(t, map[string]string{"CustomToken": device}))
-		if userservice.TokenTaken(err) != want {
-			t.Errorf("%s: taken %v, want %v (%v)", body, !want, want, err)
+		for _, body := range bodies {
+			status, text, _ := strings.Cut(body, " ")
+			code := map[string]int{"200": 200, "400": 400, "401": 401, "404": 404, "409": 409, "422": 422, "500": 500}[status]
+			s := serve(t, answer(code, text))
+			_, err := register(client(t, s.URL, func(o *userservice.Options) { o.Retry.Tries = 1 }),
+				user(t, map[string]string{"CustomToken": device}))
+			if userservice.TokenTaken(err) != want {
+				t.Errorf("%s: taken %v, want %v (%v)", body, !want, want, err)
+			}
 		}
 	}
 }

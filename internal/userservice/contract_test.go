@@ -188,9 +188,10 @@ func readEverything(t *testing.T, asAdmin, asSelf *userservice.Client, deviceTok
 func TestTheContractTestKnowsEveryCall(t *testing.T) {
 	known := []string{
 		"Application", "Applications", "Call", "CreateInstance", "Delete", "DeleteInstance", "DeviceStatus", "Find",
-		"Get", "Host", "Instance", "Instances", "JoinByCode", "ListPage", "Move", "NeedsJWT", "Once", "OwnProfile", "Permissions",
-		"Refresh", "Register", "RegisterMany", "Registers", "Resolve", "ServiceTime", "SignInAdmin", "SignInUser", "SignsIn", "Statistics",
-		"TripDates", "Update", "UpdateInstance", "VerifyToken", "WithAuthorizer",
+		"Get", "Host", "Instance", "Instances", "JoinByCode", "ListPage", "Move", "NeedsJWT", "Once",
+		"OwnProfile", "Permissions", "Refresh", "Register", "RegisterMany", "Registers", "Resolve", "ServiceTime",
+		"SignInAdmin", "SignInUser", "SignsIn", "Statistics", "TripDates", "Update", "UpdateInstance", "VerifyToken",
+		"WithAuthorizer",
 	}
 	var got []string
 	for m := range reflect.TypeFor[*userservice.Client]().Methods() {

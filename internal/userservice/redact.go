@@ -17,7 +17,8 @@ var secretMembers = map[string]bool{
 }
 
 // secretText finds what looks like a secret member in a text that is not one JSON document.
-var secretText = lazyregexp.New(`(?i)("(?:access|refresh)?token"|"(?:to)?(?:instance)?key"|"(?:old|new)?password")\s*:\s*"[^"]*"?`)
+var secretText = lazyregexp.New(`(?i)("(?:access|refresh)?token"|"(?:to)?(?:instance)?key"|` +
+	`"(?:old|new)?password")\s*:\s*"[^"]*"?`)
 
 // redactBody returns an answer without secrets: neither the values of secret members nor
 // what the call itself was sent with.

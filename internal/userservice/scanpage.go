@@ -108,7 +108,8 @@ func (s *scanner) other(name []byte, known ...string) {
 	s.value()
 }
 
-// isNext reports whether a value follows that begins so. null is skipped; anything else is not read.
+// isNext reports whether a value follows that begins so. null is skipped; anything else is not
+// read.
 func (s *scanner) isNext(begin byte) bool {
 	switch s.peek() {
 	case begin:
@@ -175,7 +176,8 @@ func (s *pageScan) users() []User {
 	return users
 }
 
-// user reads a user whose members are known by the names that the service writes; any order will do.
+// user reads a user whose members are known by the names that the service writes; any order will
+// do.
 func (s *pageScan) user(u *User) {
 	var seen uint64
 	var userFields bool

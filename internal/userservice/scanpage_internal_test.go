@@ -40,8 +40,10 @@ func TestAPageIsReadAsItIsDecoded(t *testing.T) {
 			`"UserWallets":null,"UserFields":[{"ClientId":"c-1","EnableTracking":true,"Enabled":false}]`,
 		"nulls": `"DateCreated":null,"Status":null,"ActivityStatus":null,"UserProfile":null,"MobileDevice":null,` +
 			`"AccountInfo":null,"UserFields":null`,
-		"other types":             `"DateCreated":17,"Status":true,"ActivityStatus":{"a":[1]},"UserProfile":{"Phone":49,"Email":[]}`,
-		"numbers as text":         `"UserProfile":{"ChildrenCount":"2"},"UserFields":[{"ClientId":17,"EnableLogging":"True"}]`,
+		"other types": `"DateCreated":17,"Status":true,"ActivityStatus":{"a":[1]},` +
+			`"UserProfile":{"Phone":49,"Email":[]}`,
+		"numbers as text": `"UserProfile":{"ChildrenCount":"2"},"UserFields":[{"ClientId":17,` +
+			`"EnableLogging":"True"}]`,
 		"UserFields an object":    `"UserFields":{"ClientId":"c","Enabled":1}`,
 		"no UserFields":           `"UserFields":[]`,
 		"UserFields of two":       `"UserFields":[{"ClientId":"a"},{"ClientId":"b"}]`,

@@ -54,10 +54,14 @@ func TestAUserAsDotNetWritesIt(t *testing.T) {
 		}
 	}
 	printed, err := json.Marshal(u)
-	const want = `{"DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","DateCreated":"2026-03-01T10:20:30.123Z","Status":"Inactive","ActivityStatus":"No Data",` +
-		`"UserProfile":{"FirstName":"Ada","LastName":null,"Phone":"","Birthday":"1990-05-31T00:00:00Z","ChildrenCount":"2","ImageUrl":"https://a/1","ExternalImageUrl":"https://a/2"},` +
-		`"MobileDevice":{"OsType":1,"SdkVersion":null,"AppVersion":"3.1"},"AccountInfo":{"InstanceId":"5A4DB0C5000040008000000000000001","InstanceName":null},` +
-		`"UserFields":{"ClientId":17,"EnableLogging":"False","EnableRealTimeLocation":"","EnableTracking":"True","Enabled":1},"IdentityId":null,"Novelty":[1]}`
+	const want = `{"DeviceToken":"8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70","DateCreated":"2026-03-01T10:20:30.123Z",` +
+		`"Status":"Inactive","ActivityStatus":"No Data",` +
+		`"UserProfile":{"FirstName":"Ada","LastName":null,"Phone":"","Birthday":"1990-05-31T00:00:00Z",` +
+		`"ChildrenCount":"2","ImageUrl":"https://a/1","ExternalImageUrl":"https://a/2"},` +
+		`"MobileDevice":{"OsType":1,"SdkVersion":null,"AppVersion":"3.1"},` +
+		`"AccountInfo":{"InstanceId":"5A4DB0C5000040008000000000000001","InstanceName":null},` +
+		`"UserFields":{"ClientId":17,"EnableLogging":"False","EnableRealTimeLocation":"","EnableTracking":"True",` +
+		`"Enabled":1},"IdentityId":null,"Novelty":[1]}`
 	if err != nil || string(printed) != want {
 		t.Errorf("printed %s\nnot     %s (%v)", printed, want, err)
 	}
@@ -80,7 +84,8 @@ func TestInactiveUsersAreShown(t *testing.T) {
 	if got := s.calls()[0].query; got != "Email=a%40example.com&OsType=1&ShowInactiveUsers=true" {
 		t.Errorf("find asks %s", got)
 	}
-	if got := s.calls()[1].body; got != `{"PageNumber":1,"PageSize":100,"IncludeAccountInfo":false,"Sort":"DateCreatedDesc","ShowInactiveUsers":true}` {
+	if got := s.calls()[1].body; got != `{"PageNumber":1,"PageSize":100,"IncludeAccountInfo":false,`+
+		`"Sort":"DateCreatedDesc","ShowInactiveUsers":true}` {
 		t.Errorf("list asks %s", got)
 	}
 	if _, err := c.Find(ctx, userservice.AsAdmin(), userservice.FindQuery{Country: "DE"}); !failure.Is(err,
@@ -137,9 +142,12 @@ func TestAWrongPageIsRefused(t *testing.T) {
 func TestADeviceStatusInAnySpelling(t *testing.T) {
 	t.Parallel()
 	for _, result := range []string{
-		`{"HeartbeatDate":"2026-03-01T10:00:00","GPSEnabled":true,"ExtendedData":{"GPSPermissionGranted":"False","LowPowerMode":1,"SDKVersion":"4.2"}}`,
-		`{"Heartbeat Date":"2026-03-01T10:00:00Z","GPS Enabled":"True","Extended Data":{"GPS Permission Granted":false,"Low Power Mode":"true","SDK Version":"4.2"}}`,
-		`[{"heartbeat_date":"2026-03-01 10:00:00","gps_enabled":1,"gps_permission_granted":0,"low_power_mode":true,"sdk_version":"4.2"}]`,
+		`{"HeartbeatDate":"2026-03-01T10:00:00","GPSEnabled":true,"ExtendedData":{"GPSPermissionGranted":"False",` +
+			`"LowPowerMode":1,"SDKVersion":"4.2"}}`,
+		`{"Heartbeat Date":"2026-03-01T10:00:00Z","GPS Enabled":"True",` +
+			`"Extended Data":{"GPS Permission Granted":false,"Low Power Mode":"true","SDK Version":"4.2"}}`,
+		`[{"heartbeat_date":"2026-03-01 10:00:00","gps_enabled":1,"gps_permission_granted":0,"low_power_mode":true,` +
+			`"sdk_version":"4.2"}]`,
 	} {
 		s := serve(t, answer(200, `{"Status":200,"Title":"","Result":`+result+`}`))
 		status, err := oneAddress(t, s.URL).DeviceStatus(context.Background(), userservice.AsAdmin(), device)
@@ -173,7 +181,8 @@ func TestNothingReported(t *testing.T) {
 func TestStatistics(t *testing.T) {
 	t.Parallel()
 	s := serve(t, answer(200,
-		`{"Status":200,"Title":"","Result":{"LatestTripDate":"2026-03-01T10:00:00","LatestScoringDate":null,"PermissionsLevel":"80"}}`))
+		`{"Status":200,"Title":"","Result":{"LatestTripDate":"2026-03-01T10:00:00","LatestScoringDate":null,`+
+			`"PermissionsLevel":"80"}}`))
 	c := oneAddress(t, s.URL)
 	dates, err := c.TripDates(context.Background(), userservice.AsAdmin(), device)
 	if err != nil || dates.LatestTrip.IsZero() || !dates.LatestScoring.IsZero() {

@@ -23,10 +23,12 @@ func level(n float64) *float64 { return &n }
 // recording are the facts of a user whose phone records.
 func recording() Facts {
 	var u userservice.User
-	if err := json.Unmarshal([]byte(`{"DeviceToken": "`+ada+`", "Status": "Active", "ActivityStatus": "Active",
+	err := json.Unmarshal([]byte(`{"DeviceToken": "`+ada+`", "Status": "Active", "ActivityStatus": "Active",
 		"DateCreated": "2026-01-05T08:00:00", "AccountInfo": {"InstanceId": "`+here+`"},
 		"MobileDevice": {"OsType": "iOS", "OsVersion": "18.6", "SdkVersion": "7.0.4", "AppVersion": "2.7"},
-		"UserFields": [{"EnableTracking": true, "EnableLogging": false, "EnableRealTimeLocation": false, "Enabled": true}]}`), &u); err != nil {
+		"UserFields": [{"EnableTracking": true, "EnableLogging": false,
+			"EnableRealTimeLocation": false, "Enabled": true}]}`), &u)
+	if err != nil {
 		panic(err)
 	}
 	return Facts{
