@@ -1,14 +1,9 @@
 package apply
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"slices"
-
-	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -114,32 +109,32 @@ func (k keyHashes) twice() (managed map[uint64]bool, others int) {
 	return managed, others
 }
 
-// findUser returns the place of a user among those of a ledger, or the one that the user would
-// have. Most DeviceTokens are random, and near the place that their value says: the search begins
-// there.
-func findUser(users []owned, user uuid.UUID) (int, bool) {
-	before := func(i int) bool { return byToken(&users[i].user, &user) < 0 }
-	near, _ := bits.Mul64(binary.BigEndian.Uint64(user[:]), uint64(len(users)))
-	low, high := int(near), int(near) //nolint:gosec // less than the length, or 0
-	for step := 1; low > 0 && !before(low-1); step *= 2 {
-		high, low = low-1, max(low-step, 0)
-	}
-	for step := 1; high < len(users) && before(high); step *= 2 {
-		low, high = high+1, min(high+step, len(users))
-	}
-	for low < high {
-		if middle := (low + high) / 2; before(middle) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, low < len(users) && users[low].user == user
+// directory says where in a sorted list the values are that begin alike: some four of each kind,
+// where they are spread evenly.
+type directory struct {
+	begins []int32
+	shift  int
 }
 
-func byToken(a, b *uuid.UUID) int {
-	if n := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); n != 0 {
-		return n
+// newDirectory returns the directory of a list of n values, of which first gives the highest 64
+// bits.
+func newDirectory(n int, first func(i int) uint64) directory {
+	kinds := bits.Len(uint(n / 4)) //nolint:gosec // not negative
+	d := directory{begins: make([]int32, 1<<kinds+1), shift: 64 - kinds}
+	next := 0
+	for i := range n {
+		for kind := int(first(i) >> d.shift); next <= kind; next++ { //nolint:gosec // has few bits
+			d.begins[next] = int32(i) //nolint:gosec // a list is far shorter
+		}
 	}
-	return bytes.Compare(a[:], b[:])
+	for ; next < len(d.begins); next++ {
+		d.begins[next] = int32(n) //nolint:gosec // a list is far shorter
+	}
+	return d
+}
+
+// around returns the part of the list in which a value is that begins so, if it is in the list.
+func (d *directory) around(first uint64) (low, high int) {
+	kind := first >> d.shift
+	return int(d.begins[kind]), int(d.begins[kind+1])
 }

@@ -33,23 +33,22 @@ const (
 
 func (e *entry) matched() bool { return e.mask&isMatched != 0 }
 
-// indexParts is how many parts an index has, by the highest bits of the hash: memory grows by
-// little at once, and a row is found in a few steps.
-const indexParts = 1 << 10
-
 // index finds the row that a user is named by.
 type index struct {
-	seed    maphash.Seed
-	parts   [indexParts][]entry // by hash, once it is sorted
-	rows    int
-	keyed   bool // a row is known by a key, not by the DeviceToken
-	tokens  bool // a row is known by the DeviceToken
-	scratch []byte
+	seed      maphash.Seed
+	chunks    [][]entry // as they came, until they are sorted
+	entries   []entry   // by hash
+	directory directory
+	rows      int
+	keyed     bool // a row is known by a key, not by the DeviceToken
+	tokens    bool // a row is known by the DeviceToken
+	scratch   []byte
 }
 
-func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
+// chunkSize is for how many rows room is made at once.
+const chunkSize = 4096
 
-func (x *index) part(hash uint64) *[]entry { return &x.parts[hash/(1<<64/indexParts)] }
+func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
 
 // add takes a row.
 func (x *index) add(r *Row) {
@@ -61,22 +60,25 @@ func (x *index) add(r *Row) {
 		e.mask |= 1 << f.Place()
 	}
 	e.digest = x.digest(&r.Set, e.mask)
-	part := x.part(e.hash)
-	*part = append(*part, e)
+	if n := len(x.chunks); n == 0 || len(x.chunks[n-1]) == chunkSize {
+		x.chunks = append(x.chunks, make([]entry, 0, chunkSize))
+	}
+	last := &x.chunks[len(x.chunks)-1]
+	*last = append(*last, e)
 	x.rows = max(x.rows, r.N)
 }
 
 // sort makes the rows ready to be found.
 func (x *index) sort() error {
-	for _, part := range x.parts {
-		slices.SortFunc(part, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
-		for i := 1; i < len(part); i++ {
-			if a, b := part[i-1], part[i]; a.hash == b.hash {
-				return failure.Newf(failure.Invalid, "rows %d and %d name the same user", min(a.n, b.n), max(a.n, b.n)).
-					Because(ReasonDuplicate, "")
-			}
+	x.entries, x.chunks = slices.Concat(x.chunks...), nil
+	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.hash, b.hash) })
+	for i := 1; i < len(x.entries); i++ {
+		if a, b := x.entries[i-1], x.entries[i]; a.hash == b.hash {
+			return failure.Newf(failure.Invalid, "rows %d and %d name the same user", min(a.n, b.n), max(a.n, b.n)).
+				Because(ReasonDuplicate, "")
 		}
 	}
+	x.directory = newDirectory(len(x.entries), func(i int) uint64 { return x.entries[i].hash })
 	return nil
 }
 
@@ -129,22 +131,15 @@ func appendForm(out []byte, f *field.Field, v any) []byte {
 	}
 }
 
-// find returns the row of a hash; nil for none. Hashes are spread evenly: it is near the place that
-// its value says.
+// find returns the row of a hash; nil for none.
 func (x *index) find(hash uint64) *entry {
-	part := *x.part(hash)
-	near, _ := bits.Mul64(hash*indexParts, uint64(len(part)))
-	i := int(near) //nolint:gosec // less than the length
-	for i > 0 && part[i-1].hash >= hash {
-		i--
+	low, high := x.directory.around(hash)
+	for i := low; i < high; i++ {
+		if e := &x.entries[i]; e.hash == hash {
+			return e
+		}
 	}
-	for i < len(part) && part[i].hash < hash {
-		i++
-	}
-	if i == len(part) || part[i].hash != hash {
-		return nil
-	}
-	return &part[i]
+	return nil
 }
 
 // rowSet is a set of rows, a bit each.
@@ -158,12 +153,10 @@ func (s *rowSet) has(n int) bool { return n/64 < len(s.bits) && s.bits[n/64]&(1<
 // those returns the rows that are wanted.
 func (x *index) those(want func(*entry) bool) *rowSet {
 	s := &rowSet{bits: make([]uint64, x.rows/64+1)}
-	for _, part := range x.parts {
-		for i := range part {
-			if e := &part[i]; want(e) {
-				s.bits[e.n/64] |= 1 << (e.n % 64)
-				s.size++
-			}
+	for i := range x.entries {
+		if e := &x.entries[i]; want(e) {
+			s.bits[e.n/64] |= 1 << (e.n % 64)
+			s.size++
 		}
 	}
 	return s

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,9 @@ import (
 type Ledger struct {
 	Path string
 	state
-	users   []owned // by their DeviceTokens
-	written map[writtenKey]written
+	users     []owned    // by their DeviceTokens
+	directory *directory // of the users; nil until somebody is looked for
+	written   map[writtenKey]written
 }
 
 // state is the head of a ledger.
@@ -187,10 +189,23 @@ func (l *Ledger) Has(user uuid.UUID) bool { return l.of(user).adopted }
 
 // of returns what is known of a user; nothing where the ledger does not have it.
 func (l *Ledger) of(user uuid.UUID) owned {
-	if i, ok := findUser(l.users, user); ok {
+	if i, ok := l.find(user); ok {
 		return l.users[i]
 	}
 	return owned{user: user}
+}
+
+// find returns the place of a user.
+func (l *Ledger) find(user uuid.UUID) (place int, ok bool) {
+	if l.directory == nil {
+		d := newDirectory(len(l.users), func(i int) uint64 { return binary.BigEndian.Uint64(l.users[i].user[:]) })
+		l.directory = &d
+	}
+	low, high := l.directory.around(binary.BigEndian.Uint64(user[:]))
+	place, ok = slices.BinarySearchFunc(l.users[low:high], user, func(u owned, user uuid.UUID) int {
+		return bytes.Compare(u.user[:], user[:])
+	})
+	return low + place, ok
 }
 
 // put changes what is known of users, all at once.
@@ -207,6 +222,7 @@ func (l *Ledger) put(changed map[uuid.UUID]owned) {
 	}
 	slices.SortFunc(l.users, func(a, b owned) int { return bytes.Compare(a.user[:], b.user[:]) })
 	l.users = slices.DeleteFunc(l.users, func(u owned) bool { return u == owned{user: u.user} })
+	l.directory = nil
 }
 
 // Owned returns how many users were adopted.
@@ -319,10 +335,9 @@ func (l *Ledger) Begin(p *Plan, now time.Time) {
 
 // adopt adds users, or marks those that are there as adopted.
 func (l *Ledger) adopt(users []uuid.UUID) {
-	known := len(l.users)
 	l.users = slices.Grow(l.users, len(users))
 	for _, user := range users {
-		if i, ok := findUser(l.users[:known], user); ok {
+		if i, ok := l.find(user); ok {
 			l.users[i].adopted = true
 			continue
 		}

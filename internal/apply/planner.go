@@ -141,7 +141,7 @@ func (p *planner) user(u *userservice.User) error {
 		p.plan.Adopt = append(p.plan.Adopt, m.token)
 	}
 	if p.index.digest(&u.Fields, e.mask) != e.digest || returns(own, u) {
-		p.differ[e.n] = &current{token: m.token, known: m.known, values: p.kept(u)}
+		p.differ[e.n] = &current{token: m.token, known: knownAs(m.rowField, m.rowKey), values: p.kept(u)}
 	}
 	return nil
 }
@@ -150,8 +150,9 @@ func (p *planner) user(u *userservice.User) error {
 type match struct {
 	token         uuid.UUID
 	key, keyField string
-	row           *entry    // that names the user; nil for none
-	known         string    // what the row is known by
+	row           *entry // that names the user; nil for none
+	rowField      string // what the row is known by
+	rowKey        string
 	other         *entry    // another row that names the same user; nil for none
 	keys          []userKey // until the next match
 }
@@ -175,7 +176,7 @@ func (p *planner) match(u *userservice.User) (m match, err error) {
 		switch found = p.index.find(hash); {
 		case found == nil || found == m.row:
 		case m.row == nil:
-			m.row, m.known = found, knownAs(name, value)
+			m.row, m.rowField, m.rowKey = found, name, value
 		case m.other == nil:
 			m.other = found
 		}

@@ -67,14 +67,24 @@ func (f *File) row(r *input.Row) Row {
 	if r.DeviceToken != "" {
 		row.DeviceToken = uuid.MustParse(r.DeviceToken)
 	}
-	if k, ok := field.Lookup(r.KeyField); ok && r.Key != "" {
-		row.KeyField = k
+	if r.Key != "" {
+		row.KeyField = f.keyField(r.KeyField)
 	}
 	if f.BlankClears {
 		row.Set = r.Set.Clone()
 		clearBlanks(&row.Set, f.In.Fields(), f.Keys)
 	}
 	return row
+}
+
+// keyField returns the field of a row's key by its name.
+func (f *File) keyField(name string) *field.Field {
+	for _, k := range f.Keys {
+		if k.Name == name {
+			return k
+		}
+	}
+	return nil
 }
 
 func clearBlanks(set *field.Set, columns, keys []*field.Field) {

@@ -20,7 +20,8 @@ type Page struct {
 	More  bool // there is a page after this one
 }
 
-// Fetch gets one page; number counts from 1. The list must have the same order in every call.
+// Fetch gets one page; number counts from 1. The list must have the same order in every call. The
+// users are the caller's.
 type Fetch func(ctx context.Context, number, size int) (Page, error)
 
 // PageOptions say how a list is read.
@@ -194,18 +195,22 @@ func (l *listing) next() (Page, error) {
 	}
 }
 
-// fresh returns the users of a page who were not given before, up to the limit.
+// fresh returns the users of a page who were not given before, up to the limit, in the page's
+// memory.
 func (l *listing) fresh(users []userservice.User) []userservice.User {
-	var out []userservice.User
-	for _, u := range users {
-		if l.o.Seen.Has(u) || l.o.Limit > 0 && l.given >= l.o.Limit {
+	fresh := 0
+	for i := range users {
+		if l.o.Seen.Has(users[i]) || l.o.Limit > 0 && l.given >= l.o.Limit {
 			continue
 		}
-		l.o.Seen.Add(u)
-		out = append(out, u)
+		l.o.Seen.Add(users[i])
+		if fresh != i {
+			users[fresh] = users[i]
+		}
+		fresh++
 		l.given++
 	}
-	return out
+	return users[:fresh]
 }
 
 // goBack fetches a page further ahead: users were removed, and those after them have moved forward.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
@@ -214,8 +213,33 @@ var (
 // shortAnswer is from how many bytes on an answer that gives its length is not read in one piece.
 const shortAnswer = 1 << 20
 
-// largeAnswers are buffers for the answers of calls that keep no part of them.
-var largeAnswers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// largeAnswers are buffers for the answers of calls that keep no part of them: of a page that is
+// read and of the one that is fetched meanwhile. A sync.Pool would lose them to each garbage
+// collection.
+var largeAnswers = make(chan *bytes.Buffer, 2)
+
+// mostKept is the size up to which a buffer is kept for the next answer.
+const mostKept = 4 << 20
+
+func borrowBuffer() *bytes.Buffer {
+	select {
+	case b := <-largeAnswers:
+		return b
+	default:
+		return new(bytes.Buffer)
+	}
+}
+
+func returnBuffer(b *bytes.Buffer) {
+	if b.Cap() > mostKept {
+		return
+	}
+	b.Reset()
+	select {
+	case largeAnswers <- b:
+	default:
+	}
+}
 
 // readAll reads an answer, which may be used until done.
 func (cl *call) readAll(resp *http.Response) (body []byte, done func(), err error) {
@@ -227,11 +251,8 @@ func (cl *call) readAll(resp *http.Response) (body []byte, done func(), err erro
 	}
 	b := new(bytes.Buffer)
 	if cl.copies {
-		b, _ = largeAnswers.Get().(*bytes.Buffer)
-		done = func() {
-			b.Reset()
-			largeAnswers.Put(b)
-		}
+		b = borrowBuffer()
+		done = func() { returnBuffer(b) }
 	}
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, LargestAnswer+1))
 	if n > LargestAnswer {

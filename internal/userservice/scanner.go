@@ -109,8 +109,14 @@ func (s *scanner) text() []byte {
 
 // name reads the name of a member.
 func (s *scanner) name() []byte {
-	s.peek()
+	if s.peek(); !s.ok {
+		return nil
+	}
 	start := s.at
+	if text := s.text(); s.ok { // as nearly all are written
+		return text
+	}
+	s.at, s.ok = start, true
 	if s.skipText(); !s.ok {
 		return nil
 	}

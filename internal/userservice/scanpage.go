@@ -17,7 +17,8 @@ import (
 // caller needs no more. The rest may be read or not.
 type Only struct {
 	Fields   []*field.Field // of User.Fields
-	Activity bool           // DateCreated, ActivityStatus and MobileDevice
+	Activity bool           // ActivityStatus
+	Device   bool           // DateCreated and MobileDevice
 }
 
 // pageScan reads the answer to a list in one pass. It returns false for what is not written as the
@@ -26,6 +27,8 @@ type pageScan struct {
 	scanner
 	only   *Only // nil: everything
 	fields map[string]scanField
+	order  []namedField      // the fields of a user in the order in which they were met first
+	met    int               // of these, of the user that is being read
 	size   int               // how many users there may be, about
 	texts  map[string]string // what many users of a page have in common, by how it is written
 	ids    map[string]string // the same of UUIDs, in canonical form
@@ -36,6 +39,11 @@ type scanField struct {
 	*field.Field
 	bit    uint64 // of the name
 	wanted bool
+}
+
+type namedField struct {
+	name string
+	scanField
 }
 
 const (
@@ -182,13 +190,14 @@ func (s *pageScan) user(u *User) {
 	var seen uint64
 	var userFields bool
 	all := s.only == nil
-	activity := all || s.only.Activity
+	activity, device := all || s.only.Activity, all || s.only.Device
+	s.met = 0
 	s.members(func(name []byte) {
 		switch string(name) {
 		case "DeviceToken":
 			u.DeviceToken = s.deviceToken()
 		case "DateCreated":
-			if raw := s.value(); activity && s.ok {
+			if raw := s.value(); device && s.ok {
 				t, err := readText(raw)
 				u.DateCreated, s.ok = moment(string(t)), err == nil
 			}
@@ -201,7 +210,7 @@ func (s *pageScan) user(u *User) {
 				s.putFields(&u.Fields, "", &seen)
 			}
 		case "MobileDevice":
-			s.mobileDevice(&u.MobileDevice, activity)
+			s.mobileDevice(&u.MobileDevice, device)
 		case "AccountInfo":
 			s.accountInfo(&u.AccountInfo, all)
 		case field.UserFields:
@@ -294,7 +303,7 @@ func (s *pageScan) wants(inside string) bool {
 // putFields reads the fields of an object of a user, each once and where it belongs.
 func (s *pageScan) putFields(set *field.Set, inside string, seen *uint64) {
 	s.members(func(name []byte) {
-		f, ok := s.fields[string(name)]
+		f, ok := s.field(name)
 		raw := s.value()
 		if !ok {
 			if _, otherSpelling := field.Lookup(string(name)); otherSpelling {
@@ -317,6 +326,20 @@ func (s *pageScan) putFields(set *field.Set, inside string, seen *uint64) {
 			}
 		}
 	})
+}
+
+// field returns a field by its name. The users of a page have theirs in one order, nearly always:
+// the next one is looked at before all are.
+func (s *pageScan) field(name []byte) (f scanField, ok bool) {
+	if s.met < len(s.order) && s.order[s.met].name == string(name) {
+		s.met++
+		return s.order[s.met-1].scanField, true
+	}
+	if f, ok = s.fields[string(name)]; ok && s.met == len(s.order) {
+		s.order = append(s.order, namedField{string(name), f})
+		s.met++
+	}
+	return f, ok
 }
 
 func (s *pageScan) mobileDevice(d *MobileDevice, wanted bool) {

@@ -101,7 +101,7 @@ func sameAsDecoded(t *testing.T, answer []byte) {
 		t.Fatalf("%q\nread    %+v\ndecoded %+v", answer, page, decoded)
 	}
 	country, logging := field.MustGet("Country"), field.MustGet("EnableLogging")
-	some, ok := scanPage(answer, &ListQuery{Only: &Only{Fields: []*field.Field{country, logging}, Activity: true}})
+	some, ok := scanPage(answer, &ListQuery{Only: &Only{Fields: []*field.Field{country, logging}, Activity: true, Device: true}})
 	if !ok {
 		return
 	}

@@ -64,7 +64,7 @@ func Needs() *userservice.Only {
 	for _, name := range FlagNames {
 		fields = append(fields, field.MustGet(name))
 	}
-	return &userservice.Only{Fields: fields, Activity: true}
+	return &userservice.Only{Fields: fields, Activity: true, Device: true}
 }
 
 // Add counts a user.
