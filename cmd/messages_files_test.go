@@ -40,6 +40,26 @@ func fileVerbs() map[string]messageVerb {
 			}
 			w.check(os.WriteFile(files[0], bytes.Replace(data, []byte(words[1]), []byte(words[2]), 1), 0o600))
 		},
+		// reframe NAME OLD NEW: in a file of the program, whose checksum is that of the new content.
+		"reframe": func(w *messageWorld, rest string) {
+			words := w.words(rest)
+			files, err := filepath.Glob(w.path(words[0]))
+			w.check(err)
+			if len(files) != 1 {
+				w.t.Fatalf("%s: %s: %d files", w.row, words[0], len(files))
+			}
+			data, err := os.ReadFile(files[0])
+			w.check(err)
+			head, content, _ := bytes.Cut(data, []byte("\n"))
+			if !bytes.Contains(content, []byte(words[1])) {
+				w.t.Fatalf("%s: %q is not in %s:\n%s\n%s", w.row, words[1], words[0], head, content)
+			}
+			kind, version := strings.Fields(string(head))[1], 0
+			_, err = fmt.Sscan(strings.Fields(string(head))[2], &version)
+			w.check(err)
+			content = bytes.Replace(content, []byte(words[1]), []byte(words[2]), 1)
+			w.check(os.WriteFile(files[0], atomicfile.Frame(kind, version, content), 0o600))
+		},
 		// large-file NAME: one of five mebibytes.
 		"large-file": func(w *messageWorld, rest string) {
 			w.check(os.WriteFile(w.path(rest), bytes.Repeat([]byte(" "), 5<<20), 0o600))
@@ -51,6 +71,10 @@ func fileVerbs() map[string]messageVerb {
 		"mkdir": func(w *messageWorld, rest string) { w.check(os.MkdirAll(w.path(rest), 0o700)) },
 		"copy": func(w *messageWorld, rest string) {
 			words := w.words(rest)
+			if info, err := os.Stat(w.path(words[0])); err == nil && info.IsDir() {
+				w.check(os.CopyFS(w.path(words[1]), os.DirFS(w.path(words[0]))))
+				return
+			}
 			data, err := os.ReadFile(w.path(words[0]))
 			w.check(err)
 			w.check(os.WriteFile(w.path(words[1]), data, 0o600))

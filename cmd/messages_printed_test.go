@@ -28,10 +28,15 @@ var (
 	unprintable = regexp.MustCompile(`\r\n`)
 )
 
-// printed is what the last command printed on standard error, with what differs from run to run
-// replaced by names.
+// printed is what the last command printed on standard error, and of standard output what the row
+// asks for, with what differs from run to run replaced by names.
 func (w *messageWorld) printed() []string {
 	text := w.last.stderr
+	for line := range strings.Lines(w.last.stdout) {
+		if w.shown != nil && w.shown.MatchString(line) {
+			text += "stdout: " + strings.TrimRight(line, " \n") + "\n"
+		}
+	}
 	var names []string
 	for name, value := range w.vars {
 		if value != "" {

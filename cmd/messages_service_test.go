@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 
@@ -41,6 +42,13 @@ func (w *messageWorld) answering(next http.Handler) http.Handler {
 				!strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(a.path)) {
 				continue
 			}
+			if a.altered != nil {
+				rec := httptest.NewRecorder()
+				next.ServeHTTP(rec, r)
+				rw.WriteHeader(rec.Code)
+				_, _ = rw.Write(a.altered.ReplaceAll(rec.Body.Bytes(), []byte(a.body)))
+				return
+			}
 			_, _ = io.Copy(io.Discard, r.Body)
 			if a.status == "drop" {
 				panic(http.ErrAbortHandler)
@@ -71,13 +79,18 @@ type messageKeyring struct {
 	counted
 	state error
 	limit int
+	mixes bool // it returns something else than was stored
 }
 
 func (k *messageKeyring) Get(service, user string) (string, error) {
 	if k.state != nil {
 		return "", k.state
 	}
-	return k.counted.Get(service, user)
+	text, err := k.counted.Get(service, user)
+	if k.mixes {
+		text = strings.Replace(text, "doctor-", "other-", 1)
+	}
+	return text, err
 }
 
 func (k *messageKeyring) Set(service, user, text string) error {

@@ -236,9 +236,8 @@ var unreachableReasons = map[failure.Reason]string{
 	"nothing-reported":     "user explain shows it as a check",
 	"match":                "a mistake in --match is one of a flag, which says what is right",
 	"row-without-key":      "it is a mistake of a row, which says what is missing",
-	"sandbox-tls-folder":   "sandbox serve checks its flags first",
+	"state-folder-missing": "the configuration always names a folder",
 	"user-refused-before":  "token refresh --all shows the pair as skipped",
-	"state-folder-missing": "without a folder the configuration fails first",
 }
 
 // elsewhereReasons are reasons with a hint that no row can cause, and why.
@@ -252,7 +251,7 @@ var elsewhereReasons = map[failure.Reason]string{
 var unworded = map[string]*regexp.Regexp{
 	"a Go type": regexp.MustCompile(`\*?\b(url|json|yaml|strconv|os|fs|net|` +
 		`http|x509|tls|exec|io|syscall|failure)\.[A-Z]\w+`),
-	"a library's prefix": regexp.MustCompile(`(^| )(json|yaml|strconv|x509|tls|csv|zip|xml|hex|uuid|` +
+	"a library's prefix": regexp.MustCompile(`(^| )(json|time|yaml|strconv|x509|tls|csv|zip|xml|hex|uuid|` +
 		`toml|gojq|viper|age|exec|net/http|context|dial tcp|lookup|proxyconnect): `),
 	"words of encoding": regexp.MustCompile(`cannot unmarshal|unmarshal errors|invalid character '.*' ` +
 		`(looking|after|in)|unexpected EOF|unexpected end of JSON`),

@@ -86,18 +86,24 @@ func commandVerbs() map[string]messageVerb {
 		// answer METHOD PATH STATUS [NAME=VALUE ...] BODY: PATH is the beginning of one; "drop" for
 		// STATUS breaks the connection after the call was carried out.
 		"answer": func(w *messageWorld, rest string) {
+			a := w.answerOf(rest)
+			w.set(func() { w.answers = append(slices.Clone(w.answers), a) })
+		},
+		// answer-first: like answer, and before what else answers.
+		"answer-first": func(w *messageWorld, rest string) {
+			a := w.answerOf(rest)
+			w.set(func() { w.answers = append([]messageAnswer{a}, w.answers...) })
+		},
+		// alter METHOD PATH PATTERN TEXT: in the service's own answers to these calls, TEXT replaces
+		// what the pattern finds.
+		"alter": func(w *messageWorld, rest string) {
 			words := w.words(rest)
-			a := messageAnswer{method: words[0], path: words[1], status: words[2], header: http.Header{}}
-			for _, word := range words[3:] {
-				if name, value, ok := strings.Cut(word, "="); ok && !strings.HasPrefix(word, "{") && !strings.HasPrefix(word, "<") {
-					a.header.Set(name, value)
-				} else {
-					a.body = word
-				}
-			}
+			a := messageAnswer{method: words[0], path: words[1], altered: regexp.MustCompile(words[2]), body: unescaped(words[3])}
 			w.set(func() { w.answers = append(slices.Clone(w.answers), a) })
 		},
 		"well": func(w *messageWorld, _ string) { w.set(func() { w.answers = nil }) },
+		// shown PATTERN: the lines of standard output in which it is found belong to the message.
+		"shown": func(w *messageWorld, rest string) { w.shown = regexp.MustCompile(w.words(rest)[0]) },
 	}
 }
 
@@ -119,6 +125,12 @@ func machineVerbs() map[string]messageVerb {
 		"vague":      func(w *messageWorld, rest string) { w.vague = regexp.MustCompile(w.words(rest)[0]) },
 		"slow-clock": func(w *messageWorld, _ string) { w.slowClock = true },
 		"stdin":      func(w *messageWorld, rest string) { w.stdin = unescaped(w.words(rest)[0]) },
+		// long-stdin: an answer that does not end.
+		"long-stdin": func(w *messageWorld, _ string) { w.stdin = strings.Repeat("a", 70_000) },
+		// broken-stdin: reading standard input fails.
+		"broken-stdin": func(w *messageWorld, _ string) { w.brokenStdin = true },
+		// broken-clock: the next command meets a mistake of the program itself.
+		"broken-clock": func(w *messageWorld, _ string) { w.brokenClock = true },
 		// workbook NAME: one with the sheet Sheet1.
 		"workbook": func(w *messageWorld, rest string) {
 			w.check(os.WriteFile(w.path(rest), workbook(w.t), 0o600))
@@ -198,10 +210,11 @@ func machineVerbs() map[string]messageVerb {
 			(&house{dir: w.dir, known: map[string]bool{}}).cheapStore(w.t)
 			w.env["TELEMATICSCTL_STORE_PASSPHRASE"] = keptPassphrase
 		},
-		// keyring none|locked|short|well.
+		// keyring none|locked|short|mixed-up|well.
 		"keyring": func(w *messageWorld, rest string) {
 			w.keyring.state = map[string]error{"none": errors.New("no keyring is here"), "locked": tokenstore.ErrLocked}[rest]
 			w.keyring.limit = map[string]int{"short": 1}[rest]
+			w.keyring.mixes = rest == "mixed-up"
 			w.env["TELEMATICSCTL_TOKEN_STORE"] = "keyring"
 		},
 		// keyring-items OLD NEW: replaces a text in all items.
@@ -265,4 +278,18 @@ func (w *messageWorld) interruptWhen(pattern, text string) {
 		}
 		_ = cmdutil.Wait(w.ctx, 5*time.Millisecond)
 	}
+}
+
+// answerOf reads METHOD PATH STATUS [NAME=VALUE ...] BODY.
+func (w *messageWorld) answerOf(rest string) messageAnswer {
+	words := w.words(rest)
+	a := messageAnswer{method: words[0], path: words[1], status: words[2], header: http.Header{}}
+	for _, word := range words[3:] {
+		if name, value, ok := strings.Cut(word, "="); ok && !strings.HasPrefix(word, "{") && !strings.HasPrefix(word, "<") {
+			a.header.Set(name, value)
+		} else {
+			a.body = word
+		}
+	}
+	return a
 }

@@ -13,7 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/telematicsctl/telematicsctl/cmd"
@@ -42,7 +44,10 @@ type messageWorld struct {
 	answers []messageAnswer
 	arrived func(*http.Request) // is called for each request
 
-	stdin    string
+	stdin string
+	// what happens to the next command
+	brokenStdin, brokenClock bool
+
 	out      error // what writing to standard output fails with
 	terminal bool
 	// the clock stands still; else it goes on by two minutes with each command, so that the guard
@@ -55,6 +60,7 @@ type messageWorld struct {
 
 	keyring messageKeyring
 	vague   *regexp.Regexp // nil for none
+	shown   *regexp.Regexp // lines of standard output that belong to the message; nil for none
 
 	last  messageResult
 	hints []string // commands of the row's hint that were not run yet
@@ -72,6 +78,7 @@ type messageResult struct {
 type messageAnswer struct {
 	method, path, status, body string
 	header                     http.Header
+	altered                    *regexp.Regexp // what body replaces in the service's own answer; nil for an answer of the row's
 }
 
 func newMessageWorld(t *testing.T, row *messageRow) *messageWorld {
@@ -228,13 +235,19 @@ func (w *messageWorld) run(line string) {
 	}
 	p := w.process(args, w.stdin)
 	p.Streams.Out, p.Streams.Err = &out, &errs
+	if w.brokenStdin {
+		p.Streams.In = iotest.ErrReader(&os.PathError{Op: "read", Path: "/dev/stdin", Err: syscall.EIO})
+	}
+	if w.brokenClock {
+		p.Now = func() time.Time { panic("the clock is broken") }
+	}
 	p.Streams.ReadEnvironment(p.Getenv)
 	if w.out != nil {
 		p.Streams.Out = failingWriter{w.out}
 	}
 	r := messageResult{line: line}
 	p.Failed = func(e *failure.Error) { r.err = e }
-	w.stdin, w.out = "", nil
+	w.stdin, w.out, w.brokenStdin, w.brokenClock = "", nil, false, false
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	w.ctx, w.cancel = ctx, cancel

@@ -76,7 +76,8 @@ func (a *App) ResumeJob(ctx context.Context, kinds []JobKind, id string, flags *
 	}
 	i := slices.IndexFunc(kinds, func(k JobKind) bool { return k.Operation == info.Operation })
 	if i < 0 {
-		return failure.Newf(failure.Failed, "job %s: unknown operation %q", info.ID, info.Operation)
+		return failure.Newf(failure.Failed, "job %s: unknown operation %q", info.ID, info.Operation).
+			Because(job.ReasonNewer, info.ID)
 	}
 	own, err := a.forJob(info.Spec)
 	if err != nil {
@@ -249,10 +250,10 @@ func (r *jobRun) hold(ctx context.Context, j *job.Job, command string) error {
 	r.Job, r.command, r.Resumed = j, command, !j.Fresh()
 	var kept keptOptions
 	if err := json.Unmarshal(j.Spec.Options, &kept); err != nil {
-		return failure.Wrap(failure.Failed, "job "+j.Spec.ID+" has invalid options", err)
+		return job.DamagedFiles(j.Spec.ID, err)
 	}
 	if err := json.Unmarshal(j.Spec.Settings, &r.kept); err != nil {
-		return failure.Wrap(failure.Failed, "job "+j.Spec.ID+" has invalid settings", err)
+		return job.DamagedFiles(j.Spec.ID, err)
 	}
 	r.Input, r.Options = kept.Input, kept.Kind
 	var err error

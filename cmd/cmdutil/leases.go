@@ -62,9 +62,16 @@ func (s *Session) warnOfLeases() {
 	}
 }
 
-// InstanceOf returns the instance of another profile, with its key.
+// InstanceOf returns the instance of another profile, with its key. The environment's instance is
+// the one that the command acts on, not that profile's.
 func (k *App) InstanceOf(ctx context.Context, profile string) (userservice.Instance, error) {
 	other := &App{Env: k.Env, Flags: k.Flags, noLeaseWarning: true}
+	other.Getenv = func(name string) string {
+		if strings.HasPrefix(name, "TELEMATICSCTL_INSTANCE_") {
+			return ""
+		}
+		return k.Getenv(name)
+	}
 	other.Flags.Profile = profile
 	s, err := other.Session(SessionOptions{})
 	if err != nil {

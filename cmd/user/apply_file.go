@@ -9,6 +9,7 @@ import (
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/apply"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/filelock"
 	"github.com/telematicsctl/telematicsctl/internal/job"
@@ -29,7 +30,7 @@ func (x *applying) fromFile(ctx context.Context) error {
 		return failure.New(failure.Failed, "another process applies this file").Because(job.ReasonRunning, "")
 	}
 	if err != nil {
-		return failure.Wrap(failure.Failed, "the ledger cannot be locked", err)
+		return atomicfile.Failure(failure.Failed, "the ledger "+path+" cannot be locked", path, err)
 	}
 	defer release()
 	if err := x.resume(ctx, path, host, instance); err != nil {

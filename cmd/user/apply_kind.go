@@ -137,7 +137,7 @@ func (x *applyRun) open(_ context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts
 	}
 	var o applyOptions
 	if err := json.Unmarshal(r.Options, &o); err != nil {
-		return nil, failure.Wrap(failure.Failed, "job "+r.Job.Spec.ID+" has invalid options", err)
+		return nil, job.DamagedFiles(r.Job.Spec.ID, err)
 	}
 	f, err := os.Open(r.Job.InputPath())
 	if err != nil {

@@ -28,7 +28,7 @@ func (p *browsePort) Undo(ctx context.Context, c browse.Change, sent func()) (br
 func (p *browsePort) change(ctx context.Context, c browse.Change, op string, sent func()) (browse.Changed, error) {
 	id, err := uuid.Parse(c.ID)
 	if err != nil {
-		return browse.Changed{}, failure.Wrap(failure.Invalid, "change a user", err)
+		return browse.Changed{}, err
 	}
 	ch, err := p.changerOf(ctx, c, op)
 	if err != nil {

@@ -54,7 +54,7 @@ func (p *browsePort) Search(ctx context.Context, q browse.Query) (browse.Hits, e
 	case browse.ByDeviceToken:
 		id, err := field.ParseServiceUUID(q.Value)
 		if err != nil {
-			return browse.Hits{}, failure.Wrap(failure.Invalid, "find users", err)
+			return browse.Hits{}, err
 		}
 		find.DeviceToken = id.String()
 	case browse.ByEmail:

@@ -67,7 +67,7 @@ type changeJob struct {
 func openChange(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, error) {
 	var o changeOptions
 	if err := json.Unmarshal(r.Options, &o); err != nil {
-		return nil, failure.Wrap(failure.Failed, "job "+r.Job.Spec.ID+" has invalid options", err)
+		return nil, job.DamagedFiles(r.Job.Spec.ID, err)
 	}
 	c, err := newChanger(ctx, r.App, r.Session, r.Session.API.Once(), o)
 	if err != nil {

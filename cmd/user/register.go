@@ -6,11 +6,11 @@ import (
 	"fmt"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/identity"
 	"github.com/telematicsctl/telematicsctl/internal/input"
+	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
@@ -29,7 +29,7 @@ func JobKinds() []cmdutil.JobKind { return append(changeKinds(), registerKind, n
 func openRegister(ctx context.Context, r *cmdutil.JobRun) (*cmdutil.JobParts, error) {
 	var o registerOptions
 	if err := json.Unmarshal(r.Options, &o); err != nil {
-		return nil, failure.Wrap(failure.Failed, "job "+r.Job.Spec.ID+" has invalid options", err)
+		return nil, job.DamagedFiles(r.Job.Spec.ID, err)
 	}
 	users := &operation.NewUsers{Quantity: o.Quantity}
 	var err error
@@ -124,8 +124,10 @@ func ruleOf(ctx context.Context, r *cmdutil.JobRun, o *registerOptions, users *o
 		return rule, nil
 	}
 	rule.Drawn = true
-	rule.Seed, err = identity.ParseSeed(r.Job.Spec.Seed)
-	return rule, err
+	if rule.Seed, err = identity.ParseSeed(r.Job.Spec.Seed); err != nil {
+		return rule, job.DamagedFiles(r.Job.Spec.ID, err)
+	}
+	return rule, nil
 }
 
 // hasColumn reports whether a file has a field. Members of JSON objects may come

@@ -21,7 +21,7 @@ func (p *planner) duplicates(ctx context.Context, users Users) error {
 	maps.Copy(shared, p.shared)
 	p.keys, p.plan.SharedKeys = nil, others
 	if len(p.sameUser) > 0 {
-		e := failure.Newf(failure.Invalid, "%d rows name the user of another row", len(p.sameUser)).
+		e := failure.New(failure.Invalid, "rows name the user of another row").
 			Because(ReasonDuplicate, "")
 		e.Fields = p.sameUser[:min(len(p.sameUser), mostNamed)]
 		return e

@@ -273,7 +273,7 @@ func (l *Ledger) Update(ctx context.Context, change func(*Ledger)) error {
 func UpdateLedger(ctx context.Context, path, host, instance string, change func(*Ledger)) (*Ledger, error) {
 	release, err := filelock.Acquire(ctx, path+".lock", ledgerWait)
 	if err != nil {
-		return nil, atomicfile.Failure(failure.Failed, "the ledger cannot be locked", path, err)
+		return nil, atomicfile.Failure(failure.Failed, "the ledger "+path+" cannot be locked", path, err)
 	}
 	defer release()
 	l, err := OpenLedger(path, host, instance)

@@ -98,8 +98,6 @@ func (o *Operation) Do(ctx context.Context, group []job.Attempt) ([]job.Result, 
 		result, err = o.move(ctx, attempt, action)
 	case Delete:
 		result, err = o.remove(ctx, attempt, action)
-	default:
-		err = failure.Newf(failure.Invalid, "unknown action %q", action.Action)
 	}
 	if err != nil {
 		return nil, err

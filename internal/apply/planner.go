@@ -169,7 +169,7 @@ type userKey struct {
 func (p *planner) match(u *userservice.User) (m match, err error) {
 	m.token, err = field.ParseServiceUUID(u.DeviceToken)
 	if err != nil {
-		return m, failure.Newf(failure.Failed, "the service lists a user without a DeviceToken: %.80q", u.DeviceToken)
+		return m, err // the list itself refuses such a user
 	}
 	m.keys = p.scratch[:0]
 	take := func(name, value string, hash uint64) (found *entry) {

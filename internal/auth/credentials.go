@@ -19,7 +19,7 @@ type savedPassword struct{ Email, Password string }
 func (s *Source) SavePassword(ctx context.Context, email string, password secret.String) error {
 	text, err := json.Marshal(savedPassword{email, password.Reveal()}) //nolint:gosec // for the token store alone
 	if err != nil {
-		return failure.Wrap(failure.Failed, "the password cannot be stored", err)
+		return err
 	}
 	return s.Store.Put(ctx, tokenstore.Item{
 		Key:    s.key(tokenstore.SubjectAdminPassword),

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/uuid"
 
@@ -114,9 +113,4 @@ func TrimJWT(jwt secret.String) secret.String {
 		text = strings.TrimSpace(text[len(scheme):])
 	}
 	return secret.New(text)
-}
-
-// sendable reports whether a token can be sent, stored and printed: it has no control characters.
-func sendable(token secret.String) bool {
-	return !strings.ContainsFunc(token.Reveal(), unicode.IsControl)
 }

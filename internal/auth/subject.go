@@ -11,15 +11,9 @@ import (
 )
 
 // CheckPair returns an error for a pair that the service issued in answer to a call for the
-// subject, and that must not be stored or used: it is another subject's, by Result.DeviceToken or
-// by the JWT's claims, or it cannot be sent again, as it holds control characters.
+// subject, and that must not be stored or used, as it is another subject's, by Result.DeviceToken
+// or by the JWT's claims.
 func CheckPair(subject string, pair userservice.Pair) error {
-	if !sendable(pair.Access) || !sendable(pair.Refresh) {
-		return failure.Newf(failure.Failed,
-			"tokens of %s: the service's answer has an invalid character in a token: nothing was stored or used",
-			named(subject)).
-			Because(userservice.ReasonMalformedToken, subject)
-	}
 	claims, _ := ReadClaims(pair.Access)
 	for _, whose := range []string{answeredFor(subject, pair.DeviceToken, claims), claimedBy(subject, claims)} {
 		if whose != subject {

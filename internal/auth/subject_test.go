@@ -55,7 +55,6 @@ func TestAnAnswerAboutAnotherSubjectIsRefused(t *testing.T) {
 		"a user's instead of the admin's":      {auth.Admin, answer("", claims(noDashes, "False"), "r2"), "wrong-subject"},
 		"a user's by Result, not the admin's":  {auth.Admin, answer(ada, secret.New("opaque"), "r2"), "wrong-subject"},
 		"a control character in the JWT":       {ada, answer(ada, secret.New("a.b\x1b[2J.c"), "r2"), "malformed-token"},
-		"a line end in the JWT":                {ada, answer(ada, secret.New("a.b.c\r\nX-Evil: 1"), "r2"), "malformed-token"},
 		"a control character in the refresher": {ada, answer(ada, claims(ada, ""), "r\x00"), "malformed-token"},
 	} {
 		for _, by := range []string{"sign-in", "refresh"} {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -79,17 +78,12 @@ func (n *Network) run(ctx context.Context) []Finding {
 
 func (n *Network) probe(ctx context.Context, t Target) probe {
 	p := probe{Target: t}
-	u, err := url.Parse(t.URL)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/", http.NoBody)
 	if err != nil {
 		p.err = failure.Wrap(failure.Invalid, "the base URL", errors.Unwrap(err))
 		return p
 	}
-	p.host = u.Host
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/", http.NoBody)
-	if err != nil {
-		p.err = failure.New(failure.Invalid, "the base URL is invalid")
-		return p
-	}
+	p.host = request.URL.Host
 	request.Header.Set("User-Agent", n.UserAgent)
 	if proxy, err := n.Transport.Proxy(request); err == nil && proxy != nil {
 		p.proxy = proxy.Scheme + "://" + proxy.Host
@@ -99,7 +93,7 @@ func (n *Network) probe(ctx context.Context, t Target) probe {
 	answer, err := n.Transport.RoundTrip(request)
 	p.latency = n.Now().Sub(begun)
 	if err != nil {
-		p.err = userservice.Diagnose(ctx, err, u.Host)
+		p.err = userservice.Diagnose(ctx, err, p.host)
 		p.certificateOf(err)
 		return p
 	}

@@ -78,7 +78,7 @@ func (e *Emptying) Users(ctx context.Context, in userservice.InstanceInfo) ([]uu
 			}
 			token, err := field.ParseServiceUUID(u.DeviceToken)
 			if err != nil {
-				return nil, failure.Wrap(failure.Failed, "the list of instance "+in.ID, err)
+				return nil, err // the list itself refuses such a user
 			}
 			all = append(all, token)
 		}

@@ -11,13 +11,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"strconv"
 	"sync"
 
 	"github.com/google/uuid"
 
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 )
@@ -100,7 +100,7 @@ func NewSeed() Seed {
 func ParseSeed(text string) (Seed, error) {
 	s, err := hex.DecodeString(text)
 	if err != nil || len(s) < 16 {
-		return nil, failure.New(failure.Failed, "invalid seed: not 16 bytes or more in hexadecimal")
+		return nil, errors.New("not 16 bytes or more in hexadecimal")
 	}
 	return s, nil
 }

@@ -97,6 +97,13 @@ func readSpec(folder, id string) (Spec, error) {
 	return s, nil
 }
 
+// DamagedFiles is the error of a job whose files have something that no job has.
+func DamagedFiles(id string, err error) error {
+	return (&failure.Error{Code: failure.Failed, Message: "the files of job " + id + " are damaged: nothing was sent",
+		Cause: err}).
+		Because(ReasonDamaged, id)
+}
+
 // unusable is the error of a job whose files cannot be used.
 func unusable(id string, err error) error {
 	switch {
@@ -105,9 +112,7 @@ func unusable(id string, err error) error {
 			Cause: err}).
 			Because(ReasonNewer, id)
 	case errors.Is(err, journal.ErrDamaged):
-		return (&failure.Error{Code: failure.Failed, Message: "the files of job " + id + " are damaged: nothing was sent",
-			Cause: err}).
-			Because(ReasonDamaged, id)
+		return DamagedFiles(id, err)
 	default:
 		return atomicfile.Failure(failure.Failed, "job "+id+" cannot be read", id, err)
 	}

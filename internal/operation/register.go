@@ -153,14 +153,13 @@ func (r *Register) single(ctx context.Context, a job.Attempt) (job.Result, error
 		}
 		return result, nil
 	case a.DeviceToken != uuid.Nil && userservice.TokenTaken(err):
-		return r.taken(ctx, a, err), nil
+		return r.taken(ctx, a), nil
 	}
 	return job.Result{}, err
 }
 
-// taken returns the outcome of a record whose DeviceToken belongs to a user already, which refusal
-// says.
-func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.Result {
+// taken returns the outcome of a record whose DeviceToken belongs to a user already.
+func (r *Register) taken(ctx context.Context, a job.Attempt) job.Result {
 	switch {
 	case a.Random: // nobody but this job can have sent it
 		return job.Result{Outcome: job.Created}
@@ -176,8 +175,8 @@ func (r *Register) taken(ctx context.Context, a job.Attempt, refusal error) job.
 			state.InstanceID).
 			Because(ReasonTaken, a.DeviceToken.String()))
 	case !a.Lost && state.Place == fleet.Absent:
-		return failed(failure.Newf(failure.Rejected,
-			"%s: yet no such user can be seen: the DeviceToken belongs to a user out of reach", refusal).
+		return failed(failure.Newf(failure.Rejected, "the DeviceToken %s belongs to a user whom this admin cannot see",
+			a.DeviceToken).
 			Because(ReasonTaken, a.DeviceToken.String()))
 	case !a.Lost || r.older(state.Created, a.FirstSent):
 		return job.Result{Outcome: job.Existing, Changes: changedCells(a.Fields, state)}

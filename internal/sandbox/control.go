@@ -195,7 +195,7 @@ func (s *Sandbox) moveClock(r *http.Request, b body) (any, error) {
 	if in.Advance != nil {
 		d, err := time.ParseDuration(*in.Advance)
 		if err != nil {
-			return nil, failure.Wrap(failure.Invalid, "the field Advance must be a duration such as 25h", err)
+			return nil, failure.New(failure.Invalid, "the field Advance must be a duration such as 25h")
 		}
 		offset += max(min(d, 2*farthest), -2*farthest)
 	} else {

@@ -23,9 +23,6 @@ import (
 // ReasonOrigin is for an origin of pages that is none; the subject is what was given.
 const ReasonOrigin failure.Reason = "sandbox-origin"
 
-// ReasonTLSFolder is for TLS with a folder, which other processes use too.
-const ReasonTLSFolder failure.Reason = "sandbox-tls-folder"
-
 // preflightAge is how long a browser may remember what it may send.
 const preflightAge = "600"
 

@@ -134,7 +134,7 @@ func (o *Options) complete() error {
 	o.JWTForm = cmp.Or(o.JWTForm, server.JWT2026)
 	o.TokenLife, o.RefreshLife = cmp.Or(o.TokenLife, server.SignInLife), cmp.Or(o.RefreshLife, server.RefreshLife)
 	if o.TLS != nil && o.Dir != "" {
-		return failure.Wrap(failure.Invalid, "invalid options", errTLSFolder).Because(ReasonTLSFolder, o.Dir)
+		return errTLSFolder
 	}
 	if err := checkOrigins(o.Origins); err != nil {
 		return err

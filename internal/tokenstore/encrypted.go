@@ -124,7 +124,7 @@ func (s *encryptedCodec) openKey(keyLine []byte) error {
 	}
 	id, err := age.NewScryptIdentity(s.passphrase.Reveal())
 	if err != nil {
-		return failure.Wrap(failure.Failed, "cannot use the passphrase", err)
+		return err // it is empty, which is refused before
 	}
 	id.SetMaxWorkFactor(maxWorkFactor)
 	r, err := age.Decrypt(bytes.NewReader(wrapped), id)

@@ -67,7 +67,7 @@ func (c *Client) Move(ctx context.Context, as Caller, deviceToken string, to Ins
 	body, err := json.Marshal(map[string]string{"DeviceToken": deviceToken, "ToInstanceId": to.ID,
 		"ToInstanceKey": to.Key.Reveal()})
 	if err != nil {
-		return failure.Wrap(failure.Invalid, "move a user", err)
+		return err
 	}
 	return noSuchUser(c.doAs(ctx, as, call{
 		name: "move a user", method: http.MethodPost, path: "/v1/Management/users/instances/change", body: body,

@@ -166,7 +166,7 @@ func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in
 		Status      int    `json:"status"` // 1: active
 	}{in.Name, in.Description, 1})
 	if err != nil {
-		return InstanceInfo{}, failure.Wrap(failure.Invalid, "create an instance", err)
+		return InstanceInfo{}, err
 	}
 	var created InstanceInfo
 	err = c.doAs(ctx, as, call{

@@ -86,7 +86,7 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 	custom field.Set) ([]Registered, error) {
 	fields, err := custom.Body(field.Quantity)
 	if err != nil {
-		return nil, failure.Wrap(failure.Invalid, "register many users", err)
+		return nil, err
 	}
 	request := struct {
 		Quantity          int
@@ -98,7 +98,7 @@ func (c *Client) RegisterMany(ctx context.Context, in Instance, quantity int, cr
 	}
 	body, err := json.Marshal(request)
 	if err != nil {
-		return nil, failure.Wrap(failure.Invalid, "register many users", err)
+		return nil, err
 	}
 	var done []Registered
 	err = c.do(ctx, call{
