@@ -67,7 +67,7 @@ var sessions = map[string][]typedLine{
 	"ci": {
 		{line: "telematicsctl user bulk --quantity 50 --token-store memory"},
 		{line: "telematicsctl user bulk --quantity 3 --set 'ClientId=ci-{{.N}}' --concurrency 1 --no-input -o ids " +
-			"| tee tokens.txt"},
+			"> tokens.txt"},
 		{line: "telematicsctl user set-tracking off --file tokens.txt --concurrency 1 --no-input -o jsonl"},
 		{line: "telematicsctl user delete --file tokens.txt --concurrency 1 --no-input"},
 		{line: "telematicsctl user delete --file tokens.txt --concurrency 1 --no-input --yes --jq '.[].Outcome'"},

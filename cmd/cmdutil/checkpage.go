@@ -73,18 +73,33 @@ func (k *App) WriteCheckPage(page CheckPage) error {
 			fmt.Fprintf(&b, "%*s%s\n", detailStart, "", line)
 		}
 	}
-	for _, c := range page.Fixes {
-		if c.Fix == "" {
-			continue
-		}
-		fix := Continued(c.Fix, k.PageWidth())
+	fixes, corrects := fixesOf(page.Fixes)
+	for _, fix := range fixes {
+		heading := strings.Join(wrap("To correct "+strings.Join(corrects[fix], ", ")+":", k.PageWidth()), "\n")
 		if page.Prose {
-			fix = "  " + strings.Join(wrap(render.Sanitize(c.Fix), k.PageWidth()-2), "\n  ")
+			fix = "  " + strings.Join(wrap(render.Sanitize(fix), k.PageWidth()-2), "\n  ")
+		} else {
+			fix = Continued(fix, k.PageWidth())
 		}
-		fmt.Fprintf(&b, "\nTo correct %s:\n%s\n", c.Title, fix)
+		fmt.Fprintf(&b, "\n%s\n%s\n", heading, fix)
 	}
 	_, err := k.Streams.Out.Write(b.Bytes())
 	return err
+}
+
+// fixesOf returns each fix once, in the order of the lines, with the titles that it corrects.
+func fixesOf(lines []CheckLine) (fixes []string, titles map[string][]string) {
+	titles = map[string][]string{}
+	for _, c := range lines {
+		if c.Fix == "" {
+			continue
+		}
+		if titles[c.Fix] == nil {
+			fixes = append(fixes, c.Fix)
+		}
+		titles[c.Fix] = append(titles[c.Fix], c.Title)
+	}
+	return fixes, titles
 }
 
 // StateStyle returns how a state stands out: what is not known does not.

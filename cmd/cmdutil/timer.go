@@ -96,15 +96,15 @@ func (s *Session) WarnWithoutTimer() {
 		return
 	}
 	how := "install a timer with " + s.app.Command("lease", "timer", "install")
-	if !s.app.hasTimers() {
+	if !s.app.HasTimers() {
 		how = "have it run every minute, such as by cron"
 	}
 	s.app.Streams.Warn("nothing puts the flag back until " + s.app.Command("lease", "sweep") + " runs: " + how)
 }
 
-// hasTimers reports whether the system's own timers can be used: those of systemd need the user's
+// HasTimers reports whether the system's own timers can be used: those of systemd need the user's
 // service manager, which a container or a session by su has not.
-func (k *App) hasTimers() bool {
+func (k *App) HasTimers() bool {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
 		return true
 	}

@@ -83,6 +83,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	if o.limit <= 0 {
 		return failure.InvalidFields("invalid flags", []failure.Field{{Key: "--timeout", Message: "must be more than 0"}})
 	}
+	asked := k.Streams.NoInput
 	k.Streams.NoInput = true
 	k.WithoutLeaseWarning()
 	m := newMachine(k)
@@ -91,6 +92,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	k.Streams.NoInput = asked // fixes are for the commands that are run next
 	r := m.report(found)
 	if o.bundle != "" {
 		if err := m.writeBundle(ctx, o.bundle, r); err != nil {

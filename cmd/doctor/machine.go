@@ -3,6 +3,7 @@ package doctor
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/auth"
@@ -236,6 +237,9 @@ func (m *machine) fix(f doctor.Finding) string {
 	case doctor.RemedySweep:
 		return "end them with `" + k.CommandLine(f.Subject, "lease", "sweep") + "`"
 	case doctor.RemedyTimer:
+		if !k.HasTimers() {
+			return "have `" + k.CommandLine(f.Subject, "lease", "sweep") + "` run every minute, such as by cron"
+		}
 		return "have them ended by a timer: `" + k.CommandLine(f.Subject, "lease", "timer", "install") + "`"
 	case doctor.RemedyUpdate:
 		return "download it from " + f.Subject
@@ -245,7 +249,11 @@ func (m *machine) fix(f doctor.Finding) string {
 	if f.Err == nil {
 		return ""
 	}
-	if hint := k.Hint(f.Err); hint != "" {
+	err := *f.Err
+	if f.Check == "dns" || strings.HasPrefix(f.Check, "host-") {
+		err.Subject = "" // the line names the host, and what corrects one corrects others like it
+	}
+	if hint := k.Hint(&err); hint != "" {
 		return hint
 	}
 	return otherwise[f.Check]

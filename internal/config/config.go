@@ -51,6 +51,7 @@ type Config struct {
 	chosen       string // by flag or environment
 	chosenSource string
 	profiles     map[string]fileProfile
+	mistakes     []string // of the file, by line
 	getenv       func(string) string
 	environ      []string
 	asking       func() (done func())

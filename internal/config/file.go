@@ -55,91 +55,77 @@ func (c *Config) read(mustExist bool) error {
 	if len(doc.Content) == 0 {
 		return nil // nothing, or comments alone
 	}
-	if err := c.readTop(doc.Content[0]); err != nil {
-		return err
+	c.readTop(doc.Content[0])
+	if len(c.mistakes) > 0 {
+		return c.broken(strings.Join(c.mistakes, "; "))
 	}
 	return c.checkAccess()
 }
 
-func (c *Config) readTop(top *yaml.Node) error {
-	members, err := c.members(top, "the file")
-	if err != nil {
-		return err
-	}
-	for _, m := range members {
+func (c *Config) readTop(top *yaml.Node) {
+	for _, m := range c.members(top, "the file") {
 		switch m.name.Value {
 		case "current_profile":
 			if m.value.Kind != yaml.ScalarNode {
-				return c.brokenAt(m.value, "current_profile must be a profile name")
+				c.mistake(m.value, "current_profile must be a profile name")
 			}
 			c.Current = text(m.value)
 		case "profiles":
-			if err := c.readProfiles(m.value); err != nil {
-				return err
-			}
+			c.readProfiles(m.value)
 		default:
-			return c.brokenAt(m.name, unknownKey(m.name.Value, []string{"current_profile", "profiles"}))
+			c.mistake(m.name, unknownKey(m.name.Value, []string{"current_profile", "profiles"}))
 		}
 	}
-	return nil
 }
 
-func (c *Config) readProfiles(node *yaml.Node) error {
-	members, err := c.members(node, "profiles")
-	if err != nil {
-		return err
-	}
-	for _, m := range members {
+func (c *Config) readProfiles(node *yaml.Node) {
+	for _, m := range c.members(node, "profiles") {
 		name := m.name.Value
 		if err := CheckName(name); err != nil {
-			return c.brokenAt(m.name, err.Error())
+			c.mistake(m.name, err.Error())
 		}
 		if name == SandboxProfile {
-			return c.brokenAt(m.name, "the profile sandbox is built in and cannot be set: give yours another name")
+			c.mistake(m.name, "the profile sandbox is built in and cannot be set: give yours another name")
 		}
-		if c.profiles[name], err = c.readProfile(name, m.value); err != nil {
-			return err
-		}
+		c.profiles[name] = c.readProfile(name, m.value)
 	}
-	return nil
 }
 
-func (c *Config) readProfile(name string, node *yaml.Node) (fileProfile, error) {
-	members, err := c.members(node, "profile "+name)
-	if err != nil {
-		return nil, err
-	}
+func (c *Config) readProfile(name string, node *yaml.Node) fileProfile {
 	p := fileProfile{}
-	for _, m := range members {
+	for _, m := range c.members(node, "profile "+name) {
 		key := m.name.Value
 		s := settingOf(key)
 		switch {
 		case s == nil || s.Key == "":
-			return nil, c.brokenAt(m.name, "profile "+name+": "+unknownKey(key, profileKeys()))
+			c.mistake(m.name, "profile "+name+": "+unknownKey(key, profileKeys()))
+			continue
 		case m.value.Kind != yaml.ScalarNode:
-			return nil, c.brokenAt(m.value, "profile "+name+": "+key+" must be a single value")
+			c.mistake(m.value, "profile "+name+": "+key+" must be a single value")
+			continue
 		}
 		p[key] = text(m.value)
 		if err := s.check(p[key]); err != nil {
-			return nil, c.brokenAt(m.value, "profile "+name+": "+key+": "+err.Error())
+			c.mistake(m.value, "profile "+name+": "+key+": "+err.Error())
 		}
 	}
-	return p, nil
+	return p
 }
 
 // mapEntry is one member of a mapping.
 type mapEntry struct{ name, value *yaml.Node }
 
 // members returns the members of a mapping, of which none may come twice; none of a null.
-func (c *Config) members(node *yaml.Node, what string) (list []mapEntry, err error) {
+func (c *Config) members(node *yaml.Node, what string) (list []mapEntry) {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
 	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
-		return nil, nil
+		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return nil, c.brokenAt(node, what+" must be a mapping")
+		c.mistake(node, what+" must be a mapping")
+		return nil
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -148,12 +134,13 @@ func (c *Config) members(node *yaml.Node, what string) (list []mapEntry, err err
 			m.value = m.value.Alias
 		}
 		if seen[m.name.Value] {
-			return nil, c.brokenAt(m.name, strconv.Quote(m.name.Value)+" is given twice")
+			c.mistake(m.name, strconv.Quote(m.name.Value)+" is given twice")
+			continue
 		}
 		seen[m.name.Value] = true
 		list = append(list, m)
 	}
-	return list, nil
+	return list
 }
 
 // text is a scalar as it is written; "" for a null.
@@ -188,8 +175,9 @@ func (c *Config) broken(why string) error {
 		"configuration file "+c.Path+" is invalid: "+strings.Join(strings.Fields(why), " "))
 }
 
-func (c *Config) brokenAt(node *yaml.Node, why string) error {
-	return c.broken("line " + strconv.Itoa(node.Line) + ": " + why)
+// mistake notes what is wrong at a place, so that one reading of the file tells all.
+func (c *Config) mistake(node *yaml.Node, why string) {
+	c.mistakes = append(c.mistakes, "line "+strconv.Itoa(node.Line)+": "+why)
 }
 
 func (c *Config) unreadable(err error) error {

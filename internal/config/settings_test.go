@@ -64,11 +64,15 @@ func TestWhatTheFileMayNotSay(t *testing.T) {
 		"days that are no number": {"profiles:\n  prod:\n    keep_days: some\n", "keep_days: must be a number of days"},
 		"a list for a value": {"profiles:\n  prod:\n    user_url: [a]\n",
 			"line 3: profile prod: user_url must be a single value"},
-		"a profile given twice":        {"profiles:\n  prod: {}\n  prod: {}\n", "prod"},
-		"the built-in profile":         {"profiles:\n  sandbox: {}\n", "the profile sandbox is built in"},
-		"no YAML":                      {"profiles: [", "is invalid: line 1"},
-		"a list for the whole":         {"- a\n", "line 1: the file must be a mapping"},
-		"a mapping for the current":    {"current_profile: {}\n", "current_profile must be a profile name"},
+		"a profile given twice":     {"profiles:\n  prod: {}\n  prod: {}\n", "prod"},
+		"the built-in profile":      {"profiles:\n  sandbox: {}\n", "the profile sandbox is built in"},
+		"no YAML":                   {"profiles: [", "is invalid: line 1"},
+		"a list for the whole":      {"- a\n", "line 1: the file must be a mapping"},
+		"a mapping for the current": {"current_profile: {}\n", "current_profile must be a profile name"},
+		"two misspelled keys and a value": {"profiles:\n  prod:\n    protcted: on\n    audti: on\n    keep_days: 0\nx: 1\n",
+			`line 3: profile prod: unknown key "protcted" (did you mean protected?); ` +
+				`line 4: profile prod: unknown key "audti" (did you mean audit?); ` +
+				`line 5: profile prod: keep_days: must be a number of days`},
 		"nothing that a variable sets": {"profiles:\n  prod:\n    admin_password: x\n", `unknown key "admin_password"`},
 	} {
 		_, err := load(t, c.file, nil)
