@@ -3,7 +3,7 @@
 // tuned load generator to compare with.
 //
 //	peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]]
-//	peer users ADDR N
+//	peer users ADDR N LATENCY
 //	peer load URL WORKERS REQUESTS
 package main
 
@@ -22,8 +22,8 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) < 4 {
-		log.Fatal("usage: peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]] | peer users ADDR N | " +
+	if len(os.Args) < 4 || os.Args[1] == "users" && len(os.Args) < 5 {
+		log.Fatal("usage: peer serve ADDR LATENCY [LIMIT [RETRY-AFTER]] | peer users ADDR N LATENCY | " +
 			"peer load URL WORKERS REQUESTS")
 	}
 	var err error
@@ -31,7 +31,7 @@ func main() {
 	case "serve":
 		err = serve(os.Args[2], os.Args[3], os.Args[4:])
 	case "users":
-		err = users(os.Args[2], os.Args[3])
+		err = users(os.Args[2], os.Args[3], os.Args[4])
 	default:
 		err = load(os.Args[2], os.Args[3:])
 	}

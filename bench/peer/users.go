@@ -11,14 +11,19 @@ import (
 )
 
 // users serves the pages of a list of N users, finds one by the DeviceToken, and takes changes,
-// which it forgets.
-func users(addr string, count string) error {
+// which it forgets. Each answer takes a fixed time longer than it need.
+func users(addr, count, latency string) error {
 	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	wait, err := time.ParseDuration(latency)
 	if err != nil {
 		return err
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
+		time.Sleep(wait)
 		switch r.Method {
 		case http.MethodGet:
 			token := r.URL.Query().Get("DeviceToken")

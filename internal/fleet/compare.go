@@ -46,7 +46,7 @@ func Written(f *field.Field, value any) any {
 		}
 		return v.String()
 	case string:
-		return writtenText(f, v)
+		return writtenText(f, value, v)
 	}
 	return fmt.Sprint(value)
 }
@@ -54,8 +54,9 @@ func Written(f *field.Field, value any) any {
 // defaultImage ends the URL of the picture that the service shows for users without one.
 const defaultImage = "/Files/DefaultImages/ic_no_avatar_white.png"
 
-func writtenText(f *field.Field, text string) any {
-	text = f.Normalize(text)
+// writtenText is Written of a value that is a text.
+func writtenText(f *field.Field, value any, given string) any {
+	text := f.Normalize(given)
 	switch {
 	case text == "":
 		return nil
@@ -71,6 +72,9 @@ func writtenText(f *field.Field, text string) any {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return n
 		}
+	}
+	if text == given {
+		return value
 	}
 	return text
 }

@@ -60,18 +60,30 @@ func (f *File) setValue(row *Row, column string, m meaning, text string) {
 		text = f.isoDate(text)
 	}
 	v, err := m.field.ParseText(text, f.options.Now)
-	if rule := (*field.RuleError)(nil); errors.As(err, &rule) && rule.Why == field.NotISODate && f.dateLayout != "" {
-		err = &field.RuleError{Value: rule.Value,
-			Why: "not a date as " + f.options.DateFormat + " or in ISO 8601 (1990-05-31)"}
-	}
 	switch {
-	case err == nil && strings.IndexByte(text, 0) >= 0:
+	case err != nil:
+		err = f.dateError(err)
+	case strings.IndexByte(text, 0) >= 0:
 		err = errNUL
 	case m.field.Kind == field.UUID && v == uuid.Nil.String():
 		return
 	}
-	f.put(row, column, m, v, err, text, given)
+	if err != nil || f.options.SkipValidation {
+		f.put(row, column, m, v, err, text, given)
+	} else {
+		row.Set.Put(m.field, v)
+	}
 	f.notes.lookAt(row, text)
+}
+
+// dateError says which forms of dates there are, if that is what an error of a rule is about.
+func (f *File) dateError(err error) error {
+	var rule *field.RuleError
+	if errors.As(err, &rule) && rule.Why == field.NotISODate && f.dateLayout != "" {
+		return &field.RuleError{Value: rule.Value,
+			Why: "not a date as " + f.options.DateFormat + " or in ISO 8601 (1990-05-31)"}
+	}
+	return err
 }
 
 // isoDate reads a date as Options.DateFormat says, and returns it in ISO 8601; what is
