@@ -90,7 +90,7 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 		return err
 	}
 	note := "The sandbox is empty"
-	if !layout.IsDefault() {
+	if !layout.Same(seed.DefaultLayout()) {
 		note += "; its own layout is kept, --all removes it"
 	}
 	k.Streams.Note(note)

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
@@ -215,12 +213,11 @@ func (s *Sandbox) resetClock(r *http.Request, _ body) (any, error) {
 
 // expireTokens makes the JWTs of DeviceToken expire at once, or all. Refresh tokens stay.
 func (s *Sandbox) expireTokens(r *http.Request, b body) (any, error) {
-	var token uuid.UUID
+	var token string
 	if raw := b["devicetoken"]; raw != nil {
-		var text string
-		err := json.Unmarshal(raw, &text)
+		err := json.Unmarshal(raw, &token)
 		if err == nil {
-			token, err = field.ParseServiceUUID(text)
+			token, err = field.ParseUUID(token)
 		}
 		if err != nil {
 			return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")

@@ -113,7 +113,7 @@ func Open(o Options) (*Sandbox, error) {
 	s.server = server.New(server.Options{
 		Now: s.now, Random: s.random,
 		NoMultiple: o.NoMultiple, SignInLimit: o.SignInLimit,
-		JWTForm: o.JWTForm, RegisterLife: server.RegisterLife, SignInLife: o.TokenLife, RefreshLife: o.RefreshLife,
+		JWTForm: o.JWTForm, SignInLife: o.TokenLife, RefreshLife: o.RefreshLife,
 		Strict: o.Strict,
 	})
 	s.store = store.Open(store.Options{Dir: o.Dir, Init: s.initial})
@@ -161,7 +161,7 @@ func (o *Options) complete() error {
 
 // initial is what an empty store begins with.
 func (s *Sandbox) initial() []store.Change {
-	return append([]store.Change{{Secret: s.random(32)}}, s.options.Layout.Changes(s.server.NewUUID)...)
+	return []store.Change{{Secret: s.random(32)}, {Layout: s.options.Layout}}
 }
 
 // random draws bytes. A source that fails leaves zeros, which the system's does not.
@@ -193,7 +193,7 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 // Layout returns the layout that the sandbox has now, which for a folder need not be that of
 // Options: it counts for an empty one only.
 func (s *Sandbox) Layout(ctx context.Context) (l seed.Layout, err error) {
-	err = s.store.View(ctx, func(st *store.State) { l = seed.LayoutOf(st) })
+	err = s.store.View(ctx, func(st *store.State) { l = st.Layout })
 	return l, err
 }
 
@@ -238,7 +238,7 @@ func (s *Sandbox) Settle(ctx context.Context) error {
 			Because(ReasonLayout, s.options.Dir)
 	}
 	path := filepath.Join(s.options.Dir, layoutFile)
-	if is.IsDefault() {
+	if is.Same(seed.DefaultLayout()) {
 		if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
 			err = nil
 		}
@@ -329,7 +329,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) TryServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	id := r.Header.Get("X-Request-Id") // comes back (assumed: request-id)
 	if id == "" {
-		id = s.server.NewUUID().String()
+		id = s.server.NewUUID()
 	}
 	w.Header().Set("X-Request-Id", id)
 	e := s.begin(r, id)

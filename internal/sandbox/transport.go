@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -35,110 +36,39 @@ const inProcess = "127.0.0.1:0"
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
-	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(err, closeBody(r))
-	}
-	in, err := received(r)
-	if err != nil {
+	data, err := bodyOf(r)
+	if err = cmp.Or(ctx.Err(), err); err != nil {
 		return nil, err
 	}
-	out := &recorder{header: http.Header{}, request: r}
-	ended := make(chan outcome, 1)
+	in, out := withBody(r, data), &recorder{header: http.Header{}}
+	in.ContentLength, in.RequestURI, in.RemoteAddr = int64(len(data)), r.URL.RequestURI(), inProcess
+	in.Host = cmp.Or(in.Host, r.URL.Host)
+	ended := make(chan error, 1)
 	go func() { ended <- t.serve(out, in) }()
 	select {
-	case o := <-ended:
-		if o.panicked != nil {
-			panic(o.panicked) // here, where the caller can recover from it
-		}
-		if o.err == nil || errors.Is(o.err, errDropped) {
-			sent(ctx)
-		}
-		return out.response(o.err)
+	case err = <-ended:
 	case <-ctx.Done():
 		sent(ctx) // it may have been
 		return nil, ctx.Err()
 	}
-}
-
-// sent tells whoever traces the request, as a socket would, that the service may have it.
-func sent(ctx context.Context) {
-	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteHeaders != nil {
-		trace.WroteHeaders()
+	if err == nil || errors.Is(err, errDropped) {
+		sent(ctx)
 	}
-}
-
-// received is the request as a server would see it.
-func received(r *http.Request) (*http.Request, error) {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		body, err = io.ReadAll(r.Body)
-		if err = errors.Join(err, r.Body.Close()); err != nil {
-			return nil, err
-		}
-	}
-	in := r.Clone(r.Context())
-	in.Body = io.NopCloser(bytes.NewReader(body))
-	in.ContentLength = int64(len(body))
-	in.RequestURI = r.URL.RequestURI()
-	in.RemoteAddr = inProcess
-	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
-	if in.Host == "" {
-		in.Host = r.URL.Host
-	}
-	if in.Header == nil {
-		in.Header = http.Header{}
-	}
-	return in, nil
-}
-
-func closeBody(r *http.Request) error {
-	if r.Body == nil {
-		return nil
-	}
-	return r.Body.Close()
-}
-
-// errDropped is what a client gets from a handler that aborts before it has written.
-var errDropped = errors.New("the connection was closed before the answer came")
-
-// outcome is how a handler ended.
-type outcome struct {
-	err      error
-	panicked any
-}
-
-// serve runs the handler. One that aborts ends in errDropped.
-func (t transport) serve(w http.ResponseWriter, r *http.Request) (o outcome) {
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler:
-			o.err = errDropped
-		default:
-			o.panicked = p
-		}
-	}()
-	if h, ok := t.handler.(trier); ok {
-		return outcome{err: h.TryServeHTTP(w, r)}
-	}
-	t.handler.ServeHTTP(w, r)
-	return outcome{}
+	return out.response(r, err)
 }
 
 // recorder keeps an answer in memory.
 type recorder struct {
-	header  http.Header
-	sent    http.Header // as it was when the status was written
-	status  int
-	body    bytes.Buffer
-	request *http.Request
+	header http.Header
+	sent   http.Header // as it was when the status was written
+	status int
+	body   bytes.Buffer
 }
 
 func (w *recorder) Header() http.Header { return w.header }
 
 func (w *recorder) WriteHeader(status int) {
-	if w.sent == nil && status >= 200 {
+	if w.sent == nil {
 		w.status, w.sent = status, w.header.Clone()
 	}
 }
@@ -153,24 +83,48 @@ func (w *recorder) Flush() { w.WriteHeader(http.StatusOK) }
 
 // response is the answer as a client sees it. One that broke off after its head ends in
 // io.ErrUnexpectedEOF.
-func (w *recorder) response(err error) (*http.Response, error) {
+func (w *recorder) response(r *http.Request, err error) (*http.Response, error) {
 	if err != nil && (w.sent == nil || !errors.Is(err, errDropped)) {
 		return nil, err
 	}
 	w.WriteHeader(http.StatusOK)
-	var body io.Reader = bytes.NewReader(w.body.Bytes())
-	length := int64(w.body.Len())
-	if err != nil {
-		body = io.MultiReader(body, broken{})
-		length = -1
-	} else if w.sent.Get("Content-Length") == "" {
-		w.sent.Set("Content-Length", strconv.FormatInt(length, 10))
-	}
-	return &http.Response{
+	resp := &http.Response{
 		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: io.NopCloser(body), ContentLength: length, Request: w.request,
-	}, nil
+		Header: w.sent, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}
+	if err != nil {
+		resp.Body, resp.ContentLength = io.NopCloser(io.MultiReader(&w.body, broken{})), -1
+	}
+	return resp, nil
+}
+
+// sent tells whoever traces the request, as a socket would, that the service may have it.
+func sent(ctx context.Context) {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+}
+
+// errDropped is what a client gets from a handler that aborts before it has written.
+var errDropped = errors.New("the connection was closed before the answer came")
+
+// serve runs the handler. One that aborts ends in errDropped.
+func (t transport) serve(w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			err = errDropped
+		default:
+			panic(p)
+		}
+	}()
+	if h, ok := t.handler.(trier); ok {
+		return h.TryServeHTTP(w, r)
+	}
+	t.handler.ServeHTTP(w, r)
+	return nil
 }
 
 // broken is where a body breaks off.

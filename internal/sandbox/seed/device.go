@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
@@ -20,28 +22,28 @@ func Heartbeat(u *store.User, now time.Time) store.Values {
 	if u.Heartbeat != nil || u.Activity == "" {
 		return u.Heartbeat
 	}
-	age, gps, saving := time.Duration(int(u.Token[0])*110/255)*time.Minute, true, false
+	id := uuid.MustParse(u.Token)
+	age, gps, saving := time.Duration(int(id[0])*110/255)*time.Minute, true, false
 	switch u.Activity {
 	case "Lost":
-		age += time.Duration(15+int(u.Token[1])%60) * 24 * time.Hour
+		age += time.Duration(15+int(id[1])%60) * 24 * time.Hour
 	case "Error":
-		gps, saving = u.Token[1]%2 == 0, true
+		gps, saving = id[1]%2 == 0, true
 	case "Inactive":
-		saving = u.Token[1]%4 == 0
+		saving = id[1]%4 == 0
 	}
-	device := func(name string) string { text, _ := u.Device.Get(name); return text }
-	return store.Values{
-		{Name: "HeartbeatDate", Text: now.Add(-age).UTC().Format(dateShape)},
-		{Name: "WiFiEnabled", Text: fmt.Sprint(u.Token[2]%3 > 0)}, {Name: "GPSEnabled", Text: fmt.Sprint(gps)},
-		{Name: "MobileDataEnabled", Text: "true"},
-		{Name: "Latitude", Text: fmt.Sprintf("%.4f", 30+float64(u.Token[3])/10)},
-		{Name: "Longitude", Text: fmt.Sprintf("%.4f", -90+float64(u.Token[4]))},
-		{Name: "Application", Text: "com.example.fleet"}, {Name: "DeviceModel", Text: device("DeviceModel")},
-		{Name: "DeviceOSVersion", Text: device("OsVersion")}, {Name: "SDKVersion", Text: device("SdkVersion")},
-		{Name: "GPSPermissionGranted", Text: fmt.Sprint(gps)}, {Name: "MotionPermissionGranted", Text: "true"},
-		{Name: "LowPowerMode", Text: fmt.Sprint(saving)}, {Name: "LowPreciseLocation", Text: "false"},
-		{Name: "JailBreak", Text: "false"}, {Name: "Rooted", Text: "false"},
-	}
+	return store.ValuesOf(map[string]string{
+		"HeartbeatDate": now.Add(-age).UTC().Format(dateShape),
+		"WiFiEnabled":   fmt.Sprint(id[2]%3 > 0), "GPSEnabled": fmt.Sprint(gps),
+		"MobileDataEnabled": "true",
+		"Latitude":          fmt.Sprintf("%.4f", 30+float64(id[3])/10),
+		"Longitude":         fmt.Sprintf("%.4f", -90+float64(id[4])),
+		"Application":       "com.example.fleet", "DeviceModel": u.Device.Get("DeviceModel"),
+		"DeviceOSVersion": u.Device.Get("OsVersion"), "SDKVersion": u.Device.Get("SdkVersion"),
+		"GPSPermissionGranted": fmt.Sprint(gps), "MotionPermissionGranted": "true",
+		"LowPowerMode": fmt.Sprint(saving), "LowPreciseLocation": "false",
+		"JailBreak": "false", "Rooted": "false",
+	})
 }
 
 const dateShape = "2006-01-02T15:04:05"
@@ -52,7 +54,8 @@ func Trips(u *store.User, now time.Time) store.Values {
 	if u.Trips != nil {
 		return u.Trips
 	}
-	days := int(u.Token[5])
+	id := uuid.MustParse(u.Token)
+	days := int(id[5])
 	switch u.Activity {
 	case "Active":
 		days %= 13
@@ -61,14 +64,14 @@ func Trips(u *store.User, now time.Time) store.Values {
 	default:
 		return nil
 	}
-	trip := now.Add(-time.Duration(days)*24*time.Hour - time.Duration(u.Token[6])*time.Minute).UTC()
+	trip := now.Add(-time.Duration(days)*24*time.Hour - time.Duration(id[6])*time.Minute).UTC()
 	if trip.Before(u.Created) {
 		trip = u.Created
 	}
-	return store.Values{
-		{Name: "LatestTripDate", Text: trip.Format(dateShape)},
-		{Name: "LatestScoringDate", Text: trip.Add(time.Hour).Format(dateShape)},
-		{Name: "PermissionsLevel", Text: fmt.Sprint(100 - int(u.Token[7])%30)},
-		{Name: "TrustLevel", Text: fmt.Sprint(100 - int(u.Token[8])%20)},
-	}
+	return store.ValuesOf(map[string]string{
+		"LatestTripDate":    trip.Format(dateShape),
+		"LatestScoringDate": trip.Add(time.Hour).Format(dateShape),
+		"PermissionsLevel":  fmt.Sprint(100 - int(id[7])%30),
+		"TrustLevel":        fmt.Sprint(100 - int(id[8])%20),
+	})
 }

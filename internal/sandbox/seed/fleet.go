@@ -27,13 +27,13 @@ const fleetSpan = 3 * 365 * 24 * time.Hour
 // Maker makes the users of a fleet, one after the other.
 type Maker struct {
 	*rand.Rand
-	instances []uuid.UUID
+	instances []string
 	step      time.Duration
 	made      int
 }
 
 // NewMaker makes a maker whose users are spread over instances.
-func NewMaker(f Fleet, instances []uuid.UUID) *Maker {
+func NewMaker(f Fleet, instances []string) *Maker {
 	return &Maker{
 		Rand:      rand.New(rand.NewPCG(f.Seed, f.Seed)), //nolint:gosec // nothing of a fleet is secret
 		instances: instances, step: fleetSpan / time.Duration(max(f.Users, 1)),
@@ -125,12 +125,12 @@ func (m *Maker) details(u *store.User, first string) {
 	has(m.chance(0.3), "Nickname", strings.ToLower(first))
 	has(m.chance(0.8), "ClientId", fmt.Sprintf("client-%07d", m.made))
 	if m.chance(0.04) {
-		u.Status = Deactivated
+		u.Status = store.Deactivated
 	}
 	p, version, imei, uid := pick(m, phones), pick(m, versions), m.Int64N(1e15), m.uuid()
 	if u.Activity != "" {
 		u.Device = store.Values{
-			{Name: "MobileUid", Text: uid.String()}, {Name: "DeviceModel", Text: p.model}, {Name: "OsType", Text: p.os},
+			{Name: "MobileUid", Text: uid}, {Name: "DeviceModel", Text: p.model}, {Name: "OsType", Text: p.os},
 			{Name: "OsVersion", Text: p.version}, {Name: "SdkVersion", Text: version},
 			{Name: "AppVersion", Text: "2." + version}, {Name: "VirtualImei", Text: fmt.Sprintf("%015d", imei)},
 		}
@@ -143,17 +143,17 @@ func mailName(name string) string {
 }
 
 // instance draws an instance; the first has the most users.
-func (m *Maker) instance() uuid.UUID {
+func (m *Maker) instance() string {
 	n := len(m.instances)
 	at := m.Float64()
 	return m.instances[int(at*at*float64(n))%n]
 }
 
-func (m *Maker) uuid() uuid.UUID {
+func (m *Maker) uuid() string {
 	var id uuid.UUID
 	for i := range id {
 		id[i] = byte(m.Uint32()) //nolint:gosec // one byte of it
 	}
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return id
+	return id.String()
 }

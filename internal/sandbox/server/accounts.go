@@ -1,205 +1,154 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
-	"net/http"
-
-	"github.com/google/uuid"
+	"slices"
+	"strconv"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// The accounts host's writes (live). A status is written as 1, active, or 2, deactivated.
-// What is out of reach is null, as what there is not (assumed: reach).
+// The accounts host's writes (live).
 
-// statusOf reads a status that is written as a number; "" where it is not given.
-func statusOf(r *reading, name string) string {
-	n, ok := r.count(name)
-	switch {
-	case !ok:
-		return ""
-	case n == 1:
-		return statusActive
-	case n == 2:
-		return statusDeactivated
-	}
-	r.wrong(name, "1 or 2")
-	return ""
+// statuses are how a status is written there.
+var statuses = map[string]string{"1": store.Active, "2": store.Deactivated}
+
+// readCreated reads what describes a new application or instance; a name is required (assumed:
+// unnamed).
+func (c *call) readCreated(more func(*reading)) (store.Described, error) {
+	d := store.Described{ID: c.NewUUID(), Status: store.Active}
+	err := c.read(func(r *reading) {
+		d.Name, _ = r.text("name")
+		r.require("name", d.Name != "")
+		d.Description, _ = r.text("description")
+		if n, ok := r.count("status"); ok {
+			if d.Status = statuses[strconv.Itoa(n)]; d.Status == "" {
+				r.wrong("status", "1 or 2")
+			}
+		}
+		more(r)
+	})
+	return d, err
 }
 
-// created is what describes a new application or instance.
-type created struct{ name, description, status string }
+type idAndKey struct{ Id, Key string }
 
-// readCreated reads the body of a creation; a name is required (assumed: unnamed).
-func readCreated(r *reading) created {
-	var n created
-	n.name, _ = r.text("name")
-	if n.name == "" && r.mistakes == nil {
-		r.required("name")
-	}
-	n.description, _ = r.text("description")
-	if n.status = statusOf(r, "status"); n.status == "" {
-		n.status = statusActive
-	}
-	return n
-}
-
-func last[T any](all []*T, number func(*T) int) int {
-	most := 0
-	for _, one := range all {
-		most = max(most, number(one))
-	}
-	return most
-}
-
-// newInstance makes an instance of an application.
-func (c *call) newInstance(st *store.State, app *store.Application, n created) *store.Instance {
-	return &store.Instance{
-		ID: c.NewUUID(), Key: c.NewUUID(), Number: last(st.Instances, func(i *store.Instance) int { return i.Number }) + 1,
-		Application: app.ID, Company: app.Company, Name: n.name, Description: n.description, Status: n.status,
-		InviteCode: rand.Text()[:8],
-	}
+// newInstance makes an instance.
+func (c *call) newInstance(d store.Described) (store.Instance, idAndKey) {
+	i := store.Instance{Described: d, Key: c.NewUUID(), InviteCode: rand.Text()[:8]}
+	return i, idAndKey{i.ID, i.Key}
 }
 
 // createApplication creates an application of a company, with an instance where
 // createDefaultGroup says so.
-func (c *call) createApplication() answer {
-	var n created
+func (c *call) createApplication() (any, error) {
 	var group bool
-	bad := c.read(func(r *reading) {
-		n = readCreated(r)
-		group, _ = r.boolean("createDefaultGroup")
-	})
-	return c.changeAsAdmin(bad, func(st *store.State, a admin) (answer, []store.Change) {
-		co := c.company(st, a)
-		if co == nil {
-			return nothing(), nil
-		}
-		app := &store.Application{
-			ID: c.NewUUID(), Company: co.ID,
-			Number: last(st.Applications, func(a *store.Application) int { return a.Number }) + 1,
-			Name:   n.name, Description: n.description, Status: n.status, Environment: "production",
-		}
-		changes := []store.Change{{Application: app}}
-		type key struct{ Id, Key uuid.UUID }
-		out := struct {
-			AppId     uuid.UUID
-			Instances []key
-		}{app.ID, []key{}}
-		if group {
-			i := c.newInstance(st, app, created{"Common", "Default group", statusActive})
-			changes = append(changes, store.Change{Instance: i})
-			out.Instances = append(out.Instances, key{i.ID, i.Key})
-		}
-		return with(out), changes
-	})
+	d, err := c.readCreated(func(r *reading) { group, _ = r.boolean("createDefaultGroup") })
+	if err != nil {
+		return nil, err
+	}
+	out := struct {
+		AppId     string
+		Instances []idAndKey
+	}{d.ID, []idAndKey{}}
+	app := store.Application{Described: d, Environment: "production"}
+	if group {
+		i, key := c.newInstance(store.Described{ID: c.NewUUID(), Name: "Common", Description: "Default group", Status: store.Active})
+		app.Instances, out.Instances = append(app.Instances, i), append(out.Instances, key)
+	}
+	l := c.editLayout()
+	co := l.Company(c.company.ID)
+	co.Applications = append(co.Applications, app)
+	return out, nil
 }
 
 // createInstance creates an instance of an application.
-func (c *call) createInstance() answer {
-	var n created
-	bad := c.read(func(r *reading) { n = readCreated(r) })
-	return c.changeAsAdmin(bad, func(st *store.State, a admin) (answer, []store.Change) {
-		app := c.application(st, a)
-		if app == nil {
-			return nothing(), nil
-		}
-		i := c.newInstance(st, app, n)
-		return with(struct{ Id, Key uuid.UUID }{i.ID, i.Key}), []store.Change{{Instance: i}}
-	})
+func (c *call) createInstance() (any, error) {
+	d, err := c.readCreated(func(*reading) {})
+	if err != nil {
+		return nil, err
+	}
+	i, key := c.newInstance(d)
+	app, _ := c.editLayout().Application(c.application.ID)
+	app.Instances = append(app.Instances, i)
+	return key, nil
 }
 
-// patch reads Name, Description and Status of the query and sets what is given.
-func (c *call) patch(name, description, status *string) refused {
+// editLayout returns a copy of the layout that takes its place.
+func (c *call) editLayout() *store.Layout {
+	l := c.st.Layout.Clone()
+	c.change(store.Change{Layout: l})
+	return l
+}
+
+// patch sets what the query gives: Name, Description and Status.
+func (c *call) patch(d store.Described) (store.Described, error) {
 	query := c.query()
-	for field, to := range map[string]*string{"Name": name, "Description": description} {
-		if text := query(field); text != "" {
-			*to = text
+	d.Name, d.Description = cmp.Or(query("Name"), d.Name), cmp.Or(query("Description"), d.Description)
+	if text := query("Status"); text != "" {
+		if d.Status = statuses[text]; d.Status == "" {
+			return d, invalid(wrong("Status", "1 or 2"))
 		}
 	}
-	switch query("Status") {
-	case "":
-	case "1":
-		*status = statusActive
-	case "2":
-		*status = statusDeactivated
-	default:
-		return no(invalid(mistake("Status", "The value of Status is not 1 or 2.")))
-	}
-	return nil
+	return d, nil
 }
 
 // changeInstance changes an instance by the query.
-func (c *call) changeInstance() answer {
-	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
-		i := c.instance(st, a)
-		if i == nil {
-			return nothing(), nil
+func (c *call) changeInstance() (any, error) {
+	d, err := c.patch(c.place.Described)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range c.editLayout().Places() {
+		if p.ID == d.ID {
+			p.Described = d
 		}
-		is := *i
-		if no := c.patch(&is.Name, &is.Description, &is.Status); no != nil {
-			return *no, nil
-		}
-		return done(), []store.Change{{Instance: &is}}
-	})
+	}
+	return nil, nil
 }
 
 // changeApplication changes an application by the query, as an instance is changed
 // (assumed: application-patch).
-func (c *call) changeApplication() answer {
-	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
-		app := c.application(st, a)
-		if app == nil {
-			return nothing(), nil
-		}
-		is := *app
-		if no := c.patch(&is.Name, &is.Description, &is.Status); no != nil {
-			return *no, nil
-		}
-		if is.Status != app.Status && c.usersOf(st, app) > 0 {
-			return inUse("AppToken", "Users exist for this application."), nil
-		}
-		return done(), []store.Change{{Application: &is}}
-	})
-}
-
-func (c *call) usersOf(st *store.State, app *store.Application) (n int) {
-	for _, i := range instancesOf(st, app) {
-		n += st.Count(i.ID)
+func (c *call) changeApplication() (any, error) {
+	d, err := c.patch(c.application.Described)
+	if err == nil && d.Status != c.application.Status {
+		err = c.unused("AppToken", "application", c.application.Instances...)
 	}
-	return n
+	if err != nil {
+		return nil, err
+	}
+	app, _ := c.editLayout().Application(d.ID)
+	app.Described = d
+	return nil, nil
 }
 
-func inUse(key, message string) answer { return invalid(mistake(key, message)) }
+// unused refuses to touch instances that have users.
+func (c *call) unused(key, what string, instances ...store.Instance) error {
+	for _, i := range instances {
+		if c.st.Count(i.ID) > 0 {
+			return invalid(entry{key, "Users exist for this " + what + "."})
+		}
+	}
+	return nil
+}
 
 // deleteInstance deletes an instance without users.
-func (c *call) deleteInstance() answer {
-	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
-		i := c.instance(st, a)
-		switch {
-		case i == nil:
-			return nothing(), nil
-		case st.Count(i.ID) > 0:
-			return inUse("InstanceId", "Users exist for this instance."), nil
-		}
-		return done(), []store.Change{{DeleteInstance: i.ID}}
-	})
+func (c *call) deleteInstance() (any, error) {
+	if err := c.unused("InstanceId", "instance", *c.place.Instance); err != nil {
+		return nil, err
+	}
+	app, _ := c.editLayout().Application(c.place.Application.ID)
+	app.Instances = slices.DeleteFunc(app.Instances, func(i store.Instance) bool { return i.ID == c.place.ID })
+	return nil, nil
 }
 
 // deleteApplication deletes an application without users, and its instances.
-func (c *call) deleteApplication() answer {
-	return c.changeAsAdmin(nil, func(st *store.State, a admin) (answer, []store.Change) {
-		app := c.application(st, a)
-		switch {
-		case app == nil:
-			return nothing(), nil
-		case c.usersOf(st, app) > 0:
-			return inUse("AppToken", "Users exist for this application."), nil
-		}
-		var changes []store.Change
-		for _, i := range instancesOf(st, app) {
-			changes = append(changes, store.Change{DeleteInstance: i.ID})
-		}
-		return answer{status: http.StatusOK}, append(changes, store.Change{DeleteApplication: app.ID})
-	})
+func (c *call) deleteApplication() (any, error) {
+	if err := c.unused("AppToken", "application", c.application.Instances...); err != nil {
+		return nil, err
+	}
+	co := c.editLayout().Company(c.company.ID)
+	co.Applications = slices.DeleteFunc(co.Applications, func(a store.Application) bool { return a.ID == c.application.ID })
+	return nil, nil
 }

@@ -3,104 +3,114 @@ package server
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
-	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// answer is what a call comes to, before it is written.
-type answer struct {
+// null is how the accounts host says that a thing does not exist: HTTP 200 and a null Result (live).
+// The Result nil is none, the answer to a change (live).
+var null = json.RawMessage("null")
+
+// later makes a Result when the changes are kept and others may go on.
+type later func() (any, error)
+
+// refusal is the error of a call that is refused: an answer that is not 200.
+type refusal struct {
 	status int
 	title  string
-	errors []failure.Field
-	result json.RawMessage // nil: without Result
+	errors []entry
 	header map[string]string
-	bare   bool  // no envelope and no body, as ASP.NET itself refuses
-	camel  bool  // the envelope of the portal host, whose names begin with a small letter
-	err    error // the store failed; nothing else counts
+	bare   bool // no envelope and no body, as ASP.NET itself refuses
 }
 
-// done is the answer to a change: no Result (live).
-func done() answer { return answer{status: http.StatusOK} }
+// Error is the title.
+func (r *refusal) Error() string { return r.title }
 
-// with returns an answer with a Result.
-func with(result any) answer {
-	data, err := json.Marshal(result)
-	return answer{status: http.StatusOK, result: data, err: err}
-}
-
-// nothing is how the accounts host says that a thing does not exist: HTTP 200 and a null
-// Result (live).
-func nothing() answer { return answer{status: http.StatusOK, result: json.RawMessage("null")} }
-
-// refuse returns a failure without entries, with the status's own name as its title
+// refuse returns a refusal without entries, with the status's own name as its title
 // (assumed: entries).
-func refuse(status int) answer { return answer{status: status, title: http.StatusText(status)} }
+func refuse(status int, entries ...entry) *refusal {
+	return &refusal{status: status, title: http.StatusText(status), errors: entries}
+}
 
 // invalid returns a validation failure with one entry for each field (live).
-func invalid(mistakes ...failure.Field) answer {
+func invalid(mistakes ...entry) *refusal {
 	const title = "One or more validation errors occurred."
-	return answer{status: http.StatusUnprocessableEntity, title: title, errors: mistakes}
+	return &refusal{status: http.StatusUnprocessableEntity, title: title, errors: mistakes}
 }
 
-func mistake(key, message string) failure.Field { return failure.Field{Key: key, Message: message} }
+// entry is one of an answer's Errors.
+type entry = struct{ Key, Message string }
+
+func missing(name string) entry { return entry{name, "The " + name + " field is required."} }
+
+func wrong(name, kind string) entry {
+	return entry{name, "The value of " + name + " is not " + kind + "."}
+}
+
+// bare returns a refusal without a body, with one header or none.
+func bare(status int, header ...string) *refusal {
+	r := &refusal{status: status, bare: true}
+	if header != nil {
+		r.header = map[string]string{header[0]: header[1]}
+	}
+	return r
+}
 
 // blocked is the answer to who tries too often (live; that it says for how long is
 // assumed: sign-in-limit).
-func blocked(wait time.Duration) answer {
-	a := refuse(http.StatusTooManyRequests)
-	a.header = map[string]string{"Retry-After": strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)}
-	return a
+func blocked(wait time.Duration) *refusal {
+	r := refuse(http.StatusTooManyRequests)
+	r.header = map[string]string{"Retry-After": strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)}
+	return r
 }
 
-// refused is for the parts of a call that may end it: nil goes on.
-type refused = *answer
-
-func no(a answer) refused { return &a }
-
-// The names of the envelope, in the order of writing.
-var (
-	pascalNames = [...]string{`"Result":`, `"Status":`, `,"Title":`, `,"Errors":[`, `{"Key":`, `,"Message":`}
-	camelNames  = [...]string{`"result":`, `"status":`, `,"title":`, `,"errors":[`, `{"key":`, `,"message":`}
+// envelope is what an answer is written in; its names in the portal host's begin with a small letter.
+type (
+	envelope struct {
+		Result any `json:",omitempty"`
+		Status int
+		Title  string
+		Errors []entry
+	}
+	camelEnvelope struct {
+		Result any    `json:"result,omitempty"`
+		Status int    `json:"status"`
+		Title  string `json:"title"`
+		Errors []struct {
+			Key     string `json:"key"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
 )
 
-// response renders the answer.
-func (a answer) response() fault.Response {
-	r := fault.Response{Status: a.status, Header: http.Header{}}
-	for name, value := range a.header {
+// response renders an answer: a Result, or a refusal.
+func response(result any, no *refusal, camel bool) (r fault.Response, err error) {
+	if no != nil {
+		result = nil
+	} else {
+		no = &refusal{status: http.StatusOK}
+	}
+	r = fault.Response{Status: no.status, Header: http.Header{}}
+	for name, value := range no.header {
 		r.Header.Set(name, value)
 	}
-	if a.bare || a.err != nil {
-		return r
+	if no.bare {
+		return r, nil
 	}
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	names := &pascalNames
-	if a.camel {
-		names = &camelNames
+	out := envelope{result, no.status, no.title, append([]entry{}, no.errors...)}
+	if camel {
+		r.Body, err = json.Marshal(camelEnvelope(out))
+	} else {
+		r.Body, err = json.Marshal(out)
 	}
-	b := slices.Grow([]byte{'{'}, len(a.result)+100)
-	if a.result != nil {
-		b = append(b, names[0]...)
-		b = append(append(b, a.result...), ',')
-	}
-	b = append(b, names[1]...)
-	b = strconv.AppendInt(b, int64(a.status), 10)
-	b = append(b, names[2]...)
-	b = store.AppendString(b, a.title)
-	b = append(b, names[3]...)
-	for i, e := range a.errors {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = store.AppendString(append(b, names[4]...), e.Key)
-		b = store.AppendString(append(b, names[5]...), e.Message)
-		b = append(b, '}')
-	}
-	b = append(b, "]}"...)
-	r.Body = b
+	return r, err
+}
+
+// refused is response for a refusal, which always has a form.
+func refused(no *refusal, camel bool) fault.Response {
+	r, _ := response(nil, no, camel)
 	return r
 }

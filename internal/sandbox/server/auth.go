@@ -8,53 +8,33 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// answerPair runs a change that may issue a pair, and signs it afterwards.
-func (c *call) answerPair(fn func(*store.State) (answer, *pair, []store.Change)) answer {
-	var p *pair
-	a := c.change(func(st *store.State) (a answer, changes []store.Change) {
-		a, p, changes = fn(st)
-		return a, changes
-	})
-	if p == nil || a.err != nil {
-		return a
-	}
-	out, err := c.sign(*p)
-	if err != nil {
-		return answer{err: err}
-	}
-	return with(out)
-}
-
 // signIn signs in an admin or a user. Every try counts against the address's limit, refused or
 // not (assumed: sign-in-limit).
-func (c *call) signIn() answer {
+func (c *call) signIn() (any, error) {
+	if c.SignInLimit > 0 {
+		address, _, err := net.SplitHostPort(c.r.RemoteAddr)
+		if err != nil {
+			address = c.r.RemoteAddr
+		}
+		is, wait := countSignIn(c.st.SignIns(address), address, c.SignInLimit, c.now)
+		if c.change(store.Change{SignIns: is}); wait > 0 {
+			return nil, blocked(wait)
+		}
+	}
 	var fields map[string]string
 	var password string
-	bad := c.read(func(r *reading) { fields, password = readSignIn(r) })
-	return c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
-		var changes []store.Change
-		if c.SignInLimit > 0 {
-			is, wait := countSignIn(st.SignIns(c.address()), c.address(), c.SignInLimit, c.now)
-			if changes = append(changes, store.Change{SignIns: is}); wait > 0 {
-				return blocked(wait), nil, changes
-			}
-		}
-		w, a := who{}, bad
-		if a == nil {
-			w, a = c.signedIn(st, fields, password)
-		}
-		if a != nil {
-			return *a, nil, changes
-		}
-		p, kept := c.newPair(st, w, c.SignInLife)
-		return answer{}, &p, append(changes, kept...)
-	})
+	if err := c.read(func(r *reading) { fields, password = readSignIn(r) }); err != nil {
+		return nil, err
+	}
+	w, err := c.signedIn(fields, password)
+	if err != nil {
+		return nil, err
+	}
+	return c.issue(w, c.SignInLife), nil
 }
 
 // readSignIn reads the body of a sign-in.
@@ -63,9 +43,9 @@ func readSignIn(r *reading) (fields map[string]string, password string) {
 	password, ok := r.text("Password")
 	switch {
 	case isNull(raw):
-		r.required("LoginFields")
-	case !ok && r.mistakes == nil:
-		r.required("Password")
+		r.require("LoginFields", false)
+	case !ok:
+		r.require("Password", false)
 	default:
 		if fields, ok = loginFields(raw, r.strict); !ok {
 			r.wrong("LoginFields", "JSON with texts")
@@ -75,82 +55,63 @@ func readSignIn(r *reading) (fields map[string]string, password string) {
 }
 
 // signedIn finds whom a sign-in is for.
-func (c *call) signedIn(st *store.State, fields map[string]string, password string) (who, refused) {
+func (c *call) signedIn(fields map[string]string, password string) (w who, err error) {
 	if token, ok := fields[deviceTokenKey]; ok {
-		return c.userSignedIn(st, token, password)
+		return c.userSignedIn(token, password)
 	}
 	for name, value := range fields {
 		if strings.EqualFold(name, "email") {
-			a := st.Admin(value)
-			if a == nil || a.Password != password {
-				return who{}, no(refuse(http.StatusUnauthorized))
+			if w.admin = c.st.Admin(value); w.admin == nil || w.admin.Password != password {
+				return w, refuse(http.StatusUnauthorized)
 			}
-			return who{admin: a}, nil
+			return w, nil
 		}
 	}
-	return who{}, no(answer{status: http.StatusUnauthorized, bare: true})
+	return w, bare(http.StatusUnauthorized)
 }
 
-func (c *call) userSignedIn(st *store.State, token, password string) (who, refused) {
-	id, wrong := c.headerUUID("InstanceId")
-	if wrong != "" {
-		return who{}, no(invalid(mistake("InstanceId", wrong)))
-	}
-	in := st.Instance(id)
-	device, err := field.ParseServiceUUID(token)
-	key, badKey := field.ParseServiceUUID(password)
-	u := st.User(device)
-	if in == nil || u == nil || err != nil || badKey != nil || key != in.Key || u.Instance != in.ID {
-		return who{}, no(refuse(http.StatusUnauthorized))
-	}
-	return who{user: u, in: in}, nil
-}
-
-// address is where the request came from, without the port.
-func (c *call) address() string {
-	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+func (c *call) userSignedIn(token, password string) (w who, err error) {
+	ids, err := c.headerUUIDs("InstanceId")
 	if err != nil {
-		return c.r.RemoteAddr
+		return w, err
 	}
-	return host
+	device, _ := field.ParseUUID(token)
+	key, _ := field.ParseUUID(password)
+	w.in, w.user = c.st.Instance(ids[0]), c.st.User(device)
+	if w.in == nil || w.user == nil || key != w.in.Key || w.user.Instance != w.in.ID {
+		return w, refuse(http.StatusUnauthorized)
+	}
+	return w, nil
 }
 
 // refresh renews a pair by the old JWT, expired or not, and the refresh token, which is
 // spent by it. Whatever is wrong with the two gets 401. That a refreshed JWT lives as
 // long as one from a sign-in is live; that the old one lives on is assumed: refreshed.
-func (c *call) refresh() answer {
+func (c *call) refresh() (any, error) {
 	var access, token string
-	bad := c.read(func(r *reading) {
-		access, token = requiredText(r, "AccessToken"), requiredText(r, "RefreshToken")
+	err := c.read(func(r *reading) {
+		var ok bool
+		access, ok = r.text("AccessToken")
+		r.require("AccessToken", ok)
+		token, ok = r.text("RefreshToken")
+		r.require("RefreshToken", ok)
 	})
-	if bad != nil {
-		return *bad
+	if err != nil {
+		return nil, err
 	}
-	return c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
-		cl, err := verify(st, access, c.now)
-		if err != nil && !errors.Is(err, errExpired) {
-			return refuse(http.StatusUnauthorized), nil, nil
-		}
-		w, known := subject(st, cl)
-		expires := st.Expires(pairSubject(cl), hash(token))
-		if !known || expires.IsZero() {
-			return refuse(http.StatusUnauthorized), nil, nil
-		}
-		spent := store.Change{Pair: &store.Pair{Subject: pairSubject(cl), Hash: hash(token)}}
-		if !c.now.Before(expires) {
-			return refuse(http.StatusUnauthorized), nil, []store.Change{spent}
-		}
-		p, kept := c.newPair(st, w, c.SignInLife)
-		return answer{}, &p, append([]store.Change{spent}, kept...)
-	})
-}
-
-func requiredText(r *reading, name string) string {
-	text, ok := r.text(name)
-	if !ok {
-		r.required(name)
+	w, _, err := c.verify(access)
+	if err != nil && !errors.Is(err, errExpired) {
+		return nil, refuse(http.StatusUnauthorized)
 	}
-	return text
+	expires := c.st.Expires(w.subject(), hash(token))
+	if expires.IsZero() {
+		return nil, refuse(http.StatusUnauthorized)
+	}
+	c.change(store.Change{Pair: &store.Pair{Subject: w.subject(), Hash: hash(token)}})
+	if !c.now.Before(expires) {
+		return nil, refuse(http.StatusUnauthorized)
+	}
+	return c.issue(w, c.SignInLife), nil
 }
 
 const (
@@ -209,59 +170,43 @@ func loginFields(raw json.RawMessage, strict bool) (map[string]string, bool) {
 
 // register registers one user. What a token that is taken and an invite code that is none
 // get is assumed: taken, invite.
-func (c *call) register() answer {
+func (c *call) register() (any, error) {
 	var ch change
-	bad := c.read(func(r *reading) { ch = readChange(r, field.Create) })
-	var device uuid.UUID
-	a := c.answerPair(func(st *store.State) (answer, *pair, []store.Change) {
-		in, no := c.instanceOf(st)
-		if no == nil {
-			no = bad
-		}
-		if no != nil {
-			return *no, nil, nil
-		}
-		if ch.inviteCode != "" {
-			if in = st.InstanceByCode(ch.inviteCode); in == nil {
-				return invalid(mistake("InstanceInviteCode", "No instance has this invite code.")), nil, nil
-			}
-		}
-		if st.User(ch.customToken) != nil {
-			a := refuse(http.StatusConflict)
-			a.errors = append(a.errors, mistake("CustomToken", "A user with this token exists already."))
-			return a, nil, nil
-		}
-		u := c.newUser(st, in, ch)
-		device = u.Token
-		changes := []store.Change{{User: u}}
-		if !ch.createToken {
-			return answer{status: http.StatusOK}, nil, changes
-		}
-		p, kept := c.newPair(st, who{user: u, in: in}, c.RegisterLife)
-		return answer{}, &p, append(changes, kept...)
-	})
-	if device != uuid.Nil && !ch.createToken && a.err == nil {
-		return with(issued{DeviceToken: &device})
+	if err := c.read(func(r *reading) { ch = readChange(r, field.Create) }); err != nil {
+		return nil, err
 	}
-	return a
+	if ch.inviteCode != "" {
+		if c.in = c.st.InstanceByCode(ch.inviteCode); c.in == nil {
+			return nil, invalid(entry{"InstanceInviteCode", "No instance has this invite code."})
+		}
+	}
+	if c.st.User(ch.customToken) != nil {
+		return nil, refuse(http.StatusConflict, entry{"CustomToken", "A user with this token exists already."})
+	}
+	u := c.newUser(ch)
+	if !ch.createToken {
+		return issued{DeviceToken: u.Token}, nil
+	}
+	return c.issue(who{user: u, in: c.in}, RegisterLife), nil
 }
 
-// newUser makes a user of an instance.
-func (c *call) newUser(st *store.State, in *store.Instance, ch change) *store.User {
-	u := &store.User{Token: ch.customToken, Instance: in.ID, Created: c.now.UTC()}
-	for u.Token == uuid.Nil || st.User(u.Token) != nil {
+// newUser makes a user of the caller's instance.
+func (c *call) newUser(ch change) *store.User {
+	u := &store.User{Token: ch.customToken, Instance: c.in.ID, Created: c.now.UTC()}
+	for u.Token == "" || c.st.User(u.Token) != nil {
 		u.Token = c.NewUUID()
 	}
 	ch.apply(u)
+	c.change(store.Change{User: u})
 	return u
 }
 
 // registerMany registers many users at once. Its path, the shape of its answer and the
 // largest Quantity are assumed: many.
-func (c *call) registerMany() answer {
+func (c *call) registerMany() (any, error) {
 	var quantity int
-	ch := change{createToken: true}
-	bad := c.read(func(r *reading) {
+	ch := change{values: map[string]*string{}, createToken: true}
+	err := c.read(func(r *reading) {
 		quantity = readPositive(r, "Quantity", MaxQuantity)
 		ch.readCreateToken(r)
 		if in := r.inner("CustomFields"); in != nil {
@@ -269,36 +214,23 @@ func (c *call) registerMany() answer {
 			r.mistakes = append(r.mistakes, in.wrongs()...)
 		}
 	})
-	var users []issued
-	var pairs []pair
-	a := c.change(func(st *store.State) (answer, []store.Change) {
-		in, no := c.instanceOf(st)
-		if no == nil {
-			no = bad
+	if err != nil {
+		return nil, err
+	}
+	users, pairs := make([]issued, quantity), []pair{}
+	for i := range users {
+		u := c.newUser(ch)
+		users[i].DeviceToken = u.Token
+		if ch.createToken {
+			pairs = append(pairs, c.newPair(who{user: u, in: c.in}, RegisterLife))
 		}
-		if no != nil {
-			return *no, nil
-		}
-		var changes []store.Change
-		for range quantity {
-			u := c.newUser(st, in, ch)
-			changes = append(changes, store.Change{User: u})
-			users = append(users, issued{DeviceToken: &u.Token})
-			if ch.createToken {
-				p, kept := c.newPair(st, who{user: u, in: in}, c.RegisterLife)
-				pairs, changes = append(pairs, p), append(changes, kept...)
+	}
+	return later(func() (any, error) {
+		for i, p := range pairs {
+			if users[i], err = c.sign(p); err != nil {
+				return nil, err
 			}
 		}
-		return done(), changes
-	})
-	if a.err != nil || users == nil {
-		return a
-	}
-	for i, p := range pairs {
-		var err error
-		if users[i], err = c.sign(p); err != nil {
-			return answer{err: err}
-		}
-	}
-	return with(users)
+		return users, nil
+	}), nil
 }

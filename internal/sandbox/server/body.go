@@ -13,91 +13,73 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// object is a JSON object with its names in lower case: the service reads names without
-// regard to case (client).
-type object map[string]json.RawMessage
+// reading takes values out of a JSON object and lists what is wrong with them. Names go without regard
+// to case (client). It converts where the service does: numbers and booleans in strings, and the reverse
+// (live). A strict one does not, and refuses names that were not looked for.
+type reading struct {
+	values   map[string]json.RawMessage // by names in lower case; of two in one case the last counts
+	given    []string                   // the names as they were written
+	strict   bool
+	mistakes []entry
+	wanted   map[string]bool   // what was looked for
+	asked    func(name string) // gets each name that is looked for
+}
 
-// parseObject reads a body, and the names in it as they were written. Of names that differ in
-// case alone the last counts. ok is false for anything but an object.
-func parseObject(data []byte) (o object, names []string, ok bool) {
+// newReading reads a body; ok is false for anything but an object.
+func newReading(data []byte, strict bool, asked func(name string)) (r *reading, ok bool) {
+	r = &reading{values: map[string]json.RawMessage{}, strict: strict, wanted: map[string]bool{}, asked: asked}
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, nil, false
+		return nil, false
 	}
-	o = object{}
 	for d.More() {
 		var value json.RawMessage
 		t, err := d.Token()
 		name, isText := t.(string)
 		if err != nil || !isText || d.Decode(&value) != nil {
-			return nil, nil, false
+			return nil, false
 		}
-		o[strings.ToLower(name)], names = value, append(names, name)
+		r.values[strings.ToLower(name)], r.given = value, append(r.given, name)
 	}
 	_, end := d.Token()
 	_, err := d.Token()
-	return o, names, end == nil && errors.Is(err, io.EOF)
+	return r, end == nil && errors.Is(err, io.EOF)
 }
 
 func isNull(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
 
-// reading takes values out of an object and lists what is wrong with them. It converts
-// where the service does: numbers and booleans in strings, and the reverse (live). A
-// strict one does not, and knows what was not looked for.
-type reading struct {
-	object
-	given    []string // the names as they were written
-	strict   bool
-	mistakes []failure.Field
-	wanted   map[string]bool   // what was looked for, where it is strict
-	asked    func(name string) // gets each name that is looked for; nil in the service itself
-}
-
 // member returns what a name, in any case, stands for, and whether it was sent.
 func (r *reading) member(name string) (raw json.RawMessage, sent bool) {
-	if r.asked != nil {
-		r.asked(name)
-	}
-	if r.strict {
-		if r.wanted == nil {
-			r.wanted = map[string]bool{}
-		}
-		r.wanted[name] = true
-	}
-	raw, sent = r.object[strings.ToLower(name)]
+	r.asked(name)
+	r.wanted[name] = true
+	raw, sent = r.values[strings.ToLower(name)]
 	return raw, sent
 }
 
-// wrongs returns the mistakes; a strict reading adds the names that are unknown, or of
-// another case.
-func (r *reading) wrongs() []failure.Field {
-	if r.strict {
-		for _, name := range r.given {
-			if !r.wanted[name] {
-				r.mistakes = append(r.mistakes, mistake(name, "The "+name+" field is unknown."))
-			}
+// wrongs returns the mistakes, when all was looked for.
+func (r *reading) wrongs() []entry {
+	for _, name := range r.given {
+		if r.strict && !r.wanted[name] {
+			r.mistakes = append(r.mistakes, entry{name, "The " + name + " field is unknown."})
 		}
-		r.given = nil
 	}
 	return r.mistakes
 }
 
-func (r *reading) wrong(name, kind string) {
-	r.mistakes = append(r.mistakes, mistake(name, fmt.Sprintf("The value of %s is not %s.", name, kind)))
-}
+func (r *reading) wrong(name, kind string) { r.mistakes = append(r.mistakes, wrong(name, kind)) }
 
 func (r *reading) between(name string, least, most int) {
 	r.wrong(name, fmt.Sprintf("between %d and %d", least, most))
 }
 
-func (r *reading) required(name string) {
-	r.mistakes = append(r.mistakes, mistake(name, "The "+name+" field is required."))
+// require makes it a mistake that a value is not there, unless it has one already.
+func (r *reading) require(name string, there bool) {
+	if !there && !slices.ContainsFunc(r.mistakes, func(e entry) bool { return e.Key == name }) {
+		r.mistakes = append(r.mistakes, missing(name))
+	}
 }
 
 // scalar returns the text of a string, a number or a boolean.
@@ -156,6 +138,7 @@ func (r *reading) boolean(name string) (value, ok bool) {
 	return false, false
 }
 
+// count returns a 32-bit integer.
 func (r *reading) count(name string) (value int, ok bool) {
 	text, ok := r.kind(name, "a 32-bit integer", []byte("-0123456789")...)
 	if !ok {
@@ -184,32 +167,38 @@ func (r *reading) enum(name string, spellings []string) (value string, ok bool) 
 	return "", false
 }
 
-// uuid returns a UUID in any of the forms that .NET writes; a strict reading takes the
+// uuid returns a UUID in lower case, from any of the forms that .NET writes; a strict reading takes the
 // one with dashes.
-func (r *reading) uuid(name string) (value uuid.UUID, ok bool) {
+func (r *reading) uuid(name string) (value string, ok bool) {
 	text, ok := r.text(name)
 	if !ok || text == "" {
-		return uuid.Nil, false
+		return "", false
 	}
-	value, err := field.ParseServiceUUID(text)
-	if err != nil || r.strict && len(text) != 36 {
+	value, err := field.ParseUUID(text)
+	if err != nil || r.strict && len(text) != len(value) {
 		r.wrong(name, "a UUID")
-		return uuid.Nil, false
+		return "", false
 	}
 	return value, true
 }
 
-func (r *reading) uuids(name string) []uuid.UUID {
-	var out []uuid.UUID
-	for _, text := range r.texts(name) {
-		id, err := field.ParseServiceUUID(text)
+func (r *reading) requiredUUID(name string) string {
+	value, ok := r.uuid(name)
+	r.require(name, ok)
+	return value
+}
+
+func (r *reading) uuids(name string) []string {
+	texts := r.texts(name)
+	for i, text := range texts {
+		id, err := field.ParseUUID(text)
 		if err != nil {
 			r.wrong(name, "a list of UUIDs")
 			return nil
 		}
-		out = append(out, id)
+		texts[i] = id
 	}
-	return out
+	return texts
 }
 
 // texts returns a list of strings; nil where it is missing or null.
@@ -257,14 +246,10 @@ func (r *reading) inner(name string) *reading {
 	if json.Unmarshal(raw, &list) == nil && len(list) == 1 {
 		raw = list[0]
 	}
-	o, names, ok := parseObject(raw)
+	in, ok := newReading(raw, r.strict, func(inside string) { r.asked(name + "/" + inside) })
 	if !ok {
 		r.wrong(name, "an object")
 		return nil
-	}
-	in := &reading{object: o, strict: r.strict, given: names}
-	if r.asked != nil {
-		in.asked = func(inside string) { r.asked(name + "/" + inside) }
 	}
 	return in
 }
@@ -279,19 +264,18 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
 }
 
-// read reads the call's body, and returns what is wrong with it: that counts after the JWT.
-func (c *call) read(fn func(*reading)) refused {
+// read has fn read the call's body; the error says what is wrong with it.
+func (c *call) read(fn func(*reading)) error {
 	if len(bytes.TrimSpace(c.body)) > 0 && !isJSON(c.r.Header.Get("Content-Type")) {
-		return no(refuse(http.StatusUnsupportedMediaType))
+		return refuse(http.StatusUnsupportedMediaType)
 	}
-	o, names, ok := parseObject(c.body)
+	r, ok := newReading(c.body, c.Strict, func(name string) { c.ask("body", name) })
 	if !ok {
-		return no(invalid(mistake("", "A non-empty request body that is a JSON object is required.")))
+		return invalid(entry{"", "A non-empty request body that is a JSON object is required."})
 	}
-	r := &reading{object: o, strict: c.Strict, given: names, asked: c.askedIn("body")}
 	fn(r)
 	if mistakes := r.wrongs(); mistakes != nil {
-		return no(invalid(mistakes...))
+		return invalid(mistakes...)
 	}
 	return nil
 }

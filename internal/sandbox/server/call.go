@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
@@ -19,203 +17,194 @@ type call struct {
 	body   []byte
 	params map[string]string
 	now    time.Time
+
+	st      *store.State   // which does not change meanwhile
+	changes []store.Change // what the call changes, whatever its answer
+
+	who // the caller
+
+	// What the path names, within the caller's reach.
+	place       *store.Place
+	application *store.Application
+	company     *store.Company
+	subject     *store.User
 }
 
-// view makes the answer from a state that does not change meanwhile.
-func (c *call) view(fn func(*store.State) answer) (a answer) {
-	if err := c.Store.View(c.r.Context(), func(st *store.State) { a = fn(st) }); err != nil {
-		return answer{err: err}
+// who is an admin, or a user with its instance, or an instance.
+type who struct {
+	admin *store.Admin
+	user  *store.User
+	in    *store.Place
+}
+
+// carryOut makes the answer and the changes that go with it.
+func (c *call) carryOut() (result any, err error) {
+	run := func(st *store.State) []store.Change {
+		c.st = st
+		result, err = c.handle()
+		return c.changes
 	}
-	return a
-}
-
-// change makes the answer and the changes that go with it.
-func (c *call) change(fn func(*store.State) (answer, []store.Change)) (a answer) {
-	err := c.Store.Update(c.r.Context(), func(st *store.State) (changes []store.Change) {
-		a, changes = fn(st)
-		return changes
-	})
-	if err != nil {
-		return answer{err: err}
+	var failed error
+	if c.route.reads {
+		failed = c.Store.View(c.r.Context(), func(st *store.State) { run(st) })
+	} else {
+		failed = c.Store.Update(c.r.Context(), run)
 	}
-	return a
+	if failed != nil {
+		return nil, failed
+	}
+	if sign, ok := result.(later); ok && err == nil {
+		return sign()
+	}
+	return result, err
 }
 
-// askedIn is who gets the names that the call looks for in a part of its request.
-// It is nil but in tests.
-func (c *call) askedIn(where string) func(name string) {
-	if c.Asked == nil {
+func (c *call) change(changes ...store.Change) { c.changes = append(c.changes, changes...) }
+
+// handle has the call made by whom it is for, on what is there.
+func (c *call) handle() (result any, err error) {
+	if err := c.admit(); err != nil {
+		return nil, err
+	}
+	if token, ok := c.params["DeviceToken"]; ok {
+		if c.subject, err = c.reachable("DeviceToken", token); err != nil {
+			return nil, err
+		}
+	}
+	if !c.locate() {
+		return null, nil
+	}
+	return c.route.handle(c)
+}
+
+// admit finds out who calls, and whether it may.
+func (c *call) admit() (err error) {
+	switch c.route.as {
+	case anybody:
 		return nil
+	case anInstance:
+		c.in, err = c.instanceOfHeaders()
+		return err
 	}
-	return func(name string) { c.Asked(c.route.method+" "+c.route.path, where, name) }
+	if c.who, err = c.caller(); err != nil {
+		return err
+	}
+	if c.route.as == anAdmin && c.admin == nil || c.route.as == aUser && c.user == nil {
+		return refuse(http.StatusForbidden)
+	}
+	return nil
+}
+
+// locate finds the company, application or instance of the path. It is false where it does not
+// exist (live), and where it is out of reach (assumed: reach): an admin of an instance alone sees no
+// application.
+func (c *call) locate() bool {
+	id := func(name string) string {
+		id, _ := field.ParseUUID(c.params[name])
+		return id
+	}
+	if _, ok := c.params["InstanceId"]; ok {
+		c.place = c.st.Instance(id("InstanceId"))
+		return c.reaches(c.place)
+	}
+	if _, ok := c.params["AppId"]; ok {
+		c.application, c.company = c.st.Application(id("AppId"))
+		return c.application != nil && c.admin.Sees(c.application, c.company)
+	}
+	if _, ok := c.params["CompanyId"]; ok {
+		c.company = c.st.Company(id("CompanyId"))
+		return c.company != nil && c.admin.Sees(nil, c.company)
+	}
+	return true
+}
+
+// reaches reports whether the admin may act on an instance.
+func (c *call) reaches(p *store.Place) bool { return p != nil && c.admin.Reaches(p) }
+
+// reachable finds a user that the admin may act on by its DeviceToken, which stands under a name:
+// unknown 404 (live), outside its reach 403 (assumed: reach).
+func (c *call) reachable(name, text string) (*store.User, error) {
+	token, err := field.ParseUUID(text)
+	if err != nil {
+		return nil, invalid(wrong(name, "a UUID"))
+	}
+	u := c.st.User(token)
+	switch {
+	case u == nil:
+		return nil, refuse(http.StatusNotFound)
+	case !c.reaches(c.st.Instance(u.Instance)):
+		return nil, refuse(http.StatusForbidden)
+	}
+	return u, nil
+}
+
+// ask tells the tests which name the call looks for in a part of its request.
+func (c *call) ask(where, name string) {
+	if c.Asked != nil {
+		c.Asked(c.route.method+" "+c.route.path, where, name)
+	}
 }
 
 func (c *call) header(name string) string {
-	if asked := c.askedIn("header"); asked != nil {
-		asked(name)
-	}
+	c.ask("header", name)
 	return c.r.Header.Get(name)
 }
 
 // query reads the call's query. Names go without regard to case (assumed: names); of a
 // name that comes twice the first counts.
 func (c *call) query() func(name string) string {
-	asked := c.askedIn("query")
 	values := map[string]string{}
 	for name, all := range c.r.URL.Query() {
 		values[strings.ToLower(name)] = all[0]
 	}
 	return func(name string) string {
-		if asked != nil {
-			asked(name)
-		}
+		c.ask("query", name)
 		return values[strings.ToLower(name)]
 	}
 }
 
-// headerUUID reads a header that holds a UUID; wrong says what is wrong with it.
-func (c *call) headerUUID(name string) (value uuid.UUID, wrong string) {
-	text := c.header(name)
-	if text == "" {
-		return uuid.Nil, "The " + name + " field is required."
+// headerUUIDs reads headers that each hold a UUID: missing or malformed 422 (assumed: headers).
+func (c *call) headerUUIDs(names ...string) ([]string, error) {
+	values, bad := make([]string, len(names)), invalid()
+	for i, name := range names {
+		text := c.header(name)
+		var err error
+		if values[i], err = field.ParseUUID(text); text == "" {
+			bad.errors = append(bad.errors, missing(name))
+		} else if err != nil {
+			bad.errors = append(bad.errors, wrong(name, "a UUID"))
+		}
 	}
-	value, err := field.ParseServiceUUID(text)
-	if err != nil {
-		return uuid.Nil, "The value of " + name + " is not a UUID."
+	if bad.errors != nil {
+		return values, bad
 	}
-	return value, ""
+	return values, nil
 }
 
-// param reads a UUID of the path; ok is false where it is none.
-func (c *call) param(name string) (id uuid.UUID, ok bool) {
-	id, err := field.ParseServiceUUID(c.params[name])
-	return id, err == nil
-}
-
-// credentials reads the headers InstanceId and InstanceKey: missing or malformed 422
-// (assumed: headers).
-func (c *call) credentials() (id, key uuid.UUID, r refused) {
-	id, wrongID := c.headerUUID("InstanceId")
-	key, wrongKey := c.headerUUID("InstanceKey")
-	if wrongID == "" && wrongKey == "" {
-		return id, key, nil
-	}
-	bad := invalid()
-	if wrongID != "" {
-		bad.errors = append(bad.errors, mistake("InstanceId", wrongID))
-	}
-	if wrongKey != "" {
-		bad.errors = append(bad.errors, mistake("InstanceKey", wrongKey))
-	}
-	return id, key, &bad
-}
-
-// instanceOf finds the instance of the headers: a wrong key or an unknown instance gets
+// instanceOfHeaders finds the instance of the headers: a wrong key or an unknown instance gets
 // 401 (assumed: wrong-key).
-func (c *call) instanceOf(st *store.State) (*store.Instance, refused) {
-	id, key, r := c.credentials()
-	if r != nil {
-		return nil, r
+func (c *call) instanceOfHeaders() (*store.Place, error) {
+	values, err := c.headerUUIDs("InstanceId", "InstanceKey")
+	if err != nil {
+		return nil, err
 	}
-	in := st.Instance(id)
-	if in == nil || in.Key != key {
-		return nil, no(refuse(http.StatusUnauthorized))
+	in := c.st.Instance(values[0])
+	if in == nil || in.Key != values[1] {
+		return nil, refuse(http.StatusUnauthorized)
 	}
 	return in, nil
 }
 
-// who is the caller, by the JWT: an admin, or a user with its instance.
-type who struct {
-	admin *store.Admin
-	user  *store.User
-	in    *store.Instance
-}
-
 // caller reads the JWT: missing, forged, expired, or of somebody who is gone gets a 401
 // without a body (live; that it names the scheme is assumed: challenge).
-func (c *call) caller(st *store.State) (who, refused) {
-	token, ok := bearer(c.header("Authorization"))
-	if !ok {
-		return who{}, no(unauthorized("Bearer"))
+func (c *call) caller() (who, error) {
+	scheme, token, ok := strings.Cut(c.header("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return who{}, bare(http.StatusUnauthorized, "WWW-Authenticate", "Bearer")
 	}
-	cl, err := verify(st, token, c.now)
-	if err == nil {
-		if w, ok := subject(st, cl); ok && cl.Generation == generation(st, w.user) {
-			return w, nil
-		}
+	w, cl, err := c.verify(strings.TrimSpace(token))
+	if err != nil || cl.Generation != generation(c.st, w.user) {
+		return who{}, bare(http.StatusUnauthorized, "WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
-	return who{}, no(unauthorized(`Bearer error="invalid_token"`))
-}
-
-func unauthorized(challenge string) answer {
-	return answer{
-		status: http.StatusUnauthorized, bare: true, header: map[string]string{"WWW-Authenticate": challenge},
-	}
-}
-
-// subject finds whom claims speak of; a user who was deleted is nobody (assumed: deleted-jwt).
-func subject(st *store.State, cl *claims) (who, bool) {
-	if cl.DeviceToken == "" {
-		a := st.Admin(cl.Email)
-		return who{admin: a}, a != nil && cl.Email != ""
-	}
-	token, err := field.ParseServiceUUID(cl.DeviceToken)
-	u := st.User(token)
-	if err != nil || u == nil {
-		return who{}, false
-	}
-	in := st.Instance(u.Instance)
-	return who{user: u, in: in}, in != nil
-}
-
-func bearer(header string) (string, bool) {
-	scheme, token, ok := strings.Cut(header, " ")
-	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
-}
-
-// asAdmin wants an admin's JWT; a user's gets 403.
-func (c *call) asAdmin(st *store.State) (admin, refused) {
-	w, r := c.caller(st)
-	if r == nil && w.admin == nil {
-		r = no(refuse(http.StatusForbidden))
-	}
-	return admin{w.admin, st}, r
-}
-
-// viewAsAdmin is view for the calls that want an admin's JWT. bad, unless it is nil, is the
-// answer to whoever has one.
-func (c *call) viewAsAdmin(bad refused, fn func(*store.State, admin) answer) answer {
-	return c.view(func(st *store.State) answer {
-		a, no := c.asAdmin(st)
-		switch {
-		case no != nil:
-			return *no
-		case bad != nil:
-			return *bad
-		}
-		return fn(st, a)
-	})
-}
-
-// changeAsAdmin is change for the calls that want an admin's JWT.
-func (c *call) changeAsAdmin(bad refused, fn func(*store.State, admin) (answer, []store.Change)) answer {
-	return c.change(func(st *store.State) (answer, []store.Change) {
-		a, no := c.asAdmin(st)
-		switch {
-		case no != nil:
-			return *no, nil
-		case bad != nil:
-			return *bad, nil
-		}
-		return fn(st, a)
-	})
-}
-
-// asUser wants a user's JWT; an admin's gets 403.
-func (c *call) asUser(st *store.State) (who, refused) {
-	w, r := c.caller(st)
-	if r == nil && w.user == nil {
-		r = no(refuse(http.StatusForbidden))
-	}
-	return w, r
+	return w, nil
 }

@@ -5,34 +5,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// What a user may be, as it is written.
-const (
-	statusActive      = "Active"
-	statusDeactivated = "Deactivated"
-	statusDeleted     = "Deleted"
-)
-
-// text is a field's value; it is not there where it is null.
-type text struct {
-	string
-	there bool
-}
+// statusDeleted is what a user may be besides Active and Deactivated, as it is written.
+const statusDeleted = "Deleted"
 
 // change is what the body of a registration or of an update says of a user. What it does
 // not say stays.
 type change struct {
-	values map[string]text // by the names of fields
-	status string          // Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not set
+	values map[string]*string // by the names of fields; nil is null
+	status string             // Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not set
 
 	// Of a registration only.
 	createToken bool
-	customToken uuid.UUID
+	customToken string
 	inviteCode  string
 }
 
@@ -65,7 +53,7 @@ var flagFields = sync.OnceValue(func() []*field.Field {
 // flagOf reports whether a telematics parameter is on; by default Enabled and
 // EnableTracking are (seed).
 func flagOf(u *store.User, name string) bool {
-	if value, ok := u.Fields.Get(name); ok {
+	if value, ok := u.Fields.Lookup(name); ok {
 		return value == "true"
 	}
 	return name == "EnableTracking" || name == "Enabled"
@@ -75,7 +63,7 @@ func flagOf(u *store.User, name string) bool {
 // only what cannot be converted to the field's type is a mistake. Unknown fields are
 // ignored (assumed: names).
 func readChange(r *reading, use field.Use) change {
-	c := change{values: map[string]text{}, createToken: true}
+	c := change{values: map[string]*string{}, createToken: true}
 	for _, f := range profileFields() {
 		name := f.Name
 		if f.UpdateName != "" && use == field.Update {
@@ -83,7 +71,7 @@ func readChange(r *reading, use field.Use) change {
 		}
 		c.read(r, name, f.Name, func() (string, bool) { return readProfile(r, f, name) })
 	}
-	statuses := []string{statusActive, statusDeactivated}
+	statuses := []string{store.Active, store.Deactivated}
 	if use == field.Update {
 		statuses = append(statuses, statusDeleted)
 		for _, name := range []string{"IdentityId", "IdentityProvider"} {
@@ -101,7 +89,7 @@ func readChange(r *reading, use field.Use) change {
 		c.readFlags(in, flagFields())
 		c.read(in, "ClientId", "ClientId", func() (string, bool) { return in.text("ClientId") })
 		for _, m := range in.wrongs() {
-			r.mistakes = append(r.mistakes, mistake(field.UserFields+"."+m.Key, m.Message))
+			r.mistakes = append(r.mistakes, entry{field.UserFields + "." + m.Key, m.Message})
 		}
 	}
 	return c
@@ -114,9 +102,9 @@ func (c *change) read(r *reading, name, as string, value func() (string, bool)) 
 		return
 	}
 	if isNull(raw) {
-		c.values[as] = text{}
+		c.values[as] = nil
 	} else if v, ok := value(); ok {
-		c.values[as] = text{v, true}
+		c.values[as] = &v
 	}
 }
 
@@ -127,12 +115,10 @@ func (c *change) readCreateToken(r *reading) {
 }
 
 func (c *change) readFlags(in *reading, fields []*field.Field) {
-	if c.values == nil {
-		c.values = map[string]text{}
-	}
 	for _, f := range fields {
 		if v, ok := in.boolean(f.Name); ok {
-			c.values[f.Name] = text{strconv.FormatBool(v), true}
+			text := strconv.FormatBool(v)
+			c.values[f.Name] = &text
 		}
 	}
 }
@@ -156,18 +142,15 @@ func readProfile(r *reading, f *field.Field, name string) (value string, ok bool
 
 // apply makes the change to a user, which no other goroutine has yet.
 func (c change) apply(u *store.User) {
-	if len(u.Fields) == 0 && u.Fields == nil {
-		u.Fields = make(store.Values, 0, len(c.values))
-	}
+	fields := u.Fields.Map()
 	for name, v := range c.values {
-		if v.there {
-			u.Fields = u.Fields.With(name, v.string)
-		} else {
-			u.Fields = u.Fields.Without(name)
+		if delete(fields, name); v != nil {
+			fields[name] = *v
 		}
 	}
+	u.Fields = store.ValuesOf(fields)
 	switch c.status {
-	case statusActive:
+	case store.Active:
 		u.Status = ""
 	case "":
 	default:

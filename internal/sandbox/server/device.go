@@ -6,97 +6,67 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
-// heartbeats is the path of the device status (old).
-const heartbeats = "/api/heartbeats/get/v1/raw/users"
-
 // mostStatuses is for how many users the device status is asked at once (old).
 const mostStatuses = 20
 
-// byUserID finds the user of a query's UserId.
-func (c *call) byUserID(a admin) (*store.User, refused) {
-	text := c.query()("UserId")
-	id, err := field.ParseServiceUUID(text)
+// trips is what is known of the trips of the query's UserId.
+func (c *call) trips() (store.Values, error) {
+	u, err := c.reachable("UserId", c.query()("UserId"))
 	if err != nil {
-		return nil, no(invalid(mistake("UserId", "The value of UserId is not a UUID.")))
+		return nil, err
 	}
-	return a.user(id)
+	return seed.Trips(u, c.now), nil
 }
 
 // statisticsDates is when a user's last trip and scoring were; null where there never was one.
-func (c *call) statisticsDates() answer {
-	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
-		u, no := c.byUserID(a)
-		if no != nil {
-			return *no
-		}
-		var out struct{ LatestTripDate, LatestScoringDate *string }
-		trips := seed.Trips(u, c.now)
-		if text, ok := trips.Get("LatestTripDate"); ok {
-			out.LatestTripDate = &text
-		}
-		if text, ok := trips.Get("LatestScoringDate"); ok {
-			out.LatestScoringDate = &text
-		}
-		return with(out)
-	})
+func (c *call) statisticsDates() (any, error) {
+	trips, err := c.trips()
+	return struct{ LatestTripDate, LatestScoringDate any }{
+		orNull(trips, "LatestTripDate"), orNull(trips, "LatestScoringDate"),
+	}, err
 }
 
 // statistics is how much of its permissions a user's phone grants, of what the service
 // answers here.
-func (c *call) statistics() answer {
-	query := c.query()
+func (c *call) statistics() (any, error) {
 	for _, name := range []string{"StartDate", "EndDate"} { // (assumed: days)
-		if text := query(name); text != "" && !isDay(text) {
-			return invalid(mistake(name, "The value of "+name+" is not a date."))
-		}
-	}
-	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
-		u, no := c.byUserID(a)
-		if no != nil {
-			return *no
-		}
-		var out struct{ PermissionsLevel, TrustLevel *int }
-		trips := seed.Trips(u, c.now)
-		for name, to := range map[string]**int{"PermissionsLevel": &out.PermissionsLevel, "TrustLevel": &out.TrustLevel} {
-			if text, ok := trips.Get(name); ok {
-				if n, err := strconv.Atoi(text); err == nil {
-					*to = &n
-				}
+		if text := c.query()(name); text != "" {
+			if _, err := time.Parse(time.DateOnly, text); err != nil {
+				return nil, invalid(wrong(name, "a date"))
 			}
 		}
-		return with(out)
-	})
+	}
+	trips, err := c.trips()
+	out := map[string]any{"PermissionsLevel": nil, "TrustLevel": nil}
+	for name := range out {
+		if n, err := strconv.Atoi(trips.Get(name)); err == nil {
+			out[name] = n
+		}
+	}
+	return out, err
 }
 
-func isDay(text string) bool {
-	_, err := time.Parse(time.DateOnly, text)
-	return err == nil
-}
-
-// statusText returns a device status as JSON: the numbers and booleans as such (assumed:
-// heartbeats).
-func (c *call) statusText(u *store.User) map[string]any {
+// statusOf returns a user's device status, nil where there never was one; its numbers and booleans as
+// such (assumed: heartbeats).
+func (c *call) statusOf(u *store.User) map[string]any {
 	all := seed.Heartbeat(u, c.now)
 	if all == nil {
 		return nil
 	}
 	out, inner := map[string]any{"DeviceToken": u.Token}, map[string]any{}
-	for _, v := range all {
+	for name, text := range all.Map() {
 		var value any
-		if json.Unmarshal([]byte(v.Text), &value) != nil || v.Name == "DeviceOSVersion" || v.Name == "SDKVersion" {
-			value = v.Text
+		if json.Unmarshal([]byte(text), &value) != nil || name == "DeviceOSVersion" || name == "SDKVersion" {
+			value = text
 		}
-		if slices.Contains(seed.ExtendedData, v.Name) {
-			inner[v.Name] = value
+		if slices.Contains(seed.ExtendedData, name) {
+			inner[name] = value
 		} else {
-			out[v.Name] = value
+			out[name] = value
 		}
 	}
 	out["ExtendedData"] = inner
@@ -104,42 +74,33 @@ func (c *call) statusText(u *store.User) map[string]any {
 }
 
 // deviceStatus is the last device status of a user's phone; null where there never was one.
-func (c *call) deviceStatus() answer {
-	return c.viewAsAdmin(nil, func(_ *store.State, a admin) answer {
-		token, ok := c.param("DeviceToken")
-		if !ok {
-			return invalid(mistake("DeviceToken", "The value of DeviceToken is not a UUID."))
-		}
-		u, no := a.user(token)
-		if no != nil {
-			return *no
-		}
-		if status := c.statusText(u); status != nil {
-			return with(status)
-		}
-		return nothing()
-	})
+func (c *call) deviceStatus() (any, error) {
+	if status := c.statusOf(c.subject); status != nil {
+		return status, nil
+	}
+	return null, nil
 }
 
 // deviceStatuses is the last device status of up to 20 users; those that are unknown or
 // out of reach are left out (assumed: heartbeats).
-func (c *call) deviceStatuses() answer {
-	var tokens []uuid.UUID
-	bad := c.read(func(r *reading) {
+func (c *call) deviceStatuses() (any, error) {
+	var tokens []string
+	err := c.read(func(r *reading) {
 		if tokens = r.uuids("DeviceTokens"); len(tokens) > mostStatuses {
 			r.between("DeviceTokens", 1, mostStatuses)
 		}
 	})
-	return c.viewAsAdmin(bad, func(_ *store.State, a admin) answer {
-		out := []map[string]any{}
-		slices.SortFunc(tokens, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
-		for _, token := range slices.Compact(tokens) {
-			if u, no := a.user(token); no == nil {
-				if status := c.statusText(u); status != nil {
-					out = append(out, status)
-				}
+	if err != nil {
+		return nil, err
+	}
+	out := []map[string]any{}
+	slices.Sort(tokens)
+	for _, token := range slices.Compact(tokens) {
+		if u, err := c.reachable("DeviceTokens", token); err == nil {
+			if status := c.statusOf(u); status != nil {
+				out = append(out, status)
 			}
 		}
-		return with(out)
-	})
+	}
+	return out, nil
 }

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"net/http"
@@ -12,9 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
@@ -40,7 +35,7 @@ var searched = []string{"ClientId", "FirstName", "LastName", "Nickname", "Email"
 type listQuery struct {
 	number, size                       int
 	names                              bool
-	instances, applications, companies []uuid.UUID
+	instances, applications, companies []string
 	filter                             filter
 }
 
@@ -51,7 +46,7 @@ type filter struct {
 	activities            []string // as they are read; none is all
 	from, to              time.Time
 	inactive              bool
-	realtime              *bool
+	realtime              string // "true", "false", or "" for any
 	sort                  string
 	desc                  bool
 }
@@ -59,46 +54,27 @@ type filter struct {
 // list lists a page of users. The vendor's table calls Sort, IncludeAccountInfo and
 // ShowInactiveUsers required as well, but clients leave them out: then the list goes by
 // DateCreated, without names, active users only (assumed: list-defaults).
-func (c *call) list() answer {
+func (c *call) list() (any, error) {
 	var q listQuery
-	bad := c.read(func(r *reading) { q = readList(r) })
-	return c.viewAsAdmin(bad, func(st *store.State, a admin) answer {
-		within, ok := q.within(st, a)
-		if !ok {
-			return refuse(http.StatusForbidden)
-		}
-		all := func() *store.Ordered { return q.filter.in(st, within) }
-		users, total := st.Page(q.key(within), (q.number-1)*q.size, q.size, all)
-		return q.answer(&View{State: st, Names: q.names}, users, total)
-	})
-}
-
-// key identifies the list, whatever its page.
-func (q listQuery) key(within map[uuid.UUID]bool) string {
-	ids := []string{}
-	for id := range within {
-		ids = append(ids, id.String())
+	if err := c.read(func(r *reading) { q = readList(r) }); err != nil {
+		return nil, err
 	}
-	slices.Sort(ids)
-	realtime := q.filter.realtime
-	q.filter.realtime = nil
-	key := fmt.Sprintf("%q %+v", ids, q.filter)
-	if realtime != nil {
-		key += fmt.Sprint(*realtime)
+	within, err := q.within(c)
+	if err != nil {
+		return nil, err
 	}
-	return key
-}
-
-// answer is the page as it is read; total is how many users are on all pages.
-func (q listQuery) answer(v *View, users []*store.User, total int) answer {
-	b := append(make([]byte, 0, 200+1500*len(users)), `{"Users":[`...)
+	key := fmt.Sprintf("%v %#v", within, q.filter) // of the list, whatever its page
+	users, total := c.st.Page(key, (q.number-1)*q.size, q.size, func() *store.Ordered { return q.filter.in(c.st, within) })
+	views := make([]userView, len(users))
 	for i, u := range users {
-		b = v.Append(append(b, comma(i)...), u)
+		views[i] = viewOf(c.st, u, q.names, nil)
 	}
 	count := (total + q.size - 1) / q.size
-	b = fmt.Appendf(b, `],"HasPreviousPage":%t,"HasNextPage":%t,"TotalUsers":%d,"TotalPages":%d,"CurrentPage":%d}`,
-		q.number > 1, q.number < count, total, count, q.number)
-	return answer{status: http.StatusOK, result: b}
+	return struct {
+		Users                               []userView
+		HasPreviousPage, HasNextPage        bool
+		TotalUsers, TotalPages, CurrentPage int
+	}{views, q.number > 1, q.number < count, total, count, q.number}, nil
 }
 
 func readList(r *reading) listQuery {
@@ -117,7 +93,7 @@ func readList(r *reading) listQuery {
 	f.to, _ = r.moment("DateCreatedTo")
 	f.inactive, _ = r.boolean("ShowInactiveUsers")
 	if v, ok := r.boolean("RtdEnabled"); ok {
-		f.realtime = &v
+		f.realtime = strconv.FormatBool(v)
 	}
 	for _, name := range r.texts("ActivityStatuses") {
 		i := slices.IndexFunc(activities, func(a [2]string) bool {
@@ -133,12 +109,9 @@ func readList(r *reading) listQuery {
 }
 
 func readPositive(r *reading, name string, most int) int {
-	before := len(r.mistakes)
 	n, ok := r.count(name)
-	switch {
-	case !ok && len(r.mistakes) == before:
-		r.required(name)
-	case ok && (n < 1 || n > most):
+	r.require(name, ok)
+	if ok && (n < 1 || n > most) {
 		r.between(name, 1, most)
 	}
 	return n
@@ -162,124 +135,86 @@ func readSort(r *reading) (by string, desc bool) {
 	return "", false
 }
 
-// within returns the instances that the list is about: those within the admin's reach
-// that are under all that was named. ok is false where something was named that the admin
-// may not see (assumed: reach); things that it may see and that have nothing in common
-// are under no instance.
-func (q listQuery) within(st *store.State, a admin) (ids map[uuid.UUID]bool, ok bool) {
-	reach := a.instances()
+// within returns the instances that the list is about: those within the admin's reach that are under
+// all that was named. Where something was named that the admin may not see, the list is refused
+// (assumed: reach); things that it may see and that have nothing in common are under no instance.
+func (q listQuery) within(c *call) (map[string]bool, error) {
+	reach := slices.DeleteFunc(slices.Clone(c.st.Places()), func(p *store.Place) bool { return !c.admin.Reaches(p) })
 	meant := slices.Clone(reach)
 	for _, named := range []struct {
-		ids []uuid.UUID
-		of  func(*store.Instance) uuid.UUID
+		ids []string
+		of  func(*store.Place) string
 	}{
-		{q.companies, func(i *store.Instance) uuid.UUID { return i.Company }},
-		{q.applications, func(i *store.Instance) uuid.UUID { return i.Application }},
-		{q.instances, func(i *store.Instance) uuid.UUID { return i.ID }},
+		{q.companies, func(p *store.Place) string { return p.Company.ID }},
+		{q.applications, func(p *store.Place) string { return p.Application.ID }},
+		{q.instances, func(p *store.Place) string { return p.ID }},
 	} {
 		for _, id := range named.ids {
-			if !slices.ContainsFunc(reach, func(i *store.Instance) bool { return named.of(i) == id }) {
-				return nil, false
+			if !slices.ContainsFunc(reach, func(p *store.Place) bool { return named.of(p) == id }) {
+				return nil, refuse(http.StatusForbidden)
 			}
 		}
-		if len(named.ids) > 0 {
-			meant = slices.DeleteFunc(meant, func(i *store.Instance) bool { return !slices.Contains(named.ids, named.of(i)) })
-		}
+		meant = slices.DeleteFunc(meant, func(p *store.Place) bool {
+			return len(named.ids) > 0 && !slices.Contains(named.ids, named.of(p))
+		})
 	}
-	ids = map[uuid.UUID]bool{}
-	for _, i := range meant {
-		ids[i.ID] = true
+	ids := map[string]bool{}
+	for _, p := range meant {
+		ids[p.ID] = true
 	}
-	return ids, true
+	return ids, nil
 }
 
 // in returns the users that pass, in order. Who has no value in the sort's field comes last, in
 // either direction (assumed: sort-missing), as registered.
-func (f *filter) in(st *store.State, within map[uuid.UUID]bool) *store.Ordered {
+func (f *filter) in(st *store.State, within map[string]bool) *store.Ordered {
 	all := store.Collect(st, func(u *store.User) (store.Entry, bool) {
 		if !within[u.Instance] || !f.passes(u) {
 			return store.Entry{}, false
 		}
-		key, there := sortKey(u, f.sort)
-		switch {
-		case !there:
-			key = missing
-		case f.desc:
-			key = missing - 1 - key
-		}
-		return store.Entry{User: u, Key: key}, true
+		return entryOf(u, f.sort), true
 	})
 	return store.NewOrdered(all, func(a, b store.Entry) int {
 		order := cmp.Compare(a.Key, b.Key)
-		switch {
-		case order != 0:
-			return order
-		case f.sort == "DateCreated" || a.Key == missing:
-			order = a.User.Created.Compare(b.User.Created)
-		case f.sort == "DeviceToken":
-			order = bytes.Compare(a.User.Token[:], b.User.Token[:])
-		default:
-			order = compareTexts(sortText(a.User, f.sort), sortText(b.User, f.sort))
+		if order == 0 && a.Text != b.Text {
+			order = strings.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text))
 		}
-		order = cmp.Or(order, a.User.Place()-b.User.Place())
-		if f.desc && a.Key != missing {
+		if order == 0 {
+			order = a.User.Place() - b.User.Place()
+		}
+		if f.desc && a.Key != last && b.Key != last {
 			return -order
 		}
 		return order
 	})
 }
 
-// missing is the sort key of who has no value: the last.
-const missing = math.MaxUint64
+// last is the key of who has no value.
+const last = math.MaxUint64
 
-// sortKey returns a number to sort a user by; it may be the same for two that differ.
-func sortKey(u *store.User, by string) (key uint64, there bool) {
+// entryOf returns what a user is sorted by: a text by its first eight bytes, without regard to case.
+func entryOf(u *store.User, by string) store.Entry {
+	text, ok := "", true
 	switch by {
 	case "DateCreated":
-		return uint64(u.Created.UnixMicro() + 1<<62), true // positive
+		return store.Entry{User: u, Key: uint64(u.Created.UnixMicro() + 1<<62)} // positive
 	case "DeviceToken":
-		return binary.BigEndian.Uint64(u.Token[:]) >> 1, true
+		text = u.Token
 	case "ActivityStatus":
-		return textKey(activityOf(u)), true
+		text = activityOf(u)
+	default:
+		text, ok = u.Fields.Lookup(by)
 	}
-	value, ok := u.Fields.Get(by)
+	if !ok {
+		return store.Entry{User: u, Key: last}
+	}
 	if by == "ChildrenCount" {
-		n, _ := strconv.ParseInt(value, 10, 64)
-		return uint64(n + 1<<32), ok // positive: the count is of 32 bits
+		n, _ := strconv.Atoi(text)
+		return store.Entry{User: u, Key: uint64(n + 1<<32)} // positive: the count is of 32 bits
 	}
-	return textKey(value), ok
-}
-
-// textKey is the first eight bytes of a text in lower case.
-func textKey(text string) (key uint64) {
-	if strings.ContainsFunc(text[:min(8, len(text))], func(r rune) bool { return r >= utf8.RuneSelf }) {
-		text = strings.ToLower(text)
-	}
-	for i := range 8 {
-		key <<= 8
-		if i < len(text) {
-			key |= uint64(text[i])
-			if 'A' <= text[i] && text[i] <= 'Z' {
-				key += 'a' - 'A'
-			}
-		}
-	}
-	return key
-}
-
-func sortText(u *store.User, by string) string {
-	if by == "ActivityStatus" {
-		return activityOf(u)
-	}
-	text, _ := u.Fields.Get(by)
-	return text
-}
-
-func compareTexts(a, b string) int {
-	if a == b {
-		return 0
-	}
-	return cmp.Compare(strings.ToLower(a), strings.ToLower(b))
+	var first [8]byte
+	copy(first[:], strings.ToLower(text[:min(8, len(text))]))
+	return store.Entry{User: u, Key: binary.BigEndian.Uint64(first[:]), Text: text}
 }
 
 func (f *filter) passes(u *store.User) bool {
@@ -287,16 +222,12 @@ func (f *filter) passes(u *store.User) bool {
 	case u.Status != "" && !f.inactive,
 		!f.from.IsZero() && u.Created.Before(f.from), !f.to.IsZero() && u.Created.After(f.to),
 		len(f.activities) > 0 && !slices.Contains(f.activities, activityOf(u)),
-		f.realtime != nil && *f.realtime != flagOf(u, "EnableRealTimeLocation"),
-		f.country != "" && !is(u, "Country", f.country), f.city != "" && !is(u, "City", f.city):
+		f.realtime != "" && f.realtime != strconv.FormatBool(flagOf(u, "EnableRealTimeLocation")),
+		f.country != "" && !strings.EqualFold(u.Fields.Get("Country"), f.country),
+		f.city != "" && !strings.EqualFold(u.Fields.Get("City"), f.city):
 		return false
 	}
 	return f.search == "" || matchesSearch(u, f.search)
-}
-
-func is(u *store.User, name, text string) bool {
-	value, ok := u.Fields.Get(name)
-	return ok && strings.EqualFold(value, text)
 }
 
 func hasPrefix(s, prefix string) bool {
@@ -305,18 +236,9 @@ func hasPrefix(s, prefix string) bool {
 
 func matchesSearch(u *store.User, term string) bool {
 	for _, name := range searched {
-		if value, ok := u.Fields.Get(name); ok && hasPrefix(value, term) {
+		if hasPrefix(u.Fields.Get(name), term) {
 			return true
 		}
 	}
-	if first, ok := u.Fields.Get("FirstName"); ok && hasPrefix(term, first) {
-		full, _ := valueOf(u, "FullName")
-		if hasPrefix(full, term) {
-			return true
-		}
-	}
-	var beginning [8]byte
-	hex.Encode(beginning[:], u.Token[:4])
-	return strings.EqualFold(string(beginning[:min(8, len(term))]), term[:min(8, len(term))]) &&
-		hasPrefix(u.Token.String(), term)
+	return hasPrefix(u.Token, term) || hasPrefix(term, u.Fields.Get("FirstName")) && hasPrefix(fullName(u), term)
 }

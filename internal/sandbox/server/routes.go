@@ -11,51 +11,78 @@ import (
 type route struct {
 	method string
 	path   string
-	exact  bool // the accounts host keeps to the case of its paths (live), the other hosts too (assumed: paths)
-	camel  bool // its envelope is the portal host's, in camelCase (live)
-	handle func(*call) answer
+	as     role // who may call it
+	handle func(*call) (result any, err error)
 
+	exact    bool // the accounts host keeps to the case of its paths (live), the other hosts too (assumed: paths)
+	camel    bool // its envelope is the portal host's, in camelCase (live)
+	reads    bool // it changes nothing
 	segments []string
 }
 
+// role is who may make a call; others get 401 or 403.
+type role int
+
+const (
+	anybody    role = iota
+	anInstance      // by the headers InstanceId and InstanceKey
+	anAdmin         // by the JWT
+	aUser           // by the JWT
+	adminOrUser
+)
+
+// Where the calls are that have more than one path.
+const (
+	users        = "/v1/Management/users"
+	applications = "/v1/Applications/applications/{AppId}"
+	instances    = "/v1/applications/{AppId}/instances"
+	statistics   = "/indicators/admin/v3/Statistics"
+	heartbeats   = "/api/heartbeats/get/v1/raw/users" // the device status (old)
+)
+
 // routes returns all the calls; where two fit, the earlier is meant.
 func routes(o Options) []route {
-	const users, accounts = "/v1/Management/users", "/v1/applications/{AppId}/instances"
 	all := []route{
-		{method: "POST", path: "/v1/Registration/create", handle: (*call).register},
-		{method: "POST", path: "/v1/Auth/Login", handle: (*call).signIn},
-		{method: "POST", path: "/v1/Auth/RefreshToken", handle: (*call).refresh},
-		{method: "GET", path: users + "/find", handle: (*call).find},
-		{method: "POST", path: users + "/GetFilteredPage", handle: (*call).list},
-		{method: "GET", path: users, handle: (*call).ownProfile},
-		{method: "PUT", path: users, handle: (*call).updateUser},
-		{method: "DELETE", path: users + "/{DeviceToken}", handle: (*call).deleteUser},
-		{method: "POST", path: users + "/instances/change", handle: (*call).move},
-		{method: "POST", path: users + "/instances/change/{InviteCode}", handle: (*call).join},
-		{method: "GET", path: "/auth/permissions", exact: true, camel: true, handle: (*call).permissions},
-		{method: "GET", path: "/v1/Instances/{InstanceId}", exact: true, handle: (*call).showInstance},
-		{method: "PATCH", path: "/v1/Instances/{InstanceId}", exact: true, handle: (*call).changeInstance},
-		{method: "DELETE", path: "/v1/Instances/{InstanceId}", exact: true, handle: (*call).deleteInstance},
-		{method: "GET", path: "/v1/Applications/{AppId}", exact: true, handle: (*call).showApplication},
-		{method: "PATCH", path: "/v1/Applications/applications/{AppId}", exact: true, handle: (*call).changeApplication},
-		{method: "DELETE", path: "/v1/Applications/applications/{AppId}", exact: true, handle: (*call).deleteApplication},
-		{method: "GET", path: "/v1/companies/{CompanyId}/applications", exact: true, handle: (*call).listApplications},
-		{method: "POST", path: "/v1/companies/{CompanyId}/applications", exact: true, handle: (*call).createApplication},
-		{method: "GET", path: accounts, exact: true, handle: (*call).listInstances},
-		{method: "POST", path: accounts, exact: true, handle: (*call).createInstance},
-		{method: "GET", path: accounts + "/{InviteCode}", exact: true, handle: (*call).showInstanceByCode},
-		{method: "GET", path: "/indicators/admin/v3/Statistics", exact: true, handle: (*call).statistics},
-		{method: "GET", path: "/indicators/admin/v3/Statistics/Dates", exact: true, handle: (*call).statisticsDates},
-		{method: "GET", path: heartbeats + "/{DeviceToken}/latest", exact: true, handle: (*call).deviceStatus},
-		{method: "POST", path: heartbeats + "/latest", exact: true, handle: (*call).deviceStatuses},
+		{method: "POST", path: "/v1/Registration/create", as: anInstance, handle: (*call).register},
+		{method: "POST", path: MultiplePath, as: anInstance, handle: (*call).registerMany},
+		{method: "POST", path: "/v1/Auth/Login", as: anybody, handle: (*call).signIn},
+		{method: "POST", path: "/v1/Auth/RefreshToken", as: anybody, handle: (*call).refresh},
+		{method: "GET", path: users + "/find", as: anAdmin, handle: (*call).find},
+		{method: "POST", path: users + "/GetFilteredPage", as: anAdmin, handle: (*call).list, reads: true},
+		{method: "GET", path: users, as: aUser, handle: (*call).ownProfile},
+		{method: "PUT", path: users, as: adminOrUser, handle: (*call).updateUser},
+		{method: "DELETE", path: users + "/{DeviceToken}", as: anAdmin, handle: (*call).deleteUser},
+		{method: "POST", path: users + "/instances/change", as: anAdmin, handle: (*call).move},
+		{method: "POST", path: users + "/instances/change/{InviteCode}", as: aUser, handle: (*call).join},
+		{method: "GET", path: "/auth/permissions", as: anAdmin, handle: (*call).permissions, camel: true},
+		{method: "GET", path: "/v1/Instances/{InstanceId}", as: anAdmin, handle: (*call).showInstance},
+		{method: "PATCH", path: "/v1/Instances/{InstanceId}", as: anAdmin, handle: (*call).changeInstance},
+		{method: "DELETE", path: "/v1/Instances/{InstanceId}", as: anAdmin, handle: (*call).deleteInstance},
+		{method: "GET", path: "/v1/Applications/{AppId}", as: anAdmin, handle: (*call).showApplication},
+		{method: "PATCH", path: applications, as: anAdmin, handle: (*call).changeApplication},
+		{method: "DELETE", path: applications, as: anAdmin, handle: (*call).deleteApplication},
+		{method: "GET", path: "/v1/companies/{CompanyId}/applications", as: anAdmin, handle: (*call).listApplications},
+		{method: "POST", path: "/v1/companies/{CompanyId}/applications", as: anAdmin, handle: (*call).createApplication},
+		{method: "GET", path: instances, as: anAdmin, handle: (*call).listInstances},
+		{method: "POST", path: instances, as: anAdmin, handle: (*call).createInstance},
+		{method: "GET", path: instances + "/{InviteCode}", as: anAdmin, handle: (*call).showInstanceByCode},
+		{method: "GET", path: statistics, as: anAdmin, handle: (*call).statistics},
+		{method: "GET", path: statistics + "/Dates", as: anAdmin, handle: (*call).statisticsDates},
+		{method: "GET", path: heartbeats + "/{DeviceToken}/latest", as: anAdmin, handle: (*call).deviceStatus},
+		{method: "POST", path: heartbeats + "/latest", as: anAdmin, handle: (*call).deviceStatuses, reads: true},
 	}
-	if !o.NoMultiple {
-		all = append(all, route{method: http.MethodPost, path: MultiplePath, handle: (*call).registerMany})
+	var out []route
+	for _, r := range all {
+		if r.path == MultiplePath && o.NoMultiple {
+			continue
+		}
+		r.segments = strings.Split(r.path[1:], "/")
+		userHost := map[string]bool{"Registration": true, "Auth": true, "Management": true}
+		r.exact = !userHost[r.segments[1]]
+		r.reads = r.reads || r.method == http.MethodGet
+		out = append(out, r)
 	}
-	for i := range all {
-		all[i].segments = strings.Split(strings.Trim(all[i].path, "/"), "/")
-	}
-	return all
+	return out
 }
 
 // match finds the route of a request, with or without a slash at the end of its path
@@ -105,14 +132,12 @@ func (r *route) fits(segments []string) (params map[string]string, ok bool) {
 	if len(segments) != len(r.segments) {
 		return nil, false
 	}
+	params = map[string]string{}
 	for i, want := range r.segments {
 		switch {
 		case strings.HasPrefix(want, "{"):
 			if segments[i] == "" {
 				return nil, false
-			}
-			if params == nil {
-				params = map[string]string{}
 			}
 			params[strings.Trim(want, "{}")] = segments[i]
 		case r.exact && want != segments[i], !strings.EqualFold(want, segments[i]):

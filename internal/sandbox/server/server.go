@@ -8,6 +8,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -43,10 +44,9 @@ type Options struct {
 	NoMultiple  bool // the service has no call to register many users at once
 	SignInLimit int  // sign-ins a minute from one address; not positive: any number
 
-	JWTForm      string        // JWT2026 or JWT2019
-	RegisterLife time.Duration // of a JWT from a registration
-	SignInLife   time.Duration // of a JWT from a sign-in or a refresh
-	RefreshLife  time.Duration // of a user's refresh token
+	JWTForm     string        // JWT2026 or JWT2019
+	SignInLife  time.Duration // of a JWT from a sign-in or a refresh
+	RefreshLife time.Duration // of a user's refresh token
 
 	Strict bool // refuse what the service is not known to take
 
@@ -73,9 +73,9 @@ func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
 	switch {
 	case err != nil:
-		return nil, invalid(mistake("", "The body cannot be read.")).response(), false
+		return nil, refused(invalid(entry{"", "The body cannot be read."}), false), false
 	case len(body) > largestBody:
-		return nil, answer{status: http.StatusRequestEntityTooLarge, bare: true}.response(), false
+		return nil, refused(bare(http.StatusRequestEntityTooLarge), false), false
 	}
 	return body, refusal, true
 }
@@ -83,29 +83,29 @@ func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
 // Answer carries out a request. Its error is the store's: nothing was done.
 func (s *Server) Answer(r *http.Request, body []byte) (fault.Response, error) {
 	found, params, allowed := match(s.routes, r, s.Strict)
-	if found == nil {
-		if allowed == nil {
-			return answer{status: http.StatusNotFound, bare: true}.response(), nil
-		}
-		a := answer{status: http.StatusMethodNotAllowed, bare: true}
-		a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
-		return a.response(), nil
+	switch {
+	case allowed != nil:
+		return refused(bare(http.StatusMethodNotAllowed, "Allow", strings.Join(allowed, ", ")), false), nil
+	case found == nil:
+		return refused(bare(http.StatusNotFound), false), nil
 	}
 	c := call{Server: s, r: r, route: found, body: body, params: params, now: s.Now()}
-	a := found.handle(&c)
-	a.camel = found.camel
-	return a.response(), a.err
+	result, err := c.carryOut()
+	var no *refusal
+	if err != nil && !errors.As(err, &no) {
+		return fault.Response{}, err
+	}
+	return response(result, no, found.camel)
 }
 
 // Refuse returns a failure as the host of a request writes it; a message adds an entry.
 func (s *Server) Refuse(r *http.Request, status int, message string) fault.Response {
-	a := refuse(status)
+	no := refuse(status)
 	if message != "" {
-		a.errors = append(a.errors, mistake("", message))
+		no.errors = append(no.errors, entry{"", message})
 	}
 	found, _, _ := match(s.routes, r, false)
-	a.camel = found != nil && found.camel
-	return a.response()
+	return refused(no, found != nil && found.camel)
 }
 
 // CallName returns the method and the path of the contract, "(none)" for a call that there is not.
@@ -126,29 +126,28 @@ func (s *Server) Calls() []fault.Call {
 }
 
 // NewUUID draws a UUID of version 4.
-func (s *Server) NewUUID() uuid.UUID {
+func (s *Server) NewUUID() string {
 	id := uuid.UUID(s.Random(16))
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
-	return id
+	return id.String()
 }
 
 // Expire makes all JWTs of a user expire at once, or, without one, all JWTs. It is false
 // where the user is unknown.
-func (s *Server) Expire(ctx context.Context, token uuid.UUID) (known bool, err error) {
+func (s *Server) Expire(ctx context.Context, token string) (known bool, err error) {
 	err = s.Store.Update(ctx, func(st *store.State) []store.Change {
-		if token == uuid.Nil {
-			known = true
+		u := st.User(token)
+		known = u != nil || token == ""
+		switch {
+		case u != nil:
+			is := *u
+			is.Generation++
+			return []store.Change{{User: &is}}
+		case known:
 			return []store.Change{{Generation: st.Generation + 1}}
 		}
-		u := st.User(token)
-		if u == nil {
-			return nil
-		}
-		known = true
-		is := *u
-		is.Generation++
-		return []store.Change{{User: &is}}
+		return nil
 	})
 	return known, err
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/google/uuid"
 
+	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
 )
 
@@ -66,7 +66,7 @@ func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil } //
 
 // issued is a pair as it is answered.
 type issued struct {
-	DeviceToken  *uuid.UUID   `json:"DeviceToken,omitempty"`
+	DeviceToken  string       `json:"DeviceToken,omitempty"`
 	AccessToken  *accessToken `json:"AccessToken"`
 	RefreshToken *string      `json:"RefreshToken"`
 }
@@ -79,7 +79,7 @@ type accessToken struct {
 // pair is a JWT that is yet to be signed, and a refresh token.
 type pair struct {
 	claims  claims
-	token   *uuid.UUID // a user's
+	token   string // a user's
 	life    time.Duration
 	refresh string
 }
@@ -91,42 +91,51 @@ func dotNet(b bool) string {
 	return "False"
 }
 
-// newPair makes a pair for whom w is, and the changes that keep it.
-func (c *call) newPair(st *store.State, w who, life time.Duration) (pair, []store.Change) {
+// newPair makes a pair for whom w is, and keeps its refresh token.
+func (c *call) newPair(w who, life time.Duration) pair {
 	p := pair{life: life, refresh: base64.StdEncoding.EncodeToString(c.Random(refreshBytes))}
 	keeps := adminLife
 	if w.user != nil {
 		keeps = c.RefreshLife
-		p.token = &w.user.Token
+		p.token = w.user.Token
 		p.claims = c.userClaims(w, p.refresh, c.now.Add(keeps))
 	} else {
 		p.claims = claims{Email: w.admin.Email, IsAdmin: dotNet(true)}
-		p.claims.Subject = w.admin.ID.String()
+		p.claims.Subject = w.admin.ID()
 	}
-	p.claims.Generation = generation(st, w.user)
-	p.claims.Issuer, p.claims.Audience, p.claims.ID = "webApi", audience, c.NewUUID().String()
+	p.claims.Generation = generation(c.st, w.user)
+	p.claims.Issuer, p.claims.Audience, p.claims.ID = "webApi", audience, c.NewUUID()
 	p.claims.IssuedAt = jwt.NewNumericDate(c.now)
 	p.claims.NotBefore, p.claims.ExpiresAt = p.claims.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
-	kept := store.Pair{Subject: pairSubject(&p.claims), Hash: hash(p.refresh), Expires: c.now.Add(keeps).UTC()}
-	return p, append(st.Expired(kept.Subject, c.now), store.Change{Pair: &kept})
+	kept := store.Pair{Subject: w.subject(), Hash: hash(p.refresh), Expires: c.now.Add(keeps).UTC()}
+	c.change(c.st.Expired(kept.Subject, c.now)...)
+	c.change(store.Change{Pair: &kept})
+	return p
+}
+
+// issue makes a pair and signs it later.
+func (c *call) issue(w who, life time.Duration) later {
+	p := c.newPair(w, life)
+	return func() (any, error) { return c.sign(p) }
 }
 
 func (c *call) userClaims(w who, refresh string, until time.Time) claims {
 	u := w.user
-	clientID, _ := u.Fields.Get("ClientId")
+	clientID := u.Fields.Get("ClientId")
 	cl := claims{
 		Tracking: dotNet(flagOf(u, "EnableTracking")), Logging: dotNet(flagOf(u, "EnableLogging")), ClientID: &clientID,
 	}
-	cl.Subject = u.Token.String()
+	cl.Subject = u.Token
 	if c.JWTForm == JWT2019 {
-		cl.DeviceToken, cl.InstanceID = cl.Subject, w.in.ID.String()
+		cl.DeviceToken, cl.InstanceID = u.Token, w.in.ID
 		cl.CompanyID, cl.RealTime = "3", dotNet(flagOf(u, "EnableRealTimeLocation"))
-		cl.RefreshToken, cl.InstanceKey = refresh, w.in.Key.String()
+		cl.RefreshToken, cl.InstanceKey = refresh, w.in.Key
 		cl.RefreshExpires = until.UTC().Format(time.RFC3339)
 		return cl
 	}
-	cl.DeviceToken, cl.InstanceID = hex.EncodeToString(u.Token[:]), hex.EncodeToString(w.in.ID[:])
-	cl.CompanyID, cl.AppID = hex.EncodeToString(w.in.Company[:]), hex.EncodeToString(w.in.Application[:])
+	dashless := strings.NewReplacer("-", "").Replace
+	cl.DeviceToken, cl.InstanceID = dashless(u.Token), dashless(w.in.ID)
+	cl.CompanyID, cl.AppID = dashless(w.in.Company.ID), dashless(w.in.Application.ID)
 	cl.Enabled, cl.IsAdmin, cl.SDK = dotNet(flagOf(u, "Enabled")), dotNet(false), dotNet(true)
 	cl.SettingsURI = "https://mobilesdk.telematicssdk.com/settings"
 	return cl
@@ -145,13 +154,12 @@ func hash(refresh string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// pairSubject is whom a JWT's refresh tokens are kept for: a DeviceToken, or an admin's
-// email address.
-func pairSubject(cl *claims) string {
-	if cl.DeviceToken != "" {
-		return cl.Subject
+// subject is whom refresh tokens are kept for: a DeviceToken, or an admin's email address.
+func (w who) subject() string {
+	if w.user != nil {
+		return w.user.Token
 	}
-	return strings.ToLower(cl.Email)
+	return strings.ToLower(w.admin.Email)
 }
 
 // sign makes the answer with a pair. It is called when the changes are kept and others
@@ -231,23 +239,43 @@ func (s *Server) KeySet(ctx context.Context) (any, error) {
 	return set, err
 }
 
-var errExpired = errors.New("the JWT has expired")
+var (
+	errExpired = errors.New("the JWT has expired")
+	errNobody  = errors.New("the JWT is nobody's")
+)
 
-// verify reads a JWT of this state. Where only the time is against it the claims come
-// with errExpired.
-func verify(st *store.State, token string, now time.Time) (*claims, error) {
-	var c claims
-	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return verifyKey(st, t) },
+// verify reads a JWT and finds its bearer. Where only the time is against it, both come with
+// errExpired.
+func (c *call) verify(token string) (w who, cl *claims, err error) {
+	cl = &claims{}
+	_, err = jwt.ParseWithClaims(token, cl, func(t *jwt.Token) (any, error) { return verifyKey(c.st, t) },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodRS256.Alg()}),
-		jwt.WithIssuer("webApi"), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
+		jwt.WithIssuer("webApi"), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return c.now }))
 	switch {
-	case err == nil:
-		return &c, nil
 	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return &c, errExpired
-	default:
-		return nil, err
+		err = errExpired
+	case err != nil:
+		return w, nil, err
 	}
+	w, known := c.bearer(cl)
+	if !known {
+		return w, nil, errNobody
+	}
+	return w, cl, err
+}
+
+// bearer finds whom claims speak of; a user who was deleted is nobody (assumed: deleted-jwt).
+func (c *call) bearer(cl *claims) (w who, known bool) {
+	if cl.DeviceToken == "" {
+		w.admin = c.st.Admin(cl.Email)
+		return w, w.admin != nil
+	}
+	token, _ := field.ParseUUID(cl.DeviceToken)
+	if w.user = c.st.User(token); w.user == nil {
+		return w, false
+	}
+	w.in = c.st.Instance(w.user.Instance)
+	return w, w.in != nil
 }
 
 func verifyKey(st *store.State, t *jwt.Token) (any, error) {

@@ -10,8 +10,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/seed"
@@ -34,9 +32,9 @@ func (s *Server) Fill(ctx context.Context, fleet seed.Fleet) error {
 		}
 		err := s.Store.Update(ctx, func(st *store.State) []store.Change {
 			if maker == nil {
-				var ids []uuid.UUID
-				for _, i := range st.Instances {
-					ids = append(ids, i.ID)
+				var ids []string
+				for _, p := range st.Places() {
+					ids = append(ids, p.ID)
 				}
 				maker = seed.NewMaker(fleet, ids)
 			}
@@ -62,16 +60,17 @@ func (s *Server) Export(ctx context.Context, w io.Writer) (int, error) {
 	total, place := 0, 0
 	for {
 		var lines []byte
+		var wrong error
 		err := s.Store.View(ctx, func(st *store.State) {
 			var users []*store.User
 			users, place = st.UsersFrom(place, batch)
-			view := View{State: st, Names: true, Wallets: true}
 			for _, u := range users {
-				lines = append(appendExtras(view.Append(lines, u), u), '\n')
+				line, failed := exportOf(st, u)
+				lines, wrong = append(lines, line...), errors.Join(wrong, failed)
 			}
 			total += len(users)
 		})
-		if err == nil {
+		if err = errors.Join(err, wrong); err == nil {
 			_, err = out.Write(lines)
 		}
 		if err != nil {
@@ -83,31 +82,17 @@ func (s *Server) Export(ctx context.Context, w io.Writer) (int, error) {
 	}
 }
 
-// appendExtras puts what was set of a user's phone into its line, beside what the service has.
-func appendExtras(b []byte, u *store.User) []byte {
-	for _, extra := range []struct {
-		name string
-		of   store.Values
-	}{{"DeviceStatus", u.Heartbeat}, {"Statistics", u.Trips}} {
-		if data, err := json.Marshal(extra.of); err == nil && extra.of != nil {
-			b = append(b[:len(b)-1], `,"`+extra.name+`":`...)
-			b = append(append(b, data...), '}')
-		}
-	}
-	return b
-}
-
 // imported is a line of Import: a user as it is read, by the service or by telematicsctl.
 type imported struct {
 	DeviceToken, DateCreated, Status, ActivityStatus json.RawMessage
 	UserProfile                                      map[string]json.RawMessage
-	MobileDevice                                     map[string]*string
 	AccountInfo                                      struct {
 		InstanceID string `json:"InstanceId"`
 	}
 	IdentityID               json.RawMessage `json:"IdentityId"`
 	IdentityProvider         json.RawMessage
 	UserFields               json.RawMessage
+	MobileDevice             store.Values
 	DeviceStatus, Statistics store.Values
 }
 
@@ -151,9 +136,9 @@ type newcomer struct {
 
 // instanceIn finds a newcomer's instance: the first where the line names none.
 func (n *newcomer) instanceIn(st *store.State) error {
-	in := st.Instances[0]
+	in := st.Places()[0]
 	if n.instanceID != "" {
-		id, _ := field.ParseServiceUUID(n.instanceID)
+		id, _ := field.ParseUUID(n.instanceID)
 		in = st.Instance(id)
 	}
 	if in == nil {
@@ -165,8 +150,7 @@ func (n *newcomer) instanceIn(st *store.State) error {
 
 // take makes users of the lines, up to the first that cannot be used.
 func take(st *store.State, users []*newcomer, keep func(line []byte)) (changes []store.Change, wrong error) {
-	view := View{State: st, Names: true, Wallets: true}
-	taken := map[uuid.UUID]bool{}
+	taken := map[string]bool{}
 	for _, n := range users {
 		if err := n.instanceIn(st); err != nil {
 			return changes, badLine(n.line, err)
@@ -177,7 +161,11 @@ func take(st *store.State, users []*newcomer, keep func(line []byte)) (changes [
 		taken[n.Token] = true
 		changes = append(changes, store.Change{User: &n.User})
 		if keep != nil {
-			keep(append(appendExtras(view.Append(nil, &n.User), &n.User), '\n'))
+			line, err := exportOf(st, &n.User)
+			if err != nil {
+				return changes, badLine(n.line, err)
+			}
+			keep(line)
 		}
 	}
 	return changes, nil
@@ -213,51 +201,44 @@ func (s *Server) parseLine(data []byte) (*newcomer, error) {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return nil, err
 	}
-	r := &reading{object: object{
+	r := &reading{wanted: map[string]bool{}, asked: func(string) {}, values: map[string]json.RawMessage{
 		"devicetoken": l.DeviceToken, "datecreated": l.DateCreated, "activitystatus": l.ActivityStatus,
 		"identityid": l.IdentityID, "identityprovider": l.IdentityProvider, "userfields": l.UserFields,
 	}}
 	for name, value := range l.UserProfile {
-		r.object[strings.ToLower(name)] = value
+		r.values[strings.ToLower(name)] = value
 	}
-	if _, ok := r.object["externalimageurl"]; !ok {
-		r.object["externalimageurl"] = r.object["imageurl"] // a line may have the one that is shown alone
+	if _, ok := r.values["externalimageurl"]; !ok {
+		r.values["externalimageurl"] = r.values["imageurl"] // a line may have the one that is shown alone
 	}
 	u := &newcomer{instanceID: l.AccountInfo.InstanceID}
 	readChange(r, field.Update).apply(&u.User)
-	u.Heartbeat, u.Trips = l.DeviceStatus, l.Statistics
+	u.Device, u.Heartbeat, u.Trips = l.MobileDevice, l.DeviceStatus, l.Statistics
 	u.Token, _ = r.uuid("DeviceToken")
 	u.Created, _ = r.moment("DateCreated")
 	u.Activity, _ = r.enum("ActivityStatus", []string{"Active", "Inactive", "Lost", "Error", "No Data"})
 	if u.Activity == "No Data" {
 		u.Activity = ""
 	}
-	r.object["status"] = l.Status
-	status, _ := r.enum("Status", []string{statusActive, "Inactive", statusDeactivated, statusDeleted})
+	r.values["status"] = l.Status
+	status, _ := r.enum("Status", []string{store.Active, "Inactive", store.Deactivated, statusDeleted})
 	switch status {
 	case "Inactive":
-		u.Status = statusDeactivated
-	case statusDeactivated, statusDeleted:
+		u.Status = store.Deactivated
+	case store.Deactivated, statusDeleted:
 		u.Status = status
 	}
-	for _, name := range DeviceFields {
-		if value := l.MobileDevice[name]; value != nil {
-			u.Device = append(u.Device, store.Value{Name: name, Text: *value})
-		}
-	}
-	if u.Token == uuid.Nil {
+	if u.Token == "" {
 		u.Token = s.NewUUID()
 	}
 	if u.Created.IsZero() {
 		u.Created = s.Now().UTC()
 	}
-	if r.mistakes != nil {
-		for i := range r.mistakes { // the service's own words end with a full stop
-			r.mistakes[i].Message = strings.TrimSuffix(r.mistakes[i].Message, ".")
-		}
-		return u, failure.InvalidFields("invalid fields", r.mistakes)
+	var mistakes []failure.Field
+	for _, m := range r.mistakes { // the service's own words end with a full stop
+		mistakes = append(mistakes, failure.Field{Key: m.Key, Message: strings.TrimSuffix(m.Message, ".")})
 	}
-	return u, nil
+	return u, failure.InvalidFields("invalid fields", mistakes)
 }
 
 // Put adds a user, a line of Export, or puts it in the place of the one with its DeviceToken.

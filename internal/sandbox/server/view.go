@@ -2,10 +2,7 @@ package server
 
 import (
 	"cmp"
-	"strconv"
-	"sync"
-
-	"github.com/google/uuid"
+	"encoding/json"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
@@ -17,141 +14,99 @@ const defaultImage = "https://user.telematicssdk.com/Files/DefaultImages/ic_no_a
 // dateCreatedShape has no zone (live).
 const dateCreatedShape = "2006-01-02T15:04:05.999999"
 
-// DeviceFields are what is known of a user's phone, by the service's names (live).
-var DeviceFields = []string{
+// deviceFields are what is known of a user's phone, by the service's names (live).
+var deviceFields = []string{
 	"MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei",
 }
 
-// View writes users as they are read.
-type View struct {
-	State   *store.State
-	Names   bool // the names of company, application and instance were asked for
-	Wallets bool // a find has an empty list where a page of a list has null (live)
+// members are those of a JSON object, null where nothing is known.
+type members map[string]any
 
-	accounts map[uuid.UUID][]byte // AccountInfo by instance, as it was written before
+// userView is a user as it is read: every field there.
+type userView struct {
+	DeviceToken, DateCreated, Status, ActivityStatus string
+	UserProfile, MobileDevice                        members
+	AccountInfo                                      accountInfo
+	UserWallets                                      []string // a find has an empty list where a page of a list has null (live)
+	IdentityID                                       any      `json:"IdentityId"`
+	IdentityProvider                                 any
+	UserFields                                       []members
+
+	// Of an export only: what was set of the user's phone.
+	DeviceStatus store.Values `json:",omitzero"`
+	Statistics   store.Values `json:",omitzero"`
 }
 
-// Append writes a user as it is read: every field there, null where nothing is known.
-func (v *View) Append(b []byte, u *store.User) []byte {
-	status := statusActive
+// accountInfo is where a user belongs; the names are there where they were asked for.
+type accountInfo struct {
+	CompanyID       string `json:"CompanyId"`
+	CompanyName     *string
+	ApplicationID   string `json:"ApplicationId"`
+	ApplicationName *string
+	InstanceID      string `json:"InstanceId"`
+	InstanceName    *string
+}
+
+// viewOf returns a user as it is read, with the names of its levels where they were asked for.
+func viewOf(st *store.State, u *store.User, names bool, wallets []string) userView {
+	v := userView{
+		DeviceToken: u.Token, DateCreated: u.Created.Format(dateCreatedShape), Status: store.Active,
+		ActivityStatus: activityOf(u), UserProfile: members{}, MobileDevice: members{},
+		AccountInfo: accountOf(st, u.Instance, names), UserWallets: wallets,
+		IdentityID: orNull(u.Fields, "IdentityId"), IdentityProvider: orNull(u.Fields, "IdentityProvider"),
+	}
 	if u.Status != "" {
-		status = "Inactive"
+		v.Status = "Inactive"
 	}
-	b = appendMember(b, `{"DeviceToken":`, u.Token.String())
-	b = u.Created.AppendFormat(append(b, `,"DateCreated":"`...), dateCreatedShape)
-	b = appendMember(b, `","Status":`, status)
-	b = appendMember(b, `,"ActivityStatus":`, activityOf(u))
-	b = appendProfile(append(b, `,"UserProfile":{`...), u)
-	b = append(b, `},"MobileDevice":{`...)
-	for i, name := range DeviceFields {
-		b = appendOptional(append(b, comma(i)...), `"`+name+`":`, u.Device, name)
+	for _, f := range profileFields() {
+		value := orNull(u.Fields, f.Name)
+		if text, ok := value.(string); ok && f.Kind == field.Count {
+			value = json.Number(text)
+		}
+		v.UserProfile[cmp.Or(f.UpdateName, f.Name)] = value
 	}
-	b = append(append(b, `},"AccountInfo":`...), v.account(u.Instance)...)
-	b = append(b, `,"UserWallets":`...)
-	if v.Wallets {
-		b = append(b, `[]`...)
-	} else {
-		b = append(b, `null`...)
+	// The photo has two names: ExternalImageUrl is what was given, ImageUrl what to show (live).
+	v.UserProfile["ImageUrl"] = cmp.Or(orNull(u.Fields, "ImageUrl"), any(defaultImage))
+	v.UserProfile["Gender"] = cmp.Or(v.UserProfile["Gender"], any("None")) // where it was not given (live)
+	for _, name := range deviceFields {
+		v.MobileDevice[name] = orNull(u.Device, name)
 	}
-	b = appendOptional(b, `,"IdentityId":`, u.Fields, "IdentityId")
-	b = appendOptional(b, `,"IdentityProvider":`, u.Fields, "IdentityProvider")
-	b = appendOptional(b, `,"UserFields":[{"ClientId":`, u.Fields, "ClientId")
+	flags := members{"ClientId": orNull(u.Fields, "ClientId")}
 	for _, f := range flagFields() {
-		b = append(append(append(b, `,"`...), f.Name...), `":`...)
-		b = strconv.AppendBool(b, flagOf(u, f.Name))
+		flags[f.Name] = flagOf(u, f.Name)
 	}
-	return append(b, `}]}`...)
+	v.UserFields = []members{flags}
+	return v
+}
+
+// exportOf returns a user as a line of an export.
+func exportOf(st *store.State, u *store.User) ([]byte, error) {
+	v := viewOf(st, u, true, []string{})
+	v.DeviceStatus, v.Statistics = u.Heartbeat, u.Trips
+	line, err := json.Marshal(v)
+	return append(line, '\n'), err
+}
+
+// orNull returns a field's text; nil where it has none.
+func orNull(of store.Values, name string) any {
+	if text, ok := of.Lookup(name); ok {
+		return text
+	}
+	return nil
 }
 
 // activityOf returns the ActivityStatus as it is read.
 func activityOf(u *store.User) string { return cmp.Or(u.Activity, "No Data") }
 
-func comma(i int) string {
-	if i == 0 {
-		return ""
+// accountOf returns the AccountInfo of an instance's users.
+func accountOf(st *store.State, id string, names bool) (out accountInfo) {
+	p := st.Instance(id)
+	if p == nil {
+		return out
 	}
-	return ","
-}
-
-func appendMember(b []byte, name, value string) []byte {
-	return store.AppendString(append(b, name...), value)
-}
-
-func appendOptional(b []byte, name string, of store.Values, field string) []byte {
-	value, ok := of.Get(field)
-	if !ok {
-		return append(append(b, name...), "null"...)
-	}
-	return appendMember(b, name, value)
-}
-
-// profileNames returns the names of the members of a profile, as they stand in JSON.
-var profileNames = sync.OnceValue(func() []string {
-	var out []string
-	for i, f := range profileFields() {
-		out = append(out, comma(i)+`"`+cmp.Or(f.UpdateName, f.Name)+`":`)
+	out.CompanyID, out.ApplicationID, out.InstanceID = p.Company.ID, p.Application.ID, id
+	if names {
+		out.CompanyName, out.ApplicationName, out.InstanceName = &p.Company.Name, &p.Application.Name, &p.Name
 	}
 	return out
-})
-
-// appendProfile writes the profile. The photo has two names: ExternalImageUrl is what was
-// given, ImageUrl what to show (live). Gender is None where it was not given (live).
-func appendProfile(b []byte, u *store.User) []byte {
-	names := profileNames()
-	for i, f := range profileFields() {
-		b = append(b, names[i]...)
-		switch v, ok := u.Fields.Get(f.Name); {
-		case ok && f.Kind == field.Count:
-			b = append(b, v...)
-		case ok:
-			b = store.AppendString(b, v)
-		case f.Name == "Gender":
-			b = append(b, `"None"`...)
-		default:
-			b = append(b, "null"...)
-		}
-	}
-	image, ok := u.Fields.Get("ImageUrl")
-	if !ok {
-		image = defaultImage
-	}
-	return appendMember(b, `,"ImageUrl":`, image)
-}
-
-// account returns the AccountInfo of an instance's users.
-func (v *View) account(id uuid.UUID) []byte {
-	if known, ok := v.accounts[id]; ok {
-		return known
-	}
-	var company, application, instance [2]string
-	if in := v.State.Instance(id); in != nil {
-		instance = [2]string{in.ID.String(), in.Name}
-		if a := v.State.Application(in.Application); a != nil {
-			application = [2]string{a.ID.String(), a.Name}
-		}
-		if c := v.State.Company(in.Company); c != nil {
-			company = [2]string{c.ID.String(), c.Name}
-		}
-	}
-	var b []byte
-	for _, level := range []struct {
-		id, name string
-		is       [2]string
-	}{
-		{`{"CompanyId":`, `,"CompanyName":`, company},
-		{`,"ApplicationId":`, `,"ApplicationName":`, application},
-		{`,"InstanceId":`, `,"InstanceName":`, instance},
-	} {
-		b = appendMember(b, level.id, level.is[0])
-		if v.Names {
-			b = appendMember(b, level.name, level.is[1])
-		} else {
-			b = append(append(b, level.name...), "null"...)
-		}
-	}
-	if v.accounts == nil {
-		v.accounts = map[uuid.UUID][]byte{}
-	}
-	v.accounts[id] = append(b, '}')
-	return v.accounts[id]
 }

@@ -70,15 +70,10 @@ func (s *Store) Hold(ctx context.Context, url string) error {
 	if s.options.Dir == "" {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	waiting, cancel := context.WithTimeout(ctx, holdWait)
 	defer cancel()
-	select {
-	case s.turn <- struct{}{}:
-	case <-waiting.Done():
-		return ctx.Err()
+	if err := s.takeTurn(waiting); err != nil {
+		return err
 	}
 	defer func() { <-s.turn }()
 	if err := s.takeLock(waiting); err != nil {

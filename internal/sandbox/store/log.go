@@ -18,7 +18,7 @@ import (
 // were made together.
 
 // formatVersion changes whenever what is stored can no longer be read as it was.
-const formatVersion = 3
+const formatVersion = 4
 
 // format is the first line. ID differs in each file.
 type format struct {
@@ -130,14 +130,14 @@ func writeSnapshot(w io.Writer, s *State) error {
 	if err != nil {
 		return err
 	}
-	if _, err = w.Write(line); err != nil {
-		return err
-	}
-	return s.snapshot(func(c Change) error {
+	for c := range s.snapshot {
+		if _, err = w.Write(line); err != nil {
+			return err
+		}
 		if line, err = appendLine(line[:0], []Change{c}); err != nil {
 			return err
 		}
-		_, err = w.Write(line)
-		return err
-	})
+	}
+	_, err = w.Write(line)
+	return err
 }

@@ -28,10 +28,12 @@ func Collect[T any](s *State, fn func(*User) (T, bool)) []T {
 	return slices.Concat(parts...)
 }
 
-// Entry is a user in an Ordered list. Of two with one Key, the list's compare decides.
+// Entry is a user in an Ordered list, with what it is sorted by: a number, and a text among those of
+// one number.
 type Entry struct {
 	User *User
 	Key  uint64
+	Text string
 }
 
 // Ordered is a list that is sorted as far as it was asked for: the first page of many users
@@ -73,10 +75,28 @@ func (o *Ordered) partition(part []Entry) (less int) {
 	middling := []Entry{part[0], part[len(part)/2], part[len(part)-1]}
 	slices.SortFunc(middling, o.compare)
 	for i, e := range part {
-		if e.Key < middling[1].Key || e.Key == middling[1].Key && o.compare(e, middling[1]) < 0 {
+		if o.compare(e, middling[1]) < 0 {
 			part[less], part[i] = e, part[less]
 			less++
 		}
 	}
 	return less
+}
+
+// Page returns part of a list that make computes, and its length. The list of a key is kept until
+// the next change.
+func (s *State) Page(key string, from, n int, compute func() *Ordered) (users []*User, total int) {
+	s.pagesMu.Lock()
+	defer s.pagesMu.Unlock()
+	list, ok := s.pages[key]
+	if !ok {
+		if list = compute(); s.pages == nil || len(s.pages) >= 8 {
+			s.pages = map[string]*Ordered{}
+		}
+		s.pages[key] = list
+	}
+	for _, e := range list.slice(from, from+n) {
+		users = append(users, e.User)
+	}
+	return users, len(list.all)
 }

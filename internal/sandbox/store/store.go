@@ -89,19 +89,19 @@ func (s *Store) alone() bool {
 
 // View calls fn with the state, which does not change meanwhile.
 func (s *Store) View(ctx context.Context, fn func(*State)) error {
-	if s.alone() {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		if s.closed {
-			return os.ErrClosed
-		}
-		fn(s.state)
-		return nil
+	if !s.alone() {
+		return s.Update(ctx, func(st *State) []Change {
+			fn(st)
+			return nil
+		})
 	}
-	return s.Update(ctx, func(st *State) []Change {
-		fn(st)
-		return nil
-	})
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return os.ErrClosed
+	}
+	fn(s.state)
+	return nil
 }
 
 // Update calls fn with the state, makes the changes that it returns, all or none, and keeps them.
@@ -111,6 +111,9 @@ func (s *Store) Update(ctx context.Context, fn func(*State) []Change) error {
 		return err
 	}
 	defer release()
+	if err := s.unusable(s.catchUp()); err != nil {
+		return err
+	}
 	changes := fn(s.state)
 	if len(changes) == 0 {
 		return nil
@@ -122,45 +125,42 @@ func (s *Store) Update(ctx context.Context, fn func(*State) []Change) error {
 	return nil
 }
 
-// acquire takes the store, and the folder's lock with it unless it is held, and reads
-// what others have written. It waits for other processes as long as the context allows;
-// it is ErrServed where one holds the folder and serves it.
+// acquire takes the store, and the folder's lock with it unless it is held. It waits for other
+// processes as long as the context allows; it is ErrServed where one holds the folder and serves it.
 func (s *Store) acquire(ctx context.Context) (release func(), err error) {
-	if s.alone() {
-		s.mu.Lock()
-		if s.closed {
-			s.mu.Unlock()
-			return nil, os.ErrClosed
+	release = s.mu.Unlock
+	if !s.alone() {
+		if err := s.takeTurn(ctx); err != nil {
+			return nil, err
 		}
-		return s.mu.Unlock, nil
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if err := s.takeLock(ctx); err != nil {
-		<-s.turn
-		return nil, err
+		if err := s.takeLock(ctx); err != nil {
+			<-s.turn
+			return nil, err
+		}
+		release = func() {
+			s.mu.Unlock()
+			_ = s.lock.Unlock()
+			<-s.turn
+		}
 	}
 	s.mu.Lock()
-	release = func() {
-		s.mu.Unlock()
-		_ = s.lock.Unlock()
-		<-s.turn
-	}
 	if s.closed {
 		release()
 		return nil, os.ErrClosed
 	}
-	if err := s.catchUp(); err != nil {
-		release()
-		return nil, s.unusable(err)
-	}
 	return release, nil
+}
+
+func (s *Store) takeTurn(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // takeLock waits for the folder's lock.
@@ -189,8 +189,11 @@ func (s *Store) takeLock(ctx context.Context) error {
 	}
 }
 
-// catchUp brings the state to what the file holds. The lock is held.
+// catchUp brings the state to what the file holds. The lock is taken.
 func (s *Store) catchUp() error {
+	if s.options.Dir == "" || s.held {
+		return nil // nobody else changes it
+	}
 	path := filepath.Join(s.options.Dir, dataFile)
 	info, err := os.Stat(path)
 	switch {
@@ -307,20 +310,11 @@ func (s *Store) rewrite() error {
 
 // Reset empties the store, whatever is in its file, and begins it again with init.
 func (s *Store) Reset(ctx context.Context, init []Change) error {
-	if !s.alone() {
-		select {
-		case s.turn <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		defer func() { <-s.turn }()
-		if err := s.takeLock(ctx); err != nil {
-			return err
-		}
-		defer func() { _ = s.lock.Unlock() }()
+	release, err := s.acquire(ctx)
+	if err != nil {
+		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer release()
 	s.state = newState()
 	s.applyAll(init)
 	if s.options.Dir == "" {

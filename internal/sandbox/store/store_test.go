@@ -20,16 +20,15 @@ var update = flag.Bool("update", false, "write the golden file")
 
 const golden = "testdata/sandbox.db"
 
-var token = uuid.MustParse("8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70")
+const token = "8f14e45f-ceea-467f-8b3e-2c1d6e5b9a70"
 
 // everything is one change of each kind.
 func everything() []store.Change {
-	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
+	id := func(n byte) string { return uuid.UUID{15: n}.String() }
 	when := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	user := &store.User{
 		Token: token, Instance: id(3), Created: when, Status: "Deactivated", Activity: "Active",
-		Fields: store.Values{{Name: "FirstName", Text: "Ada"}, {Name: "City", Text: "München"},
-			{Name: "EnableLogging", Text: "true"}},
+		Fields:     store.ValuesOf(map[string]string{"FirstName": "Ada", "City": "München", "EnableLogging": "true"}),
 		Device:     store.Values{{Name: "OsType", Text: "iOS"}},
 		Heartbeat:  store.Values{{Name: "LowPowerMode", Text: "true"}},
 		Trips:      store.Values{{Name: "LatestTripDate", Text: "2026-11-20T08:00:00"}},
@@ -38,18 +37,20 @@ func everything() []store.Change {
 	return []store.Change{
 		{Secret: []byte("secret")},
 		{PrivateKey: []byte("private key")},
-		{Company: &store.Company{ID: id(1), Number: 1, Name: "One"}},
-		{Application: &store.Application{ID: id(2), Number: 1, Company: id(1), Name: "App", Status: "Active",
-			Environment: "test"}},
-		{Instance: &store.Instance{
-			ID: id(3), Number: 1, Application: id(2), Company: id(1), Key: id(4), Name: "Common", Status: "Active",
-			InviteCode: "C",
+		{Layout: &store.Layout{
+			Companies: []store.Company{{ID: id(1), Name: "One", Applications: []store.Application{{
+				Described:   store.Described{ID: id(2), Name: "App", Status: "Active"},
+				Environment: "test",
+				Instances: []store.Instance{{
+					Described: store.Described{ID: id(3), Name: "Common", Status: "Active"}, Key: id(4), InviteCode: "C",
+				}},
+			}}}},
+			Admins: []store.Admin{{Email: "a@example.com", Password: "p", Companies: []string{id(1)}}},
 		}},
-		{Admin: &store.Admin{ID: id(5), Email: "a@example.com", Password: "p", Companies: []uuid.UUID{id(1)}}},
 		{User: user},
 		{User: &store.User{Token: id(9), Instance: id(3), Created: when}},
 		{DeleteUser: id(9)},
-		{Pair: &store.Pair{Subject: token.String(), Hash: "00ff", Expires: when}},
+		{Pair: &store.Pair{Subject: token, Hash: "00ff", Expires: when}},
 		{SignIns: &store.SignIns{Address: "127.0.0.1", Times: []time.Time{when}, Blocked: when}},
 		{Generation: 7},
 	}
@@ -122,16 +123,14 @@ func check(t *testing.T, s *store.Store) {
 			t.Errorf("%d users", st.Total())
 			return
 		}
-		city, _ := u.Fields.Get("City")
-		system, _ := u.Device.Get("OsType")
-		if city != "München" || system != "iOS" || u.Status != "Deactivated" || u.Generation != 2 {
+		if u.Fields.Get("City") != "München" || u.Device.Get("OsType") != "iOS" || u.Status != "Deactivated" || u.Generation != 2 {
 			t.Errorf("the user is %+v", u)
 		}
 		in := st.InstanceByCode("c")
 		if in == nil || in.Name != "Common" || st.Count(in.ID) != 1 || st.Admin("A@example.com") == nil {
 			t.Errorf("the instance is %+v", in)
 		}
-		if st.Expires(token.String(), "00ff").IsZero() || st.Generation != 7 || string(st.Secret) != "secret" {
+		if st.Expires(token, "00ff").IsZero() || st.Generation != 7 || string(st.Secret) != "secret" {
 			t.Error("a pair, the generation or the secret is gone")
 		}
 	})
@@ -148,7 +147,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}{
 		"a flipped bit":      {bytes.Replace(whole, []byte("Ada"), []byte("Adb"), 1), "damaged"},
 		"a line that is cut": {bytes.Replace(whole, []byte(`"OsType":"iOS"`), nil, 1), "damaged"},
-		"a newer version":    {bytes.Replace(whole, []byte(`"Version":3`), []byte(`"Version":4`), 1), "damaged"},
+		"a newer version":    {bytes.Replace(whole, []byte(`"Version":4`), []byte(`"Version":5`), 1), "damaged"},
 		"another format":     {[]byte(strings.Repeat("not a log\n", 100)), "another version"},
 		"an empty file":      {[]byte{}, "another version"},
 	} {
