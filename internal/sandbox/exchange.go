@@ -60,7 +60,7 @@ func (e *exchange) run(ctx context.Context, w http.ResponseWriter) error {
 	e.body = body
 	if ok && !effect.Before() {
 		var err error
-		if answer, err = e.s.server.Answer(e.r, body); err != nil {
+		if answer, err = e.s.server.Answer(ctx, e.r, body); err != nil {
 			e.entry.Status = http.StatusServiceUnavailable
 			e.end(ctx)
 			return err

@@ -51,6 +51,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		sent(ctx) // it may have been
 		return nil, ctx.Err()
 	}
+	if bug, ok := err.(panicked); ok { //nolint:errorlint // it comes as it is
+		panic(bug.value) // here, where the caller can recover from it
+	}
 	if err == nil || errors.Is(err, errDropped) {
 		sent(ctx)
 	}
@@ -109,6 +112,11 @@ func sent(ctx context.Context) {
 // errDropped is what a client gets from a handler that aborts before it has written.
 var errDropped = errors.New("the connection was closed before the answer came")
 
+// panicked is a handler that ended in a panic.
+type panicked struct{ value any }
+
+func (panicked) Error() string { return "a panic" }
+
 // serve runs the handler. One that aborts ends in errDropped.
 func (t transport) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
@@ -117,7 +125,7 @@ func (t transport) serve(w http.ResponseWriter, r *http.Request) (err error) {
 		case http.ErrAbortHandler:
 			err = errDropped
 		default:
-			panic(p)
+			err = panicked{p}
 		}
 	}()
 	if h, ok := t.handler.(trier); ok {

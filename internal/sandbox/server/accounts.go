@@ -54,7 +54,8 @@ func (c *call) createApplication() (any, error) {
 	}{d.ID, []idAndKey{}}
 	app := store.Application{Described: d, Environment: "production"}
 	if group {
-		i, key := c.newInstance(store.Described{ID: c.NewUUID(), Name: "Common", Description: "Default group", Status: store.Active})
+		common := store.Described{ID: c.NewUUID(), Name: "Common", Description: "Default group", Status: store.Active}
+		i, key := c.newInstance(common)
 		app.Instances, out.Instances = append(app.Instances, i), append(out.Instances, key)
 	}
 	l := c.editLayout()
@@ -77,7 +78,7 @@ func (c *call) createInstance() (any, error) {
 
 // editLayout returns a copy of the layout that takes its place.
 func (c *call) editLayout() *store.Layout {
-	l := c.st.Layout.Clone()
+	l := c.st.Clone()
 	c.change(store.Change{Layout: l})
 	return l
 }
@@ -149,6 +150,7 @@ func (c *call) deleteApplication() (any, error) {
 		return nil, err
 	}
 	co := c.editLayout().Company(c.company.ID)
-	co.Applications = slices.DeleteFunc(co.Applications, func(a store.Application) bool { return a.ID == c.application.ID })
+	is := func(a store.Application) bool { return a.ID == c.application.ID }
+	co.Applications = slices.DeleteFunc(co.Applications, is)
 	return nil, nil
 }

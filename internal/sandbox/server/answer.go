@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 var null = json.RawMessage("null")
 
 // later makes a Result when the changes are kept and others may go on.
-type later func() (any, error)
+type later func(ctx context.Context) (any, error)
 
 // refusal is the error of a call that is refused: an answer that is not 200.
 type refusal struct {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -225,9 +226,9 @@ func (c *call) registerMany() (any, error) {
 			pairs = append(pairs, c.newPair(who{user: u, in: c.in}, RegisterLife))
 		}
 	}
-	return later(func() (any, error) {
+	return later(func(ctx context.Context) (any, error) {
 		for i, p := range pairs {
-			if users[i], err = c.sign(p); err != nil {
+			if users[i], err = c.sign(ctx, p); err != nil {
 				return nil, err
 			}
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ type who struct {
 }
 
 // carryOut makes the answer and the changes that go with it.
-func (c *call) carryOut() (result any, err error) {
+func (c *call) carryOut(ctx context.Context) (result any, err error) {
 	run := func(st *store.State) []store.Change {
 		c.st = st
 		result, err = c.handle()
@@ -46,15 +47,15 @@ func (c *call) carryOut() (result any, err error) {
 	}
 	var failed error
 	if c.route.reads {
-		failed = c.Store.View(c.r.Context(), func(st *store.State) { run(st) })
+		failed = c.Store.View(ctx, func(st *store.State) { run(st) })
 	} else {
-		failed = c.Store.Update(c.r.Context(), run)
+		failed = c.Store.Update(ctx, run)
 	}
 	if failed != nil {
 		return nil, failed
 	}
 	if sign, ok := result.(later); ok && err == nil {
-		return sign()
+		return sign(ctx)
 	}
 	return result, err
 }

@@ -210,7 +210,7 @@ func entryOf(u *store.User, by string) store.Entry {
 	}
 	if by == "ChildrenCount" {
 		n, _ := strconv.Atoi(text)
-		return store.Entry{User: u, Key: uint64(n + 1<<32)} // positive: the count is of 32 bits
+		return store.Entry{User: u, Key: uint64(n + 1<<32)} //nolint:gosec // positive: n has 32 bits
 	}
 	var first [8]byte
 	copy(first[:], strings.ToLower(text[:min(8, len(text))]))

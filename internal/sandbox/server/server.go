@@ -81,7 +81,7 @@ func ReadBody(r *http.Request) (body []byte, refusal fault.Response, ok bool) {
 }
 
 // Answer carries out a request. Its error is the store's: nothing was done.
-func (s *Server) Answer(r *http.Request, body []byte) (fault.Response, error) {
+func (s *Server) Answer(ctx context.Context, r *http.Request, body []byte) (fault.Response, error) {
 	found, params, allowed := match(s.routes, r, s.Strict)
 	switch {
 	case allowed != nil:
@@ -90,7 +90,7 @@ func (s *Server) Answer(r *http.Request, body []byte) (fault.Response, error) {
 		return refused(bare(http.StatusNotFound), false), nil
 	}
 	c := call{Server: s, r: r, route: found, body: body, params: params, now: s.Now()}
-	result, err := c.carryOut()
+	result, err := c.carryOut(ctx)
 	var no *refusal
 	if err != nil && !errors.As(err, &no) {
 		return fault.Response{}, err

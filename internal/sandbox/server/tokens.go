@@ -116,7 +116,7 @@ func (c *call) newPair(w who, life time.Duration) pair {
 // issue makes a pair and signs it later.
 func (c *call) issue(w who, life time.Duration) later {
 	p := c.newPair(w, life)
-	return func() (any, error) { return c.sign(p) }
+	return func(ctx context.Context) (any, error) { return c.sign(ctx, p) }
 }
 
 func (c *call) userClaims(w who, refresh string, until time.Time) claims {
@@ -164,8 +164,8 @@ func (w who) subject() string {
 
 // sign makes the answer with a pair. It is called when the changes are kept and others
 // may go on: a signature takes a while.
-func (c *call) sign(p pair) (issued, error) {
-	method, key, err := c.signer(c.r.Context())
+func (s *Server) sign(ctx context.Context, p pair) (issued, error) {
+	method, key, err := s.signer(ctx)
 	if err != nil {
 		return issued{}, err
 	}

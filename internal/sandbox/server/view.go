@@ -27,7 +27,7 @@ type userView struct {
 	DeviceToken, DateCreated, Status, ActivityStatus string
 	UserProfile, MobileDevice                        members
 	AccountInfo                                      accountInfo
-	UserWallets                                      []string // a find has an empty list where a page of a list has null (live)
+	UserWallets                                      []string // of a find empty, of a list null (live)
 	IdentityID                                       any      `json:"IdentityId"`
 	IdentityProvider                                 any
 	UserFields                                       []members

@@ -123,7 +123,8 @@ func check(t *testing.T, s *store.Store) {
 			t.Errorf("%d users", st.Total())
 			return
 		}
-		if u.Fields.Get("City") != "München" || u.Device.Get("OsType") != "iOS" || u.Status != "Deactivated" || u.Generation != 2 {
+		if u.Fields.Get("City") != "München" || u.Device.Get("OsType") != "iOS" || u.Status != "Deactivated" ||
+			u.Generation != 2 {
 			t.Errorf("the user is %+v", u)
 		}
 		in := st.InstanceByCode("c")
