@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // messageVerbs are what a line of a row can do, by its first word.
@@ -276,7 +276,7 @@ func (w *messageWorld) interruptWhen(pattern, text string) {
 				return
 			}
 		}
-		_ = cmdutil.Wait(w.ctx, 5*time.Millisecond)
+		_ = wait.Sleep(w.ctx, 5*time.Millisecond)
 	}
 }
 

@@ -4,12 +4,13 @@ package cmd_test
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // The whole program, as a process of its own, gets signals after the service has taken
@@ -47,9 +48,9 @@ func TestInterruptedDuringARefresh(t *testing.T) {
 					if err := process.Process.Signal(s); err != nil {
 						t.Error(err)
 					}
-					wait(t, 20*time.Millisecond) // else the system makes one of several
+					_ = wait.Sleep(t.Context(), 20*time.Millisecond) // else the system makes one of several
 				}
-				wait(t, c.answer)
+				_ = wait.Sleep(t.Context(), c.answer)
 			})
 			if err := process.Start(); err != nil {
 				t.Fatal(err)
@@ -106,12 +107,4 @@ func TestAFullDiskSpendsNoRefreshToken(t *testing.T) {
 			seen.want(t, 1, 0, 0)
 		})
 	}
-}
-
-// wait waits for a moment of the real clock, or for the end of the test.
-func wait(t *testing.T, d time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	<-ctx.Done()
 }

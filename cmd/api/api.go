@@ -19,10 +19,10 @@ import (
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
-	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 type options struct {
@@ -242,7 +242,7 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	r.ShowSecrets = k.Flags.ShowTokens
 	if !isRead(r) {
 		var stop context.CancelFunc
-		ctx, stop = operation.WithGrace(ctx)
+		ctx, stop = wait.Grace(ctx, wait.AnswerGrace)
 		defer stop()
 	}
 	for {

@@ -10,6 +10,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/job/progress"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // run sends what is not settled, and prints every row.
@@ -51,7 +52,7 @@ func (r *jobRun) run(ctx context.Context) error {
 		Operation: r.parts.Operation, Source: r.parts.Source, DryRun: r.DryRun,
 		Concurrency: r.Flags.Concurrency, Rate: settings.Rate, Retries: r.Flags.Retries, FirstWait: r.firstWait(),
 		Patience:    r.Flags.Patience,
-		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: Wait},
+		MaxFailures: settings.MaxFailures, Clock: pace.Clock{Now: r.App.Now, Wait: wait.Sleep},
 		Check:  r.parts.Check,
 		Watch:  func(g job.Gauge) { spinner = r.watch(meter, g) },
 		Notify: func(n job.Notice) { meter.Aside(func() { r.notify(n) }) },

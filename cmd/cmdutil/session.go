@@ -19,6 +19,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/terminal"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // SandboxURL is the base URL of the built-in sandbox: nothing is ever sent to it over a network.
@@ -256,7 +257,7 @@ func (k *App) guard(dir string, bulk bool) *auth.Guard {
 	return &auth.Guard{
 		Dir: dir, Now: k.Now,
 		MayWait: func(d time.Duration) bool { return d < k.Flags.Timeout && (bulk || k.Streams.CanPrompt()) },
-		Wait:    Wait,
+		Wait:    wait.Sleep,
 		Notify: func(d time.Duration) {
 			k.Streams.Note("waiting " + roundUp(d).String() + ": the service takes five sign-ins a minute from one address")
 		},
@@ -268,18 +269,6 @@ func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Trunc
 
 // plainInShell are the characters that no shell gives a meaning.
 const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
-
-// Wait waits, or ends with the context.
-func Wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // Instance gives the instance and its key: from the environment or the file, from
 // instance_key_command, or from the token store. A missing one is failure.Invalid.

@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // deleted is what `delete` prints.
@@ -123,7 +124,7 @@ func (d *deletion) emptying() *hierarchy.Emptying {
 	return &hierarchy.Emptying{
 		API: d.s.API.Once(),
 		Retry: operation.Retry{
-			Retries: 5, First: first, Longest: time.Minute, Clock: pace.Clock{Now: d.k.Now, Wait: cmdutil.Wait},
+			Retries: 5, First: first, Longest: time.Minute, Clock: pace.Clock{Now: d.k.Now, Wait: wait.Sleep},
 		},
 		Deleted: func(ctx context.Context, r job.Result) {
 			if r.Outcome == job.Deleted || r.Outcome == job.Unknown {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
 	"github.com/telematicsctl/telematicsctl/internal/browse"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
@@ -13,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // Change implements browse.Port, by what `user set-…` does.
@@ -45,7 +45,7 @@ func (p *browsePort) change(ctx context.Context, c browse.Change, op string, sen
 		return browse.Changed{}, err
 	}
 	sent()
-	ctx, stop := operation.WithGrace(ctx)
+	ctx, stop := wait.Grace(ctx, wait.AnswerGrace)
 	defer stop()
 	_, now, err := p.read(ctx, ch.members, id)
 	if err != nil {
@@ -99,7 +99,7 @@ func (p *browsePort) send(ctx context.Context, ch *changer, state fleet.State) e
 	p.app.NoteChange()
 	recorder := p.session.Recorder()
 	result := operation.Single(ctx, op, job.Record{N: 1, DeviceToken: id},
-		operation.Retry{Clock: pace.Clock{Now: p.app.Now, Wait: cmdutil.Wait}})
+		operation.Retry{Clock: pace.Clock{Now: p.app.Now, Wait: wait.Sleep}})
 	run := tokenRun{changer: ch, command: "user browse"}
 	result = run.settle(ctx, recorder, &target{id: id, state: state}, result)
 	recorder.Flush(context.WithoutCancel(ctx))

@@ -15,6 +15,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // changesAtOnce is how many users are read and changed side by side.
@@ -160,7 +161,7 @@ func (r *tokenRun) one(begin, ctx context.Context, op job.Operation, t *target) 
 		return job.Result{Outcome: job.Planned, DeviceToken: t.id, Changes: t.changes}
 	}
 	rec := job.Record{N: 1, DeviceToken: t.id, Fields: t.fields}
-	result := operation.Single(ctx, op, rec, operation.Retry{Clock: pace.Clock{Now: r.app.Now, Wait: cmdutil.Wait}})
+	result := operation.Single(ctx, op, rec, operation.Retry{Clock: pace.Clock{Now: r.app.Now, Wait: wait.Sleep}})
 	if result.Outcome == job.Failed && failure.Is(result.Err, failure.Interrupted) {
 		return job.Result{} // nothing was changed: as if it had not been begun
 	}

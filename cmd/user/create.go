@@ -16,6 +16,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // createOptions are what `user create` was given.
@@ -175,7 +176,7 @@ func whomCreated(body field.Set, rec job.Record) string {
 
 func retryOf(a *cmdutil.App) operation.Retry {
 	r := operation.Retry{Retries: 3, First: 2 * time.Second, Longest: time.Minute, Clock: pace.Clock{Now: a.Now,
-		Wait: cmdutil.Wait}}
+		Wait: wait.Sleep}}
 	if a.Retry.Tries > 0 {
 		r.Retries = int(a.Retry.Tries) - 1
 	}

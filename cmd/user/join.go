@@ -12,6 +12,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/render"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 func newJoin(k *cmdutil.App) *cobra.Command {
@@ -70,7 +71,7 @@ func join(ctx context.Context, k *cmdutil.App, arg, code string) error {
 	}
 	op := &operation.Join{API: s.API, Actor: actor, InviteCode: code}
 	result := operation.Single(ctx, op, job.Record{N: 1, DeviceToken: named.DeviceToken},
-		operation.Retry{Clock: pace.Clock{Now: k.Now, Wait: cmdutil.Wait}})
+		operation.Retry{Clock: pace.Clock{Now: k.Now, Wait: wait.Sleep}})
 	recorder := s.Recorder()
 	recorder.Row(context.WithoutCancel(ctx), "user join", opMove, "", job.Row{Result: result})
 	recorder.Flush(context.WithoutCancel(ctx))

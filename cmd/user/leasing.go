@@ -14,6 +14,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/lease"
 	"github.com/telematicsctl/telematicsctl/internal/operation"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // leasing writes the leases of a command. It is safe for concurrent use: leases that come while
@@ -146,7 +147,7 @@ func (l *leasing) wait(ctx context.Context, k *cmdutil.App, s *cmdutil.Session, 
 		return nil
 	}
 	k.Streams.Note("Waiting until " + l.until.UTC().Format(time.RFC3339) + "; the leases stay if this is interrupted")
-	if err := cmdutil.Wait(ctx, l.until.Truncate(time.Second).Sub(k.Now())); err != nil {
+	if err := wait.Sleep(ctx, l.until.Truncate(time.Second).Sub(k.Now())); err != nil {
 		return failure.New(failure.Interrupted, "interrupted: the leases are not ended yet").
 			Because(cmdutil.ReasonLeasesStay, "")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // renew returns a pair with another JWT than used, which was found to be of no use. One goroutine
@@ -142,7 +143,7 @@ func (s *Source) refresh(ctx context.Context, subject string, old tokenstore.Rec
 // stored pair's renewal it has the grace after an interrupt, and failure.MayHaveApplied reports
 // whether the pair may be spent although no new one was received.
 func (s *Source) RenewPair(ctx context.Context, old userservice.Pair) (userservice.Pair, error) {
-	ctx, stop := withGrace(ctx, refreshGrace)
+	ctx, stop := wait.Grace(ctx, refreshGrace)
 	defer stop()
 	pair, err := s.exchange(ctx, old)
 	if err != nil {
@@ -183,7 +184,7 @@ func (s *Source) beforeSpending(
 	if s.Saving != nil {
 		saved = s.Saving()
 	}
-	spend, stop := withGrace(ctx, grace)
+	spend, stop := wait.Grace(ctx, grace)
 	return spend, func() {
 		stop()
 		release()
@@ -211,27 +212,9 @@ func (s *Source) keepNew(ctx context.Context, subject, email string, pair userse
 	return rec, nil
 }
 
-// How long, after an interrupt, the service may still answer. Without the answer to a refresh a
-// pair is lost, and an admin may have no other; a sign-in can be sent again. A second interrupt
-// ends the process at once.
-const (
-	refreshGrace = 5 * time.Second
-	signInGrace  = 600 * time.Millisecond
-)
-
-// withGrace returns a context that outlives ctx by the grace. It ends at once where ctx has ended
-// before.
-func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	if ctx.Err() != nil {
-		return context.WithCancel(ctx)
-	}
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	release := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return longer, func() {
-		release()
-		cancel()
-	}
-}
+// refreshGrace is how long, after an interrupt, the answer to a refresh is awaited: without it a
+// pair is lost, and an admin may have no other. A second interrupt ends the process at once.
+const refreshGrace = 5 * time.Second
 
 // refused reports whether the service itself said no to a pair or to credentials: in its envelope,
 // or by a bare 401 (live). Any other answer is about the way to it: a gateway, a wrong path, a

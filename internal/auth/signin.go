@@ -9,6 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/secret"
 	"github.com/telematicsctl/telematicsctl/internal/tokenstore"
 	"github.com/telematicsctl/telematicsctl/internal/userservice"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // errSignedOut is in every error that means: signing in needs a person.
@@ -193,7 +194,7 @@ func (s *Source) Rollback(ctx context.Context, l Login) (left tokenstore.Record,
 
 // login signs in and stores the pair. The caller holds the lock.
 func (s *Source) login(ctx context.Context, by loginCall) (tokenstore.Record, error) {
-	spend, done, err := s.beforeSpending(ctx, by.subject, tokenstore.Record{}, signInGrace)
+	spend, done, err := s.beforeSpending(ctx, by.subject, tokenstore.Record{}, wait.AnswerGrace)
 	if err != nil {
 		return tokenstore.Record{}, err
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // poll is how often a lock that another process holds is tried.
@@ -64,21 +65,10 @@ func Acquire(ctx context.Context, path string, limit time.Duration) (release fun
 			_ = l.Close()
 			return nil, &HeldError{Path: path, PID: holder(path), Waited: limit}
 		}
-		if err := sleep(ctx, poll); err != nil {
+		if err := wait.Sleep(ctx, poll); err != nil {
 			_ = l.Close()
 			return nil, err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

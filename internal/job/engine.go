@@ -13,17 +13,11 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job/journal"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
-const (
-	// maxWait bounds the wait between attempts, and between probes of a service
-	// that is down.
-	maxWait = 30 * time.Second
-	// grace is how long, after an interrupt, answers in flight are awaited: long
-	// enough for a service that is well, short enough for a person who pressed
-	// Ctrl-C.
-	grace = 600 * time.Millisecond
-)
+// maxWait bounds the wait between attempts, and between probes of a service that is down.
+const maxWait = 30 * time.Second
 
 // run is one run of a job.
 type run struct {
@@ -82,7 +76,7 @@ func (r *run) execute(ctx context.Context) error {
 	if r.Watch != nil {
 		r.Watch(Gauge{Tally: r.current, Limit: r.pacer.Limit})
 	}
-	requests, stop := lingering(ctx)
+	requests, stop := wait.Grace(ctx, wait.AnswerGrace)
 	defer stop()
 	sending, ending := context.WithCancelCause(ctx)
 	defer ending(nil)
@@ -132,16 +126,6 @@ func (r *run) reported(o Outcome) Outcome {
 		return Existing
 	}
 	return o
-}
-
-// lingering makes the context of the requests: it outlives ctx by the grace.
-func lingering(ctx context.Context) (requests context.Context, stop context.CancelFunc) {
-	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stopAfter := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return requests, func() {
-		stopAfter()
-		cancel()
-	}
 }
 
 func (r *run) current() Tally {

@@ -9,6 +9,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/job"
 	"github.com/telematicsctl/telematicsctl/internal/job/pace"
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // Retry says how an operation on one user, outside of a job, is retried.
@@ -26,7 +27,7 @@ type Retry struct {
 // been made: then the error says so too.
 func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.Result {
 	a := job.Attempt{Record: rec, FirstSent: r.Clock.Now()}
-	requests, stop := WithGrace(ctx)
+	requests, stop := wait.Grace(ctx, wait.AnswerGrace)
 	defer stop()
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.Multiplier, waits.RandomizationFactor = r.First, 2, 0.5
@@ -36,35 +37,17 @@ func Single(ctx context.Context, op job.Operation, rec job.Record, r Retry) job.
 			return settledResult(a, results[0])
 		}
 		a.Lost = a.Lost || failure.MayHaveApplied(err)
-		wait := max(waits.NextBackOff(), failure.From(err).RetryAfter)
+		pause := max(waits.NextBackOff(), failure.From(err).RetryAfter)
 		if ctx.Err() != nil || try >= r.Retries || !retryable(err) || a.Lost && !op.Resendable(rec) ||
 			failure.From(err).RetryAfter > r.Longest {
 			return gaveUp(a, err)
 		}
 		if r.Notify != nil {
-			r.Notify(err, wait)
+			r.Notify(err, pause)
 		}
-		if r.Clock.Wait(ctx, wait) != nil {
+		if r.Clock.Wait(ctx, pause) != nil {
 			return gaveUp(a, failure.From(ctx.Err()))
 		}
-	}
-}
-
-// grace is how long, after an interrupt, an answer is awaited: a command ends within a second of
-// Ctrl-C.
-const grace = 600 * time.Millisecond
-
-// WithGrace returns a context that outlives ctx by the grace; one that has ended already it does
-// not.
-func WithGrace(ctx context.Context) (longer context.Context, stop context.CancelFunc) {
-	if ctx.Err() != nil {
-		return context.WithCancel(ctx)
-	}
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	release := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return longer, func() {
-		release()
-		cancel()
 	}
 }
 
