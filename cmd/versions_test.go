@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,11 +56,13 @@ func newerMember(member string) func(*testing.T, []byte) []byte {
 	}
 }
 
+var sandboxVersion = regexp.MustCompile(`"Version":\d+`)
+
 // newerSandbox is for the sandbox's data: "CRC-32C {...}" lines, the first with the version.
 func newerSandbox(t *testing.T, data []byte) []byte {
 	t.Helper()
 	line, rest, _ := bytes.Cut(data, []byte("\n"))
-	text := bytes.Replace(line[9:], []byte(`"Version":3`), []byte(`"Version":4`), 1)
+	text := sandboxVersion.ReplaceAll(line[9:], []byte(`"Version":99`))
 	if bytes.Equal(text, line[9:]) {
 		t.Fatalf("no version: %q", line)
 	}
@@ -99,10 +102,16 @@ func TestAFileOfANewerVersionIsRefusedAndKept(t *testing.T) {
 			0},
 		"job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/job.json", newerFrame, "job resume JOB",
 			"newer version", 1},
+		"last run of a job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/run.json", newerFrame, "job show JOB",
+			"newer version", 1},
+		"last run of a job, resumed": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/run.json", newerFrame,
+			"job resume JOB", "newer version", 1},
 		"rows of a job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/rows", newerHeader, "job show JOB",
 			"newer version", 1},
 		"high-water mark": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/highwater", newerHeader, "job resume JOB",
 			"newer version", 1},
+		"identity key last used": {run("user", "bulk", "--quantity", "2"), "state/jobs/instances/*", newerFrame,
+			"user bulk --quantity 2", "newer version", 1},
 		"texts of a job": {run("user", "bulk", "--quantity", "2"), "state/jobs/*/texts", newerHeader, "job show JOB",
 			"newer version", 1},
 		"saved plan": {plan, "a.plan", newerMember("Plan"), "user plan show DIR/a.plan", "newer version", 2},

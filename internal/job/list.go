@@ -29,8 +29,11 @@ type Info struct {
 func (s *Store) info(spec Spec) (Info, error) {
 	folder := s.path(spec.ID)
 	info := Info{Spec: spec, Updated: spec.Begun}
-	var last status
-	if err := journal.ReadRecord(filepath.Join(folder, statusFile), statusKind, &last); err == nil {
+	last, err := readStatus(folder)
+	if err != nil {
+		return info, unusable(spec.ID, err)
+	}
+	if !last.Updated.IsZero() {
 		info.Updated = last.Updated
 	}
 	held := s.isHeld(folder)

@@ -94,7 +94,20 @@ func readSpec(folder, id string) (Spec, error) {
 		s.Selection.valid() != nil {
 		return Spec{}, fmt.Errorf("%s: %w", specFile, journal.ErrDamaged)
 	}
+	if _, err := readStatus(folder); err != nil {
+		return Spec{}, err
+	}
 	return s, nil
+}
+
+// readStatus reads how the last run ended. The rows say that as well: a status that is missing or
+// damaged is the zero one, and only a newer version's, which may mean something else, is an error.
+func readStatus(folder string) (last status, err error) {
+	err = journal.ReadRecord(filepath.Join(folder, statusFile), statusKind, &last)
+	if errors.Is(err, journal.ErrNewer) {
+		return status{}, err
+	}
+	return last, nil
 }
 
 // DamagedFiles is the error of a job whose files have something that no job has.
