@@ -16,9 +16,12 @@ var userView = render.View[userservice.User]{
 		{Head: "DEVICE TOKEN", Name: "DeviceToken", Cell: func(u userservice.User) any { return u.DeviceToken }},
 		{Head: "CLIENT ID", Name: "UserFields.ClientId", Cell: func(u userservice.User) any { return u.ClientID() }},
 		{Head: "NAME", Name: "Name", Cell: func(u userservice.User) any { return fullName(u) }},
-		{Head: "ACTIVITY", Name: "ActivityStatus", Cell: func(u userservice.User) any { return u.ActivityStatus }},
-		{Head: "FLAGS", Name: "Flags", Cell: func(u userservice.User) any { return flagsText(u) }},
-		{Head: "EMAIL", Name: "UserProfile.Email", Cell: func(u userservice.User) any { return u.Fields.Text("Email") }},
+		{Head: "ACTIVITY", Name: "ActivityStatus", Spare: true,
+			Cell: func(u userservice.User) any { return u.ActivityStatus }},
+		{Head: "FLAGS", Name: "Flags", Wrap: true,
+			Cell: func(u userservice.User) any { return flagsText(u) }},
+		{Head: "EMAIL", Name: "UserProfile.Email", Spare: true,
+			Cell: func(u userservice.User) any { return u.Fields.Text("Email") }},
 		{Head: "STATUS", Name: "Status", Wide: true, Cell: func(u userservice.User) any { return u.Status }},
 		{Head: "CREATED", Name: "DateCreated", Wide: true, Cell: func(u userservice.User) any { return u.DateCreated }},
 	}, moreColumns()...),
@@ -40,6 +43,13 @@ func moreColumns() []render.Column[userservice.User] {
 		out = append(out, render.Column[userservice.User]{Head: headOf(f.Name), Name: name, Wide: true,
 			Cell: func(u userservice.User) any {
 				value, _ := u.Fields.Get(f.Name)
+				return cmdutil.Cell(value)
+			},
+			Screen: func(u userservice.User) any {
+				value, _ := u.Fields.Get(f.Name)
+				if on, isFlag := value.(bool); isFlag {
+					return cmdutil.ValueText(on)
+				}
 				return cmdutil.Cell(value)
 			}})
 	}
