@@ -343,51 +343,45 @@ func (s *pageScan) field(name []byte) (f scanField, ok bool) {
 }
 
 func (s *pageScan) mobileDevice(d *MobileDevice, wanted bool) {
-	if !s.isNext('{') {
-		return
-	}
-	s.members(func(name []byte) {
-		switch string(name) {
-		case "MobileUid":
-			d.MobileUID = s.shared(wanted)
-		case "DeviceModel":
-			d.DeviceModel = s.shared(wanted)
-		case "OsType":
-			d.OsType = s.shared(wanted)
-		case "OsVersion":
-			d.OsVersion = s.shared(wanted)
-		case "SdkVersion":
-			d.SdkVersion = s.shared(wanted)
-		case "AppVersion":
-			d.AppVersion = s.shared(wanted)
-		case "VirtualImei":
-			d.VirtualIMEI = s.shared(wanted)
-		default:
-			s.other(name, "MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei")
-		}
-	})
+	s.sharedMembers(wanted, []textMember{{"MobileUid", &d.MobileUID, false}, {"DeviceModel", &d.DeviceModel, false},
+		{"OsType", &d.OsType, false}, {"OsVersion", &d.OsVersion, false}, {"SdkVersion", &d.SdkVersion, false},
+		{"AppVersion", &d.AppVersion, false}, {"VirtualImei", &d.VirtualIMEI, false}})
 }
 
 func (s *pageScan) accountInfo(a *AccountInfo, wanted bool) {
+	s.sharedMembers(wanted, []textMember{{"CompanyId", &a.CompanyID, true}, {"CompanyName", &a.CompanyName, false},
+		{"ApplicationId", &a.ApplicationID, true}, {"ApplicationName", &a.ApplicationName, false},
+		{"InstanceId", &a.InstanceID, true}, {"InstanceName", &a.InstanceName, false}})
+}
+
+// textMember is where a member of an object goes: a text, or a UUID in any spelling.
+type textMember struct {
+	name string
+	to   *string
+	isID bool
+}
+
+// sharedMembers reads an object of texts.
+func (s *pageScan) sharedMembers(wanted bool, members []textMember) {
 	if !s.isNext('{') {
 		return
 	}
 	s.members(func(name []byte) {
-		switch string(name) {
-		case "CompanyId":
-			a.CompanyID = s.sharedID(wanted)
-		case "CompanyName":
-			a.CompanyName = s.shared(wanted)
-		case "ApplicationId":
-			a.ApplicationID = s.sharedID(wanted)
-		case "ApplicationName":
-			a.ApplicationName = s.shared(wanted)
-		case "InstanceId":
-			a.InstanceID = s.sharedID(wanted)
-		case "InstanceName":
-			a.InstanceName = s.shared(wanted)
-		default:
-			s.other(name, "CompanyId", "CompanyName", "ApplicationId", "ApplicationName", "InstanceId", "InstanceName")
+		for _, m := range members {
+			switch {
+			case string(name) != m.name:
+				continue
+			case m.isID:
+				*m.to = s.sharedID(wanted)
+			default:
+				*m.to = s.shared(wanted)
+			}
+			return
 		}
+		names := make([]string, len(members))
+		for i, m := range members {
+			names[i] = m.name
+		}
+		s.other(name, names...)
 	})
 }
