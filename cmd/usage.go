@@ -29,12 +29,49 @@ func wrongUsage(c *cobra.Command, err error) error {
 		if near := nearestFlag(c, unknown.GetSpecifiedName()); near != "" {
 			return failure.New(failure.Invalid, flagText(err)).WithHint("did you mean " + near + "?")
 		}
+		return failure.New(failure.Invalid, flagText(err)).WithHint(hintOfFlag(c, unknown.GetSpecifiedName()))
 	}
 	return invalidUsage(c, flagText(err))
 }
 
 func invalidUsage(c *cobra.Command, message string) error {
 	return failure.New(failure.Invalid, message).WithHint("see `" + c.CommandPath() + " --help`")
+}
+
+// mostFlags is how many flags, or commands with one, a hint names.
+const mostFlags = 6
+
+// hintOfFlag says which commands have a flag that this one has not; else which flags this one has,
+// where these are few.
+func hintOfFlag(c *cobra.Command, name string) string {
+	help := "`" + c.CommandPath() + " --help`"
+	var others []string
+	var look func(*cobra.Command)
+	look = func(other *cobra.Command) {
+		if f := other.LocalNonPersistentFlags().Lookup(name); f != nil && !f.Hidden && !other.Hidden {
+			others = append(others, other.CommandPath())
+		}
+		for _, sub := range other.Commands() {
+			look(sub)
+		}
+	}
+	if look(c.Root()); len(others) > 0 {
+		shown := strings.Join(others[:min(len(others), mostFlags)], ", ")
+		if len(others) > mostFlags {
+			shown += " and others"
+		}
+		return "--" + name + " is a flag of " + shown + "; see " + help
+	}
+	var own []string
+	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Name != "help" {
+			own = append(own, "--"+f.Name)
+		}
+	})
+	if len(own) == 0 || len(own) > mostFlags {
+		return "see " + help
+	}
+	return "the flags of this command are " + strings.Join(own, ", ") + "; see " + help
 }
 
 // nearestFlag returns the flag of a command whose name is like a misspelled one; "" where none is.

@@ -14,6 +14,7 @@ type hint func(*App, *failure.Error) string
 var hintTables = []map[failure.Reason]hint{
 	authHints,
 	fileHints,
+	pathHints,
 	configHints,
 	serviceHints,
 	renderHints,

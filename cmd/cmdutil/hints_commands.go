@@ -23,23 +23,24 @@ const (
 	ReasonPasswordNotKept failure.Reason = "password-not-kept"
 	ReasonNoEmail         failure.Reason = "no-email"
 	ReasonShardsOpen      failure.Reason = "shards-open"
-	ReasonKeySource       failure.Reason = "key-source"         // a profile of another instance, and no source of its key
-	ReasonKeyNotStored    failure.Reason = "key-not-stored"     // token_store memory keeps none
-	ReasonSandboxStays    failure.Reason = "sandbox-stays"      // the profile sandbox cannot be removed
-	ReasonNamesFile       failure.Reason = "names-a-file"       // Subject: the flag that does
-	ReasonStoreUnused     failure.Reason = "store-unused"       // the JWT of the environment stands for the store
-	ReasonNoKeyWithToken  failure.Reason = "no-key-with-token"  // nor an InstanceKey beside it
-	ReasonNoKey           failure.Reason = "no-key"             // of the profile
-	ReasonWrongNumber     failure.Reason = "wrong-number"       // Subject: how many would be deleted
-	ReasonAgentDeletes    failure.Reason = "agent-deletes"      // Subject: the same
-	ReasonAgentCalls      failure.Reason = "agent-calls"        // what may change something
-	ReasonPairNotPrinted  failure.Reason = "pair-not-printed"   // --stdin without --show-tokens
-	ReasonSomeNotRenewed  failure.Reason = "some-not-renewed"   // of several pairs
-	ReasonProfileLeft     failure.Reason = "profile-left"       // Subject: the profile of a deleted instance
-	ReasonProfileMissing  failure.Reason = "profile-missing"    // Subject: a new instance that has none
-	ReasonSandboxInstance failure.Reason = "sandbox-instance"   // the profile sandbox stays with its instance
-	ReasonStoreKeepsNone  failure.Reason = "store-keeps-no-key" // nothing keeps the key of a new profile
-	ReasonProfileTaken    failure.Reason = "profile-taken"      // by another instance
+	ReasonKeySource       failure.Reason = "key-source"          // a profile of another instance, and no source of its key
+	ReasonKeyNotStored    failure.Reason = "key-not-stored"      // token_store memory keeps none
+	ReasonSandboxStays    failure.Reason = "sandbox-stays"       // the profile sandbox cannot be removed
+	ReasonNamesFile       failure.Reason = "names-a-file"        // Subject: the flag that does
+	ReasonStoreUnused     failure.Reason = "store-unused"        // the JWT of the environment stands for the store
+	ReasonNoKeyWithToken  failure.Reason = "no-key-with-token"   // nor an InstanceKey beside it
+	ReasonNoKey           failure.Reason = "no-key"              // of the profile
+	ReasonWrongNumber     failure.Reason = "wrong-number"        // Subject: how many would be deleted
+	ReasonAgentDeletes    failure.Reason = "agent-deletes"       // Subject: the same
+	ReasonAgentCalls      failure.Reason = "agent-calls"         // what may change something
+	ReasonPairNotPrinted  failure.Reason = "pair-not-printed"    // --stdin without --show-tokens
+	ReasonSomeNotRenewed  failure.Reason = "some-not-renewed"    // of several pairs
+	ReasonProfileLeft     failure.Reason = "profile-left"        // Subject: the profile of a deleted instance
+	ReasonProfileMissing  failure.Reason = "profile-missing"     // Subject: a new instance that has none
+	ReasonSandboxInstance failure.Reason = "sandbox-instance"    // the profile sandbox stays with its instance
+	ReasonStoreKeepsNone  failure.Reason = "store-keeps-no-key"  // nothing keeps the key of a new profile
+	ReasonKeyHidden       failure.Reason = "instance-key-hidden" // Subject: a profile's name and its InstanceId, a line each
+	ReasonProfileTaken    failure.Reason = "profile-taken"       // by another instance
 )
 
 // withCommand returns a hint with a command in it, after some words and before others.
@@ -100,7 +101,12 @@ var commandHints = map[failure.Reason]hint{
 			", and act on it by a profile that has its URLs"
 	},
 	ReasonStoreKeepsNone: fixed("give --token-store file or keyring"),
-	ReasonProfileTaken:   fixed("choose another name with --save-as"),
+	ReasonKeyHidden: func(a *App, e *failure.Error) string {
+		name, id, _ := strings.Cut(e.Subject, "\n")
+		return "ask for its InstanceKey, then create the profile with " +
+			a.CommandWithoutProfile("profile", "add", name, "--instance-id", id, "--instance-key-stdin")
+	},
+	ReasonProfileTaken: fixed("choose another name with --save-as"),
 }
 
 // keyHintOf says how the InstanceKey of a profile by its name is set.

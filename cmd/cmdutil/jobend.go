@@ -160,6 +160,10 @@ func (r *jobRun) partial(s job.Summary) error {
 	switch {
 	case s.Count(job.Failed, job.Unknown, job.Stale) <= r.Job.Spec.Invalid: // nothing but rows that were never sent
 		f.Hint = show + ", correct them, and run the command with the corrected input"
+		if r.Flags.Report != "" {
+			f.Hint = "correct the rows in " + QuoteForShell(r.Flags.Report) + ", and run the command with them: --file " +
+				QuoteForShell(r.Flags.Report)
+		}
 	case s.Retryable > 0:
 		f.Hint = show + "; resume with " + r.App.Command("job", "resume", s.Job)
 	default:

@@ -236,7 +236,7 @@ func (a *App) openForJob(name string) (io.Reader, func(), error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
+		return nil, nil, input.Missing(failure.Wrap(failure.Invalid, "the file cannot be read", err), name)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		_ = f.Close()

@@ -60,6 +60,9 @@ func (k *App) Session(o SessionOptions) (*Session, error) {
 		return nil, failure.Newf(failure.Invalid, "--timeout %s is not a time to wait", k.Flags.Timeout)
 	}
 	s := &Session{Profile: p, app: k, given: !cfg.AccessToken.IsZero()}
+	if err := CheckFolder(s.dir(cfg)); err != nil {
+		return nil, err
+	}
 	if p.Sandbox {
 		if s.preset, err = SandboxCredentials(cfg); err != nil {
 			return nil, err

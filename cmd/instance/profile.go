@@ -121,7 +121,8 @@ func profileName(name string) string {
 func (p *profilePlan) save(ctx context.Context, in userservice.InstanceInfo) error {
 	key, err := config.ParseKey(in.Key)
 	if err != nil {
-		return failure.New(failure.Failed, "the service shows no InstanceKey of instance "+in.ID)
+		return failure.New(failure.Failed, "the service shows no InstanceKey of instance "+in.ID).
+			Because(cmdutil.ReasonKeyHidden, p.next.Name+"\n"+in.ID)
 	}
 	p.next.InstanceID = in.ID
 	u := cmdutil.ProfileUpdate{Old: p.old, New: p.next, Key: key}

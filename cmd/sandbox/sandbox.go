@@ -52,6 +52,9 @@ func reset(ctx context.Context, k *cmdutil.App, o resetOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := cmdutil.CheckFolder(cmdutil.SandboxDir(cfg)); err != nil {
+		return err
+	}
 	if _, err := k.ConfirmDeletion(1, "sandbox", "sandboxes"); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/docs"
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 	"github.com/telematicsctl/telematicsctl/internal/render"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
@@ -172,6 +173,9 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 	}
 	if !o.memory {
 		opts.Dir = cmdutil.SandboxDir(cfg)
+		if err := cmdutil.CheckFolder(opts.Dir); err != nil {
+			return opts, err
+		}
 	}
 	if o.users < 0 {
 		return opts, failure.Newf(failure.Invalid, "--users %d: must not be negative", o.users)
@@ -206,7 +210,7 @@ func options(k *cmdutil.App, o serveOptions) (sandbox.Options, error) {
 func readLayout(path string) (*seed.Layout, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, failure.Wrap(failure.Invalid, "--layout", err)
+		return nil, input.Missing(failure.Wrap(failure.Invalid, "--layout", err), path)
 	}
 	defer func() { _ = f.Close() }()
 	l, err := seed.ReadLayout(f)
@@ -221,7 +225,7 @@ func fill(ctx context.Context, k *cmdutil.App, box *sandbox.Sandbox, o serveOpti
 		if o.importFrom != "-" {
 			f, err := os.Open(o.importFrom)
 			if err != nil {
-				return failure.Wrap(failure.Invalid, "--import", err)
+				return input.Missing(failure.Wrap(failure.Invalid, "--import", err), o.importFrom)
 			}
 			defer func() { _ = f.Close() }()
 			start.Import = f

@@ -11,6 +11,7 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/apply"
 	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
+	"github.com/telematicsctl/telematicsctl/internal/input"
 )
 
 func newPlan(a *cmdutil.App) *cobra.Command {
@@ -90,7 +91,7 @@ func newPlanShow(a *cmdutil.App) *cobra.Command {
 func readPlan(path string) (*apply.Plan, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, failure.Wrap(failure.Invalid, "the plan cannot be read", err)
+		return nil, input.Missing(failure.Wrap(failure.Invalid, "the plan cannot be read", err), path)
 	}
 	defer func() { _ = f.Close() }()
 	return apply.Decode(f, path)

@@ -21,7 +21,7 @@ func openCopy(ctx context.Context, a *cmdutil.App, o *planOptions) (*input.File,
 	if o.File != "-" {
 		f, err := os.Open(o.File)
 		if err != nil {
-			return nil, nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
+			return nil, nil, input.Missing(failure.Wrap(failure.Invalid, "the file cannot be read", err), o.File)
 		}
 		defer func() { _ = f.Close() }()
 		if info, err := f.Stat(); err == nil && info.IsDir() {

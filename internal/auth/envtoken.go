@@ -12,7 +12,7 @@ import (
 func (s *Source) HasEnvToken() bool { return !s.EnvToken.IsZero() }
 
 // EnvSubject returns whose the JWT from the environment is, by its own claims. ok is false for what
-// is not a JWT: of that only the service knows whose it is.
+// is not a JWT.
 func (s *Source) EnvSubject() (subject string, c Claims, ok bool) {
 	if c, ok = ReadClaims(s.EnvToken); !ok {
 		return "", c, false
@@ -21,11 +21,12 @@ func (s *Source) EnvSubject() (subject string, c Claims, ok bool) {
 }
 
 // envPair returns the JWT from the environment for a call as the subject, with the times that it
-// claims. A user's is refused for another user, as the call would be about the wrong one. Whether
-// an admin's or a user's will do otherwise is for the service to say.
+// claims. What is not a JWT is not sent: it may be a password. A user's is refused for another user,
+// as the call would be about the wrong one. Whether an admin's or a user's will do otherwise is for
+// the service to say.
 func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 	whose, c, ok := s.EnvSubject()
-	if ok && subject != Admin && whose != Admin && whose != subject {
+	if !ok || subject != Admin && whose != Admin && whose != subject {
 		return tokenstore.Record{}, s.EnvWrongSubject(subject)
 	}
 	return tokenstore.Record{Access: s.EnvToken, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
@@ -65,14 +66,10 @@ func errEnvNotRenewable() error {
 // explainEnv explains a 401 to the JWT from the environment.
 func (s *Source) explainEnv(err error) error {
 	f := failure.Copy(err)
-	_, _, ok := s.EnvSubject()
 	expired := s.EnvExpired()
-	switch {
-	case !ok:
-		f.Message += "; the access token from the environment is not a JWT"
-	case expired != nil:
+	if expired != nil {
 		f.Message += "; " + expired.Error()
-	default:
+	} else {
 		f.Message += "; the JWT from the environment has expired by the service's clock, or the service did not issue it"
 	}
 	f.Cause = errors.Join(f.Cause, expired)

@@ -44,7 +44,7 @@ func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error
 	}
 	file, err := os.Open(cmp.Or(o.Path, o.Name))
 	if err != nil {
-		return nil, failure.Wrap(failure.Invalid, "the file cannot be read", err)
+		return nil, Missing(failure.Wrap(failure.Invalid, "the file cannot be read", err), cmp.Or(o.Path, o.Name))
 	}
 	info, err := file.Stat()
 	switch {
