@@ -165,7 +165,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 		},
 		"a JWT that is none": {
 			broken: set("TELEMATICSCTL_ACCESS_TOKEN", "nonsense"),
-			check:  "credentials", state: "broken", detail: "401", fix: "TELEMATICSCTL_ACCESS_TOKEN", exit: 3,
+			check:  "credentials", state: "broken", detail: "not a JWT", fix: "TELEMATICSCTL_ACCESS_TOKEN", exit: 3,
 			repair: set("TELEMATICSCTL_ACCESS_TOKEN", ""),
 		},
 		"the service blocks sign-ins": {

@@ -1,33 +1,34 @@
 package cmd_test
 
 import (
+	"cmp"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
 
 // checkTexts holds the texts of the source to the table: each is in a row, or in elsewhereTexts.
 func checkTexts(t *testing.T, seen []seenMessage, texts []sourceText) {
 	t.Helper()
-	var all strings.Builder
-	for _, m := range seen {
-		all.WriteString(m.text + "\n")
-	}
-	table, inSource := all.String(), map[string]bool{}
+	var table messageTable
+	table.add(seen)
+	inSource := map[string][]sourceText{}
 	for _, text := range texts {
-		inSource[text.longest] = true
-		if _, exempt := elsewhereTexts[text.longest]; !exempt && !inTable(table, text.longest) {
+		inSource[text.longest] = append(inSource[text.longest], text)
+		if _, exempt := elsewhereTexts[text.longest]; !exempt && !table.has(text) {
 			t.Errorf("%s: %q is in no row: add one to %s, or an entry to elsewhereTexts", text.where, text.longest, messagesFolder)
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(elsewhereTexts)) {
 		why := elsewhereTexts[text]
 		switch {
-		case !inSource[text]:
+		case inSource[text] == nil:
 			t.Errorf("elsewhereTexts has %q, which the source has not", text)
-		case inTable(table, text):
+		case !slices.ContainsFunc(inSource[text], func(t sourceText) bool { return !table.has(t) }):
 			t.Errorf("%q is in a row: take it out of elsewhereTexts", text)
 		}
 		file, isTest := strings.CutPrefix(why, "pinned by ")
@@ -44,9 +45,39 @@ func checkTexts(t *testing.T, seen []seenMessage, texts []sourceText) {
 	t.Logf("%d of %d texts are in no row", len(elsewhereTexts), len(texts))
 }
 
-// inTable reports whether a text is in the table, perhaps as the beginning of a sentence.
-func inTable(table, text string) bool {
-	return strings.Contains(table, text) || strings.Contains(table, strings.ToUpper(text[:1])+text[1:])
+// A messageTable is what the rows print.
+type messageTable struct {
+	all, shown string // shown is that of commands that succeed, which show an error as a finding
+	byReason   map[failure.Reason]string
+}
+
+func (table *messageTable) add(seen []seenMessage) {
+	table.byReason = map[failure.Reason]string{}
+	for _, m := range seen {
+		text := m.text + "\n"
+		table.all += text
+		if m.err == nil {
+			table.shown += text
+		} else if m.err.Reason != "" {
+			table.byReason[m.err.Reason] += text
+		}
+	}
+}
+
+// has reports whether a text is in the table: as a whole, in one line, and in a row with the reason
+// that it has in the source.
+func (table *messageTable) has(text sourceText) bool {
+	_, never := unreachableReasons[text.reason]
+	if text.reason == "" || never || elsewhereReasons[text.reason] != "" {
+		return text.pattern.MatchString(table.all)
+	}
+	reason := cmp.Or(replacedReasons[text.longest], text.reason)
+	return text.pattern.MatchString(table.byReason[reason]) || text.pattern.MatchString(table.shown)
+}
+
+// replacedReasons are texts whose error gets another reason from the command that meets it.
+var replacedReasons = map[string]failure.Reason{
+	"it was typed differently each time": "store-passphrase-missing",
 }
 
 // elsewhereTexts are texts that no row has: the file that pins a text, or why a command in a test
@@ -79,6 +110,7 @@ var elsewhereTexts = map[string]string{
 	"not undone: ":                           "pinned by testdata/both/apply-undo.txtar",
 	"nothing is reported of user ":           "user explain shows it as a check",
 	"nothing was sent: the plan removes ":    "pinned by testdata/both/apply.txtar",
+	"only ":                                  "a finding of doctor, where the disk is nearly full",
 	"show the screen":                        "the terminal must fail",
 	"the answer names no version":            "a check of doctor, which shows it as a finding: it asks the release's host",
 	"the file was changed while it was read": "both readings are of one private copy of the input",

@@ -30,8 +30,14 @@ type hintEntry struct {
 	where  string
 }
 
-// A sourceText is a text that a person is to read: its longest part without a verb of fmt.
-type sourceText struct{ where, longest string }
+// A sourceText is a text that a person is to read: its longest part without a verb of fmt, and what
+// it looks like with anything in the place of what is not constant.
+type sourceText struct {
+	where, longest string
+	pattern        *regexp.Regexp
+	constant       string         // of its reason, as "job.ReasonShard"; "" for none
+	reason         failure.Reason // the constant's value
+}
 
 // readReasons reads the source of the program, tests aside.
 func readReasons(t *testing.T) messageSource {
@@ -65,6 +71,9 @@ func readReasons(t *testing.T) messageSource {
 	}
 	if len(s.constants) < 100 {
 		t.Fatalf("%d reasons", len(s.constants))
+	}
+	for i, text := range s.texts {
+		s.texts[i].reason = values[cmp.Or(aliases[text.constant], text.constant)]
 	}
 	tables := map[string][]hintEntry{}
 	for _, file := range hints {
@@ -181,46 +190,94 @@ var verbsOfFmt = regexp.MustCompile(`%[-+#0-9.\[\]]*[a-zA-Z%]`)
 // textsOf returns the texts of messages that a file makes.
 func textsOf(files *token.FileSet, file *ast.File) []sourceText {
 	var found []sourceText
+	reasons := map[*ast.CallExpr]string{} // of the calls that Because was called on
 	ast.Inspect(file, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
 		}
 		sel, ok := call.Fun.(*ast.SelectorExpr)
+		if ok && sel.Sel.Name == "Because" && len(call.Args) > 0 {
+			if of, ok := sel.X.(*ast.CallExpr); ok {
+				reasons[of] = constantOf(file, call.Args[0])
+			}
+		}
 		if !ok || !slices.Contains(messageCalls, sel.Sel.Name) {
 			return true
 		}
 		if x, ok := sel.X.(*ast.Ident); sel.Sel.Name != "Warn" && sel.Sel.Name != "WithHint" && (!ok || x.Name != "failure") {
 			return true
 		}
-		longest := ""
+		var text sourceText
 		for _, arg := range call.Args {
-			if arg, ok := arg.(*ast.CallExpr); ok && sel.Sel.Name != "Warn" {
-				_ = arg
+			if _, isCall := arg.(*ast.CallExpr); isCall && sel.Sel.Name != "Warn" {
 				continue
 			}
-			ast.Inspect(arg, func(n ast.Node) bool {
-				if inner, ok := n.(*ast.CallExpr); ok {
-					if s, ok := inner.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Command" {
-						return false
-					}
-				}
-				if e, ok := n.(ast.Expr); ok {
-					if text, ok := literal(e); ok {
-						for _, part := range verbsOfFmt.Split(text, -1) {
-							if len(part) > len(longest) {
-								longest = part
-							}
-						}
-					}
-				}
-				return true
-			})
+			if t := textOf(arg); len(t.longest) > len(text.longest) {
+				text = t
+			}
 		}
-		if len(longest) > 3 {
-			found = append(found, sourceText{position(files, call), longest})
+		if len(text.longest) > 3 {
+			text.where, text.constant = position(files, call), reasons[call]
+			found = append(found, text)
 		}
 		return true
 	})
 	return found
+}
+
+// constantOf returns the name of a constant with its package.
+func constantOf(file *ast.File, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return file.Name.Name + "." + e.Name
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok {
+			return x.Name + "." + e.Sel.Name
+		}
+	}
+	return ""
+}
+
+// textOf returns the text of an argument: of a literal, of a sum of some, or of the format of a
+// call within it.
+func textOf(arg ast.Expr) sourceText {
+	var t sourceText
+	var pattern strings.Builder
+	var walk func(e ast.Expr)
+	walk = func(e ast.Expr) {
+		switch e := e.(type) {
+		case *ast.BinaryExpr:
+			walk(e.X)
+			walk(e.Y)
+		case *ast.ParenExpr:
+			walk(e.X)
+		case *ast.BasicLit:
+			text, _ := literal(e)
+			for i, part := range verbsOfFmt.Split(text, -1) {
+				if i > 0 {
+					pattern.WriteString(".*")
+				}
+				pattern.WriteString(regexp.QuoteMeta(part))
+				if len(part) > len(t.longest) {
+					t.longest = part
+				}
+			}
+		case *ast.CallExpr:
+			if s, ok := e.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Sprintf" {
+				walk(e.Args[0])
+				return
+			}
+			pattern.WriteString(".*")
+		default:
+			pattern.WriteString(".*")
+		}
+	}
+	walk(arg)
+	text := pattern.String()
+	if first := text[:min(1, len(text))]; first >= "a" && first <= "z" { // it may begin a sentence
+		text = "(?i:" + first + ")" + text[1:]
+	}
+	t.pattern = regexp.MustCompile(text)
+	return t
 }

@@ -98,7 +98,8 @@ func commandVerbs() map[string]messageVerb {
 		// what the pattern finds.
 		"alter": func(w *messageWorld, rest string) {
 			words := w.words(rest)
-			a := messageAnswer{method: words[0], path: words[1], altered: regexp.MustCompile(words[2]), body: unescaped(words[3])}
+			a := messageAnswer{method: words[0], path: words[1], altered: regexp.MustCompile(words[2]),
+				body: unescaped(words[3])}
 			w.set(func() { w.answers = append(slices.Clone(w.answers), a) })
 		},
 		"well": func(w *messageWorld, _ string) { w.set(func() { w.answers = nil }) },

@@ -78,7 +78,7 @@ type messageResult struct {
 type messageAnswer struct {
 	method, path, status, body string
 	header                     http.Header
-	altered                    *regexp.Regexp // what body replaces in the service's own answer; nil for an answer of the row's
+	altered                    *regexp.Regexp // what body replaces in the service's own answer; nil: body is it all
 }
 
 func newMessageWorld(t *testing.T, row *messageRow) *messageWorld {

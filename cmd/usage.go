@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/config"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
@@ -41,10 +42,15 @@ func invalidUsage(c *cobra.Command, message string) error {
 // mostFlags is how many flags, or commands with one, a hint names.
 const mostFlags = 6
 
-// hintOfFlag says which commands have a flag that this one has not; else which flags this one has,
-// where these are few.
+// hintOfFlag says which variable sets what a flag that a command has not would set, or which
+// commands have it; else which flags this one has, where these are few.
 func hintOfFlag(c *cobra.Command, name string) string {
 	help := "`" + c.CommandPath() + " --help`"
+	for _, s := range config.Settings {
+		if s.Variable != "" && s.Key == strings.ReplaceAll(name, "-", "_") {
+			return "set " + s.Variable + ", or " + s.Key + " in the configuration; see " + help
+		}
+	}
 	var others []string
 	var look func(*cobra.Command)
 	look = func(other *cobra.Command) {
@@ -71,7 +77,7 @@ func hintOfFlag(c *cobra.Command, name string) string {
 	if len(own) == 0 || len(own) > mostFlags {
 		return "see " + help
 	}
-	return "the flags of this command are " + strings.Join(own, ", ") + "; see " + help
+	return "this command has " + strings.Join(own, ", ") + "; see " + help
 }
 
 // nearestFlag returns the flag of a command whose name is like a misspelled one; "" where none is.

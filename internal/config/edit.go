@@ -115,7 +115,7 @@ func (c *Config) edit(ctx context.Context, change func(top *yaml.Node) error) er
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
-		return failure.Wrap(failure.Failed, "configuration file "+c.Path+" cannot be written", err)
+		return err
 	}
 	if err := atomicfile.WriteFile(c.Path, b.Bytes(), 0o600); err != nil {
 		return atomicfile.Failure(failure.Failed, "configuration file "+c.Path+" cannot be written", c.Path, err)
