@@ -1,10 +1,13 @@
 package user
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/telematicsctl/telematicsctl/cmd/cmdutil"
+	"github.com/telematicsctl/telematicsctl/internal/apply"
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
+	"github.com/telematicsctl/telematicsctl/internal/failure"
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/fleet"
 	"github.com/telematicsctl/telematicsctl/internal/input"
@@ -91,20 +97,65 @@ func exportUsers(ctx context.Context, a *cmdutil.App, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	var users []exported
-	pages := fleet.Pages(ctx, fleet.FetchInstance(s.API, userservice.AsAdmin(), id), fleet.PageOptions{Complete: true})
-	for page, err := range pages {
-		if err != nil {
-			return err
+	fields := slices.DeleteFunc(slices.Clone(columns), func(f *field.Field) bool { return f == nil })
+	fetch := fleet.FetchInstanceOnly(s.API, userservice.AsAdmin(), id, &userservice.Only{Fields: fields})
+	each := func(do func(exported) error) error {
+		for page, err := range fleet.Pages(ctx, fetch, fleet.PageOptions{Complete: true, Seen: apply.Seen(0)}) {
+			if err != nil {
+				return err
+			}
+			for i := range page.Users {
+				if err := do(newExported(&page.Users[i], header, columns)); err != nil {
+					return err
+				}
+			}
 		}
-		for i := range page.Users {
-			users = append(users, newExported(&page.Users[i], header, columns))
-		}
+		return nil
 	}
-	if format := p.Format(); !p.Queried() && (format == render.Table || format == render.Wide || format == render.CSV) {
-		return writeCSV(a.Streams.Out, header, users, o.raw)
+	format := p.Format()
+	switch {
+	case p.Queried(): // it has all of it in memory, and prints at the end
+		return printExported(p, view, each)
+	case format == render.Table || format == render.Wide || format == render.CSV:
+		return whenComplete(a.Streams.Out, func(w io.Writer) error { return writeCSV(w, header, each, o.raw) })
 	}
-	return render.List(p, view, users)
+	return whenComplete(a.Streams.Out, func(w io.Writer) error {
+		p.Redirect(w)
+		return printExported(p, view, each)
+	})
+}
+
+// whenComplete prints what fill writes, once it has written all of it: a part of the users must not
+// be taken for all. Until then it is in a file.
+func whenComplete(out io.Writer, fill func(io.Writer) error) error {
+	failed := func(err error) error {
+		return atomicfile.Failure(failure.Failed, "the export cannot be kept until it is complete", os.TempDir(), err)
+	}
+	spool, err := atomicfile.NewTemporary("")
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = spool.Close() }() // what was in it is printed, or is not wanted
+	held := bufio.NewWriterSize(spool, 1<<16)
+	if err := fill(held); err != nil {
+		return failed(err)
+	}
+	if err := held.Flush(); err != nil {
+		return failed(err)
+	}
+	_, err = io.Copy(out, io.NewSectionReader(spool, 0, math.MaxInt64))
+	return err
+}
+
+// eachExported gives the users of the instance, all of them.
+type eachExported func(do func(exported) error) error
+
+func printExported(p *render.Printer, view render.View[exported], each eachExported) error {
+	stream := render.NewStream(p, view, render.Frame{})
+	if err := each(stream.Add); err != nil {
+		return err
+	}
+	return stream.Close(nil)
 }
 
 // exported is a user as a row of the file.
@@ -163,18 +214,19 @@ func exportView(header []string) render.View[exported] {
 }
 
 // writeCSV writes the file that is edited and given back.
-func writeCSV(w io.Writer, header []string, users []exported, raw bool) error {
+func writeCSV(w io.Writer, header []string, each eachExported, raw bool) error {
 	out := input.NewWriter(w, input.Shape{Format: input.CSV, Separator: ","}, header, raw)
 	cells := make([]string, len(header))
-	for _, u := range users {
+	err := each(func(u exported) error {
 		for i, v := range u.values {
 			if cells[i] = ""; v != nil {
 				cells[i] = fmt.Sprint(v)
 			}
 		}
-		if err := out.Write(cells); err != nil {
-			return err
-		}
+		return out.Write(cells)
+	})
+	if err != nil {
+		return err
 	}
 	return out.Flush()
 }

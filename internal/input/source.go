@@ -11,16 +11,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
+	"github.com/telematicsctl/telematicsctl/internal/atomicfile"
 	"github.com/telematicsctl/telematicsctl/internal/failure"
 )
+
+// file is an *os.File, or our own copy.
+type file interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
 
 // source is the bytes of a file, to be read as often as need be.
 type source struct {
 	called string // the file, for messages
-	file   *os.File
-	remove bool // the file is our own copy, and still has a name
+	file   file
 	size   int64
 	magic  [16]byte // its first bytes
 	gzip   bool
@@ -67,9 +75,7 @@ func openSource(ctx context.Context, o Options, stdin io.Reader) (*source, error
 	return s, nil
 }
 
-// spool copies a pipe to a file that only its owner may read. The file loses its name at
-// once where the system allows that, so that it goes with the process, however the
-// process ends.
+// spool copies a pipe to a file of our own.
 func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 	what := s.called + " cannot be kept for reading"
 	if dir != "" {
@@ -77,11 +83,11 @@ func (s *source) spool(ctx context.Context, dir string, in io.Reader) error {
 			return failure.Wrap(failure.Failed, what, err)
 		}
 	}
-	file, err := os.CreateTemp(dir, "input-*")
+	file, err := atomicfile.NewTemporary(dir)
 	if err != nil {
 		return failure.Wrap(failure.Failed, what, err)
 	}
-	s.file, s.remove = file, os.Remove(file.Name()) != nil
+	s.file = file
 	if _, err = io.Copy(file, &interruptible{ctx, in}); err == nil {
 		err = s.stat()
 	} else if ctx.Err() == nil && failure.CodeOf(err) == failure.Failed {
@@ -107,14 +113,7 @@ func (s *source) stat() error {
 	return nil
 }
 
-func (s *source) close() error {
-	err := s.file.Close()
-	if s.remove {
-		s.remove = false
-		err = errors.Join(err, os.Remove(s.file.Name()))
-	}
-	return err
-}
+func (s *source) close() error { return s.file.Close() }
 
 // content returns the bytes of the file from the start, decompressed.
 func (s *source) content(ctx context.Context) (io.Reader, error) {

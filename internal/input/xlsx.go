@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -39,7 +38,7 @@ type workbook struct {
 // sheet ends as well.
 type endable struct {
 	ctx  context.Context
-	file *os.File
+	file io.ReaderAt
 	end  context.CancelFunc
 }
 

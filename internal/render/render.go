@@ -343,6 +343,9 @@ func (s *sink) flush() error {
 	return err
 }
 
+// Redirect has the printer write elsewhere than the options say from now on.
+func (p *Printer) Redirect(w io.Writer) { p.out.w = w }
+
 // Buffer has the printer gather what it prints until Flush: many rows are then one write.
 func (p *Printer) Buffer() { p.out.buffered = true }
 
