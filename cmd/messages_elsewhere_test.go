@@ -121,7 +121,6 @@ var elsewhereTexts = map[string]string{
 	"the output cannot be printed":                                                "pinned by testdata/script/output-full.txtar",
 	"the plan of job ":                                                            "the file must go between the check of the job's input and its reading",
 	"the run ended before the answer came":                                        "a run that is ended between two tries of one row",
-	"the sandbox was emptied, but not filled again":                               "a disk that is full between the two",
 	"the service differs: ":                                                       "sandbox proxy says it while it serves another program",
 	"the token store has no folder":                                               "the configuration always names one: a test of internal/tokenstore leaves it out",
 	"the token store returns something else than was written":                     "a keyring that is broken",

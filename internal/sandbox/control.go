@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"mime"
 	"net/http"
@@ -50,22 +49,27 @@ func failed(status int, message string) fault.Response {
 	return plain(status, map[string]any{"Error": message})
 }
 
-// body is a request's JSON object, by names in lower case.
-type body map[string]json.RawMessage
-
-type control func(s *Sandbox, r *http.Request, b body) (result any, err error)
+// control is a call of the control API. data is the request's body, a JSON object; nil where there is
+// none.
+type control func(s *Sandbox, ctx context.Context, data []byte) (result any, err error)
 
 // controls returns the calls of the control API.
 func controls() map[string]control {
 	return map[string]control{
-		"GET faults":         (*Sandbox).showFaults,
-		"PUT faults":         (*Sandbox).setFaults,
-		"DELETE faults":      (*Sandbox).clearFaults,
-		"GET clock":          (*Sandbox).showClock,
-		"POST clock":         (*Sandbox).moveClock,
-		"DELETE clock":       (*Sandbox).resetClock,
+		"GET faults": func(s *Sandbox, _ context.Context, _ []byte) (any, error) { return s.shownFaults(), nil },
+		"PUT faults": (*Sandbox).setFaults,
+		"DELETE faults": func(s *Sandbox, _ context.Context, _ []byte) (any, error) {
+			s.faults.Replace(nil)
+			return s.shownFaults(), nil
+		},
+		"GET clock":  func(s *Sandbox, _ context.Context, _ []byte) (any, error) { return s.shownClock(), nil },
+		"POST clock": (*Sandbox).moveClock,
+		"DELETE clock": func(s *Sandbox, _ context.Context, _ []byte) (any, error) {
+			s.offset.Store(0)
+			return s.shownClock(), nil
+		},
 		"POST tokens/expire": (*Sandbox).expireTokens,
-		"GET jwks":           (*Sandbox).showKeys,
+		"GET jwks":           func(s *Sandbox, ctx context.Context, _ []byte) (any, error) { return s.server.KeySet(ctx) },
 		"PUT users":          (*Sandbox).putUser,
 		"GET counters":       (*Sandbox).showCounters,
 		"GET requests":       (*Sandbox).showRequests,
@@ -86,21 +90,16 @@ func (s *Sandbox) control(r *http.Request) fault.Response {
 	if !ok {
 		return refusal
 	}
-	b := body{}
 	if len(data) > 0 {
 		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 			return failed(http.StatusUnsupportedMediaType, "the body must be application/json")
 		}
-		var raw map[string]json.RawMessage
-		if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(data, &object); err != nil || object == nil {
 			return failed(http.StatusBadRequest, "the body is not a JSON object")
 		}
-		for name, value := range raw {
-			b[strings.ToLower(name)] = value
-		}
-		b[""] = data
 	}
-	result, err := handle(s, r, b)
+	result, err := handle(s, r.Context(), data)
 	if err != nil {
 		return failed(controlStatus(err), err.Error())
 	}
@@ -145,17 +144,15 @@ func calls() []string {
 	return out
 }
 
-func (s *Sandbox) showFaults(*http.Request, body) (any, error) {
-	return map[string]any{"Faults": s.faults.Texts()}, nil
-}
+func (s *Sandbox) shownFaults() any { return map[string]any{"Faults": s.faults.Texts()} }
 
-func (s *Sandbox) setFaults(r *http.Request, b body) (any, error) {
-	var texts []string
-	if err := json.Unmarshal(b["faults"], &texts); err != nil {
+func (s *Sandbox) setFaults(_ context.Context, data []byte) (any, error) {
+	var in struct{ Faults []string }
+	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, failure.Wrap(failure.Invalid, "the field Faults must be a list of texts", err)
 	}
-	list := make([]fault.Fault, len(texts))
-	for i, text := range texts {
+	list := make([]fault.Fault, len(in.Faults))
+	for i, text := range in.Faults {
 		var err error
 		if list[i], err = fault.Parse(text); err != nil {
 			return nil, err
@@ -165,28 +162,23 @@ func (s *Sandbox) setFaults(r *http.Request, b body) (any, error) {
 		return nil, err
 	}
 	s.faults.Replace(list)
-	return s.showFaults(r, nil)
+	return s.shownFaults(), nil
 }
 
-func (s *Sandbox) clearFaults(r *http.Request, _ body) (any, error) {
-	s.faults.Replace(nil)
-	return s.showFaults(r, nil)
-}
-
-func (s *Sandbox) showClock(*http.Request, body) (any, error) {
-	return map[string]any{"Now": s.now().UTC(), "Offset": time.Duration(s.offset.Load()).String()}, nil
+func (s *Sandbox) shownClock() any {
+	return map[string]any{"Now": s.now().UTC(), "Offset": time.Duration(s.offset.Load()).String()}
 }
 
 // farthest is how far the clock can be moved from the system's: durations have an end.
 const farthest = 100 * 365 * 24 * time.Hour
 
 // moveClock sets the clock by Advance, a duration, or To, a moment.
-func (s *Sandbox) moveClock(r *http.Request, b body) (any, error) {
+func (s *Sandbox) moveClock(_ context.Context, data []byte) (any, error) {
 	var in struct {
 		Advance *string
 		To      *time.Time
 	}
-	if b[""] == nil || json.Unmarshal(b[""], &in) != nil || in.Advance == nil && in.To == nil {
+	if json.Unmarshal(data, &in) != nil || in.Advance == nil && in.To == nil {
 		return nil, failure.New(failure.Invalid, "the body must have Advance, a duration, or To, a moment in ISO 8601")
 	}
 	offset := time.Duration(s.offset.Load())
@@ -203,72 +195,53 @@ func (s *Sandbox) moveClock(r *http.Request, b body) (any, error) {
 		return nil, failure.New(failure.Invalid, "the clock moves at most a hundred years from the system's")
 	}
 	s.offset.Store(int64(offset))
-	return s.showClock(r, nil)
-}
-
-func (s *Sandbox) resetClock(r *http.Request, _ body) (any, error) {
-	s.offset.Store(0)
-	return s.showClock(r, nil)
+	return s.shownClock(), nil
 }
 
 // expireTokens makes the JWTs of DeviceToken expire at once, or all. Refresh tokens stay.
-func (s *Sandbox) expireTokens(r *http.Request, b body) (any, error) {
+func (s *Sandbox) expireTokens(ctx context.Context, data []byte) (any, error) {
+	var in struct{ DeviceToken json.RawMessage }
+	_ = json.Unmarshal(data, &in) // an object, or nothing
 	var token string
-	if raw := b["devicetoken"]; raw != nil {
-		err := json.Unmarshal(raw, &token)
-		if err == nil {
-			token, err = field.ParseUUID(token)
-		}
-		if err != nil {
+	if in.DeviceToken != nil {
+		err := json.Unmarshal(in.DeviceToken, &token)
+		if token, err = field.ParseUUID(token); err != nil {
 			return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")
 		}
 	}
-	known, err := s.server.Expire(r.Context(), token)
+	known, err := s.server.Expire(ctx, token)
 	if err == nil && !known {
 		err = failure.Newf(failure.NotFound, "unknown user %s", token)
 	}
 	return map[string]any{"Expired": true}, err
 }
 
-// showKeys is the public key of JWTs, as a JSON Web Key Set.
-func (s *Sandbox) showKeys(r *http.Request, _ body) (any, error) { return s.server.KeySet(r.Context()) }
-
 // putUser adds a user, a line of an export, or puts it in the place of the one with its
 // DeviceToken.
-func (s *Sandbox) putUser(r *http.Request, b body) (any, error) {
-	if b[""] == nil {
+func (s *Sandbox) putUser(ctx context.Context, data []byte) (any, error) {
+	if len(data) == 0 {
 		return nil, failure.New(failure.Invalid, "the body must be a user, as an export has it")
 	}
-	return map[string]any{"Put": true}, s.server.Put(r.Context(), b[""])
+	return map[string]any{"Put": true}, s.server.Put(ctx, data)
 }
 
-func (s *Sandbox) showCounters(r *http.Request, _ body) (any, error) {
+func (s *Sandbox) showCounters(ctx context.Context, _ []byte) (any, error) {
 	users := 0
-	err := s.store.View(r.Context(), func(st *store.State) { users = st.Total() })
-	s.history.mu.Lock()
-	defer s.history.mu.Unlock()
-	counts := map[string]map[string]int64{}
-	for call, by := range s.history.counts {
-		counts[call] = map[string]int64{}
-		for status, n := range by {
-			counts[call][fmt.Sprint(status)] = n
-		}
-	}
-	return map[string]any{"Requests": s.history.total, "Faults": s.faults.Injected(), "Users": users, "Calls": counts}, err
+	err := s.store.View(ctx, func(st *store.State) { users = st.Total() })
+	total, calls := s.history.counters()
+	return map[string]any{"Requests": total, "Faults": s.faults.Injected(), "Users": users, "Calls": calls}, err
 }
 
-func (s *Sandbox) showRequests(*http.Request, body) (any, error) {
-	s.history.mu.Lock()
-	defer s.history.mu.Unlock()
-	return map[string]any{"Requests": append([]Exchange{}, s.history.last...)}, nil
+func (s *Sandbox) showRequests(context.Context, []byte) (any, error) {
+	return map[string]any{"Requests": s.history.requests()}, nil
 }
 
-func (s *Sandbox) resetByControl(r *http.Request, _ body) (any, error) {
-	s.offset.Store(0)
+func (s *Sandbox) resetByControl(ctx context.Context, _ []byte) (any, error) {
 	// A client that goes away must not leave a part of the users.
-	if err := s.beginAgain(context.WithoutCancel(r.Context())); err != nil {
+	if err := s.reset(context.WithoutCancel(ctx), s.began); err != nil {
 		return nil, err
 	}
+	s.offset.Store(0)
 	s.faults.Replace(s.options.Faults)
 	s.faults.Forget()
 	s.history.forget()

@@ -3,7 +3,9 @@ package sandbox
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,18 +140,35 @@ type history struct {
 func (h *history) add(e Exchange, call string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.last) == mostExchanges {
-		h.last = append(h.last[:0:0], h.last[mostExchanges/2:]...)
+	if h.last = append(h.last, e); len(h.last) > mostExchanges {
+		h.last = slices.Clone(h.last[mostExchanges/2:])
 	}
-	h.last = append(h.last, e)
 	h.total++
-	if h.counts == nil {
-		h.counts = map[string]map[int]int64{}
-	}
 	if h.counts[call] == nil {
+		if h.counts == nil {
+			h.counts = map[string]map[int]int64{}
+		}
 		h.counts[call] = map[int]int64{}
 	}
 	h.counts[call][e.Status]++
+}
+
+// requests returns the last ones, the latest last.
+func (h *history) requests() []Exchange {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]Exchange{}, h.last...)
+}
+
+// counters returns how many requests there were, and how many by call and status.
+func (h *history) counters() (total int64, counts map[string]map[int]int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	counts = map[string]map[int]int64{}
+	for call, by := range h.counts {
+		counts[call] = maps.Clone(by)
+	}
+	return h.total, counts
 }
 
 func (h *history) forget() {

@@ -93,7 +93,7 @@ type Sandbox struct {
 	faults  *fault.Set
 	offset  atomic.Int64 // nanoseconds that the control API has moved the clock by
 	history history
-	start   start
+	began   []*store.User            // whom a reset of the control API brings back
 	hosts   atomic.Pointer[[]string] // under which it serves, for the control API; nil is any
 
 	randomMu sync.Mutex
@@ -181,8 +181,14 @@ func (s *Sandbox) Close() error { return s.store.Close() }
 
 // Reset empties the sandbox, whatever is in its file: no users, no tokens, new keys, the layout as
 // it was. It fails, of code failed, while another process serves the folder.
-func (s *Sandbox) Reset(ctx context.Context) error {
-	err := s.store.Reset(ctx, s.initial())
+func (s *Sandbox) Reset(ctx context.Context) error { return s.reset(ctx, nil) }
+
+func (s *Sandbox) reset(ctx context.Context, users []*store.User) error {
+	changes := s.initial()
+	for _, u := range users {
+		changes = append(changes, store.Change{User: u})
+	}
+	err := s.store.Reset(ctx, changes)
 	var served *store.ErrServed
 	if errors.As(err, &served) {
 		return failure.Wrap(failure.Failed, "cannot empty the sandbox", err).Because(ReasonServed, served.URL)
@@ -260,47 +266,18 @@ type Start struct {
 	Fleet  seed.Fleet
 }
 
-// start is what the sandbox began with, for the resets of the control API. One reset takes place at
-// a time.
-type start struct {
-	mu    sync.Mutex
-	lines []byte // the imported users as they were taken: a DeviceToken that was drawn for a line stays the same
-	fleet seed.Fleet
-}
-
-// Begin imports users and then adds a fleet, and returns how many were imported. With the control
-// API it remembers both: a reset brings them back.
-func (s *Sandbox) Begin(ctx context.Context, b Start) (int, error) {
-	s.start.mu.Lock()
-	defer s.start.mu.Unlock()
-	imported := 0
+// Begin imports users and then adds a fleet, and returns how many were imported. A reset of the control
+// API brings back the users that are there then.
+func (s *Sandbox) Begin(ctx context.Context, b Start) (imported int, err error) {
 	if b.Import != nil {
-		var keep func([]byte)
-		if s.options.Control {
-			keep = func(line []byte) { s.start.lines = append(s.start.lines, line...) }
+		if imported, err = s.Import(ctx, b.Import); err != nil {
+			return imported, err
 		}
-		n, err := s.server.Import(ctx, b.Import, keep)
-		if err != nil {
-			return n, err
-		}
-		imported = n
 	}
-	s.start.fleet = b.Fleet
-	return imported, s.Fill(ctx, b.Fleet)
-}
-
-// beginAgain empties the sandbox and fills it as Begin did. Requests meanwhile see it half filled.
-func (s *Sandbox) beginAgain(ctx context.Context) error {
-	s.start.mu.Lock()
-	defer s.start.mu.Unlock()
-	if err := s.Reset(ctx); err != nil {
-		return err
+	if err = s.Fill(ctx, b.Fleet); err != nil || !s.options.Control {
+		return imported, err
 	}
-	_, err := s.Import(ctx, bytes.NewReader(s.start.lines))
-	if err = errors.Join(err, s.Fill(ctx, s.start.fleet)); err != nil {
-		return failure.Wrap(failure.Failed, "the sandbox was emptied, but not filled again", err)
-	}
-	return nil
+	return imported, s.store.View(ctx, func(st *store.State) { s.began, _ = st.UsersFrom(0, st.Total()) })
 }
 
 // Fill adds a fleet of plausible users. Those who are there already stay as they are.
@@ -308,7 +285,7 @@ func (s *Sandbox) Fill(ctx context.Context, f seed.Fleet) error { return s.serve
 
 // Import adds the users of JSON Lines as Export writes them, and returns how many.
 func (s *Sandbox) Import(ctx context.Context, r io.Reader) (int, error) {
-	return s.server.Import(ctx, r, nil)
+	return s.server.Import(ctx, r)
 }
 
 // Export writes every user as JSON Lines, in the order of registration, and returns how many.

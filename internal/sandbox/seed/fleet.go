@@ -27,13 +27,13 @@ const fleetSpan = 3 * 365 * 24 * time.Hour
 // Maker makes the users of a fleet, one after the other.
 type Maker struct {
 	*rand.Rand
-	instances []string
+	instances []*store.Place
 	step      time.Duration
 	made      int
 }
 
 // NewMaker makes a maker whose users are spread over instances.
-func NewMaker(f Fleet, instances []string) *Maker {
+func NewMaker(f Fleet, instances []*store.Place) *Maker {
 	return &Maker{
 		Rand:      rand.New(rand.NewPCG(f.Seed, f.Seed)), //nolint:gosec // nothing of a fleet is secret
 		instances: instances, step: fleetSpan / time.Duration(max(f.Users, 1)),
@@ -146,7 +146,7 @@ func mailName(name string) string {
 func (m *Maker) instance() string {
 	n := len(m.instances)
 	at := m.Float64()
-	return m.instances[int(at*at*float64(n))%n]
+	return m.instances[int(at*at*float64(n))%n].ID
 }
 
 func (m *Maker) uuid() string {

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,15 +31,10 @@ func (s *Server) Fill(ctx context.Context, fleet seed.Fleet) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := s.Store.Update(ctx, func(st *store.State) []store.Change {
+		err := s.Store.Update(ctx, func(st *store.State) (changes []store.Change) {
 			if maker == nil {
-				var ids []string
-				for _, p := range st.Places() {
-					ids = append(ids, p.ID)
-				}
-				maker = seed.NewMaker(fleet, ids)
+				maker = seed.NewMaker(fleet, st.Places())
 			}
-			var changes []store.Change
 			for range min(batch, fleet.Users-done) {
 				if u := maker.Next(); st.User(u.Token) == nil {
 					changes = append(changes, store.Change{User: u})
@@ -99,32 +95,36 @@ type imported struct {
 // Import adds the users of JSON Lines as Export writes them, and returns how many. A user
 // without a DeviceToken gets one; one without an instance comes into the first. A line
 // that cannot be used, or whose DeviceToken is taken, ends it with an error of code
-// invalid that names the line; the lines before it may have been taken. keep, unless it
-// is nil, is given each user that was taken as a line of Export.
-func (s *Server) Import(ctx context.Context, r io.Reader, keep func(line []byte)) (int, error) {
-	in := bufio.NewReader(r)
-	total, line := 0, 0
-	for {
-		users, readErr := s.importBatch(in, &line)
-		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			return total, readErr
-		}
-		var wrong error
-		err := s.Store.Update(ctx, func(st *store.State) (changes []store.Change) {
-			changes, wrong = take(st, users, keep)
-			return changes
-		})
-		if err != nil {
+// invalid that names the line; the lines before it may have been taken.
+func (s *Server) Import(ctx context.Context, r io.Reader) (total int, err error) {
+	in, line := bufio.NewReader(r), 0
+	for ended := false; !ended; {
+		var users []*newcomer
+		if users, ended, err = s.importBatch(in, &line); err != nil {
 			return total, err
 		}
-		if wrong != nil {
-			return total, wrong
+		var wrong error
+		err = s.Store.Update(ctx, func(st *store.State) (changes []store.Change) {
+			taken := map[string]bool{}
+			for _, n := range users {
+				if wrong = n.instanceIn(st); wrong == nil && (st.User(n.Token) != nil || taken[n.Token]) {
+					wrong = fmt.Errorf("the user %s exists already", n.Token)
+				}
+				if wrong != nil {
+					wrong = badLine(n.line, wrong)
+					return changes
+				}
+				taken[n.Token] = true
+				changes = append(changes, store.Change{User: &n.User})
+			}
+			return changes
+		})
+		if err = cmp.Or(err, wrong); err != nil {
+			return total, err
 		}
 		total += len(users)
-		if readErr != nil {
-			return total, nil
-		}
 	}
+	return total, nil
 }
 
 // newcomer is a user of a line, before its instance is known.
@@ -148,47 +148,26 @@ func (n *newcomer) instanceIn(st *store.State) error {
 	return nil
 }
 
-// take makes users of the lines, up to the first that cannot be used.
-func take(st *store.State, users []*newcomer, keep func(line []byte)) (changes []store.Change, wrong error) {
-	taken := map[string]bool{}
-	for _, n := range users {
-		if err := n.instanceIn(st); err != nil {
-			return changes, badLine(n.line, err)
-		}
-		if st.User(n.Token) != nil || taken[n.Token] {
-			return changes, badLine(n.line, fmt.Errorf("the user %s exists already", n.Token))
-		}
-		taken[n.Token] = true
-		changes = append(changes, store.Change{User: &n.User})
-		if keep != nil {
-			line, err := exportOf(st, &n.User)
-			if err != nil {
-				return changes, badLine(n.line, err)
-			}
-			keep(line)
-		}
-	}
-	return changes, nil
-}
-
-func (s *Server) importBatch(in *bufio.Reader, line *int) ([]*newcomer, error) {
-	var users []*newcomer
+func (s *Server) importBatch(in *bufio.Reader, line *int) (users []*newcomer, ended bool, err error) {
 	for len(users) < batch {
 		data, err := in.ReadBytes('\n')
 		*line++
 		if len(bytes.TrimSpace(data)) > 0 {
 			u, wrong := s.parseLine(data)
 			if wrong != nil {
-				return nil, badLine(*line, wrong)
+				return nil, false, badLine(*line, wrong)
 			}
 			u.line = *line
 			users = append(users, u)
 		}
+		if errors.Is(err, io.EOF) {
+			return users, true, nil
+		}
 		if err != nil {
-			return users, err
+			return nil, false, err
 		}
 	}
-	return users, nil
+	return users, false, nil
 }
 
 func badLine(line int, why error) error {
