@@ -149,7 +149,7 @@ func (s *Sandbox) shownFaults() any { return map[string]any{"Faults": s.faults.T
 func (s *Sandbox) setFaults(_ context.Context, data []byte) (any, error) {
 	var in struct{ Faults []string }
 	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, failure.Wrap(failure.Invalid, "the field Faults must be a list of texts", err)
+		return nil, failure.New(failure.Invalid, "the field Faults must be a list of texts")
 	}
 	list := make([]fault.Fault, len(in.Faults))
 	for i, text := range in.Faults {
@@ -204,7 +204,8 @@ func (s *Sandbox) expireTokens(ctx context.Context, data []byte) (any, error) {
 	_ = json.Unmarshal(data, &in) // an object, or nothing
 	var token string
 	if in.DeviceToken != nil {
-		err := json.Unmarshal(in.DeviceToken, &token)
+		_ = json.Unmarshal(in.DeviceToken, &token) // else it stays empty
+		var err error
 		if token, err = field.ParseUUID(token); err != nil {
 			return nil, failure.New(failure.Invalid, "the field DeviceToken is not a UUID")
 		}
