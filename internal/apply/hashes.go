@@ -119,12 +119,12 @@ type directory struct {
 // newDirectory returns the directory of a list of n values, of which first gives the highest 64
 // bits.
 func newDirectory(n int, first func(i int) uint64) directory {
-	kinds := bits.Len(uint(n / 4)) //nolint:gosec // not negative
+	kinds := bits.Len(uint(n / 4))
 	d := directory{begins: make([]int32, 1<<kinds+1), shift: 64 - kinds}
 	next := 0
 	for i := range n {
 		for kind := int(first(i) >> d.shift); next <= kind; next++ { //nolint:gosec // has few bits
-			d.begins[next] = int32(i) //nolint:gosec // a list is far shorter
+			d.begins[next] = int32(i)
 		}
 	}
 	for ; next < len(d.begins); next++ {

@@ -47,6 +47,9 @@ func ParsePreference(text string) (Preference, error) {
 		}
 		f, ok := field.Lookup(name)
 		switch {
+		case isToken(name):
+			return Preference{}, invalid("key %q: a row's DeviceToken or CustomToken counts before any key, "+
+				"and is not named as one", text)
 		case !ok:
 			return Preference{}, invalid("key %q: %q is not a field%s; a key is one of %s, content, random", text, name,
 				field.DidYouMean(name, append(strings.Split(keyNames(), ", "), string(Content), string(Random))), keyNames())
@@ -59,6 +62,12 @@ func ParsePreference(text string) (Preference, error) {
 		p.Fields = append(p.Fields, f)
 	}
 	return p, nil
+}
+
+// isToken reports whether a name is that of a column of the DeviceToken itself.
+func isToken(name string) bool {
+	folded := field.Fold(name)
+	return folded == field.Fold("DeviceToken") || folded == field.Fold("CustomToken")
 }
 
 func invalid(format string, args ...any) error { return failure.Newf(failure.Invalid, format, args...) }

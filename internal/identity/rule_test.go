@@ -137,7 +137,8 @@ func TestParsePreference(t *testing.T) {
 		"content,client-id":   "must be the last",
 		"random,content":      "must be the last",
 		"tracking":            "cannot tell users apart",
-		"custom-token":        "cannot tell users apart",
+		"custom-token":        "counts before any key",
+		"DeviceToken,email":   "counts before any key",
 		"create-access-token": "cannot tell users apart",
 		"email,email":         "named twice",
 	} {

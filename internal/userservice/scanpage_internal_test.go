@@ -101,7 +101,8 @@ func sameAsDecoded(t *testing.T, answer []byte) {
 		t.Fatalf("%q\nread    %+v\ndecoded %+v", answer, page, decoded)
 	}
 	country, logging := field.MustGet("Country"), field.MustGet("EnableLogging")
-	some, ok := scanPage(answer, &ListQuery{Only: &Only{Fields: []*field.Field{country, logging}, Activity: true, Device: true}})
+	only := &Only{Fields: []*field.Field{country, logging}, Activity: true, Device: true}
+	some, ok := scanPage(answer, &ListQuery{Only: only})
 	if !ok {
 		return
 	}
