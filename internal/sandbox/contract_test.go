@@ -20,10 +20,12 @@ import (
 )
 
 func TestEveryRouteInCodeIsInTheContractAndTheOtherWayRound(t *testing.T) {
-	want := theContract().Routes()
-	got := slices.Sorted(slices.Values(sandbox.Routes()))
-	if !slices.Equal(got, want) {
-		t.Errorf("in code      %v\nin the contract %v", got, want)
+	want, got := theContract().Routes(), sandbox.Routes()
+	for _, route := range without(want, got) {
+		t.Errorf("%s is in the contract and not in the sandbox: add it to routes in server/routes.go", route)
+	}
+	for _, route := range without(got, want) {
+		t.Errorf("%s is in the sandbox and not in the contract: describe it in docs/openapi.yaml", route)
 	}
 }
 
@@ -52,23 +54,38 @@ func TestEveryFieldOfTheTableIsInTheContract(t *testing.T) {
 			}
 		}
 		want = append(want, field.UserFields)
-		same(t, c.schema, slices.Collect(maps.Keys(schemas[c.schema].Value.Properties)), want)
-		same(t, field.UserFields, slices.Collect(maps.Keys(schemas["UserFieldChanges"].Value.Properties)), inside)
+		same(t, "docs/openapi.yaml, "+c.schema, slices.Collect(maps.Keys(schemas[c.schema].Value.Properties)), want)
+		same(t, "docs/openapi.yaml, UserFieldChanges",
+			slices.Collect(maps.Keys(schemas["UserFieldChanges"].Value.Properties)), inside)
 	}
 	var quantity []string
 	for _, f := range field.All(field.Quantity) {
 		quantity = append(quantity, f.Name)
 	}
-	same(t, "CustomFields", slices.Collect(maps.Keys(schemas["CustomFields"].Value.Properties)), quantity)
+	same(t, "docs/openapi.yaml, CustomFields",
+		slices.Collect(maps.Keys(schemas["CustomFields"].Value.Properties)), quantity)
 }
 
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: there is %q, and there should be %q", what, got, want)
+	for _, missing := range without(want, got) {
+		t.Errorf("%s: add\n%s", what, missing)
 	}
+	for _, extra := range without(got, want) {
+		t.Errorf("%s: remove or correct\n%s", what, extra)
+	}
+}
+
+// without returns those of all that are not among others, sorted. One that is there twice has to be
+// twice among the others.
+func without(all, others []string) []string {
+	left := slices.Sorted(slices.Values(all))
+	for _, other := range others {
+		if i := slices.Index(left, other); i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	return left
 }
 
 // Every operation, parameter, answer and field says where it is known from.
@@ -135,7 +152,7 @@ func TestEverythingDescribedIsGiven(t *testing.T) {
 	seen := contract.Seen()
 	for _, what := range contract.Given() {
 		if !slices.Contains(seen, what) {
-			t.Errorf("described and never given: %s", what)
+			t.Errorf("described and never given: %s (contract_walk_test.go has to ask for it)", what)
 		}
 	}
 }
@@ -148,7 +165,7 @@ func TestEverythingDescribedIsLookedFor(t *testing.T) {
 	described := theContract().Asked()
 	for _, what := range described {
 		if !asked[what] && !strings.Contains(what, "LoginFields/") {
-			t.Errorf("described, and the sandbox never looks for it: %s", what)
+			t.Errorf("described, and the sandbox never looks for it: %s (does contract_walk_test.go make the call?)", what)
 		}
 	}
 	for what := range asked {
@@ -215,12 +232,13 @@ func TestEveryAssumptionIsListed(t *testing.T) {
 	named := assumedInCode(t)
 	for name := range listed.Assumed {
 		if !named[name] {
-			t.Errorf("the contract assumes %q, and nothing in the code says so", name)
+			t.Errorf("the contract assumes %q, and nothing in the code says so: write (assumed: %s) in the comment of "+
+				"what acts by it", name, name)
 		}
 	}
 	for name := range named {
 		if _, ok := listed.Assumed[name]; !ok {
-			t.Errorf("the code assumes %q, and the contract's x-assumed does not list it", name)
+			t.Errorf("the code assumes %q, and x-assumed in docs/openapi.yaml does not list it", name)
 		}
 	}
 	page, err := os.ReadFile("../../docs/sandbox.md")
@@ -239,10 +257,10 @@ func TestEveryAssumptionIsListed(t *testing.T) {
 	}
 	for name := range listed.Assumed {
 		if !strings.Contains(string(settle), "`"+name+"`") {
-			t.Errorf("docs/settle.md does not say how to settle %s", name)
+			t.Errorf("docs/settle.md does not say how to settle it: add a row that ends with `%s`", name)
 		}
 	}
-	same(t, "docs/sandbox.md", strings.Split(strings.TrimSpace(table), "\n"), want)
+	same(t, "the table of docs/sandbox.md", strings.Split(strings.TrimSpace(table), "\n"), want)
 }
 
 var assumed = regexp.MustCompile(`\bassumed(?::(?: |\s*// )([a-z]+(?:-[a-z]+)*(?:, [a-z]+(?:-[a-z]+)*)*))?`)
@@ -270,8 +288,9 @@ func assumedInCode(t *testing.T) map[string]bool {
 		}
 		for _, m := range assumed.FindAllStringSubmatch(string(code), -1) {
 			if m[1] == "" {
-				t.Errorf("%s: something is assumed that has no name; call it (assumed: name) and list it in the "+
-					"contract's x-assumed", file)
+				t.Errorf("%s: something is assumed that has no name; call it (assumed: name) and list it in x-assumed of "+
+					"docs/openapi.yaml", file)
+				continue
 			}
 			for _, name := range strings.Split(m[1], ", ") {
 				named[name] = true

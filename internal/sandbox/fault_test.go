@@ -76,7 +76,7 @@ func TestFaultsOfCallsThatThereAreNot(t *testing.T) {
 		"FETCH *: 503":                        "no call has the method FETCH",
 	} {
 		if err := openWith(text); !failure.Is(err, failure.Invalid) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", text, err, want)
+			t.Errorf("%q: %v, want %s; if there is such a call now, take another path here", text, err, want)
 		}
 	}
 	for _, text := range []string{
