@@ -205,7 +205,8 @@ func textsOf(files *token.FileSet, file *ast.File) []sourceText {
 		if !ok || !slices.Contains(messageCalls, sel.Sel.Name) {
 			return true
 		}
-		if x, ok := sel.X.(*ast.Ident); sel.Sel.Name != "Warn" && sel.Sel.Name != "WithHint" && (!ok || x.Name != "failure") {
+		x, ok := sel.X.(*ast.Ident)
+		if sel.Sel.Name != "Warn" && sel.Sel.Name != "WithHint" && (!ok || x.Name != "failure") {
 			return true
 		}
 		var text sourceText

@@ -242,8 +242,7 @@ var unreachableReasons = map[failure.Reason]string{
 
 // elsewhereReasons are reasons with a hint that no row can cause, and why.
 var elsewhereReasons = map[failure.Reason]string{
-	"list-moves": "the list must change while it is read: internal/fleet tests that",
-	"bug":        "it is one by its name",
+	"bug": "it is one by its name",
 }
 
 // unworded is what no message may show: the names and words of Go and its libraries, and URLs with

@@ -154,7 +154,7 @@ func pass(t *testing.T, record string, to ...string) passing {
 			if err != nil {
 				return
 			}
-			if strings.Contains(line, "the service differs") {
+			if strings.Contains(line, "the service differs: ") {
 				warned++
 			}
 		}

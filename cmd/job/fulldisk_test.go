@@ -44,7 +44,7 @@ func TestARunThatAFullDiskEndedIsResumedWhenThereIsRoom(t *testing.T) {
 			faults: []string{"POST /v1/Registration/create: 400"}, blocks: 200, pad: 70, again: 5,
 			says: []string{"the failed rows cannot be written to "}},
 		"the users' tokens": {args: []string{"--create-access-token", "--tokens-out", "out.csv"}, blocks: 200, sent: true,
-			says: []string{"the tokens cannot be written to ", "registered whose tokens could not be written",
+			says: []string{"the tokens cannot be written to ", "registered whose tokens could not be written; get them with `telematicsctl auth login ",
 				"then resume with `telematicsctl job resume "}},
 		"standard output": {args: []string{"-o", "ids"}, blocks: 10_000, stdout: "/dev/full", sent: true,
 			says: []string{"no space left on the device", "list the users with `telematicsctl job show ",

@@ -72,7 +72,7 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 	}
 	contract, err := proxy.ReadContract(docs.OpenAPI)
 	if err != nil {
-		return failure.Wrap(failure.Failed, "cannot read the contract", err)
+		return err // the contract is part of the program
 	}
 	to, err := targets(contract, o.to, k.Flags.InsecureHTTP)
 	if err != nil {

@@ -22,7 +22,20 @@ func TestACheckThatHangsIsGivenUp(t *testing.T) {
 	works := Check{Name: "works"}
 	works.Run = func(context.Context) []Finding { return works.good("yes") }
 	found := Run(t.Context(), time.Millisecond, hangs, works)
-	if len(found) != 2 || found[0].State != Broken || found[0].Check != "hangs" || found[1].State != Good {
+	if len(found) != 2 || found[0].State != Broken || found[0].Check != "hangs" || found[1].State != Good ||
+		found[0].Detail != "not done within 1ms" {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestACheckWhoseTimeIsUpSaysSo(t *testing.T) {
+	t.Parallel()
+	c := Check{Name: "slow"}
+	c.Run = func(ctx context.Context) []Finding {
+		<-ctx.Done()
+		return c.broken(ctx.Err())
+	}
+	if found := Run(t.Context(), time.Millisecond, c); len(found) != 1 || found[0].Detail != "not done in time" {
 		t.Errorf("%+v", found)
 	}
 }
@@ -49,14 +62,15 @@ func TestDiskRoom(t *testing.T) {
 		free uint64
 		err  error
 		want State
+		says string
 	}{
-		"plenty":                   {80 << 30, nil, Good},
-		"too little for a big job": {100 << 20, nil, Warning},
-		"none for a journal":       {1 << 20, nil, Broken},
-		"the system does not say":  {0, errors.New("no"), Unknown},
+		"plenty":                   {80 << 30, nil, Good, "80.0 GiB free for "},
+		"too little for a big job": {100 << 20, nil, Warning, "only 100 MiB free for "},
+		"none for a journal":       {1 << 20, nil, Broken, "only 1 MiB free for "},
+		"the system does not say":  {0, errors.New("no"), Unknown, "the system does not say"},
 	} {
 		found := diskWith(dir+"/not/yet/there", func(string) (uint64, error) { return c.free, c.err }).Run(t.Context())
-		if len(found) != 1 || found[0].State != c.want {
+		if len(found) != 1 || found[0].State != c.want || !strings.HasPrefix(found[0].Detail, c.says) {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}
@@ -95,6 +109,9 @@ func TestTheNewestVersion(t *testing.T) {
 		found := Newest(c.version, &c.answer).Run(t.Context())
 		if len(found) != 1 || found[0].State != c.want {
 			t.Errorf("%s: %+v", name, found)
+		}
+		if c.answer.body == "<html>" && !strings.HasSuffix(found[0].Detail, "the answer names no version") {
+			t.Errorf("%s: %q", name, found[0].Detail)
 		}
 		if c.answer.asked.URL.String() != NewestURL || c.answer.asked.Header.Get("Authorization") != "" {
 			t.Errorf("%s: asked %s", name, c.answer.asked.URL)

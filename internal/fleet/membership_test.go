@@ -305,7 +305,8 @@ func TestParseTokens(t *testing.T) {
 	}
 	_, err = ParseTokens([]string{ada, "", "x", "client:", "name:Ada", uuid.Nil.String(), "8f14e45f-ceea-467f-8b3e"})
 	f := failure.From(err)
-	if f == nil || f.Code != failure.Invalid || len(f.Fields) != 6 || f.Fields[0].Key != "TOKEN 2" {
+	if f == nil || f.Code != failure.Invalid || len(f.Fields) != 6 || f.Fields[0].Key != "TOKEN 2" ||
+		f.Message != "not every TOKEN names a user" {
 		t.Errorf("got %v", err)
 	}
 }

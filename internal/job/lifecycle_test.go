@@ -114,7 +114,8 @@ func TestAFailedRowIsStillFailedWhenTheJobIsGivenAgain(t *testing.T) {
 	for _, outcomes := range []string{"created 9, failed 1", "existing 9, failed 1"} {
 		s := b.must(op, numbered(10))
 		want(t, s, outcomes)
-		if err := s.Err(); !failure.Is(err, failure.Partial) || failure.From(err).Subject != b.only().ID {
+		if err := s.Err(); !failure.Is(err, failure.Partial) || failure.From(err).Subject != b.only().ID ||
+			!strings.HasSuffix(err.Error(), " rows are failed, unknown or stale") {
 			t.Errorf("the summary says %v", err)
 		}
 	}

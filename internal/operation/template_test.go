@@ -55,7 +55,7 @@ func TestEveryWrongTemplateIsNamedAtOnce(t *testing.T) {
 		"Gender=x",
 	}, templateOptions)
 	var f *failure.Error
-	if !errors.As(err, &f) || f.Code != failure.Invalid {
+	if !errors.As(err, &f) || f.Code != failure.Invalid || f.Message != "invalid values for every row" {
 		t.Fatalf("got %v", err)
 	}
 	want := []string{
