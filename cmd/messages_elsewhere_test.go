@@ -103,24 +103,48 @@ var pinnedTexts = map[string][]string{
 		"only ",
 		"the answer names no version",
 	},
-	"../internal/fleet/membership_test.go":   {"not every TOKEN names a user"},
-	"../internal/job/lifecycle_test.go":      {" rows are failed, unknown or stale"},
-	"../internal/operation/template_test.go": {"invalid values for every row"},
-	"../internal/tokenstore/suite_test.go":   {"the token store has no folder"},
-	"../internal/userservice/user_test.go":   {"find users: no criterion"},
-	"job/fulldisk_test.go":                   {" registered whose tokens could not be written; get them with "},
-	"pager_test.go":                          {"cannot run the pager "},
-	"proxy_test.go":                          {"the service differs: "},
-	"testdata/both/apply-undo.txtar":         {"not undone: "},
-	"testdata/both/apply.txtar":              {"nothing was sent: the plan removes "},
-	"testdata/both/user-explain.txtar":       {"users cannot be found by "},
+	"../internal/fleet/membership_test.go": {
+		"not every TOKEN names a user",
+	},
+	"../internal/job/lifecycle_test.go": {
+		" rows are failed, unknown or stale",
+	},
+	"../internal/operation/template_test.go": {
+		"invalid values for every row",
+	},
+	"../internal/tokenstore/suite_test.go": {
+		"the token store has no folder",
+	},
+	"../internal/userservice/user_test.go": {
+		"find users: no criterion",
+	},
+	"job/fulldisk_test.go": {
+		" registered whose tokens could not be written; get them with ",
+	},
+	"pager_test.go": {
+		"cannot run the pager ",
+	},
+	"proxy_test.go": {
+		"the service differs: ",
+	},
+	"testdata/both/apply-undo.txtar": {
+		"not undone: ",
+	},
+	"testdata/both/apply.txtar": {
+		"nothing was sent: the plan removes ",
+	},
+	"testdata/both/user-explain.txtar": {
+		"users cannot be found by ",
+	},
 	"testdata/script/auth-admin.txtar": {
 		" as the admin: token_store memory keeps no sign-in, so that each command signs in with the password ",
 	},
 	"testdata/script/job-reasons.txtar": {
 		" is finished, and the copy of its input was removed: no other files can be written",
 	},
-	"testdata/script/output-full.txtar": {"the output cannot be printed"},
+	"testdata/script/output-full.txtar": {
+		"the output cannot be printed",
+	},
 	"testdata/script/token-refresh-stdin.txtar": {
 		": delete that file when you have read it; the old pair is worthless",
 	},
@@ -128,8 +152,12 @@ var pinnedTexts = map[string][]string{
 
 // unmetTexts are texts that no test meets, by what would have to happen.
 var unmetTexts = map[string][]string{
-	"a finding of doctor, on a machine whose DNS fails":                              {"cannot look up "},
-	"a finding of explain and doctor: a service must be silent for their time limit": {"no answer in time"},
+	"a finding of doctor, on a machine whose DNS fails": {
+		"cannot look up ",
+	},
+	"a finding of explain and doctor: a service must be silent for their time limit": {
+		"no answer in time",
+	},
 	"a keyring must return another whole record: a damaged one is refused by its checksum": {
 		"the token store returns something else than was written",
 	},
@@ -142,22 +170,42 @@ var unmetTexts = map[string][]string{
 	"another process must take the folder while this one waits for it": {
 		"cannot serve the sandbox's folder: ",
 	},
-	"api refuses a --host that is none first":                             {"unknown host "},
-	"both readings are of one private copy of the input":                  {"the file was changed while it was read"},
-	"commands offer the fields by which users can be found and no others": {"users cannot be found by their "},
-	"every command commits a job before it runs it":                       {"the job was not committed"},
-	"every operation gives one":                                           {"the operation gave no outcome"},
-	"every session has the instance of its profile":                       {"a user cannot be signed in without an instance"},
-	"hashes of 64 bits with a seed of the run must collide":               {"two keys have one hash: run the command again"},
+	"api refuses a --host that is none first": {
+		"unknown host ",
+	},
+	"both readings are of one private copy of the input": {
+		"the file was changed while it was read",
+	},
+	"commands offer the fields by which users can be found and no others": {
+		"users cannot be found by their ",
+	},
+	"every command commits a job before it runs it": {
+		"the job was not committed",
+	},
+	"every operation gives one": {
+		"the operation gave no outcome",
+	},
+	"every session has the instance of its profile": {
+		"a user cannot be signed in without an instance",
+	},
+	"hashes of 64 bits with a seed of the run must collide": {
+		"two keys have one hash: run the command again",
+	},
 	"something must ignore the interrupt for a second: nothing does": {
 		"interrupted while waiting for something that does not end by itself",
 	},
 	"the copy of the job's input must go between the check that it is there and its opening": {
 		"the plan of job ",
 	},
-	"the disk is full after the folder was read":                    {"cannot write the sandbox's layout"},
-	"the engine sends no row of a job whose rows are settled":       {"the job is finished: nothing is sent"},
-	"the engine settles each row, or ends with an error of its own": {" rows have no outcome"},
+	"the disk is full after the folder was read": {
+		"cannot write the sandbox's layout",
+	},
+	"the engine sends no row of a job whose rows are settled": {
+		"the job is finished: nothing is sent",
+	},
+	"the engine settles each row, or ends with an error of its own": {
+		" rows have no outcome",
+	},
 	"the system refuses to make a terminal raw": {
 		"cannot turn the terminal's echo off",
 		"show the screen",
@@ -165,5 +213,7 @@ var unmetTexts = map[string][]string{
 	"two rows have the same hash of 64 bits with a seed of the run, and keys that differ": {
 		" name the same user",
 	},
-	"user explain says in words of its own what is not known": {"nothing is reported of user "},
+	"user explain says in words of its own what is not known": {
+		"nothing is reported of user ",
+	},
 }

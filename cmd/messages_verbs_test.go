@@ -206,11 +206,8 @@ func machineVerbs() map[string]messageVerb {
 		"stdout": func(w *messageWorld, rest string) {
 			w.out = map[string]error{"full": syscall.ENOSPC, "gone": syscall.EPIPE}[rest]
 		},
-		// cheap-tokens: a token file whose passphrase is checked quickly.
-		"cheap-tokens": func(w *messageWorld, _ string) {
-			(&house{dir: w.dir, known: map[string]bool{}}).cheapStore(w.t)
-			w.env["TELEMATICSCTL_STORE_PASSPHRASE"] = keptPassphrase
-		},
+		// passphrase: that of the token file is set.
+		"passphrase": func(w *messageWorld, _ string) { w.env["TELEMATICSCTL_STORE_PASSPHRASE"] = keptPassphrase },
 		// keyring none|locked|short|mixed-up|well.
 		"keyring": func(w *messageWorld, rest string) {
 			w.keyring.state = map[string]error{"none": errors.New("no keyring is here"), "locked": tokenstore.ErrLocked}[rest]

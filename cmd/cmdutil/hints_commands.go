@@ -39,7 +39,7 @@ const (
 	ReasonProfileMissing  failure.Reason = "profile-missing"     // Subject: a new instance that has none
 	ReasonSandboxInstance failure.Reason = "sandbox-instance"    // the profile sandbox stays with its instance
 	ReasonStoreKeepsNone  failure.Reason = "store-keeps-no-key"  // nothing keeps the key of a new profile
-	ReasonKeyHidden       failure.Reason = "instance-key-hidden" // Subject: a profile's name and its InstanceId, a line each
+	ReasonKeyHidden       failure.Reason = "instance-key-hidden" // Subject: a profile and its InstanceId, a line each
 	ReasonProfileTaken    failure.Reason = "profile-taken"       // by another instance
 )
 
