@@ -49,8 +49,8 @@ func failed(status int, message string) fault.Response {
 	return plain(status, map[string]any{"Error": message})
 }
 
-// control is a call of the control API. data is the request's body, a JSON object; nil where there is
-// none.
+// control is a call of the control API. data is the request's body, a JSON object; nil where
+// there is none.
 type control func(s *Sandbox, ctx context.Context, data []byte) (result any, err error)
 
 // controls returns the calls of the control API.

@@ -266,8 +266,8 @@ type Start struct {
 	Fleet  seed.Fleet
 }
 
-// Begin imports users and then adds a fleet, and returns how many were imported. A reset of the control
-// API brings back the users that are there then.
+// Begin imports users and then adds a fleet, and returns how many were imported. A reset of the
+// control API brings back the users that are there then.
 func (s *Sandbox) Begin(ctx context.Context, b Start) (imported int, err error) {
 	if b.Import != nil {
 		if imported, err = s.Import(ctx, b.Import); err != nil {

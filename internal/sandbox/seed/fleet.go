@@ -81,7 +81,7 @@ var (
 // nothing shifts.
 func (m *Maker) Next() *store.User {
 	first, last := one(m, firstNames), one(m, lastNames)
-	where := pick(m, countries)
+	where := pick(m, countries())
 	at := where.places[m.IntN(len(where.places))]
 	born := time.Date(1945, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, m.IntN(62*365))
 	u := &store.User{

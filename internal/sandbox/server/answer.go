@@ -10,8 +10,8 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/fault"
 )
 
-// null is how the accounts host says that a thing does not exist: HTTP 200 and a null Result (live).
-// The Result nil is none, the answer to a change (live).
+// null is how the accounts host says that a thing does not exist: HTTP 200 and a null Result
+// (live). The Result nil is none, the answer to a change (live).
 var null = json.RawMessage("null")
 
 // later makes a Result when the changes are kept and others may go on.
@@ -67,7 +67,8 @@ func blocked(wait time.Duration) *refusal {
 	return r
 }
 
-// envelope is what an answer is written in; its names in the portal host's begin with a small letter.
+// envelope is what an answer is written in; its names in the portal host's begin with a small
+// letter.
 type (
 	envelope struct {
 		Result any `json:",omitempty"`

@@ -218,17 +218,17 @@ func (c *call) registerMany() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, pairs := make([]issued, quantity), []pair{}
+	users, pairs := make([]any, quantity), []later{}
 	for i := range users {
 		u := c.newUser(ch)
-		users[i].DeviceToken = u.Token
+		users[i] = issued{DeviceToken: u.Token}
 		if ch.createToken {
-			pairs = append(pairs, c.newPair(who{user: u, in: c.in}, RegisterLife))
+			pairs = append(pairs, c.issue(who{user: u, in: c.in}, RegisterLife))
 		}
 	}
 	return later(func(ctx context.Context) (any, error) {
-		for i, p := range pairs {
-			if users[i], err = c.sign(ctx, p); err != nil {
+		for i, sign := range pairs {
+			if users[i], err = sign(ctx); err != nil {
 				return nil, err
 			}
 		}

@@ -16,9 +16,9 @@ import (
 	"github.com/telematicsctl/telematicsctl/internal/field"
 )
 
-// reading takes values out of a JSON object and lists what is wrong with them. Names go without regard
-// to case (client). It converts where the service does: numbers and booleans in strings, and the reverse
-// (live). A strict one does not, and refuses names that were not looked for.
+// reading takes values out of a JSON object and lists what is wrong with them. Names go without
+// regard to case (client). It converts where the service does: numbers and booleans in strings,
+// and the reverse (live). A strict one does not, and refuses names that were not looked for.
 type reading struct {
 	values   map[string]json.RawMessage // by names in lower case; of two in one case the last counts
 	given    []string                   // the names as they were written
@@ -167,8 +167,8 @@ func (r *reading) enum(name string, spellings []string) (value string, ok bool) 
 	return "", false
 }
 
-// uuid returns a UUID in lower case, from any of the forms that .NET writes; a strict reading takes the
-// one with dashes.
+// uuid returns a UUID in lower case, from any of the forms that .NET writes; a strict reading
+// takes the one with dashes.
 func (r *reading) uuid(name string) (value string, ok bool) {
 	text, ok := r.text(name)
 	if !ok || text == "" {

@@ -97,8 +97,8 @@ func (c *call) admit() (err error) {
 }
 
 // locate finds the company, application or instance of the path. It is false where it does not
-// exist (live), and where it is out of reach (assumed: reach): an admin of an instance alone sees no
-// application.
+// exist (live), and where it is out of reach (assumed: reach): an admin of an instance alone sees
+// no application.
 func (c *call) locate() bool {
 	id := func(name string) string {
 		id, _ := field.ParseUUID(c.params[name])

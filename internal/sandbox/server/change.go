@@ -16,7 +16,8 @@ const statusDeleted = "Deleted"
 // not say stays.
 type change struct {
 	values map[string]*string // by the names of fields; nil is null
-	// Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not set.
+	// Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not
+	// set.
 	status string
 
 	// Of a registration only.

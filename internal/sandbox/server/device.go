@@ -50,8 +50,8 @@ func (c *call) statistics() (any, error) {
 	return out, err
 }
 
-// statusOf returns a user's device status, nil where there never was one; its numbers and booleans as
-// such (assumed: heartbeats).
+// statusOf returns a user's device status, nil where there never was one; its numbers and
+// booleans as such (assumed: heartbeats).
 func (c *call) statusOf(u *store.User) map[string]any {
 	all := seed.Heartbeat(u, c.now)
 	if all == nil {

@@ -37,8 +37,8 @@ func shortApplication(a *store.Application) applicationShort {
 	}
 }
 
-// permission is one line of what an admin may act on, in the portal host's camelCase (live). A number
-// counts from 1 within its level.
+// permission is one line of what an admin may act on, in the portal host's camelCase (live). A
+// number counts from 1 within its level.
 type permission struct {
 	CompanyID     string `json:"companyId"`
 	CompanyIntID  int    `json:"companyIntId"`

@@ -135,9 +135,10 @@ func readSort(r *reading) (by string, desc bool) {
 	return "", false
 }
 
-// within returns the instances that the list is about: those within the admin's reach that are under
-// all that was named. Where something was named that the admin may not see, the list is refused
-// (assumed: reach); things that it may see and that have nothing in common are under no instance.
+// within returns the instances that the list is about: those within the admin's reach that are
+// under all that was named. Where something was named that the admin may not see, the list is
+// refused (assumed: reach); things that it may see and that have nothing in common are under no
+// instance.
 func (q listQuery) within(c *call) (map[string]bool, error) {
 	reach := slices.DeleteFunc(slices.Clone(c.st.Places()), func(p *store.Place) bool { return !c.admin.Reaches(p) })
 	meant := slices.Clone(reach)
@@ -192,7 +193,8 @@ func (f *filter) in(st *store.State, within map[string]bool) *store.Ordered {
 // last is the key of who has no value.
 const last = math.MaxUint64
 
-// entryOf returns what a user is sorted by: a text by its first eight bytes, without regard to case.
+// entryOf returns what a user is sorted by: a text by its first eight bytes, without regard to
+// case.
 func entryOf(u *store.User, by string) store.Entry {
 	text, ok := "", true
 	switch by {

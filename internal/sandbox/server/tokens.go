@@ -76,14 +76,6 @@ type accessToken struct {
 	ExpiresIn int64 // seconds
 }
 
-// pair is a JWT that is yet to be signed, and a refresh token.
-type pair struct {
-	claims  claims
-	token   string // a user's
-	life    time.Duration
-	refresh string
-}
-
 func dotNet(b bool) string {
 	if b {
 		return "True"
@@ -91,32 +83,31 @@ func dotNet(b bool) string {
 	return "False"
 }
 
-// newPair makes a pair for whom w is, and keeps its refresh token.
-func (c *call) newPair(w who, life time.Duration) pair {
-	p := pair{life: life, refresh: base64.StdEncoding.EncodeToString(c.Random(refreshBytes))}
+// issue makes a pair for whom w is, and keeps its refresh token. It is signed later: a signature
+// takes a while.
+func (c *call) issue(w who, life time.Duration) later {
+	refresh := base64.StdEncoding.EncodeToString(c.Random(refreshBytes))
+	out := issued{AccessToken: &accessToken{ExpiresIn: int64(life / time.Second)}, RefreshToken: &refresh}
+	var cl claims
 	keeps := adminLife
 	if w.user != nil {
 		keeps = c.RefreshLife
-		p.token = w.user.Token
-		p.claims = c.userClaims(w, p.refresh, c.now.Add(keeps))
+		out.DeviceToken = w.user.Token
+		cl = c.userClaims(w, refresh, c.now.Add(keeps))
 	} else {
-		p.claims = claims{Email: w.admin.Email, IsAdmin: dotNet(true)}
-		p.claims.Subject = w.admin.ID()
+		cl = claims{Email: w.admin.Email, IsAdmin: dotNet(true)}
+		cl.Subject = w.admin.ID()
 	}
-	p.claims.Generation = generation(c.st, w.user)
-	p.claims.Issuer, p.claims.Audience, p.claims.ID = "webApi", audience, c.NewUUID()
-	p.claims.IssuedAt = jwt.NewNumericDate(c.now)
-	p.claims.NotBefore, p.claims.ExpiresAt = p.claims.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
-	kept := store.Pair{Subject: w.subject(), Hash: hash(p.refresh), Expires: c.now.Add(keeps).UTC()}
-	c.change(c.st.Expired(kept.Subject, c.now)...)
-	c.change(store.Change{Pair: &kept})
-	return p
-}
-
-// issue makes a pair and signs it later.
-func (c *call) issue(w who, life time.Duration) later {
-	p := c.newPair(w, life)
-	return func(ctx context.Context) (any, error) { return c.sign(ctx, p) }
+	cl.Generation = generation(c.st, w.user)
+	cl.Issuer, cl.Audience, cl.ID = "webApi", audience, c.NewUUID()
+	cl.IssuedAt = jwt.NewNumericDate(c.now)
+	cl.NotBefore, cl.ExpiresAt = cl.IssuedAt, jwt.NewNumericDate(c.now.Add(life))
+	c.change(c.st.Expired(w.subject(), c.now)...)
+	c.change(store.Change{Pair: &store.Pair{Subject: w.subject(), Hash: hash(refresh), Expires: c.now.Add(keeps).UTC()}})
+	return func(ctx context.Context) (_ any, err error) {
+		out.AccessToken.Token, err = c.sign(ctx, &cl)
+		return out, err
+	}
 }
 
 func (c *call) userClaims(w who, refresh string, until time.Time) claims {
@@ -162,42 +153,29 @@ func (w who) subject() string {
 	return strings.ToLower(w.admin.Email)
 }
 
-// sign makes the answer with a pair. It is called when the changes are kept and others
-// may go on: a signature takes a while.
-func (s *Server) sign(ctx context.Context, p pair) (issued, error) {
-	method, key, err := s.signer(ctx)
-	if err != nil {
-		return issued{}, err
-	}
-	t := jwt.NewWithClaims(method, &p.claims)
-	if method == jwt.SigningMethodRS256 {
-		t.Header["kid"] = keyID
-	}
-	signed, err := t.SignedString(key)
-	return issued{
-		DeviceToken: p.token, AccessToken: &accessToken{signed, int64(p.life / time.Second)}, RefreshToken: &p.refresh,
-	}, err
-}
-
-// signer returns what JWTs are signed with. The key for RS256 is made when it is first needed.
-func (s *Server) signer(ctx context.Context) (method jwt.SigningMethod, key any, err error) {
-	var private *rsa.PrivateKey
-	viewed := s.Store.View(ctx, func(st *store.State) {
-		if method, key = jwt.SigningMethodHS256, st.Secret; s.JWTForm != JWT2019 {
-			private, err = st.Key()
+func (s *Server) sign(ctx context.Context, cl *claims) (string, error) {
+	if s.JWTForm == JWT2019 {
+		var secret []byte
+		if err := s.Store.View(ctx, func(st *store.State) { secret = st.Secret }); err != nil {
+			return "", err
 		}
-	})
-	if err = errors.Join(viewed, err); err != nil || s.JWTForm == JWT2019 {
-		return method, key, err
+		return jwt.NewWithClaims(jwt.SigningMethodHS256, cl).SignedString(secret)
 	}
-	if private == nil {
-		private, err = s.makeKey(ctx)
+	key, err := s.key(ctx)
+	if err != nil {
+		return "", err
 	}
-	return jwt.SigningMethodRS256, private, err
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, cl)
+	t.Header["kid"] = keyID
+	return t.SignedString(key)
 }
 
-// makeKey makes the key for RS256, unless another request was faster.
-func (s *Server) makeKey(ctx context.Context) (key *rsa.PrivateKey, err error) {
+// key returns the key for RS256, which is made when it is first needed.
+func (s *Server) key(ctx context.Context) (key *rsa.PrivateKey, err error) {
+	viewed := s.Store.View(ctx, func(st *store.State) { key, err = st.Key() })
+	if err = errors.Join(viewed, err); key != nil || err != nil {
+		return key, err
+	}
 	made, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return nil, err
@@ -208,7 +186,7 @@ func (s *Server) makeKey(ctx context.Context) (key *rsa.PrivateKey, err error) {
 	}
 	updated := s.Store.Update(ctx, func(st *store.State) []store.Change {
 		if key, err = st.Key(); key != nil || err != nil {
-			return nil
+			return nil // another request was faster
 		}
 		key = made
 		return []store.Change{{PrivateKey: kept}}
@@ -216,27 +194,20 @@ func (s *Server) makeKey(ctx context.Context) (key *rsa.PrivateKey, err error) {
 	return key, errors.Join(updated, err)
 }
 
-// KeySet returns the public key of JWTs, as a JSON Web Key Set.
+// KeySet returns the public key of JWTs, as a JSON Web Key Set; the form of 2019 has none.
 func (s *Server) KeySet(ctx context.Context) (any, error) {
-	type jwk struct {
-		Kty string `json:"kty"`
-		Use string `json:"use"`
-		Alg string `json:"alg"`
-		Kid string `json:"kid"`
-		N   string `json:"n"`
-		E   string `json:"e"`
-	}
-	set := struct {
-		Keys []jwk `json:"keys"`
-	}{[]jwk{}}
-	_, key, err := s.signer(ctx)
-	if private, ok := key.(*rsa.PrivateKey); ok && err == nil {
-		set.Keys = append(set.Keys, jwk{
-			"RSA", "sig", "RS256", keyID, base64.RawURLEncoding.EncodeToString(private.N.Bytes()),
-			base64.RawURLEncoding.EncodeToString(big.NewInt(int64(private.E)).Bytes()),
+	keys := []map[string]string{}
+	if s.JWTForm != JWT2019 {
+		key, err := s.key(ctx)
+		if err != nil {
+			return nil, err
+		}
+		text := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }
+		keys = append(keys, map[string]string{
+			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID, "n": text(key.N), "e": text(big.NewInt(int64(key.E))),
 		})
 	}
-	return set, err
+	return map[string]any{"keys": keys}, nil
 }
 
 var (

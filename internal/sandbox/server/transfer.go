@@ -97,85 +97,77 @@ type imported struct {
 // that cannot be used, or whose DeviceToken is taken, ends it with an error of code
 // invalid that names the line; the lines before it may have been taken.
 func (s *Server) Import(ctx context.Context, r io.Reader) (total int, err error) {
-	in, line := bufio.NewReader(r), 0
-	for ended := false; !ended; {
-		var users []*newcomer
-		if users, ended, err = s.importBatch(in, &line); err != nil {
-			return total, err
-		}
-		var wrong error
-		err = s.Store.Update(ctx, func(st *store.State) (changes []store.Change) {
-			taken := map[string]bool{}
-			for _, n := range users {
-				if wrong = n.instanceIn(st); wrong == nil && (st.User(n.Token) != nil || taken[n.Token]) {
-					wrong = fmt.Errorf("the user %s exists already", n.Token)
-				}
-				if wrong != nil {
-					wrong = badLine(n.line, wrong)
-					return changes
-				}
-				taken[n.Token] = true
-				changes = append(changes, store.Change{User: &n.User})
+	in, users, ended := bufio.NewReader(r), []newcomer{}, error(nil)
+	for line := 1; ended == nil; line++ {
+		var data []byte
+		if data, ended = in.ReadBytes('\n'); len(bytes.TrimSpace(data)) > 0 {
+			u, err := s.parseLine(data)
+			if err != nil {
+				return total, badLine(line, err)
 			}
-			return changes
-		})
-		if err = cmp.Or(err, wrong); err != nil {
-			return total, err
+			users = append(users, newcomer{u, line})
 		}
-		total += len(users)
+		if len(users) == batch || errors.Is(ended, io.EOF) {
+			if err := s.take(ctx, users); err != nil {
+				return total, err
+			}
+			total, users = total+len(users), nil
+		}
 	}
-	return total, nil
+	if errors.Is(ended, io.EOF) {
+		ended = nil
+	}
+	return total, ended
 }
 
-// newcomer is a user of a line, before its instance is known.
+// newcomer is a user of a line.
 type newcomer struct {
-	store.User
-	line       int
-	instanceID string
+	*store.User
+	line int
 }
 
-// instanceIn finds a newcomer's instance: the first where the line names none.
-func (n *newcomer) instanceIn(st *store.State) error {
+// take adds users, up to the first that cannot be.
+func (s *Server) take(ctx context.Context, users []newcomer) error {
+	var wrong error
+	err := s.Store.Update(ctx, func(st *store.State) (changes []store.Change) {
+		taken := map[string]bool{}
+		for _, u := range users {
+			err := place(st, u.User)
+			if err == nil && (st.User(u.Token) != nil || taken[u.Token]) {
+				err = fmt.Errorf("the user %s exists already", u.Token)
+			}
+			if err != nil {
+				wrong = badLine(u.line, err)
+				return changes
+			}
+			taken[u.Token] = true
+			changes = append(changes, store.Change{User: u.User})
+		}
+		return changes
+	})
+	return cmp.Or(err, wrong)
+}
+
+// place finds the instance of a user as a line names it: the first where it names none.
+func place(st *store.State, u *store.User) error {
 	in := st.Places()[0]
-	if n.instanceID != "" {
-		id, _ := field.ParseUUID(n.instanceID)
+	if u.Instance != "" {
+		id, _ := field.ParseUUID(u.Instance)
 		in = st.Instance(id)
 	}
 	if in == nil {
-		return fmt.Errorf("unknown instance %q", n.instanceID)
+		return fmt.Errorf("unknown instance %q", u.Instance)
 	}
-	n.Instance = in.ID
+	u.Instance = in.ID
 	return nil
-}
-
-func (s *Server) importBatch(in *bufio.Reader, line *int) (users []*newcomer, ended bool, err error) {
-	for len(users) < batch {
-		data, err := in.ReadBytes('\n')
-		*line++
-		if len(bytes.TrimSpace(data)) > 0 {
-			u, wrong := s.parseLine(data)
-			if wrong != nil {
-				return nil, false, badLine(*line, wrong)
-			}
-			u.line = *line
-			users = append(users, u)
-		}
-		if errors.Is(err, io.EOF) {
-			return users, true, nil
-		}
-		if err != nil {
-			return nil, false, err
-		}
-	}
-	return users, false, nil
 }
 
 func badLine(line int, why error) error {
 	return failure.Newf(failure.Invalid, "cannot import line %d: %s", line, failure.Text(why)).Because(ReasonLine, "")
 }
 
-// parseLine reads a user as Export writes it.
-func (s *Server) parseLine(data []byte) (*newcomer, error) {
+// parseLine reads a user as Export writes it; its instance is yet to be found.
+func (s *Server) parseLine(data []byte) (*store.User, error) {
 	var l imported
 	if err := json.Unmarshal(data, &l); err != nil {
 		return nil, err
@@ -190,9 +182,10 @@ func (s *Server) parseLine(data []byte) (*newcomer, error) {
 	if _, ok := r.values["externalimageurl"]; !ok {
 		r.values["externalimageurl"] = r.values["imageurl"] // a line may have the one that is shown alone
 	}
-	u := &newcomer{instanceID: l.AccountInfo.InstanceID}
-	readChange(r, field.Update).apply(&u.User)
-	u.Device, u.Heartbeat, u.Trips = l.MobileDevice, l.DeviceStatus, l.Statistics
+	u := &store.User{
+		Instance: l.AccountInfo.InstanceID, Device: l.MobileDevice, Heartbeat: l.DeviceStatus, Trips: l.Statistics,
+	}
+	readChange(r, field.Update).apply(u)
 	u.Token, _ = r.uuid("DeviceToken")
 	u.Created, _ = r.moment("DateCreated")
 	u.Activity, _ = r.enum("ActivityStatus", []string{"Active", "Inactive", "Lost", "Error", "No Data"})
@@ -222,19 +215,20 @@ func (s *Server) parseLine(data []byte) (*newcomer, error) {
 
 // Put adds a user, a line of Export, or puts it in the place of the one with its DeviceToken.
 func (s *Server) Put(ctx context.Context, line []byte) error {
-	n, err := s.parseLine(line)
-	if err != nil {
-		return failure.Wrap(failure.Invalid, "invalid user", err)
-	}
-	var wrong error
-	err = s.Store.Update(ctx, func(st *store.State) []store.Change {
-		if wrong = n.instanceIn(st); wrong != nil {
-			return nil
+	u, wrong := s.parseLine(line)
+	if wrong == nil {
+		err := s.Store.Update(ctx, func(st *store.State) []store.Change {
+			if wrong = place(st, u); wrong != nil {
+				return nil
+			}
+			return []store.Change{{User: u}}
+		})
+		if err != nil {
+			return err
 		}
-		return []store.Change{{User: &n.User}}
-	})
-	if wrong != nil {
-		err = failure.Wrap(failure.Invalid, "invalid user", wrong)
 	}
-	return err
+	if wrong != nil {
+		return failure.Wrap(failure.Invalid, "invalid user", wrong)
+	}
+	return nil
 }

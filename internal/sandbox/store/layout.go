@@ -102,7 +102,8 @@ func (l *Layout) Places() (out []*Place) {
 // Same reports whether the layouts are equal; a list that is empty and one that is not there are.
 func (l Layout) Same(other Layout) bool { return fmt.Sprintf("%q", l) == fmt.Sprintf("%q", other) }
 
-// Credentials are what one needs to be a client of a sandbox: its first instance, and its first admin.
+// Credentials are what one needs to be a client of a sandbox: its first instance, and its first
+// admin.
 type Credentials struct {
 	InstanceID, InstanceKey   string
 	AdminEmail, AdminPassword string

@@ -28,8 +28,8 @@ func Collect[T any](s *State, fn func(*User) (T, bool)) []T {
 	return slices.Concat(parts...)
 }
 
-// Entry is a user in an Ordered list, with what it is sorted by: a number, and a text among those of
-// one number.
+// Entry is a user in an Ordered list, with what it is sorted by: a number, and a text among those
+// of one number.
 type Entry struct {
 	User *User
 	Key  uint64

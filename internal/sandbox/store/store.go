@@ -126,7 +126,8 @@ func (s *Store) Update(ctx context.Context, fn func(*State) []Change) error {
 }
 
 // acquire takes the store, and the folder's lock with it unless it is held. It waits for other
-// processes as long as the context allows; it is ErrServed where one holds the folder and serves it.
+// processes as long as the context allows; it is ErrServed where one holds the folder and serves
+// it.
 func (s *Store) acquire(ctx context.Context) (release func(), err error) {
 	release = s.mu.Unlock
 	if !s.alone() {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Values are texts by the names of fields, kept as a JSON object: a field that is added to the table
-// moves nothing. A field without a value is not there. They are a list because to look through
-// 200,000 maps takes three times as long.
+// Values are texts by the names of fields, kept as a JSON object: a field that is added to the
+// table moves nothing. A field without a value is not there. They are a list because to look
+// through 200,000 maps takes three times as long.
 type Values []Value
 
 // Value is one field's.
@@ -69,8 +69,8 @@ func (v *Values) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// parsePlain reads what MarshalJSON writes where nothing is escaped, which is most of a large file: it
-// takes a third of the time. ok is false for anything else.
+// parsePlain reads what MarshalJSON writes where nothing is escaped, which is most of a large
+// file: it takes a third of the time. ok is false for anything else.
 func parsePlain(data string) (out Values, ok bool) {
 	parts := strings.Split(data, `"`)
 	end := len(parts) - 1
