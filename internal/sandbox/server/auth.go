@@ -172,46 +172,53 @@ func loginFields(raw json.RawMessage, strict bool) (map[string]string, bool) {
 // register registers one user. What a token that is taken and an invite code that is none
 // get is assumed: taken, invite.
 func (c *call) register() (any, error) {
-	var ch change
-	if err := c.read(func(r *reading) { ch = readChange(r, field.Create) }); err != nil {
+	u, create, invite := &store.User{}, true, ""
+	err := c.read(func(r *reading) {
+		readUser(r, field.Create, u)
+		invite, _ = r.text("InstanceInviteCode")
+		create = readCreateToken(r)
+	})
+	if err != nil {
 		return nil, err
 	}
-	if ch.inviteCode != "" {
-		if c.in = c.st.InstanceByCode(ch.inviteCode); c.in == nil {
+	if invite != "" {
+		if c.in = c.st.InstanceByCode(invite); c.in == nil {
 			return nil, invalid(entry{"InstanceInviteCode", "No instance has this invite code."})
 		}
 	}
-	if c.st.User(ch.customToken) != nil {
+	if c.st.User(u.Token) != nil {
 		return nil, refuse(http.StatusConflict, entry{"CustomToken", "A user with this token exists already."})
 	}
-	u := c.newUser(ch)
-	if !ch.createToken {
+	c.add(u)
+	if !create {
 		return issued{DeviceToken: u.Token}, nil
 	}
 	return c.issue(who{user: u, in: c.in}, RegisterLife), nil
 }
 
-// newUser makes a user of the caller's instance.
-func (c *call) newUser(ch change) *store.User {
-	u := &store.User{Token: ch.customToken, Instance: c.in.ID, Created: c.now.UTC()}
+// add makes a user one of the caller's instance.
+func (c *call) add(u *store.User) {
+	u.Instance, u.Created = c.in.ID, c.now.UTC()
 	for u.Token == "" || c.st.User(u.Token) != nil {
 		u.Token = c.NewUUID()
 	}
-	ch.apply(u)
 	c.change(store.Change{User: u})
-	return u
+}
+
+func readCreateToken(r *reading) bool {
+	create, given := r.boolean("CreateAccessToken")
+	return create || !given
 }
 
 // registerMany registers many users at once. Its path, the shape of its answer and the
 // largest Quantity are assumed: many.
 func (c *call) registerMany() (any, error) {
-	var quantity int
-	ch := change{values: map[string]*string{}, createToken: true}
+	quantity, create, fields := 0, true, map[string]string{}
 	err := c.read(func(r *reading) {
 		quantity = readPositive(r, "Quantity", MaxQuantity)
-		ch.readCreateToken(r)
+		create = readCreateToken(r)
 		if in := r.inner("CustomFields"); in != nil {
-			ch.readFlags(in, field.All(field.Quantity))
+			readFlags(in, field.All(field.Quantity), fields)
 			r.mistakes = append(r.mistakes, in.wrongs()...)
 		}
 	})
@@ -220,9 +227,10 @@ func (c *call) registerMany() (any, error) {
 	}
 	users, pairs := make([]any, quantity), []later{}
 	for i := range users {
-		u := c.newUser(ch)
+		u := &store.User{Fields: store.ValuesOf(fields)}
+		c.add(u)
 		users[i] = issued{DeviceToken: u.Token}
-		if ch.createToken {
+		if create {
 			pairs = append(pairs, c.issue(who{user: u, in: c.in}, RegisterLife))
 		}
 	}

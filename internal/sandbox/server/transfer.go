@@ -185,7 +185,7 @@ func (s *Server) parseLine(data []byte) (*store.User, error) {
 	u := &store.User{
 		Instance: l.AccountInfo.InstanceID, Device: l.MobileDevice, Heartbeat: l.DeviceStatus, Trips: l.Statistics,
 	}
-	readChange(r, field.Update).apply(u)
+	readUser(r, field.Update, u)
 	u.Token, _ = r.uuid("DeviceToken")
 	u.Created, _ = r.moment("DateCreated")
 	u.Activity, _ = r.enum("ActivityStatus", []string{"Active", "Inactive", "Lost", "Error", "No Data"})

@@ -147,7 +147,7 @@ func (c *call) updateUser() (any, error) {
 		return nil, err
 	}
 	is := *u
-	if err := c.read(func(r *reading) { readChange(r, field.Update).apply(&is) }); err != nil {
+	if err := c.read(func(r *reading) { readUser(r, field.Update, &is) }); err != nil {
 		return nil, err
 	}
 	c.change(store.Change{User: &is})

@@ -2,6 +2,7 @@ package server
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,20 +12,6 @@ import (
 
 // statusDeleted is what a user may be besides Active and Deactivated, as it is written.
 const statusDeleted = "Deleted"
-
-// change is what the body of a registration or of an update says of a user. What it does
-// not say stays.
-type change struct {
-	values map[string]*string // by the names of fields; nil is null
-	// Active, Deactivated or Deleted, which keeps the user (assumed: deleted-status); "" is not
-	// set.
-	status string
-
-	// Of a registration only.
-	createToken bool
-	customToken string
-	inviteCode  string
-}
 
 // birthdayShape is how a Birthday is kept and read: no zone (live).
 const birthdayShape = "2006-01-02T15:04:05.999999999"
@@ -61,66 +48,53 @@ func flagOf(u *store.User, name string) bool {
 	return name == "EnableTracking" || name == "Enabled"
 }
 
-// readChange takes a change out of a body. The service does not validate texts (live);
-// only what cannot be converted to the field's type is a mistake. Unknown fields are
-// ignored (assumed: names).
-func readChange(r *reading, use field.Use) change {
-	c := change{values: map[string]*string{}, createToken: true}
+// readUser takes what a body says of a user, which no other goroutine has yet. What it does not say
+// stays. The service does not validate texts (live); only what cannot be converted to the field's
+// type is a mistake. Unknown fields are ignored (assumed: names).
+func readUser(r *reading, use field.Use, u *store.User) {
+	fields := u.Fields.Map()
+	set := func(r *reading, name, as string, value func() (string, bool)) {
+		if raw, sent := r.member(name); sent && isNull(raw) {
+			delete(fields, as)
+		} else if v, ok := value(); ok {
+			fields[as] = v
+		}
+	}
 	for _, f := range profileFields() {
 		name := f.Name
 		if f.UpdateName != "" && use == field.Update {
 			name = f.UpdateName
 		}
-		c.read(r, name, f.Name, func() (string, bool) { return readProfile(r, f, name) })
+		set(r, name, f.Name, func() (string, bool) { return readProfile(r, f, name) })
 	}
 	statuses := []string{store.Active, store.Deactivated}
 	if use == field.Update {
-		statuses = append(statuses, statusDeleted)
+		statuses = append(statuses, statusDeleted) // which keeps the user (assumed: deleted-status)
 		for _, name := range []string{"IdentityId", "IdentityProvider"} {
-			c.read(r, name, name, func() (string, bool) { return r.text(name) })
+			set(r, name, name, func() (string, bool) { return r.text(name) })
 		}
 		r.text("OldPassword") // taken, and without effect: a user of the sandbox has no password (assumed: passwords)
 		r.text("NewPassword")
 	} else {
-		c.inviteCode, _ = r.text("InstanceInviteCode")
-		c.customToken, _ = r.uuid("CustomToken")
-		c.readCreateToken(r)
+		u.Token, _ = r.uuid("CustomToken")
 	}
-	c.status, _ = r.enum("Status", statuses)
+	if status, ok := r.enum("Status", statuses); ok {
+		u.Status = strings.TrimPrefix(status, store.Active)
+	}
 	if in := r.inner(field.UserFields); in != nil {
-		c.readFlags(in, flagFields())
-		c.read(in, "ClientId", "ClientId", func() (string, bool) { return in.text("ClientId") })
+		readFlags(in, flagFields(), fields)
+		set(in, "ClientId", "ClientId", func() (string, bool) { return in.text("ClientId") })
 		for _, m := range in.wrongs() {
 			r.mistakes = append(r.mistakes, entry{field.UserFields + "." + m.Key, m.Message})
 		}
 	}
-	return c
+	u.Fields = store.ValuesOf(fields)
 }
 
-// read takes a value that may be null.
-func (c *change) read(r *reading, name, as string, value func() (string, bool)) {
-	raw, sent := r.member(name)
-	if !sent {
-		return
-	}
-	if isNull(raw) {
-		c.values[as] = nil
-	} else if v, ok := value(); ok {
-		c.values[as] = &v
-	}
-}
-
-func (c *change) readCreateToken(r *reading) {
-	if v, ok := r.boolean("CreateAccessToken"); ok {
-		c.createToken = v
-	}
-}
-
-func (c *change) readFlags(in *reading, fields []*field.Field) {
-	for _, f := range fields {
-		if v, ok := in.boolean(f.Name); ok {
-			text := strconv.FormatBool(v)
-			c.values[f.Name] = &text
+func readFlags(r *reading, flags []*field.Field, fields map[string]string) {
+	for _, f := range flags {
+		if v, ok := r.boolean(f.Name); ok {
+			fields[f.Name] = strconv.FormatBool(v)
 		}
 	}
 }
@@ -139,23 +113,5 @@ func readProfile(r *reading, f *field.Field, name string) (value string, ok bool
 		return t.Format(birthdayShape), ok
 	default:
 		return r.text(name)
-	}
-}
-
-// apply makes the change to a user, which no other goroutine has yet.
-func (c change) apply(u *store.User) {
-	fields := u.Fields.Map()
-	for name, v := range c.values {
-		if delete(fields, name); v != nil {
-			fields[name] = *v
-		}
-	}
-	u.Fields = store.ValuesOf(fields)
-	switch c.status {
-	case store.Active:
-		u.Status = ""
-	case "":
-	default:
-		u.Status = c.status
 	}
 }
