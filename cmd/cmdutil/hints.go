@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/telematicsctl/telematicsctl/internal/failure"
@@ -48,6 +49,19 @@ func (a *App) Hint(e *failure.Error) string {
 		if h, ok := table[e.Reason]; ok {
 			return h(a, e)
 		}
+	}
+	return hintOfAnswer(e)
+}
+
+// hintOfAnswer is for answers of the service that are nobody's mistake here; "" for others.
+func hintOfAnswer(e *failure.Error) string {
+	switch {
+	case e.Reason != "" || e.RequestID == "":
+		return ""
+	case e.Status >= http.StatusInternalServerError:
+		return "try again later; if it stays so, report it to the service's operator with the ID of the request"
+	case e.Status >= http.StatusOK && e.Status < http.StatusMultipleChoices && e.Code == failure.Failed:
+		return "report it to the service's operator with the ID of the request, unless a proxy changes answers"
 	}
 	return ""
 }

@@ -101,7 +101,7 @@ func runProxy(ctx context.Context, k *cmdutil.App, o proxyOptions) (err error) {
 		return errors.Join(failure.From(ctx.Err()), closed(ln))
 	}
 	if err != nil {
-		return failure.Wrap(failure.Failed, "sandbox proxy", err)
+		return failure.Wrap(failure.Failed, "sandbox proxy", err).Because(cmdutil.ReasonAddressInUse, o.addr)
 	}
 	defer k.Streams.HoldBusy()()
 	defer k.Saving()() // Ctrl-C ends the serving, not the requests in flight, nor the report after them

@@ -173,7 +173,8 @@ func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in
 		name: "create an instance", method: http.MethodPost, host: HostAccounts,
 		path: "/v1/applications/" + url.PathEscape(appID) + "/instances",
 		body: body, contentType: jsonType, changes: true,
-		noResult: failure.New(failure.NotFound, "create an instance: no application "+appID),
+		noResult: failure.New(failure.NotFound, "create an instance: no application "+appID).
+			Because(ReasonNoApplication, appID),
 		decode:   func(result []byte) error { return json.Unmarshal(result, &created) },
 	})
 	return created, err
