@@ -181,8 +181,8 @@ func position(files *token.FileSet, n ast.Node) string {
 	return fmt.Sprintf("%s:%d", filepath.ToSlash(strings.TrimPrefix(p.Filename, "../")), p.Line)
 }
 
-// The calls whose texts are messages, by the name of the function.
-var messageCalls = []string{"New", "Newf", "Wrap", "Prefix", "Suffix", "InvalidFields", "Warn", "WithHint"}
+// messageCalls are the functions of failure whose texts are messages.
+var messageCalls = []string{"New", "Newf", "Wrap", "Prefix", "Suffix", "InvalidFields"}
 
 // verbsOfFmt separates the parts of a format.
 var verbsOfFmt = regexp.MustCompile(`%[-+#0-9.\[\]]*[a-zA-Z%]`)
@@ -194,6 +194,10 @@ func textsOf(files *token.FileSet, file *ast.File) []sourceText {
 	ast.Inspect(file, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
+			if text := messageOf(n); len(text.longest) > 3 {
+				text.where = position(files, n)
+				found = append(found, text)
+			}
 			return true
 		}
 		sel, ok := call.Fun.(*ast.SelectorExpr)
@@ -202,11 +206,7 @@ func textsOf(files *token.FileSet, file *ast.File) []sourceText {
 				reasons[of] = constantOf(file, call.Args[0])
 			}
 		}
-		if !ok || !slices.Contains(messageCalls, sel.Sel.Name) {
-			return true
-		}
-		x, ok := sel.X.(*ast.Ident)
-		if sel.Sel.Name != "Warn" && sel.Sel.Name != "WithHint" && (!ok || x.Name != "failure") {
+		if !ok || !isMessage(sel) {
 			return true
 		}
 		var text sourceText
@@ -225,6 +225,34 @@ func textsOf(files *token.FileSet, file *ast.File) []sourceText {
 		return true
 	})
 	return found
+}
+
+// isMessage reports whether a function makes a message of what it is given.
+func isMessage(f *ast.SelectorExpr) bool {
+	x, _ := f.X.(*ast.Ident)
+	switch f.Sel.Name {
+	case "Warn", "WithHint":
+		return true
+	case "Add": // of cmdutil.Wrong
+		return x != nil && x.Name == "wrong"
+	}
+	return x != nil && x.Name == "failure" && slices.Contains(messageCalls, f.Sel.Name)
+}
+
+// messageOf returns the text of a failure.Field.
+func messageOf(n ast.Node) sourceText {
+	field, ok := n.(*ast.CompositeLit)
+	if !ok {
+		return sourceText{}
+	}
+	for _, e := range field.Elts {
+		if pair, ok := e.(*ast.KeyValueExpr); ok {
+			if key, ok := pair.Key.(*ast.Ident); ok && key.Name == "Message" {
+				return textOf(pair.Value)
+			}
+		}
+	}
+	return sourceText{}
 }
 
 // constantOf returns the name of a constant with its package.

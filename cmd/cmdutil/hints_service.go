@@ -8,7 +8,7 @@ import (
 // serviceHints are for calls of the service that failed.
 var serviceHints = map[failure.Reason]hint{
 	userservice.ReasonNoApplication: withCommand("", " shows the instances with their applications", "instance", "list"),
-	userservice.ReasonTimeout: fixed("try again, or wait longer with `--timeout`"),
+	userservice.ReasonTimeout:       fixed("try again, or wait longer with `--timeout`"),
 	userservice.ReasonNoConnection: func(_ *App, e *failure.Error) string {
 		return "check the network, the proxy and the base URL" + of(e.Subject)
 	},
