@@ -175,7 +175,7 @@ func (c *Client) CreateInstance(ctx context.Context, as Caller, appID string, in
 		body: body, contentType: jsonType, changes: true,
 		noResult: failure.New(failure.NotFound, "create an instance: no application "+appID).
 			Because(ReasonNoApplication, appID),
-		decode:   func(result []byte) error { return json.Unmarshal(result, &created) },
+		decode: func(result []byte) error { return json.Unmarshal(result, &created) },
 	})
 	return created, err
 }
