@@ -25,8 +25,8 @@ func (c *call) trips() (store.Values, error) {
 // statisticsDates is when a user's last trip and scoring were; null where there never was one.
 func (c *call) statisticsDates() (any, error) {
 	trips, err := c.trips()
-	return struct{ LatestTripDate, LatestScoringDate any }{
-		orNull(trips, "LatestTripDate"), orNull(trips, "LatestScoringDate"),
+	return struct{ LatestTripDate, LatestScoringDate *string }{
+		trips.Lookup("LatestTripDate"), trips.Lookup("LatestScoringDate"),
 	}, err
 }
 

@@ -42,7 +42,7 @@ var flagFields = sync.OnceValue(func() []*field.Field {
 // flagOf reports whether a telematics parameter is on; by default Enabled and
 // EnableTracking are (seed).
 func flagOf(u *store.User, name string) bool {
-	if value, ok := u.Fields.Lookup(name); ok {
+	if value := u.Fields.Get(name); value != "" {
 		return value == "true"
 	}
 	return name == "EnableTracking" || name == "Enabled"

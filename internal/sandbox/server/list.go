@@ -196,27 +196,28 @@ const last = math.MaxUint64
 // entryOf returns what a user is sorted by: a text by its first eight bytes, without regard to
 // case.
 func entryOf(u *store.User, by string) store.Entry {
-	text, ok := "", true
+	var text *string
 	switch by {
 	case "DateCreated":
 		return store.Entry{User: u, Key: uint64(u.Created.UnixMicro() + 1<<62)} // positive
 	case "DeviceToken":
-		text = u.Token
+		text = &u.Token
 	case "ActivityStatus":
-		text = activityOf(u)
+		activity := activityOf(u)
+		text = &activity
 	default:
-		text, ok = u.Fields.Lookup(by)
+		text = u.Fields.Lookup(by)
 	}
-	if !ok {
+	if text == nil {
 		return store.Entry{User: u, Key: last}
 	}
 	if by == "ChildrenCount" {
-		n, _ := strconv.Atoi(text)
+		n, _ := strconv.Atoi(*text)
 		return store.Entry{User: u, Key: uint64(n + 1<<32)} //nolint:gosec // positive: n has 32 bits
 	}
 	var first [8]byte
-	copy(first[:], strings.ToLower(text[:min(8, len(text))]))
-	return store.Entry{User: u, Key: binary.BigEndian.Uint64(first[:]), Text: text}
+	copy(first[:], strings.ToLower((*text)[:min(8, len(*text))]))
+	return store.Entry{User: u, Key: binary.BigEndian.Uint64(first[:]), Text: *text}
 }
 
 func (f *filter) passes(u *store.User) bool {

@@ -105,12 +105,11 @@ func (f *finding) matches(u *store.User) bool {
 		return false
 	}
 	for name, text := range f.values {
-		value, ok := u.Fields.Lookup(name)
+		value := u.Fields.Get(name)
 		if name == "FullName" {
 			value = fullName(u)
-			ok = value != ""
 		}
-		if !ok || !strings.EqualFold(value, text) {
+		if !strings.EqualFold(value, text) {
 			return false
 		}
 	}

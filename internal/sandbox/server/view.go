@@ -3,6 +3,8 @@ package server
 import (
 	"cmp"
 	"encoding/json"
+	"reflect"
+	"sync"
 
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/sandbox/store"
@@ -19,18 +21,58 @@ var deviceFields = []string{
 	"MobileUid", "DeviceModel", "OsType", "OsVersion", "SdkVersion", "AppVersion", "VirtualImei",
 }
 
-// members are those of a JSON object, null where nothing is known.
-type members map[string]any
+// shape is a JSON object with names from a table. It is a struct, which encoding/json writes three
+// times as fast as a map, in the order of the names.
+type shape struct {
+	names []string
+	typ   reflect.Type
+}
+
+func newShape(names ...string) shape {
+	var fields []reflect.StructField
+	for _, name := range names {
+		fields = append(fields, reflect.StructField{Name: name, Type: reflect.TypeFor[any]()})
+	}
+	return shape{names, reflect.StructOf(fields)}
+}
+
+// with returns an object with a value for each name.
+func (s shape) with(value func(i int, name string) any) any {
+	out := reflect.New(s.typ)
+	for i, name := range s.names {
+		out.Elem().Field(i).Set(reflect.ValueOf(value(i, name)))
+	}
+	return out.Interface()
+}
+
+// The objects inside a user.
+var (
+	profileShape = sync.OnceValue(func() shape {
+		var names []string
+		for _, f := range profileFields() {
+			names = append(names, cmp.Or(f.UpdateName, f.Name))
+		}
+		return newShape(append(names, "ImageUrl")...)
+	})
+	deviceShape = sync.OnceValue(func() shape { return newShape(deviceFields...) })
+	flagsShape  = sync.OnceValue(func() shape {
+		names := []string{"ClientId"}
+		for _, f := range flagFields() {
+			names = append(names, f.Name)
+		}
+		return newShape(names...)
+	})
+)
 
 // userView is a user as it is read: every field there.
 type userView struct {
 	DeviceToken, DateCreated, Status, ActivityStatus string
-	UserProfile, MobileDevice                        members
+	UserProfile, MobileDevice                        any
 	AccountInfo                                      accountInfo
 	UserWallets                                      []string // of a find empty, of a list null (live)
-	IdentityID                                       any      `json:"IdentityId"`
-	IdentityProvider                                 any
-	UserFields                                       []members
+	IdentityID                                       *string  `json:"IdentityId"`
+	IdentityProvider                                 *string
+	UserFields                                       []any
 
 	// Of an export only: what was set of the user's phone.
 	DeviceStatus store.Values `json:",omitzero"`
@@ -51,31 +93,35 @@ type accountInfo struct {
 func viewOf(st *store.State, u *store.User, names bool, wallets []string) userView {
 	v := userView{
 		DeviceToken: u.Token, DateCreated: u.Created.Format(dateCreatedShape), Status: store.Active,
-		ActivityStatus: activityOf(u), UserProfile: members{}, MobileDevice: members{},
-		AccountInfo: accountOf(st, u.Instance, names), UserWallets: wallets,
-		IdentityID: orNull(u.Fields, "IdentityId"), IdentityProvider: orNull(u.Fields, "IdentityProvider"),
+		ActivityStatus: activityOf(u),
+		AccountInfo:    accountOf(st, u.Instance, names), UserWallets: wallets,
+		IdentityID: u.Fields.Lookup("IdentityId"), IdentityProvider: u.Fields.Lookup("IdentityProvider"),
 	}
 	if u.Status != "" {
 		v.Status = "Inactive"
 	}
-	for _, f := range profileFields() {
-		value := orNull(u.Fields, f.Name)
-		if text, ok := value.(string); ok && f.Kind == field.Count {
-			value = json.Number(text)
+	v.UserProfile = profileShape().with(func(i int, name string) any {
+		if name == "ImageUrl" { // the photo to show; ExternalImageUrl is what was given (live)
+			image := defaultImage
+			return cmp.Or(u.Fields.Lookup(name), &image)
 		}
-		v.UserProfile[cmp.Or(f.UpdateName, f.Name)] = value
-	}
-	// The photo has two names: ExternalImageUrl is what was given, ImageUrl what to show (live).
-	v.UserProfile["ImageUrl"] = cmp.Or(orNull(u.Fields, "ImageUrl"), any(defaultImage))
-	v.UserProfile["Gender"] = cmp.Or(v.UserProfile["Gender"], any("None")) // where it was not given (live)
-	for _, name := range deviceFields {
-		v.MobileDevice[name] = orNull(u.Device, name)
-	}
-	flags := members{"ClientId": orNull(u.Fields, "ClientId")}
-	for _, f := range flagFields() {
-		flags[f.Name] = flagOf(u, f.Name)
-	}
-	v.UserFields = []members{flags}
+		f := profileFields()[i]
+		switch text := u.Fields.Lookup(f.Name); {
+		case text == nil && name == "Gender":
+			return "None" // (live)
+		case f.Kind == field.Count:
+			return (*json.Number)(text)
+		default:
+			return text
+		}
+	})
+	v.MobileDevice = deviceShape().with(func(_ int, name string) any { return u.Device.Lookup(name) })
+	v.UserFields = []any{flagsShape().with(func(i int, name string) any {
+		if i == 0 {
+			return u.Fields.Lookup(name)
+		}
+		return flagOf(u, name)
+	})}
 	return v
 }
 
@@ -85,14 +131,6 @@ func exportOf(st *store.State, u *store.User) ([]byte, error) {
 	v.DeviceStatus, v.Statistics = u.Heartbeat, u.Trips
 	line, err := json.Marshal(v)
 	return append(line, '\n'), err
-}
-
-// orNull returns a field's text; nil where it has none.
-func orNull(of store.Values, name string) any {
-	if text, ok := of.Lookup(name); ok {
-		return text
-	}
-	return nil
 }
 
 // activityOf returns the ActivityStatus as it is read.

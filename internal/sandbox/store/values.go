@@ -17,18 +17,20 @@ type Value struct{ Name, Text string }
 
 // Get returns a field's text, "" where it has none.
 func (v Values) Get(name string) string {
-	text, _ := v.Lookup(name)
-	return text
+	if text := v.Lookup(name); text != nil {
+		return *text
+	}
+	return ""
 }
 
-// Lookup returns a field's text, and whether it has one.
-func (v Values) Lookup(name string) (string, bool) {
+// Lookup returns a field's text, which is not to be changed; nil where it has none.
+func (v Values) Lookup(name string) *string {
 	for i := range v {
 		if v[i].Name == name {
-			return v[i].Text, true
+			return &v[i].Text
 		}
 	}
-	return "", false
+	return nil
 }
 
 // Map returns a copy as a map.
