@@ -39,7 +39,7 @@ func Run(ctx context.Context, w cmdutil.Env) int {
 		started := false
 		root := New(k, &started) //nolint:contextcheck // a command gets its context when it is executed
 		if len(w.Args) > 0 && strings.HasPrefix(w.Args[0], cobra.ShellCompRequestCmd) {
-			cmdutil.CompleteRest(root, k) //nolint:contextcheck // a completion has no context; it costs commands time
+			complete(root, k) //nolint:contextcheck // a completion has no context
 		}
 		root.SetArgs(w.Args)
 		root.SetIn(w.Streams.In)
@@ -150,12 +150,16 @@ func globalFlags(root *cobra.Command, k *cmdutil.App) {
 	f.BoolVar(&k.Flags.ShowTokens, "show-tokens", false, "print AccessTokens and RefreshTokens")
 	f.BoolVar(&k.Flags.Agent, "agent", k.AgentVariable() != "",
 		"for coding agents: JSON, no prompts, deletions need --confirm")
-	formats := render.Formats()
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteWords(root, "output", render.Formats()...)
+}
+
+// complete makes what a shell's completion asks for; other commands do without.
+func complete(root *cobra.Command, k *cmdutil.App) {
 	_ = root.RegisterFlagCompletionFunc("profile",
 		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return profile.Names(k), cobra.ShellCompDirectiveNoFileComp
 		})
+	cmdutil.CompleteRest(root, k)
 }
 
 // finishDefaults makes cobra's own commands, which hold on to the streams that the tree

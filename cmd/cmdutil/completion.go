@@ -47,6 +47,11 @@ var words = lazyregexp.New(`^[a-z0-9]+(\|[a-z0-9]+)+$`)
 func completionOf(f *pflag.Flag, k *App) cobra.CompletionFunc {
 	value, _ := pflag.UnquoteUsage(f)
 	switch {
+	case len(f.Annotations[wordsAnnotation]) > 0:
+		return cobra.FixedCompletions(f.Annotations[wordsAnnotation], cobra.ShellCompDirectiveNoFileComp)
+	case len(f.Annotations[listAnnotation]) > 0:
+		return cobra.FixedCompletions(f.Annotations[listAnnotation],
+			cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
 	case IsFile(f):
 		return nil
 	case value == "TOKEN", value == "DeviceToken":

@@ -14,17 +14,15 @@ const (
 	groupAnnotation  = "telematicsctl_flag_group"
 	groupsAnnotation = "telematicsctl_flag_groups"
 	emptyAnnotation  = "telematicsctl_empty_allowed"
+	wordsAnnotation  = "telematicsctl_words"
+	listAnnotation   = "telematicsctl_words_of_list"
 )
 
 // GroupFlags puts flags of a command under a title of their own in its help; groups are
 // shown in the order of the calls.
 func GroupFlags(c *cobra.Command, title string, names ...string) {
 	for _, name := range names {
-		f := c.Flags().Lookup(name)
-		if f.Annotations == nil {
-			f.Annotations = map[string][]string{}
-		}
-		f.Annotations[groupAnnotation] = []string{title}
+		annotate(c.Flags().Lookup(name), groupAnnotation, title)
 	}
 	if c.Annotations == nil {
 		c.Annotations = map[string]string{}
@@ -52,18 +50,33 @@ func FlagGroups(c *cobra.Command) []string {
 
 // AllowEmpty lets a flag be given with an empty value, which clears a field.
 func AllowEmpty(f *pflag.Flag) {
+	annotate(f, emptyAnnotation, "true")
+}
+
+// CompleteWords completes a flag with words, and CompleteList one that takes several, or more behind
+// a word. They are said on the flag and handed to Cobra only where a shell completes: it keeps
+// what it is handed for as long as the process lives.
+func CompleteWords(c *cobra.Command, flag string, words ...string) {
+	annotate(c.Flag(flag), wordsAnnotation, words...)
+}
+
+// CompleteList is CompleteWords without a space behind a word.
+func CompleteList(c *cobra.Command, flag string, words ...string) {
+	annotate(c.Flag(flag), listAnnotation, words...)
+}
+
+func annotate(f *pflag.Flag, name string, values ...string) {
 	if f.Annotations == nil {
 		f.Annotations = map[string][]string{}
 	}
-	f.Annotations[emptyAnnotation] = []string{"true"}
+	f.Annotations[name] = values
 }
 
 // AddColumns makes the flag --columns of a command that prints a table; names are what
 // completion offers.
 func AddColumns(c *cobra.Command, k *App, names []string) {
 	c.Flags().StringSliceVar(&k.Flags.Columns, "columns", nil, "print these `columns` of the table, in this order")
-	_ = c.RegisterFlagCompletionFunc("columns",
-		cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	CompleteList(c, "columns", names...)
 }
 
 var (

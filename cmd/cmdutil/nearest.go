@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/telematicsctl/telematicsctl/internal/field"
 	"github.com/telematicsctl/telematicsctl/internal/nearest"
 )
@@ -62,9 +60,4 @@ func (w *Wrong) OneOf(flag string, text *string, words ...string) {
 	if w.AddErr(flag, err); err == nil {
 		*text = word
 	}
-}
-
-// CompleteWords completes a flag with words.
-func CompleteWords(c *cobra.Command, flag string, words ...string) {
-	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -46,9 +46,6 @@ no profile is written either.`,
 	f.BoolVar(&o.noProfile, "no-profile", false, "write no profile")
 	o.add(c)
 	_ = c.MarkFlagRequired("name")
-	for _, name := range []string{"name", "app"} {
-		_ = c.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
-	}
 	for _, name := range []string{"save-as", "token-store"} {
 		c.MarkFlagsMutuallyExclusive("no-profile", name)
 	}

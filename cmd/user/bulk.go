@@ -70,7 +70,7 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	o.job.AddSpeed(c)
 	o.job.AddRestart(c)
 	cmdutil.CompleteWords(c, "device-token", "server")
-	_ = c.RegisterFlagCompletionFunc("set", completeAssignment)
+	cmdutil.CompleteList(c, "set", assignments()...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if f.Changed("quantity") == f.Changed("file") {
 			return failure.New(failure.Invalid, "user bulk: exactly one of --file and --quantity is required").
@@ -82,13 +82,12 @@ with {{.N}}, the row number, and {{.Run}}, the name of the run. A cell wins.`,
 	return c
 }
 
-// completeAssignment completes the field of --set.
-func completeAssignment(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var out []string
+// assignments are what completion offers for --set.
+func assignments() (out []string) {
 	for _, f := range field.All(field.Create) {
 		out = append(out, f.Name+"=")
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	return out
 }
 
 // registerFlags are the four flags of a user.

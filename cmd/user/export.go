@@ -48,9 +48,7 @@ The columns are what the file owns: leave out what somebody else maintains.`,
 	}
 	c.Flags().StringSliceVar(&o.columns, "columns", nil, "write these `columns`, in this order (default: all)")
 	c.Flags().BoolVar(&o.raw, "raw", false, "do not guard cells that look like formulas")
-	_ = c.RegisterFlagCompletionFunc("columns",
-		cobra.FixedCompletions(append([]string{input.DeviceTokenColumn}, field.Names(field.Update)...),
-			cobra.ShellCompDirectiveNoFileComp))
+	cmdutil.CompleteList(c, "columns", append([]string{input.DeviceTokenColumn}, field.Names(field.Update)...)...)
 	return c
 }
 

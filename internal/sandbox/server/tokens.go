@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -170,13 +171,17 @@ func (s *Server) sign(ctx context.Context, cl *claims) (string, error) {
 	return t.SignedString(key)
 }
 
+// newKey is the key of the sandboxes that begin in this process: one, because to find its primes
+// takes a tenth of a second and more.
+var newKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, keyBits) })
+
 // key returns the key for RS256, which is made when it is first needed.
 func (s *Server) key(ctx context.Context) (key *rsa.PrivateKey, err error) {
 	viewed := s.Store.View(ctx, func(st *store.State) { key, err = st.Key() })
 	if err = errors.Join(viewed, err); key != nil || err != nil {
 		return key, err
 	}
-	made, err := rsa.GenerateKey(rand.Reader, keyBits)
+	made, err := newKey()
 	if err != nil {
 		return nil, err
 	}
