@@ -68,7 +68,7 @@ func (c *changer) find(ctx context.Context, t *target, undoes *field.Field) {
 	if c.options.Operation == opUndo && t.state.Place == fleet.Member {
 		t.fields, t.err = c.before(ctx, t.state, undoes)
 	}
-	if t.err == nil && t.state.Known && c.options.Operation != opDelete && c.options.Operation != opMove {
+	if t.err == nil && t.state.Known && c.compares() {
 		wanted := c.change.Clone()
 		wanted.Merge(t.fields)
 		for _, d := range fleet.Differences(wanted, t.state.Values) {
@@ -77,12 +77,17 @@ func (c *changer) find(ctx context.Context, t *target, undoes *field.Field) {
 	}
 }
 
+// compares reports whether a user may be as wanted already: then nothing is sent.
+func (c *changer) compares() bool {
+	return c.options.Operation == opUpdate || c.options.Operation == opUndo
+}
+
 // sends reports whether something will be sent for a target.
 func (c *changer) sends(t *target) bool {
 	switch {
 	case t.err != nil, c.users != nil && t.state.Place != fleet.Member:
 		return false
-	case c.options.Operation == opDelete || c.options.Operation == opMove || c.options.NoRead || !t.state.Known:
+	case !c.compares() || c.options.NoRead || !t.state.Known:
 		return true
 	}
 	return len(t.changes) > 0
