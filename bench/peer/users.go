@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/telematicsctl/telematicsctl/internal/wait"
 )
 
 // users serves the pages of a list of N users, finds one by the DeviceToken, and takes changes,
@@ -17,13 +19,13 @@ func users(addr, count, latency string) error {
 	if err != nil {
 		return err
 	}
-	wait, err := time.ParseDuration(latency)
+	each, err := time.ParseDuration(latency)
 	if err != nil {
 		return err
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		time.Sleep(wait)
+		_ = wait.Sleep(r.Context(), each)
 		switch r.Method {
 		case http.MethodGet:
 			token := r.URL.Query().Get("DeviceToken")
