@@ -90,7 +90,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 				}
 				p.env["TELEMATICSCTL_STATE_DIR"] = p.dir + "/file/state"
 			},
-			check: "state-folder", state: "broken", detail: "cannot write", fix: "folder", exit: 1,
+			check: "state-folder", state: "broken", detail: "is a file", fix: "folder", exit: 1,
 			repair: func(_ *testing.T, p *patient) { p.env["TELEMATICSCTL_STATE_DIR"] = p.dir + "/state" },
 		},
 		"no keyring": {

@@ -50,7 +50,7 @@ func CheckFolder(dir string) error {
 		case err == nil && info.IsDir():
 			return nil
 		case err == nil:
-			return failure.New(failure.Invalid, "the folder "+dir+" cannot be used: "+path+" is a file").
+			return failure.New(failure.Failed, "the folder "+dir+" cannot be used: "+path+" is a file").
 				Because(ReasonNotAFolder, path)
 		}
 	}

@@ -58,6 +58,14 @@ func (m *machine) dir() string {
 	return m.config.StateDir
 }
 
+// stateFolder checks the state folder, which may be a file.
+func (m *machine) stateFolder() doctor.Check {
+	if err := cmdutil.CheckFolder(m.dir()); err != nil {
+		return doctor.Failed("state-folder", "State folder", err)
+	}
+	return doctor.StateFolder(m.dir())
+}
+
 // checks are all checks, in the order of the report: what others depend on comes first.
 func (m *machine) checks(newest bool) []doctor.Check {
 	var warnings []string
@@ -73,7 +81,7 @@ func (m *machine) checks(newest bool) []doctor.Check {
 	} else {
 		all = append(all, doctor.Profile(m.config, m.profile, m.profileErr))
 	}
-	all = append(all, doctor.Settings(m.config, m.profile, m.app.Flags.InsecureHTTP), doctor.StateFolder(m.dir()),
+	all = append(all, doctor.Settings(m.config, m.profile, m.app.Flags.InsecureHTTP), m.stateFolder(),
 		doctor.Disk(m.dir()), m.tokenStore(), m.network())
 	all = append(all, m.credentials()...)
 	all = append(all, m.leftUndone()...)
