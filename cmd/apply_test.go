@@ -52,8 +52,8 @@ func (h *house) write(t *testing.T, name, text string) {
 	}
 }
 
-// The private copy of what user plan and user apply read goes with the process: killed by SIGKILL in
-// the middle of it, they leave nothing behind.
+// The private copy of what user plan and user apply read goes with the process: killed by SIGKILL
+// in the middle of it, they leave nothing behind.
 func TestPlanKilledWhileItCopiesLeavesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, well)
@@ -102,7 +102,8 @@ func hasOpen(t *testing.T, pid int, folder string) bool {
 var applyEvery = flag.Bool("apply.every", false,
 	"trouble user apply at every request in each way, not by SIGKILL at every ninth")
 
-// applyTroubles is what happens to a request of user apply; the first two in every run of the suite.
+// applyTroubles is what happens to a request of user apply; the first two in every run of the
+// suite.
 var applyTroubles = []trouble{
 	{name: "killed before the request", killed: true},
 	{name: "killed after it was served", served: true, killed: true},
@@ -157,8 +158,8 @@ func (k *troubled) handler(next http.Handler) http.Handler {
 	})
 }
 
-// user apply, a process of its own, has trouble at a request, and is given again: the users are what
-// the file says, and nobody is there twice.
+// user apply, a process of its own, has trouble at a request, and is given again: the users are
+// what the file says, and nobody is there twice.
 func TestApplyTroubledAtAnyRequest(t *testing.T) {
 	t.Parallel()
 	step, troubles := 9, applyTroubles[:2]

@@ -119,8 +119,8 @@ Admins:
 `
 }
 
-// knownStore makes a sealed token file, without a record, whose key is known: the tool keeps the key
-// that it finds, and must show it no more than any other secret.
+// knownStore makes a sealed token file, without a record, whose key is known: the tool keeps the
+// key that it finds, and must show it no more than any other secret.
 func (h *house) knownStore(t *testing.T) {
 	t.Helper()
 	identity, err := age.GenerateX25519Identity()

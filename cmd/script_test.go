@@ -52,7 +52,8 @@ func (u underNohup) Run() int {
 			_ = os.Setenv("TMPDIR", folder)
 		}
 	}
-	// The limits that a command sets are for a process of its own, and it sets none where it finds one.
+	// The limits that a command sets are for a process of its own, and it sets none where it finds
+	// one.
 	debug.SetMemoryLimit(2 << 30)
 	debug.SetGCPercent(800)
 	return u.M.Run()

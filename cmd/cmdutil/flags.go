@@ -53,9 +53,9 @@ func AllowEmpty(f *pflag.Flag) {
 	annotate(f, emptyAnnotation, "true")
 }
 
-// CompleteWords completes a flag with words, and CompleteList one that takes several, or more behind
-// a word. They are said on the flag and handed to Cobra only where a shell completes: it keeps
-// what it is handed for as long as the process lives.
+// CompleteWords completes a flag with words, and CompleteList one that takes several, or more
+// behind a word. They are said on the flag and handed to Cobra only where a shell completes: it
+// keeps what it is handed for as long as the process lives.
 func CompleteWords(c *cobra.Command, flag string, words ...string) {
 	annotate(c.Flag(flag), wordsAnnotation, words...)
 }

@@ -21,9 +21,9 @@ func (s *Source) EnvSubject() (subject string, c Claims, ok bool) {
 }
 
 // envPair returns the JWT from the environment for a call as the subject, with the times that it
-// claims. What is not a JWT is not sent: it may be a password. A user's is refused for another user,
-// as the call would be about the wrong one. Whether an admin's or a user's will do otherwise is for
-// the service to say.
+// claims. What is not a JWT is not sent: it may be a password. A user's is refused for another
+// user, as the call would be about the wrong one. Whether an admin's or a user's will do otherwise
+// is for the service to say.
 func (s *Source) envPair(subject string) (tokenstore.Record, error) {
 	whose, c, ok := s.EnvSubject()
 	if !ok || subject != Admin && whose != Admin && whose != subject {

@@ -9,7 +9,7 @@ import (
 
 // The reasons of this room's errors.
 const (
-	ReasonMissing       failure.Reason = "input-missing"        // there is no such file; Subject: its name
+	ReasonMissing       failure.Reason = "input-missing"        // the file does not exist; Subject: its name
 	ReasonEncoding      failure.Reason = "input-encoding"       // the text is not in the encoding that it is read in
 	ReasonNotData       failure.Reason = "input-not-data"       // a web page, a document; Subject: what it is
 	ReasonCompression   failure.Reason = "input-compression"    // a compression that is not read; Subject: its name
@@ -30,7 +30,7 @@ const (
 	ReasonUnknownColumn failure.Reason = "input-unknown-column" // rows are not valid, by a column that is not a field
 )
 
-// Missing gives an error the reason that there is no file of that name, if that is its cause.
+// Missing gives an error the reason that the file does not exist, if that is its cause.
 func Missing(err error, name string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
