@@ -7,7 +7,6 @@
 package sandbox
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -96,8 +95,7 @@ type Sandbox struct {
 	began   []*store.User            // whom a reset of the control API brings back
 	hosts   atomic.Pointer[[]string] // under which it serves, for the control API; nil is any
 
-	randomMu sync.Mutex
-	source   io.Reader
+	randomMu sync.Mutex // over options.Random
 }
 
 // Open makes a sandbox. It takes no lock and touches no file: that happens when a request comes.
@@ -106,10 +104,7 @@ func Open(o Options) (*Sandbox, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	s := &Sandbox{options: o, source: o.Random}
-	if s.source == nil {
-		s.source = bufio.NewReader(rand.Reader)
-	}
+	s := &Sandbox{options: o}
 	s.server = server.New(server.Options{
 		Now: s.now, Random: s.random,
 		NoMultiple: o.NoMultiple, SignInLimit: o.SignInLimit,
@@ -130,6 +125,7 @@ func (o *Options) complete() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Random = cmp.Or(o.Random, rand.Reader)
 	o.SignInLimit = cmp.Or(o.SignInLimit, 5)
 	o.JWTForm = cmp.Or(o.JWTForm, server.JWT2026)
 	o.TokenLife, o.RefreshLife = cmp.Or(o.TokenLife, server.SignInLife), cmp.Or(o.RefreshLife, server.RefreshLife)
@@ -169,7 +165,7 @@ func (s *Sandbox) random(n int) []byte {
 	b := make([]byte, n)
 	s.randomMu.Lock()
 	defer s.randomMu.Unlock()
-	_, _ = io.ReadFull(s.source, b)
+	_, _ = io.ReadFull(s.options.Random, b)
 	return b
 }
 
