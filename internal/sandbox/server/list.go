@@ -173,12 +173,12 @@ func (f *filter) in(st *store.State, within map[string]bool) *store.Ordered {
 		if !within[u.Instance] || !f.passes(u) {
 			return store.Entry{}, false
 		}
-		return entryOf(u, f.sort), true
+		return store.Entry{User: u, Key: sortKey(u, f.sort)}, true
 	})
 	return store.NewOrdered(all, func(a, b store.Entry) int {
 		order := cmp.Compare(a.Key, b.Key)
-		if order == 0 && a.Text != b.Text {
-			order = strings.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text))
+		if order == 0 && a.Key != last {
+			order = compareTexts(sortText(a.User, f.sort), sortText(b.User, f.sort))
 		}
 		if order == 0 {
 			order = a.User.Place() - b.User.Place()
@@ -193,31 +193,42 @@ func (f *filter) in(st *store.State, within map[string]bool) *store.Ordered {
 // last is the key of who has no value.
 const last = math.MaxUint64
 
-// entryOf returns what a user is sorted by: a text by its first eight bytes, without regard to
+// sortKey returns a number to sort a user by: of a text its first eight bytes, without regard to
 // case.
-func entryOf(u *store.User, by string) store.Entry {
-	var text *string
-	switch by {
-	case "DateCreated":
-		return store.Entry{User: u, Key: uint64(u.Created.UnixMicro() + 1<<62)} // positive
-	case "DeviceToken":
-		text = &u.Token
-	case "ActivityStatus":
-		activity := activityOf(u)
-		text = &activity
-	default:
-		text = u.Fields.Lookup(by)
+func sortKey(u *store.User, by string) uint64 {
+	if by == "DateCreated" {
+		return uint64(u.Created.UnixMicro() + 1<<62) // positive
 	}
+	text := sortText(u, by)
 	if text == nil {
-		return store.Entry{User: u, Key: last}
+		return last
 	}
 	if by == "ChildrenCount" {
 		n, _ := strconv.Atoi(*text)
-		return store.Entry{User: u, Key: uint64(n + 1<<32)} //nolint:gosec // positive: n has 32 bits
+		return uint64(n + 1<<32) //nolint:gosec // positive: n has 32 bits
 	}
 	var first [8]byte
 	copy(first[:], strings.ToLower((*text)[:min(8, len(*text))]))
-	return store.Entry{User: u, Key: binary.BigEndian.Uint64(first[:]), Text: *text}
+	return binary.BigEndian.Uint64(first[:])
+}
+
+// sortText returns the text of a sort; nil where there is none.
+func sortText(u *store.User, by string) *string {
+	switch by {
+	case "DeviceToken":
+		return &u.Token
+	case "ActivityStatus":
+		activity := activityOf(u)
+		return &activity
+	}
+	return u.Fields.Lookup(by)
+}
+
+func compareTexts(a, b *string) int {
+	if a == nil || b == nil || *a == *b {
+		return 0
+	}
+	return strings.Compare(strings.ToLower(*a), strings.ToLower(*b))
 }
 
 func (f *filter) passes(u *store.User) bool {

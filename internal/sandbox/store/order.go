@@ -28,12 +28,10 @@ func Collect[T any](s *State, fn func(*User) (T, bool)) []T {
 	return slices.Concat(parts...)
 }
 
-// Entry is a user in an Ordered list, with what it is sorted by: a number, and a text among those
-// of one number.
+// Entry is a user in an Ordered list. Of two with one Key, the list's compare decides.
 type Entry struct {
 	User *User
 	Key  uint64
-	Text string
 }
 
 // Ordered is a list that is sorted as far as it was asked for: the first page of many users
