@@ -255,10 +255,25 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 				return errors.Join(printErr, err)
 			}
 		}
+		if err != nil && !isRead(r) {
+			return lost(err)
+		}
 		if err != nil || !o.paginate || !nextPage(&r, answer.Body) {
 			return err
 		}
 	}
+}
+
+// lost says of a change that failed that it may have been made: sent again, a registration would make
+// a second user.
+func lost(err error) error {
+	f := failure.Copy(err)
+	if refused := f.Status/100 == 4; f.MayHaveApplied && f.Code != failure.Interrupted && !refused {
+		f.Message += "; it may have been carried out anyway"
+		f.Hint = "look what was done before you send it again"
+		return f
+	}
+	return err
 }
 
 // call makes a call. A sign-in is counted like any other, and a block of the service recorded.

@@ -148,7 +148,7 @@ func (s *Sandbox) shownFaults() any { return map[string]any{"Faults": s.faults.T
 
 func (s *Sandbox) setFaults(_ context.Context, data []byte) (any, error) {
 	var in struct{ Faults []string }
-	if err := json.Unmarshal(data, &in); err != nil {
+	if err := json.Unmarshal(data, &in); err != nil || in.Faults == nil { // under another name it removes none
 		return nil, failure.New(failure.Invalid, "the field Faults must be a list of texts")
 	}
 	list := make([]fault.Fault, len(in.Faults))
