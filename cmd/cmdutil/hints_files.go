@@ -44,15 +44,21 @@ func missingFile(path string) string {
 
 // CheckFolder refuses a folder of this program in whose path a file stands. It need not exist.
 func CheckFolder(dir string) error {
-	for path := dir; path != "" && path != filepath.Dir(path); path = filepath.Dir(path) {
-		info, err := os.Stat(path)
-		switch {
-		case err == nil && info.IsDir():
-			return nil
-		case err == nil:
-			return failure.New(failure.Failed, "the folder "+dir+" cannot be used: "+path+" is a file").
-				Because(ReasonNotAFolder, path)
-		}
+	if path := fileInPath(dir); path != "" {
+		return failure.New(failure.Failed, "the folder "+dir+" cannot be used: "+path+" is a file").
+			Because(ReasonNotAFolder, path)
 	}
 	return nil
+}
+
+// fileInPath returns the file that stands where a path has a folder, or ends; "" for none.
+func fileInPath(path string) string {
+	for ; path != "" && path != filepath.Dir(path); path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return ""
+		} else if err == nil {
+			return path
+		}
+	}
+	return ""
 }

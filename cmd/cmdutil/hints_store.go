@@ -34,7 +34,10 @@ var fileHints = map[failure.Reason]hint{
 	atomicfile.ReasonForeignLink: func(_ *App, _ *failure.Error) string {
 		return "name a file in a folder of your own"
 	},
-	atomicfile.ReasonNotAFile: func(_ *App, _ *failure.Error) string {
+	atomicfile.ReasonNotAFile: func(_ *App, e *failure.Error) string {
+		if file := fileInPath(e.Subject); file != "" {
+			return "move " + QuoteForShell(file) + " away, or use another folder: it is a file"
+		}
 		return "name a file, in a folder"
 	},
 	atomicfile.ReasonMissing: func(_ *App, e *failure.Error) string {
