@@ -264,8 +264,8 @@ func run(ctx context.Context, k *cmdutil.App, o options) error {
 	}
 }
 
-// lost says of a change that failed that it may have been made: sent again, a registration would make
-// a second user.
+// lost says of a change that failed that it may have been made: sent again, a registration would
+// make a second user.
 func lost(err error) error {
 	f := failure.Copy(err)
 	if refused := f.Status/100 == 4; f.MayHaveApplied && f.Code != failure.Interrupted && !refused {
