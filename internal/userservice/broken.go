@@ -76,7 +76,7 @@ func diagnose(err error, host string) (reason failure.Reason, subject, why strin
 	case errors.As(err, &proxy):
 		return ReasonProxy, proxy.proxy, proxy.Error()
 	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return ReasonProxy, addrOf(op, host), "the proxy cannot be reached: " + failure.Text(op.Err)
+		return ReasonProxy, dialed(op), "the proxy cannot be reached: " + failure.Text(op.Err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return ReasonCertificateTime, host, "its certificate has expired or is not valid yet, by the clock of this machine"
 	case errors.As(err, &name):
@@ -137,11 +137,13 @@ func whyNoTLS(err error) string {
 	return ""
 }
 
-func addrOf(op *net.OpError, otherwise string) string {
-	if op.Addr != nil {
-		return op.Addr.String()
+// dialed is the address of a proxy that cannot be reached; "" where it is not known.
+func dialed(op *net.OpError) string {
+	var dial *net.OpError
+	if errors.As(op.Err, &dial) && dial.Addr != nil {
+		return dial.Addr.String()
 	}
-	return otherwise
+	return ""
 }
 
 // proxyError is a proxy's refusal to make a tunnel to the service.

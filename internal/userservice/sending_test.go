@@ -144,6 +144,27 @@ func TestAProxyThatRefuses(t *testing.T) {
 	}
 }
 
+// A proxy that is not there is named, and not the service in its place.
+func TestAProxyThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	at, _ := url.Parse(gone.URL)
+	transport, err := userservice.NewTransport(1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport.Proxy = http.ProxyURL(at)
+	t.Cleanup(transport.CloseIdleConnections)
+	c := client(t, "https://user.example.com", func(o *userservice.Options) {
+		o.Transport, o.Retry.Tries = transport, 1
+	})
+	f := failure.From(c.Delete(context.Background(), userservice.AsAdmin(), device))
+	if f.Reason != userservice.ReasonProxy || f.Subject != at.Host || f.MayHaveApplied {
+		t.Errorf("%q about %q: %v", f.Reason, f.Subject, f)
+	}
+}
+
 // What HTTP cannot carry is wrong input, and never sent.
 func TestAValueThatCannotBeSent(t *testing.T) {
 	t.Parallel()
