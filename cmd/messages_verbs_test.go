@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -232,7 +233,17 @@ func machineVerbs() map[string]messageVerb {
 		"interrupt-at": func(w *messageWorld, rest string) {
 			n, err := strconv.Atoi(rest)
 			w.check(err)
-			w.atRequest(n, func() { w.cancel() })
+			w.atRequest(n, func(*http.Request) { w.cancel() })
+		},
+		// interrupt-unanswered N: the same, and the request is not answered as long as the command waits.
+		"interrupt-unanswered": func(w *messageWorld, rest string) {
+			n, err := strconv.Atoi(rest)
+			w.check(err)
+			w.atRequest(n, func(r *http.Request) {
+				w.cancel()
+				_, _ = io.Copy(io.Discard, r.Body) // a connection that is gone is noticed behind the body
+				<-r.Context().Done()
+			})
 		},
 		// interrupt-when FILES TEXT: the next command is interrupted when one of the files has the text.
 		"interrupt-when": func(w *messageWorld, rest string) {
@@ -247,18 +258,18 @@ func machineVerbs() map[string]messageVerb {
 					_, rest, _ = strings.Cut(rest, " ")
 				}
 			}
-			w.atRequest(n, func() { w.do(rest) })
+			w.atRequest(n, func(*http.Request) { w.do(rest) })
 		},
 	}
 }
 
 // atRequest has something happen when the nth request of the next command comes.
-func (w *messageWorld) atRequest(n int, happens func()) {
+func (w *messageWorld) atRequest(n int, happens func(*http.Request)) {
 	var came atomic.Int64
 	w.set(func() {
-		w.arrived = func(*http.Request) {
+		w.arrived = func(r *http.Request) {
 			if came.Add(1) == int64(n) {
-				happens()
+				happens(r)
 			}
 		}
 	})
