@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net"
 	"os"
@@ -136,12 +137,27 @@ func (p *patient) follow(t *testing.T, fix string, by func()) {
 
 const doctorProfile = "current_profile: prod\nprofiles:\n  prod:\n    instance_id: " + keptInstance + "\n"
 
-func closedPort(t *testing.T) string {
+// nobodyAt returns an address where nobody listens until the test ends.
+func nobodyAt(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, free, err := closedPort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Cleanup(free)
+	return addr
+}
+
+// closedPort returns an address where nobody listens. Until it is freed it is one end of a
+// connection, so that no listener gets it.
+func closedPort() (addr string, free func(), err error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	held, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Addr().String())
+	if err != nil {
+		return "", nil, errors.Join(err, l.Close())
+	}
+	return held.LocalAddr().String(), func() { _, _ = held.Close(), l.Close() }, nil
 }

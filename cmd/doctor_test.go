@@ -117,7 +117,7 @@ func TestDoctorFindsWhatIsBrokenAndHowToFixIt(t *testing.T) {
 			repair: set("TELEMATICSCTL_STORE_PASSPHRASE", environment("")["TELEMATICSCTL_STORE_PASSPHRASE"]),
 		},
 		"a host that cannot be reached": {
-			broken: func(t *testing.T, p *patient) { p.env["TELEMATICSCTL_PORTAL_URL"] = "http://" + closedPort(t) },
+			broken: func(t *testing.T, p *patient) { p.env["TELEMATICSCTL_PORTAL_URL"] = "http://" + nobodyAt(t) },
 			check:  "host-portal", state: "broken", detail: "refused", fix: "check the network", exit: 7,
 			repair: func(_ *testing.T, p *patient) { p.env["TELEMATICSCTL_PORTAL_URL"] = p.env["TELEMATICSCTL_USER_URL"] },
 		},
@@ -289,7 +289,7 @@ func TestDoctorSaysAFixOnce(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)
 	for _, name := range []string{"USER", "ACCOUNTS", "PORTAL", "STATISTICS", "DEVICE_STATUS"} {
-		p.env["TELEMATICSCTL_"+name+"_URL"] = "http://" + closedPort(t)
+		p.env["TELEMATICSCTL_"+name+"_URL"] = "http://" + nobodyAt(t)
 	}
 	p.page = true
 	out, _, code := p.run(t, "doctor")
@@ -313,7 +313,7 @@ func TestDoctorWorksWithEverythingBroken(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)
 	p.write(t, "profiles: {prod: {instance_key: "+keptKey+", tokenstore: x}}", 0o666)
-	p.env = map[string]string{"XDG_CONFIG_HOME": p.dir + "/config", "TELEMATICSCTL_USER_URL": "http://" + closedPort(t),
+	p.env = map[string]string{"XDG_CONFIG_HOME": p.dir + "/config", "TELEMATICSCTL_USER_URL": "http://" + nobodyAt(t),
 		"TELEMATICSCTL_STATE_DIR": p.dir + "/config/telematicsctl/config.yaml/state", "TELEMATICSCTL_TOKEN_STORE": "vault",
 		"TELEMATICSCTL_INSTANCE_ID": "x", "TELEMATICSCTL_ACCESS_TOKEN": "a\nb",
 		"TELEMATICSCTL_STORE_PASSPHRASE_FILE": "/nowhere", "HOME": p.dir}

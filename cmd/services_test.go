@@ -2,10 +2,8 @@ package cmd_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -97,12 +95,8 @@ func newServiceWith(kind string, came chan<- struct{}, options sandbox.Options,
 		"proxy":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}[kind]
 	if kind == "nobody" {
-		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", nil, err
-		}
-		_ = ln.Close()
-		return "http://" + ln.Addr().String(), func() {}, nil
+		addr, free, err := closedPort()
+		return "http://" + addr, free, err
 	}
 	if !ok {
 		return "", nil, fmt.Errorf("no service of kind %q", kind)

@@ -147,9 +147,14 @@ func TestAProxyThatRefuses(t *testing.T) {
 // A proxy that is not there is named, and not the service in its place.
 func TestAProxyThatCannotBeReached(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	at, _ := url.Parse(gone.URL)
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	held, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", other.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = held.Close() })
+	at := &url.URL{Scheme: "http", Host: held.LocalAddr().String()} // nobody listens there, nor can
 	transport, err := userservice.NewTransport(1, "")
 	if err != nil {
 		t.Fatal(err)
