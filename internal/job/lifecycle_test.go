@@ -51,19 +51,26 @@ func (b *bench) interrupted(op job.Operation, source records) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
-	var sent atomic.Int32
-	b.hook = func(int) {
-		n := sent.Add(1)
-		if n == 5 {
-			cancel()
-		}
-		if n >= 5 {
-			<-ctx.Done() // no later request overtakes the interrupt
-		}
-	}
+	b.hook = atRequest(5, cancel)
 	defer func() { b.hook = nil }()
 	if _, err := b.run(ctx, op, source); !failure.Is(err, failure.Interrupted) {
 		b.t.Fatalf("the run was not interrupted: %v", err)
+	}
+}
+
+// atRequest is a hook that interrupts a run at its nth request. No later request overtakes the
+// interrupt: a context is done before those that are derived from it.
+func atRequest(n int32, interrupt func()) func(int) {
+	var sent atomic.Int32
+	done := make(chan struct{})
+	return func(int) {
+		switch came := sent.Add(1); {
+		case came == n:
+			interrupt()
+			close(done)
+		case came > n:
+			<-done
+		}
 	}
 }
 

@@ -178,11 +178,7 @@ func TestAnyByteOfTheSpecIsProtected(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	b.hook = func(n int) {
-		if n == 5 {
-			cancel()
-		}
-	}
+	b.hook = atRequest(5, cancel)
 	if _, err := b.run(ctx, &register{service: b.service}, numbered(20)); err == nil {
 		t.Fatal("the run was not interrupted")
 	}

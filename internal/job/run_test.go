@@ -66,14 +66,7 @@ func TestAnInterruptEndsTheRunAndTheJobIsResumed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	b.hook = func(n int) {
-		if n == 50 {
-			cancel()
-		}
-		if n >= 50 {
-			<-ctx.Done() // whatever the scheduler does, no later request overtakes the interrupt
-		}
-	}
+	b.hook = atRequest(50, cancel)
 	s, err := b.run(ctx, &register{service: b.service}, numbered(200))
 	if failure.CodeOf(err) != failure.Interrupted || !failure.HasReason(err,
 		job.ReasonUnfinished) || s.NotSent() == 0 || s.Count(job.Unknown) > 0 {
@@ -169,11 +162,7 @@ func TestOneAtATimeIsInTheOrderOfTheInput(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	b.hook = func(n int) {
-		if n == 20 {
-			cancel()
-		}
-	}
+	b.hook = atRequest(20, cancel)
 	if _, err := b.run(ctx, &register{service: b.service}, source); failure.CodeOf(err) != failure.Interrupted {
 		t.Fatal(err)
 	}
