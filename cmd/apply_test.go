@@ -112,7 +112,7 @@ var applyTroubles = []trouble{
 	{name: "a lost answer", served: true},
 }
 
-// trouble is what happens to one request; its answer is lost where there is no status.
+// trouble is what happens to one request; without a status its answer is lost.
 type trouble struct {
 	name   string
 	served bool

@@ -161,3 +161,12 @@ func closedPort() (addr string, free func(), err error) {
 	}
 	return held.LocalAddr().String(), func() { _, _ = held.Close(), l.Close() }, nil
 }
+
+// logsForAMinute makes a user whose debug logging is on for a minute.
+func logsForAMinute(t *testing.T, p *patient) {
+	t.Helper()
+	p.write(t, doctorProfile, 0o600)
+	p.env["TELEMATICSCTL_INSTANCE_ID"] = environment("")["TELEMATICSCTL_INSTANCE_ID"]
+	user := strings.TrimSpace(p.must(t, "user", "create", "--logging", "off", "-o", "ids"))
+	p.must(t, "user", "set-logging", "on", user, "--for", "1m")
+}

@@ -28,37 +28,25 @@ func fileVerbs() map[string]messageVerb {
 		// replace NAME OLD NEW: in a file.
 		"replace": func(w *messageWorld, rest string) {
 			words := w.words(rest)
-			files, err := filepath.Glob(w.path(words[0]))
-			w.check(err)
-			if len(files) != 1 {
-				w.t.Fatalf("%s: %s: %d files", w.row, words[0], len(files))
-			}
-			data, err := os.ReadFile(files[0])
-			w.check(err)
+			file, data := w.onlyFile(words[0])
 			if !bytes.Contains(data, []byte(words[1])) {
 				w.t.Fatalf("%s: %q is not in %s:\n%s", w.row, words[1], words[0], data)
 			}
-			w.check(os.WriteFile(files[0], bytes.Replace(data, []byte(words[1]), []byte(words[2]), 1), 0o600))
+			w.check(os.WriteFile(file, bytes.Replace(data, []byte(words[1]), []byte(words[2]), 1), 0o600))
 		},
 		// reframe NAME OLD NEW: in a file of the program, whose checksum is that of the new content.
 		"reframe": func(w *messageWorld, rest string) {
 			words := w.words(rest)
-			files, err := filepath.Glob(w.path(words[0]))
-			w.check(err)
-			if len(files) != 1 {
-				w.t.Fatalf("%s: %s: %d files", w.row, words[0], len(files))
-			}
-			data, err := os.ReadFile(files[0])
-			w.check(err)
+			file, data := w.onlyFile(words[0])
 			head, content, _ := bytes.Cut(data, []byte("\n"))
 			if !bytes.Contains(content, []byte(words[1])) {
 				w.t.Fatalf("%s: %q is not in %s:\n%s\n%s", w.row, words[1], words[0], head, content)
 			}
 			kind, version := strings.Fields(string(head))[1], 0
-			_, err = fmt.Sscan(strings.Fields(string(head))[2], &version)
+			_, err := fmt.Sscan(strings.Fields(string(head))[2], &version)
 			w.check(err)
 			content = bytes.Replace(content, []byte(words[1]), []byte(words[2]), 1)
-			w.check(os.WriteFile(files[0], atomicfile.Frame(kind, version, content), 0o600))
+			w.check(os.WriteFile(file, atomicfile.Frame(kind, version, content), 0o600))
 		},
 		// large-file NAME: one of five mebibytes.
 		"large-file": func(w *messageWorld, rest string) {
@@ -101,16 +89,10 @@ func fileVerbs() map[string]messageVerb {
 		},
 		// newer PATH: a file of the program becomes one of a newer version.
 		"newer": func(w *messageWorld, rest string) {
-			files, err := filepath.Glob(w.path(rest))
-			w.check(err)
-			if len(files) != 1 {
-				w.t.Fatalf("%s: %s: %d files", w.row, rest, len(files))
-			}
-			data, err := os.ReadFile(files[0])
-			w.check(err)
+			file, data := w.onlyFile(rest)
 			head, content, _ := bytes.Cut(data, []byte("\n"))
 			words := strings.Fields(string(head))
-			w.check(os.WriteFile(files[0], atomicfile.Frame(words[1], 99, content), 0o600))
+			w.check(os.WriteFile(file, atomicfile.Frame(words[1], 99, content), 0o600))
 		},
 		// lock PATH: another process holds it.
 		"lock": func(w *messageWorld, rest string) {
@@ -120,17 +102,23 @@ func fileVerbs() map[string]messageVerb {
 		},
 		// newer-sandbox: the data of the sandbox becomes that of a newer version.
 		"newer-sandbox": func(w *messageWorld, _ string) {
-			files, err := filepath.Glob(w.path("state/sandbox/sandbox.db"))
-			w.check(err)
-			if len(files) != 1 {
-				w.t.Fatalf("%s: %d files of the sandbox", w.row, len(files))
-			}
-			data, err := os.ReadFile(files[0])
-			w.check(err)
+			file, data := w.onlyFile("state/sandbox/sandbox.db")
 			head, content, _ := bytes.Cut(data, []byte("\n"))
 			head = regexp.MustCompile(`"Version":\d+`).ReplaceAll(head[9:], []byte(`"Version":99`))
 			sum := crc32.Checksum(head, crc32.MakeTable(crc32.Castagnoli))
-			w.check(os.WriteFile(files[0], fmt.Appendf(nil, "%08x %s\n%s", sum, head, content), 0o600))
+			w.check(os.WriteFile(file, fmt.Appendf(nil, "%08x %s\n%s", sum, head, content), 0o600))
 		},
 	}
+}
+
+// onlyFile reads the only file of a pattern.
+func (w *messageWorld) onlyFile(pattern string) (path string, data []byte) {
+	files, err := filepath.Glob(w.path(pattern))
+	w.check(err)
+	if len(files) != 1 {
+		w.t.Fatalf("%s: %s: %d files", w.row, pattern, len(files))
+	}
+	data, err = os.ReadFile(files[0])
+	w.check(err)
+	return files[0], data
 }

@@ -193,7 +193,7 @@ func (s *Store) takeLock(ctx context.Context) error {
 // catchUp brings the state to what the file holds. The lock is taken.
 func (s *Store) catchUp() error {
 	if s.options.Dir == "" || s.held {
-		return nil // nobody else changes it
+		return nil // no other process changes it
 	}
 	path := filepath.Join(s.options.Dir, dataFile)
 	info, err := os.Stat(path)
